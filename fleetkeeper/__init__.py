@@ -1,1 +1,1 @@
-"""What the servers are and what is wrong with them. Nothing in here can change a server."""
+"""Descriptions of servers and checks of what is wrong with them. Nothing in this package can change a server."""

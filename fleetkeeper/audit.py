@@ -1,4 +1,4 @@
-"""One audit: which inventories, one look at each, and a verdict for every promise. Knows nothing of pytest."""
+"""One audit: its inventories, one look at each, and a verdict for each rule and subject. Does not depend on pytest."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from fleetkeeper.transport.pool import Links
 
 
 def no_progress(node: str, reached: bool) -> None:
-    """No progress shown."""
+    """Do nothing: the progress callback of a run that shows no progress."""
 
 
 @dataclass
 class Audit:
-    """The inventories of one run, by name, and what was seen of each.
+    """One run: its inventories, and the fleets (looks) and pools (connections) made so far, all by inventory name.
 
-    `limit` names the nodes that are judged; `ssh_config` stands for the user's own, as with `ssh -F`.
+    `limit` holds the names of the nodes that are judged (empty: all); `strict` makes warnings count as findings;
+    `ssh_config` is a path that replaces the user's own SSH configuration, as with `ssh -F`.
     """
 
     inventories: Mapping[str, Inventory]
@@ -38,7 +39,11 @@ class Audit:
     pools: dict[str, Links] = field(default_factory=dict)
 
     def look(self, progress: Progress = no_progress, *, keep: bool = True) -> None:
-        """Look at every inventory that was not looked at yet. `keep` the connections open if somebody will ask more."""
+        """Look at every inventory that was not looked at yet, and store the result in `fleets`.
+
+        `progress` is called with a node's name and whether it was reached. Without `keep` the connection to a node is
+        closed once the node has been looked at; with it, connections stay open for later commands.
+        """
         for name, inventory in self.inventories.items():
             if name not in self.fleets:
                 links, now = self.links(name), datetime.now(UTC)
@@ -46,18 +51,21 @@ class Audit:
                 self.fleets[name] = look_at_fleet(inventory, links.to, observers_in(topics_of(inventory)), now, seen)
 
     def links(self, inventory: str) -> Links:
-        """The connections to the nodes of one inventory; none is opened before it is needed."""
+        """The connections to the nodes of the inventory of this name; each is opened when it is first used."""
         if inventory not in self.pools:
             self.pools[inventory] = Links(self.inventories[inventory], self.ssh_config)
         return self.pools[inventory]
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close the connections to all nodes of all inventories."""
         for pool in self.pools.values():
             pool.close()
 
     def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
-        """Judge one promise about one subject, looking first where nobody has looked yet."""
+        """The verdict of the rule with this id about one subject.
+
+        Looks at the fleet first if it was not looked at yet.
+        """
         judged_rule = rules_of(self.inventories[inventory])[rule]
         if subject.kind == NOTHING:
             return nothing_judged(judged_rule, subject)
@@ -65,24 +73,33 @@ class Audit:
         return judge_subject(judged_rule, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
 
     def verdicts(self, inventory: str) -> list[Verdict]:
-        """Every promise of one inventory, judged."""
+        """The verdict of every rule of one inventory about each of its subjects; looks first if needed."""
         self.look()
         rules = rules_of(self.inventories[inventory]).values()
         return judge_rules(rules, self.fleets[inventory], self.limit, strict=self.strict)
 
     def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
-        """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
+        """Pairs (inventory name, subject) of everything that the rule with this id judges, in all inventories.
+
+        They come from the inventories alone: no look is needed.
+        """
         for name, inventory in self.inventories.items():
             judged_rule = rules_of(inventory).get(rule)
             for subject in subjects_of(judged_rule, inventory, self.limit) if judged_rule else ():
                 yield name, subject
 
     def record(self, path: Path) -> None:
-        """Save the look as JSON. Raises UsageError when there is more than one inventory."""
+        """Write the look to a file as JSON (see `looking.recording`), to be replayed later.
+
+        Raises UsageError when there is more than one inventory.
+        """
         path.write_text(recording.dump_recording(self.fleets[self.one().name]), encoding="utf-8")
 
     def replay(self, path: Path) -> None:
-        """Judge a saved look instead of looking."""
+        """Load the look from a file that `record` wrote, so that it is judged and no node is looked at.
+
+        Raises UsageError when there is more than one inventory, or the file cannot be read or is not a recording of it.
+        """
         inventory = self.one()
         try:
             text = path.read_text(encoding="utf-8")
@@ -92,11 +109,14 @@ class Audit:
         self.fleets[inventory.name] = recording.load_recording(text, inventory, observers_in(topics_of(inventory)))
 
     def ship(self) -> dict[str, str]:
-        """Every look as JSON, for xdist's workers."""
+        """Every look as JSON text, by inventory name, for the workers of pytest-xdist."""
         return {name: recording.dump_recording(fleet) for name, fleet in self.fleets.items()}
 
     def receive(self, shipped: Mapping[str, str]) -> None:
-        """Judge the controller's looks instead of looking."""
+        """Load the looks that `ship` returned in the controller of pytest-xdist.
+
+        A worker then looks at no node itself.
+        """
         for name, text in shipped.items():
             inventory = self.inventories[name]
             self.fleets[name] = recording.load_recording(text, inventory, observers_in(topics_of(inventory)))
@@ -110,7 +130,7 @@ class Audit:
 
 
 def letting_go(links: Links, progress: Progress) -> Progress:
-    """Tell the progress, and close the connection to each node that has been looked at."""
+    """A progress callback that closes the connection to each node that has been looked at, then calls `progress`."""
 
     def seen(node: str, reached: bool) -> None:
         links.let_go(node)
@@ -122,9 +142,12 @@ def letting_go(links: Links, progress: Progress) -> Progress:
 def open_audit(
     hosts: str, limit: Collection[str] = (), *, strict: bool = False, quick: bool = False, state: Path | None = None
 ) -> Audit:
-    """The audit that `--hosts` asks for: names or paths of inventories, separated by commas. `state`: as --state says.
+    """The audit of the inventories in `hosts` (--hosts): their names or paths, separated by commas.
 
-    Raises UsageError for an empty or unknown name, for a node that no inventory has, and for an invalid inventory.
+    `limit` are the nodes of --limit, `quick` and `state` the options of these names. No connection is opened yet.
+
+    Raises UsageError for an empty, unknown or repeated name, for a node that no inventory has, and for an invalid
+    inventory.
     """
     names = [name.strip() for name in hosts.split(",")]
     if not all(names):
@@ -139,6 +162,10 @@ def open_audit(
 
 
 def known_nodes(limit: Iterable[str], inventories: Iterable[Inventory]) -> None:
+    """Check that every name in `limit` is a node of one of the inventories.
+
+    Raises UsageError for the first that is not.
+    """
     nodes = {node for inventory in inventories for node in inventory.nodes}
     for node in limit:
         if node not in nodes:

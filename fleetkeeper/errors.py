@@ -1,4 +1,4 @@
-"""What a person who called us wrongly is told, and the exception for what nobody asked for."""
+"""Exceptions for wrong calls and for rules that do not apply, and the text of error messages and hints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUG = "this is a bug"
 
 
 class NotApplicable(Exception):
-    """The policy does not ask for this here, and the message says so."""
+    """The policy in the inventory does not require this here; the message says why."""
 
 
 class UsageError(Exception):
@@ -36,12 +36,14 @@ class UsageError(Exception):
 
 
 def field_error(what: str, hint: str = "") -> PydanticCustomError:
-    """The error (a ValueError) that a field of the inventory raises about its value."""
+    """The error (a ValueError) that a validator of an inventory field raises: what is wrong, and what to do."""
     return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint})
 
 
 def nearest_name(name: str, known_names: Iterable[str], kind: str) -> str:
-    """A hint that names the nearest known name, and all of them while they are few.
+    """A hint with the known name nearest to `name`, and the known names if they are at most 12.
+
+    Without a near one, a hint with the first 12 known names. `kind` is their plural noun.
 
     >>> nearest_name("prodction", ["local", "production"], "inventories")
     'did you mean "production"? Known inventories are local, production'
@@ -60,7 +62,9 @@ def nearest_name(name: str, known_names: Iterable[str], kind: str) -> str:
 
 
 def quoted(value: str, limit: int = 60) -> str:
-    r"""A value as it is safe to show on a terminal: quoted, no control characters, not longer than `limit`.
+    r"""A value in double quotes, safe for a terminal: non-printable characters are escaped.
+
+    More than `limit` characters are cut off and replaced by `…`.
 
     >>> print(quoted("a\x1b[31mb\n"))
     "a\x1b[31mb\n"
@@ -70,7 +74,7 @@ def quoted(value: str, limit: int = 60) -> str:
 
 
 def line_of(file: str, line: int | None) -> str:
-    """A line of code as people look for it: relative to where the package is, or to the folder one is in."""
+    """`FILE:LINE`, the path relative to the package's parent folder, else to the working directory, else absolute."""
     for base in (PACKAGE.parent, Path.cwd()):
         if Path(file).is_relative_to(base):
             return f"{Path(file).relative_to(base)}:{line}"
@@ -78,7 +82,10 @@ def line_of(file: str, line: int | None) -> str:
 
 
 def bug_in(error: BaseException) -> tuple[str, str]:
-    """What a bug of ours, or of a team's own topic, did and where, and a hint that says whose it is."""
+    """Message and hint about an unexpected exception: its type, text, file and line, and whose code raised it.
+
+    The line is the innermost one in our package or in a team's own topic, not one in a library.
+    """
     frames = [(frame.filename, frame.lineno) for frame in extract_tb(error.__traceback__)]
     own = [frame for frame in frames if is_ours(frame[0]) or not frame[0].startswith((*LIBRARIES, "<"))]
     file, line = (own or frames or [("", 0)])[-1]
@@ -87,4 +94,5 @@ def bug_in(error: BaseException) -> tuple[str, str]:
 
 
 def is_ours(file: str) -> bool:
+    """Whether a file belongs to this package."""
     return Path(file).is_relative_to(PACKAGE)

@@ -1,4 +1,4 @@
-"""Exit codes, and which one counts when there are several reasons."""
+"""Exit codes of `remediate`, and their precedence when there are several reasons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What `remediate` says to whoever called it."""
+    """The exit codes of `remediate`."""
 
     NOTHING_LEFT = 0
     FINDINGS_REMAIN = 1
@@ -39,7 +39,7 @@ PRECEDENCE = (
 
 
 def worst_exit(reasons: Iterable[Exit]) -> Exit:
-    """The one that counts.
+    """The exit code that comes first in PRECEDENCE; NOTHING_LEFT when there are no reasons.
 
     >>> worst_exit([Exit.FINDINGS_REMAIN, Exit.REMEDY_FAILED, Exit.NOT_ALL_SEEN])
     <Exit.REMEDY_FAILED: 3>
@@ -49,11 +49,17 @@ def worst_exit(reasons: Iterable[Exit]) -> Exit:
 
 
 class Changes:
-    """Whether this process has begun to change a server: from then on no exit code says that nothing was changed."""
+    """Whether this process has begun to change a server (`begun`, set once and global).
+
+    From then on no exit code may say that nothing was changed.
+    """
 
     begun = False
 
 
 def admit_changes(code: Exit) -> Exit:
-    """The exit code, unless it says that nothing was changed when something may have been."""
+    """The exit code, or REMEDY_FAILED in place of USAGE and LOCKED once a change has begun.
+
+    USAGE and LOCKED mean that nothing was changed.
+    """
     return Exit.REMEDY_FAILED if Changes.begun and code in {Exit.USAGE, Exit.LOCKED} else code

@@ -1,4 +1,4 @@
-"""What is imported when an audit starts costs more than looking at ten nodes: nobody pays for what nobody uses."""
+"""Faster imports: an audit's imports cost more than looking at ten nodes, so they are deferred or made cheaper."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 
 SELDOM = 20_000
-"""Objects between two rounds of the garbage collector, which are 700 in Python 3.11: a look makes little garbage."""
+"""Objects made between two rounds of the garbage collector (700 in Python 3.11): a look makes little garbage."""
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Leave the garbage collector out of imports, and what they made out of it: that is a fifth of a start."""
+    """Switch the garbage collector off for imports inside the block, and exempt from it what they made.
+
+    That saves a fifth of start-up time.
+    """
     was = gc.isenabled()
     gc.disable()
     try:
@@ -32,17 +35,18 @@ def uncollected() -> Iterator[None]:
 
 
 def keep() -> None:
-    """Look for garbage no more among what there is by now, and less often among what comes."""
+    """Exempt all existing objects from garbage collection, and from now on collect only every SELDOM objects."""
     gc.freeze()
     gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
 
 
 @contextmanager
 def as_written(config: pytest.Config) -> Iterator[None]:
-    """Import without pytest's rewriting of assertions: a tenth of a start, and a third where it cannot be kept.
+    """Import inside the block without pytest's rewriting of assertions: saves a tenth of start-up time.
 
-    pytest rewrites all that is installed together with a plug-in, and keeps the result beside it if it may write there
-    (not in a system's folders, nor under PYTHONDONTWRITEBYTECODE). None of ours asserts.
+    It saves a third where the rewritten files cannot be cached. pytest rewrites all that is installed together with a
+    plug-in, and keeps the result beside it if it may write there (not in a system's folders, nor under
+    PYTHONDONTWRITEBYTECODE). None of our modules asserts.
     """
     hook = getattr(config.pluginmanager, "rewrite_hook", None)
     index = sys.meta_path.index(hook) if hook in sys.meta_path else None
@@ -56,7 +60,7 @@ def as_written(config: pytest.Config) -> Iterator[None]:
 
 
 class Later:
-    """Stands for a module that is imported when something of it is first used."""
+    """A placeholder in `sys.modules` for a module that is imported when an attribute of it is first used."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -72,7 +76,10 @@ class Later:
 
 @contextmanager
 def later(name: str) -> Iterator[None]:
-    """Who imports a module meanwhile gets it when it is used."""
+    """Defer the import of the module `name`: code that imports it inside the block gets a placeholder (Later).
+
+    A module that is already imported is left as it is.
+    """
     if name in sys.modules:
         yield
         return

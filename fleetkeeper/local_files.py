@@ -1,4 +1,4 @@
-"""Files on the machine of whoever runs this: written in one step, so that nobody ever reads half of one."""
+"""Files on the machine that runs fleetkeeper, written in one step so that no reader sees half a file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file whole or not at all. One that is there keeps its mode; a link is followed, and stays one.
+    """Replace a file's content atomically (temporary file, fsync, rename), or leave it as it was.
 
-    Raises OSError.
+    A new file gets `mode`, an existing one keeps its own; a symbolic link is followed and stays one. Raises OSError.
     """
     real = path.resolve()
     if real.exists():
@@ -29,7 +29,7 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """What a file holds; nothing where there is none. Raises OSError."""
+    """The content of a file; b"" when it does not exist. Raises OSError for any other failure."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

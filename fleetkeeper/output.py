@@ -1,7 +1,7 @@
-"""Output that does not arrive: nobody reads it any more (`| head`, a closed terminal), or its disk is full.
+"""Failures of writing to standard output: a closed pipe (`| head`), a closed terminal, a full disk.
 
-What is being done to servers goes on and is judged all the same: nothing is cut off in the middle because of it, and
-the exit code stays that of what was done.
+A run that changes servers goes on and is judged all the same: nothing is cut off in the middle because of it, and the
+exit code stays that of the run.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from typing import IO
 
 
 class Unsaid:
-    """Why standard output did not come to its end on a place that keeps it (a full disk); empty when it did.
+    """Why standard output could not be written completely (`why`, e.g. a full disk); empty when it was.
 
-    A pipe that nobody reads any more is its reader's wish, and counts as told.
+    A pipe that its reader closed is no failure.
     """
 
     why = ""
 
 
 def given_up(stream: IO[str], why: OSError, *, matters: bool) -> None:
-    """Let what is left go nowhere: Python would fail on it once more when it ends. `matters`: it is written down."""
+    """Redirect the stream to /dev/null after a failed write, so that Python does not fail on it again at exit.
+
+    `matters` records the failure in `Unsaid.why`, unless it is a closed pipe.
+    """
     if matters and not isinstance(why, BrokenPipeError):
         Unsaid.why = f"standard output could not be written: {why}"
     try:
@@ -32,7 +35,10 @@ def given_up(stream: IO[str], why: OSError, *, matters: bool) -> None:
 
 
 def flush_stdout(stream: IO[str] | None) -> None:
-    """Flush standard output, as Python does when it ends."""
+    """Flush standard output, as Python does at exit; on an OSError record it and give the stream up.
+
+    None: do nothing.
+    """
     if stream is None:
         return
     try:

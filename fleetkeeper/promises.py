@@ -1,4 +1,4 @@
-"""What a check is made of: the rule that it names, and the verdict that it asserts.
+"""The decorator `promise` for checks, the object that a check asserts, and the collected checks with their faults.
 
 @promise(rules.are_fresh)
 def test_are_fresh(verdict: Judged) -> None:
@@ -21,18 +21,24 @@ if TYPE_CHECKING:
 
 Check = TypeVar("Check", bound=Callable[..., Any])
 Named = Callable[..., Any] | str
-"""How a check names its rule: by the function that judges, or by the rule's id."""
+"""How a check names its rule: by the rule's judge function, or by the rule's id."""
 
 
 def promise(rule: Named) -> Callable[[Check], Check]:
-    """Make a test the check of a rule, which is named by the function that judges it or by its id."""
+    """A decorator that marks a test as the check of a rule, given as the rule's judge function or its id.
+
+    Raises TypeError when it is applied to a test without a rule (`@promise` without parentheses).
+    """
     if not isinstance(rule, str) and getattr(rule, "__name__", "").startswith("test"):
         raise TypeError("@promise needs a rule: write @promise(rules.are_fresh)")
     return pytest.mark.promise.with_args(rule)
 
 
 class JudgedPromise:
-    """What the fixture `verdict` hands to a check: what a rule says about one subject."""
+    """The value of the fixture `verdict`: the verdict of a rule about one subject, and the subject's node.
+
+    `node` is "" where the inventory does not name it; `find_node` then finds it from the facts.
+    """
 
     def __init__(self, verdict: Verdict, node: str, find_node: Callable[[], str]) -> None:
         self.verdict = verdict
@@ -40,8 +46,10 @@ class JudgedPromise:
 
     @property
     def holds(self) -> bool:
-        """True when the promise holds. Otherwise the check ends here: it fails with what was seen, or xfails when all
-        of it is waived."""
+        """True when the rule has no finding here. Otherwise the check ends with what was seen.
+
+        It fails then, or xfails when every finding is waived.
+        """
         from fleetkeeper.reports import terminal
 
         __tracebackhide__ = True
@@ -55,7 +63,7 @@ class JudgedPromise:
     def host(self) -> Host:
         """Testinfra's host of the subject's node: itself, a volume's, or the only one where a service was seen running.
 
-        Raises UsageError where there is not one such node, and says why.
+        Raises UsageError, with the reason, when there is not exactly one such node.
         """
         return host_of(self.node or self.find_node())
 
@@ -64,14 +72,14 @@ HOST_BY_NAME = "take the host of a node by its name: `testinfra.get_host('fleet:
 
 
 def host_of(node: str) -> Host:
-    """Testinfra's host of a node, by its name in this run (NODE, or INVENTORY:NODE)."""
+    """Testinfra's host of the node of this name: NODE, or INVENTORY:NODE in a run with several inventories."""
     import testinfra
 
     return testinfra.get_host(f"fleet://{node}")
 
 
 def tolerate_waived(reason: str) -> None:
-    """xfail; with --runxfail, which makes `pytest.xfail` do nothing, fail: never pass."""
+    """End the test as xfailed with this reason; under --runxfail, where `pytest.xfail` does nothing, fail it."""
     __tracebackhide__ = True
     pytest.xfail(reason)
     pytest.fail(reason, pytrace=False)
@@ -79,14 +87,17 @@ def tolerate_waived(reason: str) -> None:
 
 @dataclass
 class Checks:
-    """The checks that were collected: which test judges which rule, and what is wrong with them."""
+    """The collected checks: tests by rule id (`by_rule`), and messages about wrong checks (`faults`).
+
+    `rules` are all rules of the run's inventories, by id.
+    """
 
     rules: Mapping[str, Rule]
     by_rule: dict[str, list[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def rule_of(self, test: pytest.Function) -> str:
-        """The id of the rule that a test is the check of; empty, and noted, when there is none."""
+        """The id of the rule that a test checks, noted in `by_rule`; "" and a message in `faults` if there is none."""
         marker = test.get_closest_marker("promise")
         where = test.nodeid.partition("[")[0]
         if marker is None:
@@ -102,6 +113,7 @@ class Checks:
         return rule
 
     def hint(self, name: str, write: str = "") -> str:
+        """A hint line with the rule nearest to a test's or rule's name; `write` is a decorator to propose."""
         from fleetkeeper.errors import nearest_name
 
         name = name.removeprefix("test_")
@@ -110,13 +122,13 @@ class Checks:
         return f"\n  hint: write {write} above it; {hint}" if write else f"\n  hint: {hint}"
 
     def twofold(self) -> Iterator[str]:
-        """Rules that two tests judge."""
+        """A message for each rule that more than one test checks."""
         for rule, checks in self.by_rule.items():
             if len(set(checks)) > 1:
                 yield f"{rule} has two checks: {' and '.join(dict.fromkeys(checks))}\n  hint: keep one of them"
 
     def missing(self) -> Iterator[str]:
-        """Rules that no test judges."""
+        """A message for each rule that no test checks."""
         for rule in self.rules.values():
             if rule.id not in self.by_rule:
                 yield (
@@ -126,9 +138,9 @@ class Checks:
 
 
 def rule_id(named: Named, rules: Collection[Rule]) -> str:
-    """The id of the rule that a check means; empty when there is none.
+    """The id of the rule that a check names, by id or judge function; "" when there is none.
 
-    A topic's file may have been imported twice, by us and by the check: then its functions are alike by their place.
+    A topic's file may have been imported twice, by us and by the check: then functions are compared by file and name.
     """
     exact = (rule.id for rule in rules if rule.id == named or rule.judge is named)
     alike = (rule.id for rule in rules if file_and_line(rule.judge) == file_and_line(named) != ("", ""))
@@ -136,6 +148,6 @@ def rule_id(named: Named, rules: Collection[Rule]) -> str:
 
 
 def file_and_line(function: object) -> tuple[str, str]:
-    """The file and the qualified name of a function; empty for what has no code of its own."""
+    """The file and the qualified name of a function; ("", "") for an object without code of its own."""
     code = getattr(function, "__code__", None)
     return (code.co_filename, code.co_qualname) if code else ("", "")

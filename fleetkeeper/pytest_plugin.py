@@ -1,4 +1,4 @@
-"""pytest's face of an audit: `--hosts=production` judges every promise; testinfra tests share its connections."""
+"""The pytest plug-in: `--hosts=production` judges every rule; testinfra tests share the audit's connections."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ CHECKS = pytest.StashKey["Checks | None"]()
 PLAIN_TESTINFRA = "://"
 INSIDE = Path(__file__).with_name("checks")
 PROMISES = INSIDE if INSIDE.is_dir() else Path(__file__).parents[1] / "checks"
-"""Our checks: inside the package where it was installed from a wheel, beside it in a clone.
+"""The folder of our checks: inside the package where it was installed from a wheel, beside it in a clone.
 
-They are judged where neither the command line nor a setting says which tests,
-with those of the folder one is in.
+They are collected, besides the tests of the working directory, when neither the command line nor a setting names
+tests.
 """
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of an audit to pytest's command line."""
     group = parser.getgroup(
         "fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)"
     )
@@ -68,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Turn `--hosts=INVENTORY` into an audit, and into hosts that testinfra reaches over our connections."""
+    """Open the audit that `--hosts=INVENTORY` names, and register its nodes as hosts of testinfra."""
     config.stash[AUDIT], config.stash[CHECKS] = None, None
     config.addinivalue_line("markers", "promise(rule): the rule that a check judges (fleetkeeper.promises.promise)")
     if config.option.facts:
@@ -103,14 +104,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def known_rules(audit: Audit) -> dict[str, Rule]:
-    """Every rule of the inventories of a run, by id."""
+    """Every rule of the inventories of a run, by rule id."""
     from fleetkeeper.topics.registry import rules_of
 
     return {name: rule for inventory in audit.inventories.values() for name, rule in rules_of(inventory).items()}
 
 
 def misread_options(args: Sequence[str]) -> Iterator[str]:
-    """Our options whose value is a word of its own and is there: before it knows them, pytest seeks its settings there.
+    """`OPTION=VALUE` for each of our path options that was given as two words and whose path exists.
+
+    Before pytest knows our options it takes such a path for one of tests, and looks for its settings there.
 
     >>> list(misread_options(["--state", "/tmp", "--replay=/tmp", "--record", "/not/there/yet"]))
     ['--state=/tmp']
@@ -121,7 +124,10 @@ def misread_options(args: Sequence[str]) -> Iterator[str]:
 
 
 def prepare_audit(config: pytest.Config, hosts: str) -> Audit:
-    """The audit for this run. Raises UsageError."""
+    """The audit of this run, from pytest's options. Replays a recording, or loads the controller's looks in a worker.
+
+    Sets `option.hosts` to the hosts of testinfra. Raises UsageError for wrong options, inventories or recordings.
+    """
     from fleetkeeper import state
     from fleetkeeper.audit import open_audit
 
@@ -140,7 +146,10 @@ def prepare_audit(config: pytest.Config, hosts: str) -> Audit:
 
 
 def as_hosts(audit: Audit) -> list[str]:
-    """The nodes as testinfra host names, so that a team's own tests run over the audit's connections."""
+    """Register the nodes with testinfra; return them as its host names (`fleet://NODE`).
+
+    So a team's own tests run over the audit's connections.
+    """
     import testinfra.backend
 
     from fleetkeeper import testinfra_backend
@@ -153,7 +162,10 @@ def as_hosts(audit: Audit) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Spare pytest's last rounds of garbage collection what an audit leaves: they are for what a team's tests leave."""
+    """Exempt the audit's objects from pytest's last garbage collections, unless tests used hosts.
+
+    With --facts, where nothing is collected, the exit code becomes 0.
+    """
     if session.config.option.facts and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         session.exitstatus = pytest.ExitCode.OK
     if session.config.stash.get(AUDIT, None) and not any(map(uses_hosts, session.items)):
@@ -163,6 +175,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close the connections of the audit, and unregister its nodes from testinfra."""
     if audit := config.stash.get(AUDIT, None):
         from fleetkeeper import testinfra_backend
 
@@ -172,14 +185,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Under xdist the controller looks once, and every worker judges the same facts."""
+    """Look once in the controller of pytest-xdist, and send the facts to each worker, which judges them."""
     if audit := node.config.stash[AUDIT]:
         look_once(node.config, audit)
         node.workerinput["fleetkeeper"] = audit.ship()
 
 
 def pytest_collection(session: pytest.Session) -> bool | None:
-    """With --facts: look, print, and collect nothing."""
+    """With --facts: look, print the facts and collect nothing. Returns True then, else None."""
     name, audit = session.config.option.facts, session.config.stash[AUDIT]
     if not name:
         return None
@@ -202,9 +215,10 @@ def pytest_collection(session: pytest.Session) -> bool | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
-    """One item for every subject of the rule; they come from the inventory alone, so collecting works offline.
+    """Parametrize a check with one item for every subject of its rule.
 
-    A test that takes `host` beside `verdict` gets the host of the subject's node: testinfra must not multiply it.
+    The subjects come from the inventory alone, so collecting works offline. A test that takes `host` beside `verdict`
+    gets the host of the subject's node: testinfra must not multiply it.
     """
     audit, checks = metafunc.config.stash[AUDIT], metafunc.config.stash[CHECKS]
     names = metafunc.fixturenames
@@ -232,6 +246,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
 
 
 def short_id(subject: Subject) -> str:
+    """The subject's part of a test id: its name, or "nothing" where there is nothing to judge."""
     return subject.kind if subject.kind == "nothing" else subject.name
 
 
@@ -239,7 +254,10 @@ def short_id(subject: Subject) -> str:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> Iterator[None]:
-    """Refuse checks that judge nothing, or one thing twice, and refuse to look green when nothing is audited."""
+    """End the run with an error for wrong checks (no rule, two checks of a rule), and when checks run without --hosts.
+
+    Whether a rule has no check is only examined when no tests were named on the command line.
+    """
     if (checks := config.stash[CHECKS]) and not session.testsfailed:
         whole = config.args_source is not config.ArgsSource.ARGS and not config.option.ignore
         faults = [*checks.faults, *checks.twofold(), *(checks.missing() if whole else ())]
@@ -258,8 +276,10 @@ def pytest_collection_modifyitems(
 
 
 def refuse_run(session: pytest.Session, why: str) -> None:
-    """End the run with a usage error before anything is looked at. What a worker of xdist raises is lost: it hands the
-    text to its controller, which raises it."""
+    """End the run with a usage error before any node is looked at.
+
+    An exception in a worker of pytest-xdist is lost: there the text goes to the controller, which raises it.
+    """
     session.items.clear()
     output = getattr(session.config, "workeroutput", None)
     if output is None:
@@ -269,29 +289,33 @@ def refuse_run(session: pytest.Session, why: str) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """Under xdist a worker has ended, and says what is wrong with the checks."""
+    """Raise the usage error that a worker of pytest-xdist reported about its checks."""
     if why := getattr(node, "workeroutput", {}).get("fleetkeeper"):
         raise pytest.UsageError(why)
 
 
 def is_check(item: pytest.Item) -> bool:
+    """Whether a test takes the fixture `verdict`."""
     return "verdict" in getattr(item, "fixturenames", ())
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Look as soon as it is known that there is something to judge."""
+    """Look at the fleet once the collected tests contain a check."""
     audit = session.config.stash[AUDIT]
     if audit and not session.config.option.collectonly and any(map(is_check, session.items)):
         look_once(session.config, audit, keep=any(map(uses_hosts, session.items)))
 
 
 def uses_hosts(item: pytest.Item) -> bool:
-    """Whether a test may ask more than the look did: by testinfra's fixture, or because it is no check."""
+    """Whether a test may send commands of its own to a node: it takes the fixture `host`, or is no check."""
     return not is_check(item) or "host" in getattr(item, "fixturenames", ())
 
 
 def look_once(config: pytest.Config, audit: Audit, *, keep: bool = False) -> None:
-    """Look once, show progress, and save the look where --record says. `keep` the connections if tests use them."""
+    """Look at every inventory with a progress display, and save the look where --record names a file.
+
+    `keep` leaves the connections open for tests. A KeyboardInterrupt ends the run with exit code 2.
+    """
     from fleetkeeper.imports import as_written
     from fleetkeeper.reports.progress import Progress
 
@@ -309,6 +333,6 @@ def look_once(config: pytest.Config, audit: Audit, *, keep: bool = False) -> Non
 
 
 def on_ctrl_c(handler: signal.Handlers) -> None:
-    """What another Ctrl-C does from now on."""
+    """Set the handler of SIGINT; does nothing outside the main thread."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)

@@ -1,6 +1,6 @@
-"""No secret is shown, whatever a server's files hold: values that look like one are struck out, in one place.
+"""Masking of secrets in text from servers: values that look like one are replaced, in this one place.
 
-Every repetition that may fail after its end is bounded: text of a node, however long, is gone through once.
+Every repetition in a pattern that may fail after its end is bounded: a text, however long, is searched in linear time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHORT = re.compile(
     r"(\b(?:sshpass\s{1,20}-p|redis-cli\b[^|;&]{0,500}\s(?:-a|--pass)|login\b[^|;&]{0,500}\s-p"
     rf"|(?:mysql|mariadb)\w{{0,20}}\b[^|;&]{{0,500}}\s-p(?=\S))\s{{0,20}}){VALUE}"
 )
-"""Programs that take a password after an option of one letter."""
+"""Passwords after a one-letter option of a program (sshpass -p, redis-cli -a, login -p, mysql -p)."""
 TOKENS = re.compile(
     r"\b(?:(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|hvs\.)[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}\b)"
     r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|(?<=hooks\.slack\.com/services/)\S+"

@@ -1,4 +1,4 @@
-"""Where the controller keeps what it knows about runs: losing it costs time, never a wrong answer."""
+"""The state directory on the auditing machine: data about past runs. Losing it costs time, never a wrong verdict."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from fleetkeeper.versions import UPGRADE, is_newer
 
 VARIABLE = "FLEETKEEPER_STATE"
 VERSION = 1
-"""Of the directory: which files it has. One without a version is older, and has the same files as version 1."""
+"""Version of the directory's set of files. A directory without one is older, and has the same files as version 1."""
 
 
 class Unwritable(Exception):
-    """The journal cannot be written or read any more: the disk is full, read-only, or gone."""
+    """The journal can no longer be written or read: the disk is full, read-only, or gone."""
 
     def __init__(self, path: Path, why: Exception) -> None:
         super().__init__(f"the journal {path} cannot be written ({why})")
 
 
 def directory(given: str | Path | None = None) -> Path:
-    """The state directory. Made when missing.
+    """The path of the state directory, which is created (mode 0700) when missing. `given` is the value of --state.
 
-    Raises OSError when it cannot be made, and UsageError when it is a newer fleetkeeper's.
+    Raises OSError when it cannot be created, and UsageError when it belongs to a newer fleetkeeper.
     """
     path = path_of(given)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -36,13 +36,16 @@ def directory(given: str | Path | None = None) -> Path:
 
 
 def path_of(given: str | Path | None) -> Path:
-    """Where the state directory is: `given` (--state), $FLEETKEEPER_STATE, or $XDG_STATE_HOME/fleetkeeper."""
+    """The path of the state directory: `given` (--state), else $FLEETKEEPER_STATE, else $XDG_STATE_HOME/fleetkeeper."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(given or os.environ.get(VARIABLE) or Path(base) / "fleetkeeper").expanduser()
 
 
 def known_version(path: Path) -> int:
-    """The version of a state directory; 0 where it has none. Raises UsageError when it is newer, or not a number."""
+    """The version of a state directory; 0 where it has none.
+
+    Raises UsageError when it is newer than VERSION or no number.
+    """
     file = path / "version"
     try:
         text = file.read_bytes().strip()
@@ -56,7 +59,7 @@ def known_version(path: Path) -> int:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a small file so that there is the old text or the new, never a part. Raises OSError."""
+    """Replace a small file's text atomically (temporary file, rename). Raises OSError."""
     waiting = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         waiting.write_text(text, encoding="utf-8")
@@ -66,12 +69,12 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def remember_audited(given: str | Path | None, inventory: str) -> None:
-    """Remember the inventory of the last audit, as it was named: `remediate` without --hosts uses it."""
+    """Store the name of the inventory of the last audit, as --hosts gave it: `remediate` without --hosts uses it."""
     replace_text(directory(given) / "last_audited", f"{inventory}\n")
 
 
 def last_audited(given: str | Path | None) -> str:
-    """The inventory of the last audit, or nothing."""
+    """The inventory of the last audit, as --hosts gave it; "" when there was none."""
     try:
         return (directory(given) / "last_audited").read_text(encoding="utf-8").strip()
     except FileNotFoundError:

@@ -1,9 +1,9 @@
-"""A team's own testinfra tests over our connections: every node is a testinfra host.
+"""The testinfra backend `fleet`: every node is a testinfra host, for a team's own tests over our connections.
 
 Registered as `fleet` in testinfra's BACKENDS. What `host.run` does is what testinfra's ssh backend does (quoting,
 sudo, exit statuses), with verified host keys, one connection a node, and a time limit; 255 is a command's own status
 like any other. Commands run in the login shell, or in /bin/sh where that is no relative of it (fish, csh), with
-LC_ALL=C and the usual folders on the PATH. tests/programs/test_testinfra_parity.py holds the two against each other.
+LC_ALL=C and the usual folders on the PATH. tests/programs/test_testinfra_parity.py compares the two.
 """
 
 from __future__ import annotations
@@ -42,23 +42,26 @@ CURRENT: dict[str, Using] = {}
 
 
 def use(inventory: Inventory, links: Links) -> None:
-    """Say that `fleet://` host names are about this inventory too, and over which links its nodes are asked."""
+    """Add an inventory to those that `fleet://` host names refer to, with the links to its nodes."""
     CURRENT[inventory.name] = Using(inventory, links)
 
 
 def forget() -> None:
-    """Drop the inventories and their links; hosts of theirs can be asked no more."""
+    """Remove all inventories and their links; their hosts can no longer run commands."""
     CURRENT.clear()
 
 
 def host_names() -> list[str]:
-    """Every node in use as a host name: NODE, or INVENTORY:NODE where several inventories are in use."""
+    """The host name of every node in use: NODE, or INVENTORY:NODE when several inventories are in use."""
     several = len(CURRENT) > 1
     return [f"{name}:{node}" if several else node for name, using in CURRENT.items() for node in using.inventory.nodes]
 
 
 def using(hostspec: str) -> tuple[Using, str]:
-    """The inventory and the node that a host name stands for. Raises RuntimeError when there is none."""
+    """The inventory with its links, and the node's name, of a host name.
+
+    Raises RuntimeError when there is no such node.
+    """
     if not CURRENT:
         raise RuntimeError("no inventory is in use: give one with --hosts=NAME")
     inventory, _, node = hostspec.rpartition(":")
@@ -69,11 +72,11 @@ def using(hostspec: str) -> tuple[Using, str]:
 
 
 class FleetBackend(base.BaseBackend):  # type: ignore[misc]
-    """One node of an inventory in use, as testinfra sees it."""
+    """Testinfra's backend for one node of an inventory in use. `timeout` is in seconds, for each command."""
 
     NAME = "fleet"
     encoding = "utf-8"
-    """Asking the node for it would take a python3 there, and another round trip."""
+    """Fixed: to detect it would take a python3 on the node, and another round trip."""
 
     def __init__(self, hostspec: str, timeout: float | str = LIMIT, *args: Any, **kwargs: Any) -> None:
         self.using, node = using(hostspec)
@@ -83,24 +86,26 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
 
     @classmethod
     def get_hosts(cls, host: str, **kwargs: Any) -> list[str]:
-        """The nodes that a host name stands for: one, or all for an empty name or `all`."""
+        """The host names that a host specification stands for: itself, or all nodes for an empty one or `all`."""
         names = host_names()
         return [host] if host not in ("", "all") or host in names else names
 
     def get_pytest_id(self) -> str:
+        """The host name, as part of a test id."""
         return str(self.hostname)
 
     def decode(self, data: bytes) -> str:
-        """Text; bytes that are no UTF-8 survive as surrogates and do not stop a test."""
+        """Bytes as text; those that are no UTF-8 become surrogates, so that they do not stop a test."""
         return data.decode("utf-8", "surrogateescape")
 
     def encode(self, data: str) -> bytes:
+        """The bytes that `decode` made this text of."""
         return data.encode("utf-8", "surrogateescape")
 
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
-        """Run a command line in the account's shell (on this machine, as testinfra does, in /bin/sh).
+        """Run a command line in the account's login shell; on the local machine in /bin/sh, as testinfra does.
 
-        Raises RuntimeError when the node cannot be reached, or the command gave no answer within the limit.
+        Raises RuntimeError when the node cannot be reached, or the command did not end within the limit.
         """
         line = self.get_command(command, *args)
         shell = () if self.node.connection == "local" else (IN_LOGIN_SHELL, "sh")
@@ -115,6 +120,7 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
 
 
 def unknown(name: str, inventory: Inventory) -> str:
+    """The message about a node that the inventory does not have, with the nearest name or all of them."""
     near = difflib.get_close_matches(name, inventory.nodes, 1)
     hint = f"did you mean {near[0]}?" if near else f"its nodes are {', '.join(inventory.nodes)}"
     return f"the inventory {inventory.name} has no node {name!r}: {hint}"

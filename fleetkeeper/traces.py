@@ -1,6 +1,6 @@
-"""What fleetkeeper leaves on a node, as a topic like any other; asked on request only, by `remediate leave`.
+"""The topic `leave`: traces of fleetkeeper on a node. Observed on request only, by `remediate leave`.
 
-Left are the directory where old content and records are kept, for root only, lines of ours in crontabs, a hook of
+Traces are the directory where old content and records are kept, for root only, lines of ours in crontabs, a hook of
 certbot, and marks on services whose user was changed.
 """
 
@@ -28,9 +28,13 @@ FIND_TRACES = "fleetkeeper/scripts/find_traces.sh"
 
 @dataclass(frozen=True)
 class Facts:
-    """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are with
-    the SHA-256 of these, hooks of certbot under our name, and on a manager the services that bear our mark, and those
-    that a killed change has left with our update settings (`settings`)."""
+    """The traces of fleetkeeper on one node.
+
+    `kept`: the size of our directory in bytes, None when there is none. `marked`: users whose crontabs hold our marks,
+    as (user, SHA-256 of the output of `crontab -l`). `unseen`: what could not be read. `hooks`: paths of certbot's
+    hooks with our name. On a manager, `services` bear our mark, and `settings` still have our update settings after a
+    killed change.
+    """
 
     topic: ClassVar[str] = "leave"
     kept: int | None = None
@@ -42,18 +46,21 @@ class Facts:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """One constant script; the places are its arguments."""
+    """The traces on one node, found by one constant script whose arguments are the paths."""
     [answer] = yield [traces()]
     return parse(answer.text())
 
 
 def traces(kept: str = KEPT, spools: tuple[str, ...] = SPOOLS) -> Command:
-    """The command that looks for what is left."""
+    """The command (as root) that lists the traces.
+
+    `kept` is the path of our directory, `spools` are the folders of users' crontabs.
+    """
     return Command(("sh", "-c", load_script(FIND_TRACES), "looking for traces", kept, *spools), sudo=True)
 
 
 def parse(printed: str) -> Facts:
-    """Read what the script prints. Raises Unobservable when it did not come to its end.
+    """The facts in the script's output. Raises Unobservable when its last line is missing.
 
     >>> parse("kept 12\\nmarks 4f2a root\\nend\\n")
     Facts(kept=12288, marked=(('root', '4f2a'),), unseen=(), hooks=(), services=(), settings=())
@@ -73,4 +80,5 @@ def parse(printed: str) -> Facts:
 
 
 def root_questions() -> Iterator[RootQuestion]:
+    """The words of the one command that this topic runs as root."""
     yield traces().words

@@ -1,8 +1,8 @@
-"""Ways out of data: one function for each place that text of a node may go to.
+"""Escaping and validation of text from nodes: one function for each kind of output that it may go to.
 
-Whatever a node, a container, a label of an image or the name of a file said is data for ever. It reaches shell text, a
-path, a terminal, a document or an annotation only through the function here that is made for it: quoted, from a closed
-set, written out, or refused with `Untrusted`.
+Text from a node, a container, a label of an image or the name of a file is data only. It reaches shell text, a path,
+a terminal, a document or an annotation only through the function here for that output: quoted, checked against a
+closed set, escaped, or refused with `Untrusted`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
 INSTALLED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
-"""What may stand in a line that is written into a file of a node, a crontab above all."""
+"""Characters that may occur in a line that is written into a file of a node, such as a crontab."""
 LONGEST_NAME = 253
-"""Bytes of the longest name that such a line takes: that of a DNS name; Docker's own are shorter."""
+"""Length of the longest name in such a line, in characters: that of a DNS name; Docker's own are shorter."""
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
-"""Letters and marks that show nothing, and that Unicode does not count as control or format characters."""
+"""Letters and marks that are invisible, and that Unicode does not class as control or format characters."""
 KEPT = frozenset("\n\t")
 
 
 class Untrusted(ValueError):
-    """Text of a node that may not go where it was to go. Nothing is written; a person has to look."""
+    """Text of a node that may not go to the requested output. Nothing is written; a person has to look."""
 
 
 def shell_word(text: str) -> str:
-    """One word of a shell command, quoted, whatever it holds: for commands that a person copies, or that we run.
+    """The text as one quoted word of a shell command, for commands that a person copies or that we run.
 
     Raises Untrusted for a NUL byte, which no word can hold.
 
@@ -43,7 +43,7 @@ def shell_word(text: str) -> str:
 
 
 def shell_command(words: Iterable[str]) -> str:
-    """A command whose words are all quoted. Raises Untrusted for a NUL byte.
+    """The words as one shell command, each quoted. Raises Untrusted for a NUL byte.
 
     >>> shell_command(("docker", "exec", "a;b"))
     "docker exec 'a;b'"
@@ -52,8 +52,9 @@ def shell_command(words: Iterable[str]) -> str:
 
 
 def shown_command(words: Iterable[str]) -> str:
-    """A command as a person reads and copies it, on one line. A character that does not show is shown as a question
-    mark instead: such a command can be read, and copied it does not do something else than what is read.
+    """The words as one shell command on one line, for a person to read and copy; invisible characters become `?`.
+
+    So the copied command is the same as the one that was read.
 
     >>> shown_command(("rm", "a\\u202eb", "c d"))
     "rm 'a?b' 'c d'"
@@ -62,7 +63,7 @@ def shown_command(words: Iterable[str]) -> str:
 
 
 def shown_word(text: str) -> str:
-    """One word as a person reads and copies it: see `shown_command`.
+    """One quoted word for a person to read and copy; invisible characters become `?`, as in `shown_command`.
 
     >>> shown_word("rodan_web.1.x"), shown_word("x;y")
     ('rodan_web.1.x', "'x;y'")
@@ -71,9 +72,9 @@ def shown_word(text: str) -> str:
 
 
 def installed_word(text: str, what: str = "the name") -> str:
-    """A name of a node that may stand in a line that we install: letters, digits, `_`, `.` and `-` only, quoted.
+    """A node's name as a quoted word for a line that we install: letters, digits, `_`, `.` and `-` only, at most 253.
 
-    Raises Untrusted for anything else; `what` says what it is for.
+    Raises Untrusted for anything else; `what` names the text in the message.
 
     >>> installed_word("rodan_nginx")
     'rodan_nginx'
@@ -88,9 +89,9 @@ def installed_word(text: str, what: str = "the name") -> str:
 
 
 def installed_path(path: str, what: str = "the directory") -> str:
-    """An absolute path of a node that may stand in a line that we install: plain names between slashes.
+    """A node's absolute path for a line that we install: `installed_word` names between slashes.
 
-    Raises Untrusted for anything else; `what` says what it is for.
+    Raises Untrusted for anything else; `what` names the path in the message.
 
     >>> installed_path("/var/backups")
     '/var/backups'
@@ -101,7 +102,7 @@ def installed_path(path: str, what: str = "the directory") -> str:
 
 
 def one_of(text: str, known_names: Iterable[str], what: str) -> str:
-    """The member of a closed set that the text is. Raises Untrusted for any other; `what` says what it is for.
+    """The member of `known_names` that equals the text. Raises Untrusted for any other; `what` names it in the message.
 
     >>> one_of("/usr/bin/docker", {"/usr/bin/docker"}, "the client")
     '/usr/bin/docker'
@@ -113,9 +114,9 @@ def one_of(text: str, known_names: Iterable[str], what: str) -> str:
 
 
 def plain_path(path: str) -> str:
-    """An absolute path without surprises: no `..`, no needless slash, nothing that does not show.
+    """The same path if it is absolute and normalized: no `..`, no needless slash, no invisible character.
 
-    Raises Untrusted.
+    Raises Untrusted for any other.
 
     >>> plain_path("/etc/../etc/passwd")
     Traceback (most recent call last):
@@ -129,9 +130,10 @@ def plain_path(path: str) -> str:
 
 
 def printable_text(text: str) -> str:
-    """Text for a terminal: every character that does not show is written out; ends of lines and tabs stay.
+    """Text for a terminal: every invisible character is replaced by its escape; newlines and tabs stay.
 
-    Control, format and private characters, surrogates, tags, zero-width and bidi marks, variation selectors.
+    Invisible are control, format and private characters, surrogates, tags, zero-width and bidi marks, variation
+    selectors.
 
     >>> printable_text("a\\x1b[31mb"), printable_text("a\\u202eb\\u200d\\U000e0041")
     ('a\\\\x1b[31mb', 'a\\\\u202eb\\\\u200d\\\\U000e0041')
@@ -142,7 +144,7 @@ def printable_text(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text for a terminal, on a single line.
+    """Text for a terminal on a single line: as `printable_text`, with newlines as `\\n` and tabs as blanks.
 
     >>> one_line("a\\n::error::b")
     'a\\\\n::error::b'
@@ -151,7 +153,7 @@ def one_line(text: str) -> str:
 
 
 def is_shown(char: str) -> bool:
-    """Whether a character leaves something to be seen; blanks of other widths do.
+    """Whether a character is visible; blanks of any width are.
 
     >>> [is_shown(char) for char in "é\\u00a0\\u200b\\n"]
     [True, True, False, False]
@@ -162,11 +164,14 @@ def is_shown(char: str) -> bool:
 
 
 def written_out(char: str) -> str:
+    """The Python escape of a character, such as `\\x1b`."""
     return char.encode("unicode_escape").decode("ascii")
 
 
 def json_document(content: object, default: Callable[[object], str] | None = None) -> str:
-    r"""A document for programs: what is not ASCII is escaped, so that nothing in it moves a terminal that shows it.
+    r"""The content as JSON indented by 2, ASCII only, so that nothing in it can control a terminal that shows it.
+
+    `default` is that of `json.dumps`.
 
     >>> print(json_document({"a": "\u2028"}))
     {
@@ -177,7 +182,7 @@ def json_document(content: object, default: Callable[[object], str] | None = Non
 
 
 def yaml_text(text: str) -> str:
-    r"""A value in a YAML file, in double quotes: what does not show is written as YAML's own escapes.
+    r"""The text as a double-quoted YAML scalar; invisible characters become YAML escapes.
 
     >>> print(yaml_text('a"\u202e\n'))
     "a\"\u202e\n"
@@ -186,7 +191,9 @@ def yaml_text(text: str) -> str:
 
 
 def annotation_text(text: str, more: str = "") -> str:
-    """Text for GitHub's annotations, as the runner reads it back: `%` and ends of lines, and in properties `:` and `,`.
+    """Text for an annotation of GitHub Actions: `%`, line ends and the characters of `more` become %XX.
+
+    The runner decodes them. Properties need `more` to be ":,".
 
     >>> annotation_text("50% ::error::\\n"), annotation_text("a,b: c", ":,")
     ('50%25 ::error::\\\\n', 'a%2Cb%3A c')
@@ -198,7 +205,7 @@ def annotation_text(text: str, more: str = "") -> str:
 
 
 SAID_BY_SERVER = re.compile(r"\b[^\W\d_]{3,20}:  ")
-"""How psql and pg_restore mark what the server said: `ERROR:`, or its translation, and two blanks."""
+"""The mark of a message of the server in the output of psql and pg_restore: `ERROR:` or its translation, two blanks."""
 NAME = r'"[A-Za-z_][A-Za-z0-9_.$-]{0,62}"'
 THING = r"(?:relation|table|view|sequence|index|constraint|column|type|function|operator|schema|role|user|database|"
 THING += r"extension|language|tablespace|collation|trigger|publication|subscription|parameter|configuration parameter)"
@@ -231,9 +238,9 @@ NOT_REPEATED = "an error of the server, whose words are not repeated: they may h
 
 
 def without_values(text: str) -> str:
-    """The kind of an error that psql or pg_restore printed, without what may be a value of a row.
+    """The kind of the first error in text from psql or pg_restore, without anything that may be a value of a row.
 
-    What is not the server's own message (no `ERROR:  `) is only put on one line.
+    Text without a message of the server (no `ERROR:  `) is returned on one line; an unknown kind gives NOT_REPEATED.
 
     >>> without_values('psql:<stdin>:7: ERROR:  invalid input syntax for type integer: "4111 1111"')
     'invalid input syntax for type integer'

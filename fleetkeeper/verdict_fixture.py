@@ -1,4 +1,4 @@
-"""The fixture `verdict`, and what a check's report carries of it."""
+"""The fixture `verdict`, and the hook that attaches a verdict to a check's report."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ AUDIT: pytest.StashKey[Audit | None] = pytest.StashKey()
 FACTS = pytest.StashKey[str]()
 ITEM: pytest.StashKey[results_schema.Judged] = pytest.StashKey()
 NOT_HELD = ("finding", "waived")
-"""Outcomes with which no check passes."""
+"""Outcomes with which a check must not pass."""
 
 
 class Unknown(Exception):
-    """Raised while a check is set up: what it needs could not be seen. pytest's word for it is ERROR."""
+    """Raised in the setup of a check whose verdict is unknown; pytest reports it as ERROR."""
 
 
 @pytest.fixture
 def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
-    """What the rule of this check says about its subject. Raises Unknown when it could not be seen."""
+    """The verdict of this check's rule about its subject.
+
+    Raises Unknown when facts for it could not be observed, and skips the test when the rule does not apply.
+    """
     from fleetkeeper.reports import results, terminal
     from fleetkeeper.untrusted import one_line
 
@@ -55,7 +58,7 @@ def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
 
 
 def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:
-    """The facts that a rule read for a verdict, under its title."""
+    """The facts that a rule read for a verdict as text, under a title; "nothing" when there are none."""
     from fleetkeeper.reports import facts_text
 
     fleet = config.stash[AUDIT].fleets.get(inventory)  # type: ignore[union-attr]
@@ -67,10 +70,10 @@ def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Carry the verdict with the report (to xdist's controller too), and say `unknown` in its own words.
+    """Attach the verdict to the report (also for the controller of pytest-xdist); report `unknown` without a traceback.
 
-    A check that ends without having asserted a verdict that does not hold is failed here: it may have forgotten to, or
-    Python may run without assertions (`python -O --assert=plain`).
+    A check that passes although its verdict does not hold is failed here: it may have forgotten to assert, or Python
+    may run without assertions (`python -O --assert=plain`).
     """
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, Unknown):
@@ -88,13 +91,19 @@ def pytest_runtest_makereport(
 
 
 def node_of(inventory: str, subject: Subject, *, several: bool) -> str:
-    """The subject's node, as testinfra's backend calls it; empty where the inventory does not say which one it is."""
+    """The subject's node as a host name of our testinfra backend; "" where the inventory does not name it.
+
+    `several` says that the run has several inventories: then it is INVENTORY:NODE.
+    """
     node = subject.name if subject.kind == "node" else subject.node
     return f"{inventory}:{node}" if node and several else node
 
 
 def find_node(fleet: Fleet, subject: Subject) -> str:
-    """The one node where a service, or a certificate's, was seen running. Raises UsageError where there is not one."""
+    """The one node where the subject, a service or a certificate's service, was seen running.
+
+    Raises UsageError for a subject of another kind, and when there is not exactly one such node.
+    """
     from fleetkeeper.errors import UsageError
     from fleetkeeper.topics.certificates.policy import Policy
     from fleetkeeper.topics.containers.placement import running_placements

@@ -1,7 +1,7 @@
-"""Versions of what fleetkeeper writes down, on the auditing machine and on nodes.
+"""Versions of the files that fleetkeeper writes, on the auditing machine and on nodes.
 
-What an older one wrote is converted, or read with care. What a newer one wrote is said in one line, and is never
-guessed at, written over or removed.
+A file of an older version is converted, or read with care. A file of a newer version is reported in one line, and is
+never interpreted, overwritten or removed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ UPGRADE = "upgrade fleetkeeper here: a newer one wrote it"
 
 
 def is_newer(what: str, version: int, newest: int) -> str:
-    """The line about something that a newer fleetkeeper wrote; empty where it is not newer.
+    """The message that `what` has a version newer than `newest`, the newest that is known here; "" when it has not.
 
     >>> is_newer("journal.sqlite", 3, 2)
     'journal.sqlite has version 3, and this fleetkeeper knows versions up to 2'

@@ -1,7 +1,9 @@
 """Types for the fields of policies: names that are safe in every command, references, paths, users, days, zones.
 
-A reference (`NodeName`, `ServiceName`, `RuleGlob`, `NodeGlob`, `Role`) is held against the names that the inventory
-loader passes as validation context; a model that is built by hand, without context, is not.
+A reference (`NodeName`, `ServiceName`, `RuleGlob`, `NodeGlob`, `Role`) is compared with the names that the inventory
+loader passes as validation context; a model that is built by hand, without context, is not checked.
+
+Validators return the value, and raise the error of `field_error` (a ValueError).
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ Check = Callable[[str], str]
 
 
 def spelled_like(pattern: str, kind: str, hint: str) -> Check:
-    """A check that a value is spelled like `kind`: nothing that a shell or an option parser could take for its own."""
+    """A validator that a value matches the whole pattern: no character that a shell or an option parser interprets.
+
+    `kind`, with an article, and `hint` are for the message.
+    """
     compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
@@ -43,7 +48,7 @@ def spelled_like(pattern: str, kind: str, hint: str) -> Check:
 
 
 def known_name(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
-    """A check that a value is one of the names of that kind in the context."""
+    """A validator that a value is one of the names under `kind` (a plural) in the context."""
 
     def check(value: str, info: ValidationInfo) -> str:
         names = (info.context or {}).get(kind)
@@ -55,7 +60,7 @@ def known_name(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]
 
 
 def matching_glob(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
-    """A check that a shell glob matches at least one of the names of that kind in the context."""
+    """A validator that a shell glob matches at least one of the names under `kind` (a plural) in the context."""
 
     def check(value: str, info: ValidationInfo) -> str:
         names = (info.context or {}).get(kind)
@@ -67,7 +72,7 @@ def matching_glob(kind: str, singular: str) -> Callable[[str, ValidationInfo], s
 
 
 def check_jump(value: str, info: ValidationInfo) -> str:
-    """A node of this inventory, or an account and host that is none: `user@host`."""
+    """Validate a jump host: a node of this inventory, or any other account and host, `user@host`."""
     if "@" not in value:
         return known_name("nodes", "node")(value, info)
     user, _, host = value.rpartition("@")
@@ -76,7 +81,7 @@ def check_jump(value: str, info: ValidationInfo) -> str:
 
 
 def check_address(value: str) -> str:
-    """A host name, an IPv4 or an IPv6 address, or an alias of the user's ssh config (ssh_config(5)). Empty: none."""
+    """Validate a host name, an IP address, or an alias of the user's ssh config (ssh_config(5)); "" is allowed."""
     if not value:
         return value
     if "@" in value:
@@ -94,6 +99,7 @@ def check_address(value: str) -> str:
 
 
 def check_ip(value: str) -> None:
+    """Raise the error of a field unless the value is an IPv6 address."""
     try:
         ipaddress.IPv6Address(value)
     except ValueError:
@@ -103,7 +109,7 @@ def check_ip(value: str) -> None:
 
 
 def check_connection(value: str) -> str:
-    """Empty, `ssh`, `local`, or a testinfra connection, but none that would not verify host keys as we do."""
+    """Validate "", `ssh`, `local`, or a testinfra connection; not one that would not verify host keys as we do."""
     spelled_like(CONNECTION, "a connection", "`ssh`, `local`, or one of testinfra's such as `docker://NAME`")(value)
     if value.startswith(("paramiko://", "ssh://", "safe-ssh://")):
         hint = "write the host as `address:`: over our own SSH its key is verified"
@@ -114,7 +120,7 @@ def check_connection(value: str) -> str:
 
 
 def resolve_path(value: str, info: ValidationInfo) -> str:
-    """A path of the machine that audits: `~` is the user's home, and it is relative to the inventory's folder."""
+    """A path on the auditing machine: `~` is the user's home; relative paths start in the inventory's folder."""
     if not value or value.startswith("-") or not value.isprintable():
         raise field_error(f"{quoted(value)} is not a path", "paths are relative to the inventory; `~` is your home")
     base = (info.context or {}).get("base", ".")
@@ -122,14 +128,14 @@ def resolve_path(value: str, info: ValidationInfo) -> str:
 
 
 def node_path(value: str) -> str:
-    """A path on a node: absolute and without `..`, so that it means the same whoever resolves it."""
+    """Validate a path on a node: absolute and without `..`, so that every program resolves it alike."""
     if not value.startswith("/") or not value.isprintable() or ".." in value.split("/"):
         raise field_error(f"{quoted(value)} is not an absolute path", "write it from `/` on, without `..`")
     return value
 
 
 def check_timezone(value: str) -> str:
-    """A time zone of the IANA database."""
+    """Validate the name of a time zone of the IANA database."""
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError):
@@ -139,7 +145,7 @@ def check_timezone(value: str) -> str:
 
 
 def parse_day(value: object) -> date:
-    """A real day, written 2027-01-31 and in no other way."""
+    """The day that is written 2027-01-31; no other notation is accepted."""
     if isinstance(value, date):
         return value
     try:
@@ -151,7 +157,7 @@ def parse_day(value: object) -> date:
 
 
 def as_list(value: object) -> object:
-    """One name alone stands for a list of one."""
+    """The value as a tuple; a single name becomes a tuple of one."""
     if isinstance(value, list | tuple):
         return tuple(value)
     if not isinstance(value, str):
@@ -160,14 +166,14 @@ def as_list(value: object) -> object:
 
 
 def check_words(value: str) -> str:
-    """Words for a person: there must be some."""
+    """Validate text for a person: it must not be blank."""
     if not value.strip():
         raise field_error("is empty", "write it for whoever reads this next year")
     return value
 
 
 class Pattern:
-    """Shows a pattern in the exported JSON schema, while the check itself stays ours (for its hints)."""
+    """Adds a pattern to the exported JSON schema, while the validator stays ours (for its hints)."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = f"^{pattern}$"
@@ -186,7 +192,10 @@ DeployedName = Annotated[
 
 
 def parse_sudo_mode(value: object) -> Sudo:
-    """How far sudo goes. One check instead of a union, which would tell an odd value once for each of its members."""
+    """The sudo rights of an account.
+
+    One validator instead of a union, which would report a wrong value once for each of its members.
+    """
     if value is True or value is False or value == "audit":
         return value
     raise field_error("should be true, false or audit", SUDO_HINT)
@@ -204,12 +213,12 @@ Users = Annotated[
     BeforeValidator(as_list),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-"""One user, or a list of them."""
+"""One user, or a list of them; always a tuple."""
 Address = Annotated[str, AfterValidator(check_address), Pattern(f"({HOST})?")]
 Jump = Annotated[str, AfterValidator(check_jump)]
 Connection = Annotated[str, AfterValidator(check_connection), Pattern(CONNECTION)]
 PathName = Annotated[str, AfterValidator(resolve_path)]
-"""A path on the machine that audits, made absolute as seen from the inventory."""
+"""A path on the auditing machine, made absolute relative to the inventory's folder."""
 NodePath = Annotated[str, AfterValidator(node_path), Pattern("/.*")]
 Zone = Annotated[str, AfterValidator(check_timezone)]
 Day = Annotated[date, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]

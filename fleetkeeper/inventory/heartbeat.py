@@ -1,4 +1,4 @@
-"""The section `heartbeat` of an inventory: who is told that the audit ran, so that silence is noticed."""
+"""The section `heartbeat` of an inventory: the URL to ping after an audit, so that a missing audit is noticed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HINT = "the name of an environment variable, such as RODAN_HEARTBEAT; the URL it
 
 
 def is_variable(written: str) -> str:
-    """The name of a variable. What is none may well be the URL itself, and is not shown."""
+    """Validate the name of an environment variable. A wrong value may be the URL itself, so messages do not show it."""
     if not re.fullmatch(VARIABLE, written, re.ASCII):
         raise field_error("this is not the name of a variable (what it is, is not shown here)", HINT)
     return written
@@ -35,12 +35,12 @@ class Heartbeat(Strict):
 
 
 def expand_shorthand(written: object) -> object:
-    """`heartbeat: NAME` stands for `heartbeat: {variable: NAME}`."""
+    """`{variable: NAME}` for `heartbeat: NAME`; any other value as it is."""
     return {"variable": written} if isinstance(written, str) else written
 
 
 class Short:
-    """Shows in the exported JSON schema that the name alone will do."""
+    """Adds the short form, the name alone, to the exported JSON schema."""
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
         return {"anyOf": [{"type": "string", "pattern": f"^{VARIABLE}$"}, handler(schema)]}

@@ -1,4 +1,4 @@
-"""One environment: its nodes, and the policy they must satisfy."""
+"""The inventory of one environment (its nodes, and the policy that they must satisfy), and its loading from a file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ P = TypeVar("P")
 
 
 class TopicSection(Protocol):
-    """What the loader needs to know of a topic: see `fleetkeeper.topics.protocol.Topic`."""
+    """The fields of a topic that the loader needs: see `fleetkeeper.topics.protocol.Topic`."""
 
     @property
     def name(self) -> str: ...
@@ -102,10 +102,10 @@ class Inventory(Strict, defer_build=True):
     )
 
     def section(self, policy: type[P]) -> P:
-        """The section of a topic, found by the type of its policy.
+        """The policy of a topic, found by its type.
 
-        Raises NotApplicable with the inventory's own reason where it says `none: why`, and where nobody has written
-        the section yet.
+        Raises NotApplicable with the inventory's own reason where it says `none: why`, and where the section has not
+        been written yet.
         """
         section: P | Without = self.sections.get(policy, NOT_ASKED)
         return require_policy(section)
@@ -117,10 +117,10 @@ def load(
     import_topic: Callable[[Path], TopicSection],
     text: str | bytes | None = None,
 ) -> Inventory:
-    """Read and check an inventory; `text`, when given, stands for the content of the file.
+    """The inventory in a file; `text`, when given, replaces the content of the file.
 
-    `topics` are ours, by name; `import_topic` reads the file of a team's own. `load_inventory` of the registry knows
-    both. Raises InventoryError with everything that is wrong, at its line.
+    `topics` are ours, by name; `import_topic` imports the file of a team's own, and raises UsageError. `load_inventory`
+    of the registry supplies both. Raises InventoryError with everything that is wrong, each with its line.
     """
     content = text.encode() if isinstance(text, str) else content_of(path) if text is None else text
     try:
@@ -143,7 +143,7 @@ def file_model(topics: tuple[TopicSection, ...]) -> type[Inventory]:
 
 
 def section_field(topic: TopicSection) -> tuple[Any, Any]:
-    """The type of a topic's section, and what a reader of the file should know about it."""
+    """The type and the field of a topic's section, as `pydantic.create_model` takes them."""
     section: Any = Section
     about = topic.about or f'the section of {topic.name}.py, or `{topic.key}: {{none: "why"}}`'
     if topic.required:
@@ -152,7 +152,7 @@ def section_field(topic: TopicSection) -> tuple[Any, Any]:
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of a file, and one more than is allowed when there are too many."""
+    """The bytes of a file, at most one more than is allowed. Raises InventoryError when it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)
@@ -163,7 +163,7 @@ def content_of(path: Path) -> bytes:
 
 
 class Loading:
-    """One reading of one file, collecting what is wrong with it."""
+    """One loading of one file. `problems` collects what is wrong, `secrets` the values that no message may show."""
 
     def __init__(
         self,
@@ -183,10 +183,11 @@ class Loading:
         self.custom_topics: dict[str, TopicSection] = {}
 
     def problem(self, places: tuple[str | int, ...], what: str, hint: str = "") -> None:
+        """Add a problem at a path of keys and indexes in the file."""
         self.problems.append(InventoryProblem(self.file, self.document.line(places), show(places), what, hint))
 
     def inventory(self) -> Inventory | None:
-        """The inventory, when nothing is wrong with its own sections."""
+        """The inventory, or None when its own sections have problems; those are added to `problems`."""
         if not self.data:
             self.problem((), "there is no inventory in it", "it begins with `nodes:`, see docs/inventory.md")
             return None
@@ -207,7 +208,7 @@ class Loading:
         return Inventory.model_construct(**{**fields, **filled_in})
 
     def section_of(self, topic: TopicSection, written: Inventory) -> Any:
-        """The section as it was written; for one that nobody has written yet, why nothing is judged by it."""
+        """The section of a topic; for one that is not written yet, an Undecided with the reason."""
         section = getattr(written, topic.key)
         if section is not None:
             return section
@@ -217,7 +218,10 @@ class Loading:
         return Undecided(none=f"not asked for: `{topic.key}` is undecided; {advice}, or `none: why`")
 
     def look_over(self) -> None:
-        """What no model can see: keys that stand twice, keys that we fill in, secrets, jumps in a circle."""
+        """Add problems that no model can find.
+
+        Those are duplicate keys, reserved keys, secrets, two nodes on one machine, and circles of jumps.
+        """
         for places, error in self.document.twice:
             self.problems.append(InventoryProblem(self.file, error.line, show(places), error.what, error.hint))
         for name in FILLED_IN:
@@ -232,7 +236,7 @@ class Loading:
             self.problem(("nodes", circle[0], "jump"), f"the jumps go in a circle: {' → '.join(circle)}")
 
     def listen(self, text: str) -> None:
-        """Find secrets in comments, where no secret was found in the data of the same line."""
+        """Add problems for secrets in comments, except in lines with a secret in the data."""
         lines = {self.document.line(places) for places, _ in find_leaks(self.data)}
         for line, secret in secrets_in_comments(text):
             self.secrets.append(secret)
@@ -241,7 +245,7 @@ class Loading:
                 self.problems.append(InventoryProblem(self.file, line, "", what, HINT))
 
     def import_topics(self) -> None:
-        """Import the team's own topics, each under a name of its own."""
+        """Import the team's own topics into `topics` and `custom_topics`; a name that is already used is a problem."""
         taken = {*Inventory.model_fields, *self.topics, *(topic.key for topic in self.topics.values())} - {""}
         listed = self.data.get("topics")
         for index, written in enumerate(listed if isinstance(listed, list) else []):
@@ -258,7 +262,7 @@ class Loading:
             self.topics[topic.name] = self.custom_topics[topic.name] = topic
 
     def context(self) -> dict[str, Any]:
-        """The names that references are held against."""
+        """The validation context: the names that references are compared with, by kind, and the file's folder."""
         return {
             "base": self.path.parent.absolute(),
             "nodes": frozenset(raw_section(self.data, "nodes")),
@@ -268,7 +272,10 @@ class Loading:
         }
 
     def validated(self, model: Any, data: Any) -> Any:
-        """The model of some data, or None. By way of JSON, where a list is a tuple and nothing else is coerced."""
+        """The data as a model, or None, with its errors added to `problems`.
+
+        Goes through JSON, where a list may become a tuple and nothing else is coerced.
+        """
         try:
             return TypeAdapter(model).validate_json(json.dumps(data), strict=True, context=self.context())
         except ValidationError as odd:
@@ -277,19 +284,19 @@ class Loading:
 
 
 def shortest_path(path: Path) -> str:
-    """A path as it is shown: as seen from the current folder when it is below it."""
+    """The path relative to the working directory when it is below it, else absolute."""
     whole = path.absolute()
     return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
 
 
 def raw_section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A section as it was written, when it is one."""
+    """A section as it was written; {} when it is missing or no mapping."""
     match = data.get(name)
     return match if isinstance(match, dict) else {}
 
 
 def nodes_on_one_machine(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Nodes that lead to the machine of an earlier node, and that node: what is there would be counted twice."""
+    """Pairs of a node and an earlier one with the same machine: what is there would be counted twice."""
     first: dict[tuple[str, ...], str] = {}
     for name, node in nodes.items():
         if isinstance(node, dict):
@@ -299,7 +306,7 @@ def nodes_on_one_machine(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def circles_of_jumps(nodes: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Each circle of jumps once, beginning and ending with the first of its nodes."""
+    """Each circle of jumps once, as the names of its nodes, beginning and ending with the first."""
     jumps = {name: node.get("jump") for name, node in nodes.items() if isinstance(node, dict)}
     lines: set[str] = set()
     for start in jumps:

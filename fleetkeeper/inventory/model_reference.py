@@ -1,4 +1,4 @@
-"""The reference of inventories, written from the models themselves: a page for people, a JSON schema for editors."""
+"""The reference of inventories, generated from the models: a page for people, a JSON schema for editors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ This page is generated from the models (`make docs`).
 
 
 class Generator(GenerateJsonSchema):
-    """Writes defaults in the grammar of the inventory."""
+    """Generates a JSON schema with defaults in the notation of the inventory."""
 
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, Portion):
@@ -64,7 +64,7 @@ def inventory_schema(topics: Iterable[TopicSection]) -> dict[str, Any]:
 
 
 def with_sizes(part: Any) -> Any:
-    """The schema with defaults of sizes as they would be written."""
+    """The schema with the defaults of sizes in the notation of the inventory, instead of bytes."""
     if isinstance(part, list):
         return [with_sizes(item) for item in part]
     if not isinstance(part, dict):
@@ -81,7 +81,7 @@ def schema_text(topics: Iterable[TopicSection]) -> str:
 
 
 def reference_page(topics: Iterable[TopicSection]) -> str:
-    """The content of docs/inventory.md: a table for each section, and for each part inside it."""
+    """The content of docs/inventory.md: a table for each section, and for each object inside it."""
     whole = inventory_schema(topics)
     parts = [HEAD, "## Sections\n", key_table(whole, whole)]
     for name, section in whole["properties"].items():
@@ -91,7 +91,7 @@ def reference_page(topics: Iterable[TopicSection]) -> str:
 
 
 def key_table(part: Schema, whole: Schema) -> str:
-    """The keys of one object: what each is, and its default."""
+    """A Markdown table of the keys of one object: kind of value, default and meaning. `whole` is the root schema."""
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for key, value in part["properties"].items():
         default = "**required**" if key in part.get("required", ()) else show_default(value.get("default"))
@@ -101,17 +101,22 @@ def key_table(part: Schema, whole: Schema) -> str:
 
 
 def table_cell(text: str) -> str:
+    """The text on one line, with `|` escaped, for a cell of a Markdown table."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def show_default(default: Any) -> str:
+    """The default as Markdown code; "" for an empty one."""
     if default in (None, "", [], {}):
         return ""
     return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default, ensure_ascii=False)}`"
 
 
 def nested_objects(path: str, part: Schema, whole: Schema) -> Iterator[tuple[str, Schema]]:
-    """Every object with keys of its own at or below a part, with the path to it; `NAME` is a name of one's own."""
+    """Path and schema of every object with fixed keys at or below a part.
+
+    NAME in a path stands for a name that the user chooses.
+    """
     for option in value_options(part, whole):
         if option.get("title") == "Without":
             continue
@@ -126,7 +131,7 @@ def nested_objects(path: str, part: Schema, whole: Schema) -> Iterator[tuple[str
 
 
 def value_options(part: Schema, whole: Schema) -> list[Schema]:
-    """What a value may be, one schema for each."""
+    """The schemas that a value may have, with references resolved."""
     inner = part.get("oneOf") or part.get("anyOf")
     if inner:
         return [option for item in inner for option in value_options(item, whole)]
@@ -134,25 +139,26 @@ def value_options(part: Schema, whole: Schema) -> list[Schema]:
 
 
 def resolve_reference(part: Schema, whole: Schema) -> Schema:
-    """A part, or the definition that it refers to."""
+    """The part itself, or the definition that it refers to."""
     reference = part.get("$ref")
     return whole["$defs"][reference.rpartition("/")[2]] if reference else part
 
 
 def kind_in_words(part: Schema, whole: Schema) -> str:
-    """What sort of value it is, in words."""
+    """The kind of a value in words, alternatives joined with "or"."""
     words = [type_word(option, whole) for option in value_options(part, whole)]
     return table_cell(" or ".join(dict.fromkeys(word for word in words if word)))
 
 
 def of_names(option: Schema) -> Schema | None:
-    """What stands under each name of an object whose keys are names of one's own."""
+    """The schema of the values of an object whose keys are names that the user chooses; None for another object."""
     by_pattern = list(option.get("patternProperties", {}).values())
     named = option.get("additionalProperties") or None
     return by_pattern[0] if by_pattern else named if isinstance(named, dict) else None
 
 
 def pattern_in_words(kind: Any) -> str:
+    """The pattern in the JSON schema of a type."""
     return str(TypeAdapter[Any](kind).json_schema()["pattern"])
 
 
@@ -161,6 +167,7 @@ WORDS = {"string": "text", "integer": "whole number", "number": "number", "boole
 
 
 def type_word(option: Schema, whole: Schema) -> str:
+    """The kind of a value with one schema, in words."""
     if option.get("title") == "Without":
         return "`none: why`"
     if "enum" in option or "const" in option:

@@ -1,4 +1,4 @@
-"""What is wrong with an inventory, said so that a person can mend it: file, line, path, and what to try."""
+"""Problems of an inventory, for a person: file, line, path, what is wrong, and a hint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fleetkeeper.inventory.strict_yaml import Document, Path, why_surprising
 
 @dataclass(frozen=True, order=True)
 class InventoryProblem:
-    """One thing that is wrong, at a line (from 1) of a file. `path` is the way to it, `nodes.vgpu.roles`."""
+    """One problem at a line (from 1) of a file. `path` names the key, as in `nodes.vgpu.roles`."""
 
     file: str
     line: int
@@ -31,7 +31,7 @@ class InventoryProblem:
 
 
 class InventoryError(UsageError):
-    """An inventory that cannot be used, with everything that is wrong with it: a line each, and a line of hint."""
+    """An inventory that cannot be used, with all of its problems: a line each, and a line for the hint."""
 
     def __init__(self, problems: Iterable[InventoryProblem]) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -39,7 +39,7 @@ class InventoryError(UsageError):
 
 
 def mask_secrets(values: Iterable[str], problem: InventoryProblem) -> InventoryProblem:
-    """The problem, with values that must not be shown blotted out."""
+    """The problem, with these values replaced by `***`."""
     what, hint = problem.what, problem.hint
     for value in values:
         what, hint = what.replace(value, "***"), hint.replace(value, "***")
@@ -47,7 +47,7 @@ def mask_secrets(values: Iterable[str], problem: InventoryProblem) -> InventoryP
 
 
 def show(path: Path) -> str:
-    """A path as people write it.
+    """A path of keys and indexes as text.
 
     >>> show(("nodes", "web", "roles")), show(("certificates", 0, "name"))
     ('nodes.web.roles', 'certificates[0].name')
@@ -57,13 +57,14 @@ def show(path: Path) -> str:
 
 
 def plain_type(key: str) -> str:
+    """The key as it is, or in quotes when it has other characters than letters, digits, `_` and `-`."""
     return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else quoted(key)
 
 
 def translate_errors(
     error: ValidationError, model: type[Any], document: Document, file: str
 ) -> Iterator[InventoryProblem]:
-    """Each of pydantic's errors as a problem."""
+    """A problem for each of pydantic's errors."""
     for detail in error.errors(include_url=False):
         path = path_in_file(document.data, detail["loc"])
         shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path
@@ -72,11 +73,12 @@ def translate_errors(
 
 
 def is_scalar(value: object) -> bool:
+    """Whether a value is neither a mapping nor a list."""
     return not isinstance(value, dict | list | tuple)
 
 
 def path_in_file(data: Any, loc: Iterable[str | int]) -> Path:
-    """The part of pydantic's location that stands in the file; names of union members are pydantic's own."""
+    """The part of pydantic's location that is in the file: names of union members are left out."""
     path: list[str | int] = []
     rest = list(loc)
     for index, part in enumerate(rest):
@@ -104,7 +106,7 @@ WANTED = {
 
 
 def message_and_hint(detail: ErrorDetails, model: type[Any]) -> tuple[str, str]:
-    """What is wrong and what to try, in our words for the usual errors and in pydantic's for the rest."""
+    """Message and hint for one of pydantic's errors: ours for the usual ones, pydantic's message for the others."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "refused":
         return str(context["what"]), str(context["hint"])
@@ -120,12 +122,12 @@ def message_and_hint(detail: ErrorDetails, model: type[Any]) -> tuple[str, str]:
 
 
 def about_key(kind: str, key: str, fields: Mapping[str, str]) -> tuple[str, str]:
-    """A key that is missing, with what it is for, or one that nobody knows."""
+    """Message and hint for a missing key (its description) or an unknown one (the nearest known key)."""
     return ("missing", fields.get(key, "")) if kind == "missing" else ("unknown key", nearest_name(key, fields, "keys"))
 
 
 def describe_value(given: object) -> str:
-    """A value as it may be shown: its kind, and itself while it is short."""
+    """A value for a message: its kind, and the value itself if it is a scalar, cut when long."""
     if given is None:
         return "nothing"
     if isinstance(given, bool):
@@ -138,7 +140,7 @@ def describe_value(given: object) -> str:
 
 
 def likely_meant(kind: str, given: object) -> str:
-    """What the writer may have meant."""
+    """A hint how the value may have been meant; "" when there is none."""
     if isinstance(given, str):
         return why_surprising(given) or ("write it as a list: `[a, b]`" if kind in ("tuple_type", "list_type") else "")
     if kind == "string_type" and isinstance(given, bool | int | float):
@@ -147,7 +149,7 @@ def likely_meant(kind: str, given: object) -> str:
 
 
 def keys_of_model(model: Any, loc: Iterable[str | int]) -> dict[str, str]:
-    """The keys, with their descriptions, that a model takes at a place inside it; several models when it is a union."""
+    """The descriptions of the keys that a model accepts at a place inside it, by key; of all members of a union."""
     kinds = list(annotation_alternatives(model))
     for part in loc:
         inner = [kind for outer in kinds for kind in annotations_below(outer, part)]
@@ -162,7 +164,7 @@ def keys_of_model(model: Any, loc: Iterable[str | int]) -> dict[str, str]:
 
 
 def is_hidden(metadata: Iterable[Any], annotation: Any) -> bool:
-    """Fields that the loader fills in are not keys of the file."""
+    """Whether a field is no key of the file, but filled in by the loader."""
     return "SkipJsonSchema" in repr(list(metadata)) or "SkipJsonSchema" in repr(annotation)
 
 
@@ -182,7 +184,7 @@ def annotation_alternatives(kind: Any) -> Iterator[Any]:
 
 
 def annotations_below(kind: Any, part: str | int) -> Iterator[Any]:
-    """What stands below one key or index of a class or container."""
+    """The classes and containers that are allowed under one key or index of a class or container."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         if part in kind.model_fields:
             yield from annotation_alternatives(kind.model_fields[str(part)].annotation)

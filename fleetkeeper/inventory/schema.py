@@ -1,4 +1,4 @@
-"""The vocabulary of an inventory: strict models and the types of their fields."""
+"""The models of an inventory, which are strict, and the types of their fields."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Undecided(Without):
 
 
 def section_tag(section: Any) -> str:
-    """Which of the two a section is: one with the key `none`, or the real thing."""
+    """"without" for a section with the key `none`, else "asked": the tag of the member of `Section`."""
     left_out = isinstance(section, Without) or (isinstance(section, dict) and "none" in section)
     return "without" if left_out else "asked"
 
 
 Section = Annotated[Annotated[S, Tag("asked")] | Annotated[Without, Tag("without")], Discriminator(section_tag)]
-"""A section that must be in the inventory, or say why not: `backups: Section[backups.Policy]`."""
+"""A section that must be in the inventory, or be left out with a reason: `backups: Section[backups.Policy]`."""
 
 
 class Node(Strict):
@@ -84,14 +84,14 @@ class Node(Strict):
     @field_validator("address")
     @classmethod
     def can_be_reached(cls, address: str, info: ValidationInfo) -> str:
-        """Our own SSH and OpenSSH need an address; everything else has it in `connection`."""
+        """Validate that there is an address for our own SSH and OpenSSH; other connections have it in `connection`."""
         if not address and info.data.get("connection") in ("", "ssh"):
             raise field_error("an address is missing", "say `address:`, or `connection: local` for this machine")
         return address
 
 
 def name_nodes(nodes: dict[str, Node]) -> dict[str, Node]:
-    """Nodes know their names: the keys they stand under."""
+    """The nodes with their keys as names."""
     for key, node in nodes.items():
         if node.name not in ("", key):
             raise field_error(
@@ -125,7 +125,7 @@ class Service(Strict):
 
 
 def name_services(services: dict[str, Service]) -> dict[str, Service]:
-    """Services know the keys that the rest of the inventory calls them by."""
+    """The services with their keys filled in."""
     return {key: service.model_copy(update={"key": key}) for key, service in services.items()}
 
 
@@ -151,14 +151,14 @@ class Waiver(Strict):
     @field_validator("node")
     @classmethod
     def is_about_something(cls, node: str, info: ValidationInfo) -> str:
-        """A waiver of everything, everywhere, would turn the audit off."""
+        """Validate that the waiver does not accept every finding on every node: that would turn the audit off."""
         if info.data.get("rule", "?").strip("*.") == "" and info.data.get("subject") == node == "*":
             raise field_error("this accepts every finding there is", "name a rule, a subject or a node")
         return node
 
 
 def require_policy(section: S | Without) -> S:
-    """The section's policy. Raises NotApplicable with the inventory's own reason when it is left out."""
+    """The section itself. Raises NotApplicable with the inventory's own reason when the section is left out."""
     if isinstance(section, Without):
         raise NotApplicable(section.none)
     return section

@@ -1,4 +1,4 @@
-"""Where inventories are: in the folders of $FLEETKEEPER_INVENTORIES, then `inventories/` here or above, then ours."""
+"""Search for inventories: in the folders of $FLEETKEEPER_INVENTORIES, then `inventories/` here or above, then ours."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def find_inventory(name: str) -> Path:
-    """The file of an inventory, by its name, or by a path (with a slash, or an ending .yml or .yaml).
+    """The file of an inventory, given by its name, or by a path (with a slash, or an ending .yml or .yaml).
 
-    Raises UsageError, with the inventories there are and the nearest name, when there is none.
+    Raises UsageError, with the available inventories and the nearest name, when there is none.
     """
     if "/" in name or name.endswith(ENDINGS):
         return at_path(name)
@@ -29,6 +29,7 @@ def find_inventory(name: str) -> Path:
 
 
 def at_path(name: str) -> Path:
+    """The file at a path. Raises UsageError when there is none, or its name is not valid for an inventory."""
     path = Path(name).expanduser()
     if not path.is_file():
         shown = quoted(name, limit=200)
@@ -40,7 +41,7 @@ def at_path(name: str) -> Path:
 
 
 def available_inventories() -> dict[str, Path]:
-    """Every inventory that can be named, by name. The first folder that has a name wins."""
+    """The file of every inventory, by name. The first folder that has a name is used."""
     matches: dict[str, Path] = {}
     for folder in inventory_folders():
         for path in sorted(folder.iterdir()):
@@ -50,7 +51,7 @@ def available_inventories() -> dict[str, Path]:
 
 
 def inventory_folders() -> Iterator[Path]:
-    """The folders that exist, nearest first."""
+    """The folders that exist, in the order in which they are searched."""
     named = [Path(folder).expanduser() for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     here = Path.cwd()
     above = next((up / "inventories" for up in (here, *here.parents) if (up / "inventories").is_dir()), None)
@@ -60,7 +61,7 @@ def inventory_folders() -> Iterator[Path]:
 
 
 def shipped_folders() -> Iterator[Path]:
-    """Ours: those of the clone that this package is run from, and the copies that a wheel carries."""
+    """Our own folders: that of the clone from which this package runs, and the copies in a wheel."""
     clone = PACKAGE.parent
     if (clone / "pyproject.toml").is_file():
         yield clone / "inventories"

@@ -1,7 +1,8 @@
-"""Secrets that were written into an inventory: found, and never shown.
+"""Detection of secrets that were written into an inventory; messages never show them.
 
-An inventory names the variable, file or command that gives a secret; it is committed, mailed and printed. What looks
-like a secret is refused: by the name of its key, by well-known shapes of tokens and keys, or because it is random.
+An inventory names the variable, file or command that gives a secret; it is committed, mailed and printed. A value that
+looks like a secret is refused: by the name of its key, by well-known shapes of tokens and keys, or because it is
+random.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ HINT = "name the variable, file or command that gives it instead, and change the
 
 
 def find_leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Where secrets stand, and the values that must not be shown."""
+    """The path of each secret in the data, and the value that must not be shown."""
     if isinstance(data, dict):
         for key, value in data.items():
             yield from find_leaks(value, (*path, key))
@@ -45,7 +46,7 @@ def find_leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def secrets_in_comments(text: str) -> Iterator[tuple[int, str]]:
-    """Secrets in comments: the line (from 1), and the value."""
+    """The line (from 1) and the value of each secret in a comment."""
     for number, line in enumerate(text.split("\n"), start=1):
         for value in find_secrets(line.partition("#")[2]):
             yield number, value
@@ -67,7 +68,7 @@ def find_secrets(text: str) -> Iterator[str]:
 
 
 def looks_random(run: str) -> bool:
-    """Whether letters and digits change kind as often as in a random token; words and dates do not.
+    """Whether letters, capitals and digits alternate as often as in a random token; in words and dates they do not.
 
     >>> looks_random("pX7vT2kQ9aLmZ4rB8sNd")
     True

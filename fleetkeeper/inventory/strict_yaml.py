@@ -1,8 +1,8 @@
-"""YAML that means what it says: no aliases, no tags, no second value for a key, no surprise types, and line numbers.
+"""Strict YAML: no aliases, no tags, no second value for a key, no surprising types; with line numbers.
 
 PyYAML's own loaders read `22:22` as 1342, `on` as True and `010` as 8, let the last duplicate key win, and unfold
-alias bombs. So we take its events only, and build the data ourselves. Plain scalars have the types of JSON: `null`,
-`true`, `false`, decimal numbers; everything else is the text as it stands. Dates stay text.
+alias bombs. So only its events are used, and the data is built here. Plain scalars have the types of JSON: `null`,
+`true`, `false`, decimal numbers; everything else is text. Dates stay text.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STRUCTURE = (ev.DocumentStartEvent, ev.DocumentEndEvent, ev.StreamStartEvent, ev
 
 @dataclass
 class YamlError(Exception):
-    """The text is not YAML that we accept. `line` counts from 1."""
+    """The text is not YAML as it is accepted here. `line` counts from 1."""
 
     line: int
     what: str
@@ -44,21 +44,23 @@ class YamlError(Exception):
 
 @dataclass
 class Document:
-    """The data of one file, the line (from 1) where each path of it begins, and keys that stand there twice."""
+    """The data of one file, the line (from 1) where each path of it begins, and the duplicate keys."""
 
     data: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     twice: list[tuple[Path, YamlError]] = field(default_factory=list)
 
     def line(self, path: Path) -> int:
-        """Where a path stands, or the nearest one above it that is written down."""
+        """The line of a path, or of the nearest path above it that is in the file; 1 when none is."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
 
 def read_document(content: bytes) -> Document:
-    """Parse a file. Raises YamlError at the first thing that is no YAML of ours; duplicate keys are collected.
+    """The data of a file, with lines. Duplicate keys are collected; the first value is used.
+
+    Raises YamlError at the first place that is not YAML as it is accepted here.
 
     >>> read_document(b"nodes:\\n  web: {port: 22, since: 2024-01-31, note: on}\\n").data
     {'nodes': {'web': {'port': 22, 'since': '2024-01-31', 'note': 'on'}}}
@@ -82,7 +84,10 @@ def read_document(content: bytes) -> Document:
 
 
 def decode_text(content: bytes) -> str:
-    """The text of a file: UTF-8, with or without a byte order mark, of a size that a person could have written."""
+    """The text of a file in UTF-8, with or without a byte order mark.
+
+    Raises YamlError for a file of more than 1 MiB, other encodings, and control characters.
+    """
     if len(content) > LARGEST:
         raise YamlError(1, f"the file has {len(content)} bytes", f"an inventory has at most {LARGEST} bytes")
     try:
@@ -108,7 +113,7 @@ def checked_events(stream: Iterator[Any]) -> Iterator[Any]:
 
 
 def compose_value(event: Any, stream: Iterator[Any], path: Path, document: Document) -> Any:
-    """The data that begins with this event."""
+    """The value that begins with this event; the rest of it is taken from the stream. Raises YamlError."""
     document.lines.setdefault(path, line_of_mark(event))
     if len(path) > DEEPEST:
         raise YamlError(line_of_mark(event), f"nested more than {DEEPEST} deep", "an inventory is a few levels deep")
@@ -120,6 +125,7 @@ def compose_value(event: Any, stream: Iterator[Any], path: Path, document: Docum
 
 
 def compose_mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, Any]:
+    """The mapping whose start was read. Of a duplicate key the first value is used. Raises YamlError."""
     matches: dict[str, Any] = {}
     while not isinstance(event := next(stream), ev.MappingEndEvent):
         key = key_of(event)
@@ -135,7 +141,7 @@ def compose_mapping(stream: Iterator[Any], path: Path, document: Document) -> di
 
 
 def key_of(event: Any) -> str:
-    """A key: a word. Whatever would be a number or a list elsewhere must be quoted to be one."""
+    """The key of a mapping. Raises YamlError for a collection, and for an unquoted scalar that is no text."""
     if not isinstance(event, ev.ScalarEvent):
         raise YamlError(line_of_mark(event), "a key that is not a word", "keys are names; is a `{` or `[` too many?")
     if event.implicit[0] and not isinstance(plain_scalar(event.value), str):
@@ -144,6 +150,7 @@ def key_of(event: Any) -> str:
 
 
 def compose_sequence(stream: Iterator[Any], path: Path, document: Document) -> list[Any]:
+    """The list whose start was read. Raises YamlError."""
     matches: list[Any] = []
     while not isinstance(event := next(stream), ev.SequenceEndEvent):
         matches.append(compose_value(event, stream, (*path, len(matches)), document))
@@ -151,7 +158,7 @@ def compose_sequence(stream: Iterator[Any], path: Path, document: Document) -> l
 
 
 def plain_scalar(text: str) -> Any:
-    """What a plain scalar means.
+    """The value of an unquoted scalar: null, boolean, number or text.
 
     >>> [plain_scalar(word) for word in ("22", "-1", "0.25", "true", "~", "on", "010", "22:22", "1e3", "0x1f")]
     [22, -1, 0.25, True, None, 'on', '010', '22:22', '1e3', '0x1f']
@@ -165,7 +172,7 @@ def plain_scalar(text: str) -> Any:
 
 
 def why_surprising(text: str) -> str:
-    """Why a text is not the type that its writer may have meant, for a hint; empty when there is no surprise."""
+    """A hint why a text is not of the type that its writer may have meant; "" when there is no such reason."""
     if text.lower() in {"yes", "no", "on", "off", "y", "n", "true", "false"}:
         return "write `true` or `false`"
     if re.fullmatch(r"[-+]?[0-9][0-9_]*(:[0-9.]+)+", text):
@@ -176,7 +183,7 @@ def why_surprising(text: str) -> str:
 
 
 def malformed_error(error: yaml.MarkedYAMLError, text: str) -> YamlError:
-    """The parser's own complaint, with a hint for the usual mistakes."""
+    """The error with the parser's own message, and a hint for the usual mistakes."""
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
     what = ", ".join(part for part in (error.context, error.problem) if part)
@@ -191,4 +198,5 @@ def malformed_error(error: yaml.MarkedYAMLError, text: str) -> YamlError:
 
 
 def line_of_mark(event: Any) -> int:
+    """The line (from 1) where an event begins."""
     return int(event.start_mark.line) + 1

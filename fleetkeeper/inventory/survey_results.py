@@ -1,4 +1,4 @@
-"""What was found on hosts that nobody has described yet: facts for whoever writes the inventory."""
+"""What a survey found on hosts that no inventory describes yet: the facts for writing one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fleetkeeper.inventory.schema import Node
 
 @dataclass(frozen=True)
 class Machine:
-    """One host: how it is reached, and what it is. `trouble` is why nothing could be seen there.
+    """One host: how it is reached, and its properties. `trouble` is why nothing could be observed there, or "".
 
     `missing` are rights that this account lacks there, with what each would be good for.
     """
@@ -33,9 +33,9 @@ class Stranger:
 
 @dataclass(frozen=True)
 class FoundService:
-    """One service. `users` are who its processes are, `master` who its first one is besides. `note` is for a person.
+    """One service. `users` are the users of its processes, `master` that of the first one if it differs.
 
-    `nodes` are where it runs; `database` and `web` say what its processes look like.
+    `nodes` are where it runs; `database` and `web`: its processes look like one. `note` is for a person.
     """
 
     key: str
@@ -50,7 +50,7 @@ class FoundService:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """An entry of some crontab that runs something like a backup in a container."""
+    """An entry of a crontab that runs something like a backup in a container."""
 
     node: str
     times: str
@@ -62,7 +62,7 @@ class Scheduled:
 class Backups:
     """Where dumps of the database are. Sizes in bytes; `path` is for a directory that is no volume.
 
-    `nodes` are all that see these files. `guessed` are the parts of it that nothing on the servers says.
+    `nodes` are all that have these files. `guessed` are the fields whose values nothing on the servers confirms.
     """
 
     service: str
@@ -85,7 +85,7 @@ class Backups:
 
 @dataclass(frozen=True)
 class ServedSite:
-    """One name that is served with TLS. `issuer` and `until` (a day) are of what is served now."""
+    """One name that is served with TLS. `issuer` and `until` (a day) are of the certificate that is served now."""
 
     name: str
     service: str
@@ -96,7 +96,7 @@ class ServedSite:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that goes into an inventory. `blind` are the nodes whose containers could not be seen."""
+    """Everything that goes into an inventory. `blind` are the nodes whose containers could not be listed."""
 
     name: str
     machines: tuple[Machine, ...]
@@ -109,7 +109,7 @@ class Findings:
 
 
 def nothing(findings: Findings, seen: str) -> str:
-    """Why a section is left out: that there is nothing may only be said where everything was seen."""
+    """Why a section is left out: the hosts that could not be looked at if there are any, else `seen`."""
     dark = [*findings.blind, *(stranger.hostname for stranger in findings.strangers)]
     again = "run `fleetkeeper init` again once that is mended"
     return f"{', '.join(dark)} could not be looked at: {again}" if dark else seen

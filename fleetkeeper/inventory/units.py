@@ -1,4 +1,4 @@
-"""Sizes and durations as people write them: one number, one unit, and nothing that could be read in two ways.
+"""Parsing and formatting of sizes and durations: one number, one unit, and no ambiguity.
 
 `Size` and `Duration` are the types of policy fields. The grammar is strict on purpose: libraries read `50,5 GB` as
 50 bytes, take `50 GBB`, or let `-1h` through.
@@ -38,7 +38,7 @@ LONGEST = 100 * 366 * 86400
 
 
 def parse_size(written: object) -> int:
-    """Bytes. Raises ValueError with the grammar for everything that is not exactly a size.
+    """The size in bytes. Raises ValueError with the grammar for everything that is not exactly a size.
 
     >>> parse_size("60 GiB"), parse_size("500 MB"), parse_size("1.5kB")
     (64424509440, 500000000, 1500)
@@ -50,7 +50,7 @@ def parse_size(written: object) -> int:
 
 
 def parse_duration(written: object) -> timedelta:
-    """A span of time; one already parsed is taken as it is. Raises ValueError with the grammar for anything else.
+    """The duration; a timedelta is returned as it is. Raises ValueError with the grammar for anything else.
 
     >>> parse_duration("36 h"), parse_duration("10 min")
     (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(seconds=600))
@@ -64,7 +64,10 @@ def parse_duration(written: object) -> timedelta:
 
 
 def parse_measure(written: object, units: dict[str, int], kind: str, grammar: str) -> Decimal:
-    """A number times its unit, exactly."""
+    """The number times its unit, exactly. `units` are the factors by unit.
+
+    Raises ValueError with the grammar for anything else.
+    """
     match = MEASURE.fullmatch(written) if isinstance(written, str) else None
     if match is None or match["unit"] not in units or Decimal(match["number"]) == 0:
         raise field_error(f"{quoted(str(written))} is not a {kind}", grammar)
@@ -72,7 +75,7 @@ def parse_measure(written: object, units: dict[str, int], kind: str, grammar: st
 
 
 def show_size(count: int) -> str:
-    """Bytes for a person, in the largest binary unit of which there is at least one.
+    """A size in bytes for a person, in the largest binary unit of which there is at least one, with one decimal place.
 
     >>> show_size(64424509440), show_size(1300), show_size(20)
     ('60 GiB', '1.3 KiB', '20 B')
@@ -84,7 +87,7 @@ def show_size(count: int) -> str:
 
 
 def show_duration(span: timedelta) -> str:
-    """A span of time for a person, in at most two units.
+    """A duration for a person, in at most two units.
 
     >>> show_duration(timedelta(hours=36)), show_duration(timedelta(seconds=90)), show_duration(timedelta())
     ('1 d 12 h', '1 min 30 s', '0 s')
@@ -99,7 +102,7 @@ def show_duration(span: timedelta) -> str:
 
 
 def exact_size(count: int) -> str:
-    """Bytes in our own grammar, exactly: the largest unit of which they are a whole number.
+    """A size in bytes in the notation of an inventory, exactly: in the largest unit that gives a whole number.
 
     >>> exact_size(2**30), exact_size(1500), exact_size(2000)
     ('1 GiB', '1500 B', '2 kB')
@@ -109,7 +112,7 @@ def exact_size(count: int) -> str:
 
 
 def exact_duration(span: timedelta) -> str:
-    """A span of time in our own grammar, exactly.
+    """A duration in the notation of an inventory, exactly.
 
     >>> exact_duration(timedelta(hours=36)), exact_duration(timedelta(seconds=1.5))
     ('36 h', '1.5 s')
@@ -123,7 +126,7 @@ def exact_duration(span: timedelta) -> str:
 
 @dataclass(frozen=True)
 class Portion:
-    """So many of some things: a number of them, or percent."""
+    """A number of things, or a percentage of them."""
 
     number: int
     percent: bool = False
@@ -132,7 +135,7 @@ class Portion:
         return f"{self.number} %" if self.percent else str(self.number)
 
     def of(self, total: int) -> int:
-        """How many that is, rounded down; of a percentage above 0 never less than one.
+        """The number of things out of `total`, rounded down; for a percentage above 0 never less than one.
 
         >>> Portion(10, percent=True).of(47), Portion(10, percent=True).of(3), Portion(2).of(47), Portion(0).of(9)
         (4, 1, 2, 0)
@@ -143,7 +146,7 @@ class Portion:
 
 
 def parse_portion(written: object) -> Portion:
-    """A number, or percent. Raises ValueError with the grammar for everything else.
+    """The number or percentage. Raises ValueError with the grammar for everything else.
 
     >>> parse_portion(3), parse_portion("10 %"), parse_portion("10%").percent
     (Portion(number=3, percent=False), Portion(number=10, percent=True), True)
@@ -159,11 +162,12 @@ def parse_portion(written: object) -> Portion:
 
 
 def plain_portion(given: Portion) -> int | str:
-    """In our own grammar."""
+    """The portion in the notation of an inventory."""
     return str(given) if given.percent else given.number
 
 
 def as_text(pattern: str, *examples: str) -> Any:
+    """The JSON schema of a string with this pattern and these examples."""
     return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
 
 
@@ -196,7 +200,7 @@ Share = Annotated[
 
 
 def count_of(number: int, thing: str) -> str:
-    """A number and its noun.
+    """A number and its noun, in the plural unless the number is 1.
 
     >>> count_of(1, "node"), count_of(3, "promise")
     ('1 node', '3 promises')

@@ -1,4 +1,4 @@
-"""Values as lines of YAML that can only be read as they are meant."""
+"""Formatting of values as YAML that every parser reads alike."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", 
 
 
 def flow(keys: Mapping[str, object]) -> str:
-    """A mapping on one line."""
+    """A mapping in flow style, on one line."""
     return "{" + ", ".join(f"{key}: {scalar(value)}" for key, value in keys.items()) + "}"
 
 
 def scalar(value: object) -> str:
-    """A value as YAML, in quotes unless it can only mean itself.
+    """A value in flow style; text is in quotes unless it is unambiguous.
 
     >>> scalar("ops"), scalar("10:22"), scalar(["a", "b c"]), scalar(True), scalar("60 GiB")
     ('ops', '"10:22"', '[a, "b c"]', 'true', '60 GiB')

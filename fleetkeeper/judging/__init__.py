@@ -1,1 +1,1 @@
-"""From facts to verdicts: findings, rules and the five outcomes."""
+"""Judging of facts: findings, rules, waivers and the five outcomes."""

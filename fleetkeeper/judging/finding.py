@@ -1,4 +1,4 @@
-"""What a rule finds wrong."""
+"""The class of what a rule finds wrong."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen, what was wanted, and why it matters.
+    """One thing that is wrong: the observed state (`saw`), the required one (`want`), and why it matters.
 
-    `node` is where it was seen. `about` names the thing when it is narrower than the rule's subject
-    (a container nobody declared, one file). `rule` and `subject` are filled in by the verdict.
+    `node` is where it was seen. `about` names a thing narrower than the rule's subject (a container that is not
+    declared, one file). `rule` (its id) and `subject` (its name) are filled in by the verdict.
     """
 
     saw: str

@@ -1,4 +1,4 @@
-"""Promises: what a rule is, what it can say, and the words for it."""
+"""Rules, their subjects, and the selection of rules by name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Subject:
-    """What a promise is about: `kind` is node, service, certificate, volume or fleet.
+    """A thing that a rule judges: `kind` is node, service, certificate, volume or fleet (or verdicts.NOTHING).
 
-    `node` is where it is, if the inventory says so; the same thing on another node is the same subject.
+    `node` is where it is, if the inventory says so; subjects that differ only in `node` are equal.
     """
 
     kind: str
@@ -38,10 +38,11 @@ Each = Callable[["Inventory"], Iterable[Subject]]
 
 @dataclass(frozen=True)
 class Rule:
-    """One promise. Its judge is pure; the first line of the judge's docstring is the promise itself.
+    """One rule. Its judge is pure; the first line of the judge's docstring is the promise itself.
 
-    `looks_at` are the classes of facts that it reads: while any of them could not be seen, it is unknown.
-    `person` says why there is no remedy, for a rule that only a person can answer.
+    `each` gives the rule's subjects in an inventory.
+    `looks_at` are the classes of facts that it reads: while any of them could not be observed, the verdict is unknown.
+    `person` says why there is no remedy, for a rule whose findings only a person can resolve.
     """
 
     topic: str
@@ -52,6 +53,7 @@ class Rule:
 
     @property
     def name(self) -> str:
+        """The name of the judge function, which is the last part of the id."""
         return self.judge.__name__
 
     @property
@@ -61,18 +63,18 @@ class Rule:
 
     @property
     def promise(self) -> str:
-        """The rule in one sentence."""
+        """What the rule promises, in one sentence: the first line of its judge's docstring."""
         return (inspect.getdoc(self.judge) or "").partition("\n")[0]
 
     @property
     def line(self) -> str:
-        """Where it is judged: file and line."""
+        """`FILE:LINE` of the judge function; "" when it has no code of its own."""
         code = getattr(inspect.unwrap(self.judge), "__code__", None)
         return line_of(code.co_filename, code.co_firstlineno) if code else ""
 
     @property
     def explanation(self) -> str:
-        """Why it matters, how it is judged, and the source of the rule."""
+        """The rest of the judge's docstring: why it matters, how it is judged, and the source of the rule."""
         return (inspect.getdoc(self.judge) or "").partition("\n")[2].strip()
 
 
@@ -82,14 +84,14 @@ def each_node(inventory: Inventory) -> Iterable[Subject]:
 
 
 def the_fleet(inventory: Inventory) -> Iterable[Subject]:
-    """One subject for the environment as a whole."""
+    """One subject for the fleet as a whole, with the inventory's name."""
     return (Subject("fleet", inventory.name),)
 
 
 def matching_rules(names: Iterable[str], rules: Iterable[str]) -> frozenset[str]:
-    """The ids that names stand for: ids, topics, or globs over ids.
+    """The ids among `rules` that the names match; a name is an id, a topic, or a glob over ids.
 
-    Raises UsageError for a name that is none of them.
+    Raises UsageError for a name that matches none.
     """
     known_names = list(rules)
     matches: set[str] = set()

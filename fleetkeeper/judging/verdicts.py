@@ -1,4 +1,4 @@
-"""The one place where findings, waivers and what could not be seen become an outcome."""
+"""The one place where findings, waivers and failed observations become an outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fleetkeeper.transport.commands import Unobservable, unknown_by_bug
 
 
 class Outcome(Enum):
-    """The five outcomes, with pytest's own word for each."""
+    """The five outcomes of a verdict; the value is pytest's word for each."""
 
     HOLDS = "passed"
     FINDING = "failed"
@@ -28,7 +28,11 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule says about one subject. `waived` pairs a finding with the waiver that accepts it."""
+    """The result of a rule about one subject. `waived` pairs a finding with the waiver that accepts it.
+
+    `warnings` are findings that do not fail the rule; `unknown` are the failed observations; `not_applicable` is the
+    reason why the rule does not apply, or "".
+    """
 
     rule: Rule
     subject: Subject
@@ -40,7 +44,10 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """An unwaived finding beats unknown, unknown beats waived: unknown is never green."""
+        """The outcome, by precedence: an unwaived finding, unknown, not applicable, waived, holds.
+
+        Unknown is never green.
+        """
         if self.findings:
             return Outcome.FINDING
         if self.unknown:
@@ -51,13 +58,13 @@ class Verdict:
 
 
 NOTHING = "nothing"
-"""The kind of a subject that stands where there is nothing to judge; its name says why."""
+"""The kind of the placeholder subject where there is nothing to judge; the subject's name is the reason."""
 
 
 def subjects_of(rule: Rule, inventory: Inventory, limit: Collection[str] = ()) -> Sequence[Subject]:
-    """What a rule judges in an inventory; of nodes, only those of `limit` (empty: all).
+    """The subjects of a rule in an inventory; of nodes, only those named in `limit` (empty: all).
 
-    Where the inventory has nothing for the rule, one subject that says why: never silence.
+    Where the inventory has nothing for the rule, one subject of kind NOTHING with the reason.
     """
     try:
         subjects = tuple(rule.each(inventory))
@@ -69,14 +76,17 @@ def subjects_of(rule: Rule, inventory: Inventory, limit: Collection[str] = ()) -
 
 
 def nothing_judged(rule: Rule, subject: Subject) -> Verdict:
-    """The verdict about a subject that says why there is nothing to judge."""
+    """The not-applicable verdict about a subject of kind NOTHING."""
     return Verdict(rule, subject, not_applicable=subject.name)
 
 
 def judge_rules(
     rules: Iterable[Rule], fleet: Fleet, limit: Collection[str] = (), *, strict: bool = False
 ) -> list[Verdict]:
-    """The verdict of each rule about each of its subjects; `limit` and `strict` as for `verdict`."""
+    """The verdict of each rule about each of its subjects.
+
+    `strict` and `limit` (the names of nodes, empty: all) are `strict` and `nodes` of `judge_subject`.
+    """
     return [
         judge_subject(rule, fleet, subject, strict=strict, nodes=limit)
         for rule in rules
@@ -86,7 +96,7 @@ def judge_rules(
 
 @dataclass
 class Heard:
-    """What a judge said, before waivers."""
+    """The result of running a judge, before waivers; `not_applicable` is the reason, or ""."""
 
     findings: list[Finding] = field(default_factory=list)
     unknown: list[Unobservable] = field(default_factory=list)
@@ -96,7 +106,10 @@ class Heard:
 def judge_subject(
     rule: Rule, fleet: Fleet, subject: Subject, *, strict: bool = False, nodes: Collection[str] = ()
 ) -> Verdict:
-    """Judge one subject. `strict` makes warnings count; `nodes` keeps only findings on those nodes (empty: all)."""
+    """The verdict of a rule about one subject.
+
+    `strict` makes warnings count as findings; `nodes` keeps only findings on those nodes (empty: all).
+    """
     if subject.kind == NOTHING:
         return nothing_judged(rule, subject)
     heard = collect_findings(rule, fleet, subject)
@@ -115,18 +128,25 @@ def judge_subject(
 
 
 def findings_outside_limit(findings: list[Finding], here: list[Finding]) -> str:
-    """What is only wrong outside --limit is not judged: that must not look as if it held."""
+    """The reason why a rule is not judged: all its findings are on nodes outside --limit. "" in any other case.
+
+    Without it the rule would look as if it held.
+    """
     if here or not findings:
         return ""
     return f"what is wrong is on {', '.join(sorted({f.node for f in findings}))}, outside --limit"
 
 
 def is_counted(node: str, nodes: Collection[str]) -> bool:
+    """Whether a finding on `node` is kept: `nodes` is empty or holds it, or the finding names no node ("")."""
     return not nodes or not node or node in nodes
 
 
 def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
-    """Let the judge speak to its end, or until it meets something that could not be seen."""
+    """Run the judge to its end, or until it raises, and return its findings and failed observations.
+
+    NotApplicable sets `not_applicable`, any other exception adds an Unobservable; what was yielded before is kept.
+    """
     heard = Heard()
     try:
         for finding in rule.judge(fleet, subject):
@@ -141,7 +161,10 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
 
 
 def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], list[tuple[Finding, Waiver]]]:
-    """Part the findings that a waiver in force accepts from those that stand."""
+    """Split the findings into the open ones, and pairs (finding, waiver) of those that a waiver in force accepts.
+
+    A waiver is in force up to and including its `until`, by the date of the look (UTC).
+    """
     open_: list[Finding] = []
     waived: list[tuple[Finding, Waiver]] = []
     for finding in findings:
@@ -155,7 +178,7 @@ def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], 
 
 
 def waiver_covers(waiver: Waiver, finding: Finding) -> bool:
-    """Whether a waiver is about a finding, in force or not."""
+    """Whether a waiver matches a finding by rule, subject and node (globs), whether or not it is in force."""
     return (
         fnmatchcase(finding.rule, waiver.rule)
         and any(fnmatchcase(name, waiver.subject) for name in (finding.subject, finding.about))
@@ -164,6 +187,6 @@ def waiver_covers(waiver: Waiver, finding: Finding) -> bool:
 
 
 def with_expired_waiver(finding: Finding, waiver: Waiver) -> Finding:
-    """A finding whose waiver has run out says so, and names the owner."""
+    """The finding, with the owner and end of its expired waiver before its hint."""
     note = f"the waiver of {waiver.owner} ran out on {waiver.until}"
     return replace(finding, hint=f"{note}; {finding.hint}" if finding.hint else note)

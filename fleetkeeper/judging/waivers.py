@@ -1,4 +1,4 @@
-"""What should be said about waivers: those that end soon, those that have run out, those that nothing needs."""
+"""Notes about waivers: those that end soon, those that have expired, those that nothing needs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SOON = timedelta(days=14)
 def waiver_notes(
     waivers: Iterable[Waiver], verdicts: Sequence[Verdict], today: date, *, whole: bool = True
 ) -> list[str]:
-    """One line for each waiver that somebody should look at.
+    """One line for each waiver that expired with findings, ends within 14 days, or is not needed.
 
-    `whole` says that every rule was judged on every node: only then can a waiver be called unneeded, and not while
-    anything is unknown, since that may hide what it is for.
+    `whole` says that every rule was judged on every node: only then, and while no verdict is unknown, can a waiver be
+    reported as not needed.
     """
     sure = whole and not any(verdict.unknown for verdict in verdicts)
     lines = [waiver_note(waiver, verdicts, today, sure) for waiver in waivers]
@@ -25,7 +25,7 @@ def waiver_notes(
 
 
 def waiver_note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: bool) -> str:
-    """What to say about one waiver; nothing when all is well with it."""
+    """The note about one waiver; "" when there is nothing to report. `sure` allows to report it as not needed."""
     used = any(accepting is waiver for verdict in verdicts for _, accepting in verdict.waived)
     over = any(
         waiver_covers(waiver, finding) for verdict in verdicts for finding in (*verdict.findings, *verdict.warnings)
@@ -40,7 +40,7 @@ def waiver_note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: 
 
 
 def how_soon(left: timedelta) -> str:
-    """When something ends, for people.
+    """The time left in words.
 
     >>> how_soon(timedelta(0)), how_soon(timedelta(1)), how_soon(timedelta(2))
     ('today', 'tomorrow', 'in 2 days')
@@ -49,7 +49,7 @@ def how_soon(left: timedelta) -> str:
 
 
 def waiver_name(waiver: Waiver) -> str:
-    """The waiver as its owner knows it.
+    """How messages name a waiver: by its rule, and its subject and node unless they are `*`.
 
     >>> waiver_name(Waiver(rule="a.b", subject="web", until=date(2027, 1, 31), owner="me", because="so"))
     'the waiver of a.b for web'

@@ -1,1 +1,1 @@
-"""One look at all nodes: the facts of each node and topic."""
+"""One look at all nodes: collecting the facts of each node and topic."""

@@ -1,4 +1,4 @@
-"""One look at everything: the facts of every node and topic, and what could not be seen."""
+"""The result of one look: the facts of every node and topic, and the failed observations."""
 
 from __future__ import annotations
 
@@ -14,47 +14,53 @@ if TYPE_CHECKING:
 
 
 class Facts(Protocol):
-    """What one topic saw on one node: a frozen dataclass that names its topic."""
+    """What one topic observed on one node: a frozen dataclass with the topic's name."""
 
     topic: ClassVar[str]
 
 
 class Clock:
-    """The part of a node's facts that every age needs: how many seconds its clock is ahead of ours, at best guess."""
+    """The part of the facts of `nodes` that every age needs.
+
+    `ahead` is the best estimate of how many seconds the node's clock is ahead of the controller's.
+    """
 
     topic: ClassVar[str] = "nodes"
     ahead: float
 
 
 HERE = ""
-"""The machine that audits, in the place of a node's name: what a topic sees from there."""
+"""The key, in place of a node's name, of facts that a topic observes from the auditing machine."""
 F = TypeVar("F", bound=Facts)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """One look. `looked_at` is the controller's clock, in UTC; `facts` is keyed by node and topic."""
+    """One look. `looked_at` is its time by the controller's clock, in UTC; `facts` are by (node, topic)."""
 
     inventory: Inventory
     looked_at: datetime
     facts: Mapping[tuple[str, str], Facts | Unobservable]
 
     def of(self, node: str, kind: type[F]) -> F:
-        """The facts that a topic saw on a node.
+        """The facts of class `kind` on a node.
 
-        Raises the stored Unobservable, or one that says that the topic was not looked at there.
+        Raises the stored Unobservable, or a new one when the topic was not looked at there.
         """
         missing = Unobservable(f"{kind.topic} was not looked at", node=node)
         return cast(F, raise_if_unobservable(self.facts.get((node, kind.topic), missing), node))
 
     def now(self, node: str) -> datetime:
-        """The node's own clock at the time of the look (controller's clock plus the node's measured skew)."""
+        """The time of the look by the node's own clock (the controller's plus the measured skew), in UTC.
+
+        Raises Unobservable when the node's clock could not be read.
+        """
         return self.looked_at + timedelta(seconds=self.of(node, Clock).ahead)
 
 
 def raise_if_unobservable(value: T | Unobservable, node: str = "") -> T:
-    """The value, when there is one. Raises it when it is Unobservable, naming the node.
+    """The value itself; raises it, with the node's name filled in, when it is an Unobservable.
 
     >>> raise_if_unobservable(3)
     3
@@ -65,7 +71,7 @@ def raise_if_unobservable(value: T | Unobservable, node: str = "") -> T:
 
 
 def or_why(look: Callable[[], T]) -> T | Unobservable:
-    """What was seen, or why it could not be."""
+    """The result of `look`, or the Unobservable that it raised."""
     try:
         return look()
     except Unobservable as why:

@@ -1,4 +1,4 @@
-"""One look at all nodes at once: every topic of a node asks in lockstep, over one connection."""
+"""The look at all nodes at once: the topics of a node share each round trip, over one connection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def look_at_fleet(
     now: datetime,
     progress: Progress = lambda node, reached: None,
 ) -> Fleet:
-    """Look at every node at once, and beside that from this machine. `now` is the controller's clock, in UTC."""
+    """The facts of every node, collected in parallel, and those observed from the auditing machine.
+
+    `now` is the controller's clock, in UTC. `progress` is called with each node's name and whether any topic got facts.
+    """
 
     def one(node: Node) -> tuple[Node, Seen]:
         seen = look_at(node, inventory, link_to, observers)
@@ -43,7 +46,10 @@ def look_at_fleet(
 
 
 def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
-    """What is seen from the machine that audits, by the observers that have a `from_here`."""
+    """The facts, or why they could not be observed, by topic, of the observers with a `from_here`.
+
+    Those look from the auditing machine.
+    """
     seen: Seen = {}
     for name, observer in observers.items():
         fact: Facts | Unobservable | None
@@ -59,7 +65,10 @@ def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
 
 
 def look_at(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], observers: Observers) -> Seen:
-    """Everything that is seen on one node. What an observer does not look for there is left out."""
+    """The facts of one node, or why they could not be observed, by topic.
+
+    A topic that does not apply there is left out.
+    """
     looks: dict[str, Look] = {name: observer.observe(node, inventory) for name, observer in observers.items()}
     try:
         facts = drive_in_lockstep(looks, link_to(node))
@@ -71,13 +80,15 @@ def look_at(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], o
 
 
 def with_node(fact: Any, node: str) -> Any:
+    """The facts, or the Unobservable with the node's name filled in."""
     return replace(fact, node=node) if isinstance(fact, Unobservable) else fact
 
 
 def drive_in_lockstep(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
-    """Drive the generators in lockstep: one round trip for all that they ask in this step.
+    """The facts by topic, from observers that advance together: one round trip for the commands of all in each step.
 
-    All answers of a look together may be as long as one link's answers may be.
+    A value is facts, an Unobservable, or None where the observer does not apply. A command that several observers yield
+    runs once. All outputs of a look together are limited to MOST_OUTPUT bytes.
     """
     facts: dict[str, Any] = {}
     asking: dict[str, Sequence[Command]] = {}
@@ -104,7 +115,10 @@ def advance_generator(
     asking: dict[str, Sequence[Command]],
     facts: dict[str, Any],
 ) -> None:
-    """Take one generator to its next question, or to its facts."""
+    """Send `answers` to one observer (None starts it).
+
+    Store the commands that it yields in `asking`, or its result in `facts`.
+    """
     try:
         asking[name] = next(generator) if answers is None else generator.send(answers)
     except StopIteration as done:

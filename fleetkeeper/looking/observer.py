@@ -1,4 +1,4 @@
-"""What looks for one kind of facts."""
+"""Observers: each collects one kind of facts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Look = Generator[Sequence[Command], list[Output], Any]
 
 @dataclass(frozen=True)
 class Observer:
-    """Sees one kind of facts: on each node, and with `from_here` also from the machine that audits.
+    """Collects one kind of facts: on each node, and with `from_here` also from the auditing machine.
 
     `observe` yields the commands of a round trip, is sent their outputs, and returns facts, or None where there is
     nothing to look for. `from_here` sets its own limits of time.
@@ -30,7 +30,7 @@ class Observer:
 
     @property
     def name(self) -> str:
-        """The key under which its facts are kept and recorded."""
+        """The key of its facts in a look and in a recording: the topic's name."""
         return self.facts.topic
 
 

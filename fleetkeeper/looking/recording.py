@@ -1,4 +1,4 @@
-"""A look, saved and replayed: parsed facts as JSON, never raw output (that of `docker inspect` holds secrets)."""
+"""Recordings of a look: parsed facts as JSON, never raw output (that of `docker inspect` holds secrets)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ VERSION = 1
 
 @cache
 def type_adapter(kind: Any) -> TypeAdapter[Any]:
+    """Pydantic's converter between a class and JSON, made once for each class."""
     return TypeAdapter(kind)
 
 
@@ -38,14 +39,15 @@ def dump_recording(fleet: Fleet) -> str:
 
 
 def record_entry(node: str, topic: str, fact: Facts | Unobservable) -> dict[str, Any]:
+    """One entry of a recording: node, topic, and `facts` or `unobservable` as JSON values."""
     kind = "unobservable" if isinstance(fact, Unobservable) else "facts"
     return {"node": node, "topic": topic, kind: type_adapter(cast(Any, type(fact))).dump_python(fact, mode="json")}
 
 
 def load_recording(text: str, inventory: Inventory, observers: Observers) -> Fleet:
-    """The look that `dump` saved, to be judged against an inventory.
+    """The look that `dump_recording` saved, to be judged by the rules of an inventory.
 
-    Raises UsageError when it is not a recording, of another version, or of other nodes.
+    Raises UsageError when the text is not a recording, is of a newer version, or has nodes that the inventory has not.
     """
     try:
         recorded = json.loads(text)
@@ -66,6 +68,7 @@ def load_recording(text: str, inventory: Inventory, observers: Observers) -> Fle
 
 
 def fact_of(recorded: Mapping[str, Any], observers: Observers) -> Facts | Unobservable:
+    """The facts, or the Unobservable, in one entry of a recording."""
     if "unobservable" in recorded:
         return Unobservable(**recorded["unobservable"])
     fact: Facts = type_adapter(observers[recorded["topic"]].facts).validate_python(recorded["facts"], strict=False)

@@ -1,4 +1,4 @@
-"""Work on threads that nobody waits for longer than they want to: a resolver or a port may never answer."""
+"""Work on daemon threads with time limits: a resolver or a port may never answer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ AT_ONCE = 32
 
 
 def run_in_daemon_thread(work: Callable[[], T]) -> Future[T]:
-    """Begin some work on a thread that ends with the program, unlike a pool's, which the program's end waits for."""
+    """Start the work on a daemon thread, and return its future. Python does not wait for it at exit."""
     future: Future[T] = Future()
     Thread(target=lambda: fulfil_future(future, work), daemon=True).start()
     return future
 
 
 def fulfil_future(future: Future[T], work: Callable[[], T]) -> None:
+    """Run the work, and put its result or its exception into the future."""
     try:
         future.set_result(work())
     except BaseException as odd:  # noqa: BLE001 - it is raised where the result is asked for
@@ -30,7 +31,9 @@ def fulfil_future(future: Future[T], work: Callable[[], T]) -> None:
 
 
 def in_turn(work: Callable[[A], T], each: Iterable[A], at_once: int) -> list[T]:
-    """The results of some work on each argument, on so many threads; interrupted, it begins with no further one.
+    """The results of the work on each argument, in order, from at most `at_once` threads.
+
+    Raises the first exception of the work. After that, or when interrupted, no further argument is started.
 
     >>> in_turn(len, ["a", "bcd"], at_once=1)
     [1, 3]
@@ -53,7 +56,9 @@ def in_turn(work: Callable[[A], T], each: Iterable[A], at_once: int) -> list[T]:
 
 
 def map_in_threads(work: Callable[[A], T], each: Iterable[A], limit: float, late: Callable[[A], T]) -> list[T]:
-    """The results of some work on each argument, all at once; `late` stands for what takes over `limit` seconds.
+    """The results of the work on each argument, in order, from at most AT_ONCE threads.
+
+    After `limit` seconds altogether, `late` of the argument replaces each result that is missing.
 
     >>> map_in_threads(len, ["a", "bcd"], 5.0, lambda one: -1)
     [1, 3]
@@ -74,7 +79,10 @@ def map_in_threads(work: Callable[[A], T], each: Iterable[A], limit: float, late
 
 
 def result_in_time(future: Future[T], end: float, late: Callable[[], T]) -> T:
-    """What the work gave, or what stands for it once the clock (`time.monotonic`) has passed `end`."""
+    """The result of the future, or that of `late` when there is none at the time `end` (`time.monotonic`).
+
+    Raises the exception of the work.
+    """
     try:
         return future.result(max(0.0, end - time.monotonic()))
     except TimeoutError:

@@ -1,6 +1,6 @@
-"""JSON that a node printed: within a budget of elements, since parsing it holds up the looks at all other nodes.
+"""Parsing of JSON that a node printed, with a limit on its elements: parsing holds up the looks at all other nodes.
 
-60 MiB of `{},` would take minutes and gigabytes here. What is too much, too deep or no JSON at all is unknown.
+60 MiB of `{},` would take minutes and gigabytes here. Text that is too large, too deep or no JSON is Unobservable.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
 
 MOST_ELEMENTS = 1_000_000
-"""Elements of one answer: what `docker inspect` says about 2,000 containers, and a second or two of work."""
+"""Limit of one answer: what `docker inspect` prints about 2,000 containers, and a second or two of work."""
 BLANKS = re.compile(r"[ \t\r\n]*")
 Json = Mapping[str, Any]
 
 
 def json_document(text: str, printer: str) -> Any:
-    """The one document that a text is. `printer` is who printed it, for the message. Raises Unobservable.
+    """The value of the only JSON document in a text. `printer` names the program in messages.
+
+    Raises Unobservable when there is no document or more than one, and as `json_documents` does.
 
     >>> json_document('[{"Id": 1}]', "docker")
     [{'Id': 1}]
@@ -32,7 +34,9 @@ def json_document(text: str, printer: str) -> Any:
 
 
 def json_documents(text: str, printer: str) -> Iterator[Any]:
-    """The documents that follow each other in a text. Raises Unobservable at the first that cannot be read.
+    """The values of the JSON documents that follow each other in a text. `printer` names the program in messages.
+
+    Raises Unobservable for more than MOST_ELEMENTS elements, and at the first document that cannot be read.
 
     >>> list(json_documents('{"a": 1}\\n[]\\n', "docker"))
     [{'a': 1}, []]
@@ -53,30 +57,31 @@ def json_documents(text: str, printer: str) -> Iterator[Any]:
 
 
 def end_of_blanks(text: str, at: int) -> int:
-    """Where the blanks end that begin there."""
+    """The index of the first character from `at` on that is no blank."""
     match = BLANKS.match(text, at)
     return match.end() if match else at
 
 
 def refuse_constant(constant: str) -> NoReturn:
+    """Raise ValueError for NaN and Infinity, which Python's parser accepts."""
     raise ValueError(f"{constant} is no number")
 
 
 def part(of: Json, key: str) -> Json:
-    """A nested object, or an empty one where it is left out or null. Raises Unobservable for anything else."""
+    """The object under a key; an empty one where the key is missing or null. Raises Unobservable for anything else."""
     match = of.get(key)
     return {} if match is None else mapping(match, key)
 
 
 def mapping(match: object, key: str) -> Json:
-    """A nested object. Raises Unobservable for anything else."""
+    """The value itself, if it is an object. Raises Unobservable for anything else; `key` names it in the message."""
     if not isinstance(match, Mapping):
         raise Unobservable(f"{one_line(key[:60])} is no object of JSON")
     return match
 
 
 def listed(of: Json, key: str) -> list[Any]:
-    """A list, or an empty one where it is left out or null. Raises Unobservable for anything else."""
+    """The list under a key; an empty one where the key is missing or null. Raises Unobservable for anything else."""
     match = of.get(key)
     if match is not None and not isinstance(match, list):
         raise Unobservable(f"{key} is no list")
@@ -84,17 +89,17 @@ def listed(of: Json, key: str) -> list[Any]:
 
 
 def parts(of: Json, key: str) -> list[Json]:
-    """A list of objects. Raises Unobservable for anything else."""
+    """The list of objects under a key; [] where the key is missing or null. Raises Unobservable for anything else."""
     return [mapping(item, key) for item in listed(of, key)]
 
 
 def texts(of: Json, key: str) -> tuple[str, ...]:
-    """A list of texts. Raises Unobservable for anything else."""
+    """The list of strings under a key; () where the key is missing or null. Raises Unobservable for anything else."""
     return tuple(text_in({key: item}, key) for item in listed(of, key))
 
 
 def text_in(of: Json, key: str, default: str = "") -> str:
-    """A text; `default` where it is left out, null or empty. Raises Unobservable for anything else.
+    """The string under a key; `default` where it is missing, null or empty. Raises Unobservable for anything else.
 
     >>> text_in({"Name": "db"}, "Name"), text_in({}, "Name"), text_in({"Role": None}, "Role", "worker")
     ('db', '', 'worker')
@@ -106,7 +111,7 @@ def text_in(of: Json, key: str, default: str = "") -> str:
 
 
 def flag_in(of: Json, key: str, default: bool = False) -> bool:
-    """True or false; `default` where it is left out or null. Raises Unobservable for anything else."""
+    """The boolean under a key; `default` where it is missing or null. Raises Unobservable for anything else."""
     match = of.get(key)
     if match is not None and not isinstance(match, bool):
         raise Unobservable(f"{key} is neither true nor false")

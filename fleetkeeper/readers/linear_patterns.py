@@ -1,11 +1,11 @@
-"""Regular expressions that a node wrote, matched in linear time: a small part of what they can say, else unknown.
+"""Regular expressions that a node wrote, matched in linear time: a part of their syntax; the rest is Unobservable.
 
 A crontab line of any user holds one (`docker ps -f name=…`), and so does a web server's configuration. Python's own
-matcher may need longer than anybody lives for one of them, while Docker's never does. Here every expression is a set of
-states that is walked through once: literals, `.`, `^`, `$`, `[…]`, escapes, groups, `|`, and `*`, `+`, `?`. What is
-left out, because it is not read alike everywhere or repeats what is repeated, raises Unobservable.
+matcher may take exponential time for some of them, while Docker's never does. Here every expression is a set of
+states that is walked through once: literals, `.`, `^`, `$`, `[…]`, escapes, groups, `|`, and `*`, `+`, `?`. Syntax
+that programs read differently, or that repeats a repetition, raises Unobservable.
 
-Patterns of our own over text of a node must not be slow either: `in_order` stands for one with a gap in its middle.
+Patterns of our own over text of a node must not be slow either: `occur_in_order` replaces one with a gap in its middle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ Test = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class State:
-    """One place in an expression. `test` takes a character on to `ways`; without one they are reached for nothing."""
+    """One state of an expression.
+
+    `test` lets a character pass to the states `ways`; without one they need no character.
+
+    `anchor` is `^`, `$` or "".
+    """
 
     test: Test | None = None
     ways: tuple[int, ...] = ()
@@ -37,7 +42,10 @@ class State:
 
 @dataclass
 class Pattern:
-    """An expression that was understood. `last` is the state in which it has matched."""
+    """A parsed expression. `first` and `last` are indexes of `states`; it has matched once `last` is reached.
+
+    `steps` caches the states after a character.
+    """
 
     states: Sequence[State]
     first: int
@@ -45,7 +53,10 @@ class Pattern:
     steps: dict[tuple[frozenset[int], str], frozenset[int]] = field(default_factory=dict)
 
     def found_in(self, text: str) -> bool:
-        """Whether it matches anywhere in a text. Raises Unobservable for one that is too long to say."""
+        """Whether the expression matches anywhere in a text.
+
+        Raises Unobservable for more than LONGEST_TEXT characters.
+        """
         if len(text) > LONGEST_TEXT:
             refuse_pattern("it is held against a text that is too long")
         here = self.reached([self.first], start=True, end=not text)
@@ -56,7 +67,7 @@ class Pattern:
         return self.last in here
 
     def step(self, here: frozenset[int], char: str) -> frozenset[int]:
-        """The states after one more character, none of them at an end; remembered, as most of them come again."""
+        """The states after one more character that is not the last; cached, as most of them occur again."""
         step = self.steps.get((here, char))
         if step is None:
             if len(self.steps) > REMEMBERED:
@@ -65,11 +76,15 @@ class Pattern:
         return step
 
     def after(self, here: frozenset[int], char: str) -> list[int]:
+        """The states that this character leads to, and the first state, so that a match may begin anywhere."""
         tests = [(state.test, state.ways) for state in map(self.states.__getitem__, here) if state.test]
         return [self.first, *(path for test, ways in tests if test(char) for path in ways)]
 
     def reached(self, first: Sequence[int], *, start: bool = False, end: bool = False) -> frozenset[int]:
-        """These states, and all that are reached from them for nothing."""
+        """The states `first`, and all that are reached from them without a character.
+
+        `start`, `end`: `^` and `$` match here.
+        """
         matches: set[int] = set()
         left = list(first)
         while left:
@@ -84,12 +99,15 @@ class Pattern:
 
 
 def refuse_pattern(why: str) -> NoReturn:
+    """Raise Unobservable with the reason why an expression is not matched here."""
     raise Unobservable(f"a regular expression is not followed here: {why}")
 
 
 @lru_cache(maxsize=1024)
 def pattern_of(written: str, *, ignore_case: bool = False) -> Pattern:
-    """An expression, understood. Raises Unobservable for one that is not.
+    """The parsed expression.
+
+    Raises Unobservable for syntax outside the supported part, and more than LONGEST characters.
 
     >>> pattern_of(r"^rodan_(db|web)\\.[0-9]+").found_in("rodan_db.1.x0h3"), pattern_of("b$").found_in("abc")
     (True, False)
@@ -103,7 +121,9 @@ def pattern_of(written: str, *, ignore_case: bool = False) -> Pattern:
 
 
 def path_pattern(written: str) -> Pattern:
-    """What glob(7) means by a path: `*` and `?` stand for no slash. Raises Unobservable as `pattern_of` does.
+    """The expression for a glob(7) pattern of paths: `*` and `?` match no slash.
+
+    Raises Unobservable as `pattern_of` does.
 
     >>> [path_pattern("/etc/*.d/[!x]?.conf").found_in(path) for path in ("/etc/a.d/ok.conf", "/etc/a/b.d/ok.conf")]
     [True, False]
@@ -120,7 +140,7 @@ def path_pattern(written: str) -> Pattern:
 
 
 def occur_in_order(text: str, first: re.Pattern[str], then: re.Pattern[str], apart: re.Pattern[str]) -> bool:
-    """Whether `then` stands somewhere behind `first`, with nothing of `apart` between them: in linear time.
+    """Whether `then` matches somewhere after `first` with no match of `apart` between them, in linear time.
 
     >>> occur_in_order("certbot -q renew", re.compile("certbot"), re.compile("renew"), re.compile("[;&|]"))
     True
@@ -134,7 +154,10 @@ def occur_in_order(text: str, first: re.Pattern[str], then: re.Pattern[str], apa
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of an expression: where it is entered, and the state that all its ways lead to."""
+    """A part of an expression: the index of its first state, and of the state that all its paths lead to.
+
+    `repeats` and `anchors`: it contains a repetition, an anchor.
+    """
 
     first: int
     last: int
@@ -143,7 +166,7 @@ class Piece:
 
 
 class Reader:
-    """From the text of an expression to its states. Ways are filled in as they become known."""
+    """A parser from the text of an expression to its states. Its methods raise Unobservable for unsupported syntax."""
 
     def __init__(self, text: str, ignore_case: bool) -> None:
         self.text, self.ignore_case = text, ignore_case
@@ -151,28 +174,34 @@ class Reader:
         self.states: list[State] = []
 
     def pattern(self) -> Pattern:
+        """The whole expression."""
         whole = self.alternatives()
         if self.at < len(self.text):
             refuse_pattern("a bracket closes that was never opened")
         return Pattern(tuple(self.states), whole.first, whole.last)
 
     def add(self, test: Test | None = None, ways: tuple[int, ...] = (), anchor: str = "") -> int:
+        """Add a state; return its index."""
         self.states.append(State(test, ways, anchor))
         return len(self.states) - 1
 
     def lead(self, index: int, *ways: int) -> None:
+        """Add paths from the state `index` to other states."""
         state = self.states[index]
         self.states[index] = State(state.test, (*state.ways, *ways), state.anchor)
 
     def peek(self) -> str:
+        """The next character; "" at the end."""
         return self.text[self.at : self.at + 1]
 
     def take(self) -> str:
+        """The next character, which is consumed; "" at the end."""
         char = self.peek()
         self.at += 1
         return char
 
     def alternatives(self) -> Piece:
+        """Sequences separated by `|`."""
         pieces = [self.sequence()]
         while self.peek() == "|":
             self.take()
@@ -183,6 +212,7 @@ class Reader:
         return Piece(first, last, any(piece.repeats for piece in pieces), any(piece.anchors for piece in pieces))
 
     def sequence(self) -> Piece:
+        """Atoms up to a `|`, a closing bracket or the end."""
         first = last = self.add()
         repeats = anchors = False
         while self.peek() not in ("", "|", ")"):
@@ -193,7 +223,7 @@ class Reader:
         return Piece(first, last, repeats, anchors)
 
     def repeated(self, piece: Piece) -> Piece:
-        """A piece with what stands behind it: how often it may come."""
+        """A piece with the `*`, `+` or `?` behind it, if there is one."""
         times = self.peek()
         if times == "{":
             refuse_pattern("it counts with {…}")
@@ -215,6 +245,7 @@ class Reader:
         return Piece(first, last, repeats=True)
 
     def atom(self) -> Piece:
+        """A character, a set, an anchor or a group."""
         char = self.take()
         if char == "(":
             return self.group()
@@ -226,11 +257,12 @@ class Reader:
         return self.one(self.test(char))
 
     def one(self, test: Test) -> Piece:
+        """A piece for one character that passes the test."""
         last = self.add()
         return Piece(self.add(test, (last,)), last)
 
     def group(self) -> Piece:
-        """What stands in brackets: plain ones, `(?:`, `(?<name>` and `(?P<name>`."""
+        """The inside of a group: a plain one, `(?:`, `(?<name>` or `(?P<name>`. Its `(` is read already."""
         self.depth += 1
         if self.depth > DEEPEST:
             refuse_pattern("its brackets are nested too deep")
@@ -243,6 +275,7 @@ class Reader:
         return inside
 
     def named(self) -> None:
+        """Skip the `?:`, `?<name>` or `?P<name>` of a group."""
         rest = self.text[self.at :]
         opening = next((item for item in ("?:", "?P<", "?<") if rest.startswith(item)), "")
         name, ended, _ = rest[len(opening) :].partition(">")
@@ -251,7 +284,7 @@ class Reader:
         self.at += len(opening) if opening == "?:" else len(opening) + len(name) + 1
 
     def test(self, char: str) -> Test:
-        """What one character must be."""
+        """The test for one character; `char` is the first of its notation."""
         if char == ".":
             return lambda match: match != "\n"
         if char == "[":
@@ -261,11 +294,12 @@ class Reader:
         return self.among(char)
 
     def among(self, chars: str, *, none_of: bool = False) -> Test:
+        """The test for one of these characters, or for none of them."""
         known_names = frozenset(chars + chars.lower() + chars.upper()) if self.ignore_case else frozenset(chars)
         return lambda match: (match in known_names) != none_of
 
     def escaped(self) -> tuple[Test, str]:
-        """What a backslash makes of the next character, and the characters that it stands for, where they are few."""
+        """The test for an escape, and the characters that it stands for; "" for a negated class."""
         char = self.take()
         if char.lower() in CLASSES and char:
             return self.among(CLASSES[char.lower()], none_of=char.isupper()), CLASSES[char] if char.islower() else ""
@@ -274,7 +308,7 @@ class Reader:
         return self.among(char), char
 
     def bracketed(self) -> Test:
-        """A set of characters. A closing bracket that stands first is one of them."""
+        """The test for a set `[…]`. A closing bracket that comes first is a member."""
         none_of = self.peek() == "^"
         self.at += none_of
         chars = ""
@@ -293,6 +327,7 @@ class Reader:
         return self.among(chars, none_of=none_of)
 
     def member(self) -> str:
+        """The characters of one member of a set: one, or those of a class such as `\\d`."""
         char = self.take()
         if not char:
             refuse_pattern("a set of characters is not closed")

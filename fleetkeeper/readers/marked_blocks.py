@@ -1,7 +1,7 @@
-"""Lines of our own in somebody else's file: set, read and taken out between marks, every other byte as it was.
+"""Blocks of our lines between marks in a file that others own: set, read and removed; every other byte stays.
 
-Works on bytes and on lines that end with a newline: a crontab may hold any encoding, CRLF, odd spacing and lines that
-are invalid, and none of it is ours to correct.
+Works on bytes and on lines that end with a newline: a crontab may hold any encoding, CRLF, unusual spacing and lines
+that are invalid, and we correct none of it.
 """
 
 from __future__ import annotations
@@ -15,27 +15,30 @@ from fleetkeeper.versions import UPGRADE, is_newer
 BEGIN = b"# BEGIN fleetkeeper "
 END = b"# END fleetkeeper "
 VERSION = 1
-"""Of the marks, which name it: `# BEGIN fleetkeeper v1 NAME`. Marks without one are older, and mean the same."""
+"""Version of the marks, which name it: `# BEGIN fleetkeeper v1 NAME`.
+
+Marks without one are older, and mean the same.
+"""
 OURS = b"v%d " % VERSION
 VERSIONED = re.compile(rb"# (?:BEGIN|END) fleetkeeper v([0-9]{1,9}) ")
 
 
 class BlockError(ValueError):
-    """The file cannot be edited as asked: its marks are broken, or a line that should go is not there."""
+    """The file cannot be edited: its marks are broken or of a newer version, or a line to be removed is not there."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where a block stands among the lines: first and last mark, both included."""
+    """The indexes of the first and the last mark of a block among the lines."""
 
     first: int
     last: int
 
 
 def edit_block(text: bytes, name: str, lines: Sequence[str] | None, without: Sequence[str] = ()) -> bytes:
-    """Set the block `name` to `lines` (None: no block), and take each line of `without` out once.
+    """The text with the block `name` set to `lines` (None: removed), and each line of `without` removed once.
 
-    A line that occurs twice loses its last occurrence, so that the first one stays. Raises BlockError.
+    Of a line that occurs twice the last occurrence is removed. Raises BlockError.
 
     >>> edit_block(b"MAILTO=me\\n", "a.b", ["@daily true"]).decode().split("\\n")[:-1]
     ['MAILTO=me', '# BEGIN fleetkeeper v1 a.b', '@daily true', '# END fleetkeeper v1 a.b']
@@ -45,9 +48,9 @@ def edit_block(text: bytes, name: str, lines: Sequence[str] | None, without: Seq
 
 
 def put_block(text: bytes, name: str, lines: Sequence[str]) -> bytes:
-    """Set the block: in its place where there is one, else at the end.
+    """The text with the block set: in its place where there is one, else at the end. Raises BlockError.
 
-    The last line of a file that does not end with a newline gets one: there is no other way to add a line.
+    If the last line does not end with a newline it gets one: there is no other way to add a line.
     """
     rows = split_lines_exactly(text)
     new = [
@@ -61,14 +64,14 @@ def put_block(text: bytes, name: str, lines: Sequence[str]) -> bytes:
 
 
 def drop_block(text: bytes, name: str) -> bytes:
-    """Take the block out, with its marks. A file without it stays as it is."""
+    """The text without the block and its marks; the same text when there is no such block. Raises BlockError."""
     rows = split_lines_exactly(text)
     span = find_block(rows, name)
     return text if span is None else b"".join([*rows[: span.first], *rows[span.last + 1 :]])
 
 
 def remove_marks(text: bytes) -> bytes:
-    """Take every mark of ours out; the lines between them stay, as ordinary ones. Raises BlockError.
+    """The text without any mark of ours; the lines between them stay, as ordinary ones. Raises BlockError.
 
     >>> remove_marks(edit_block(b"MAILTO=me\\n", "a.b", ["@daily true"]))
     b'MAILTO=me\\n@daily true\\n'
@@ -79,7 +82,7 @@ def remove_marks(text: bytes) -> bytes:
 
 
 def block_lines(text: bytes, name: str) -> tuple[str, ...] | None:
-    """The lines of the block, without their newlines; None where there is no such block. Raises BlockError.
+    """The lines of the block, without their newlines; None when there is no such block. Raises BlockError.
 
     >>> block_lines(put_block(b"", "a.b", ["one", "two"]), "a.b")
     ('one', 'two')
@@ -90,7 +93,7 @@ def block_lines(text: bytes, name: str) -> tuple[str, ...] | None:
 
 
 def take_out(text: bytes, name: str, lines: Sequence[str]) -> bytes:
-    """Take each of the lines out once, outside the block. Raises BlockError when one is not there."""
+    """The text with each of the lines removed once, outside the block. Raises BlockError when one is not there."""
     rows = split_lines_exactly(text)
     span = find_block(rows, name)
     ours = range(span.first, span.last + 1) if span else range(0)
@@ -103,7 +106,10 @@ def take_out(text: bytes, name: str, lines: Sequence[str]) -> bytes:
 
 
 def find_block(rows: Sequence[bytes], name: str) -> Span | None:
-    """The marks of a block. Raises BlockError when there are several, one without the other, or newer ones."""
+    """The place of a block; None when there is none.
+
+    Raises BlockError when its marks occur several times or without the other, or when any mark is of a newer version.
+    """
     raise_if_newer(rows)
     first, last = (
         [
@@ -121,27 +127,30 @@ def find_block(rows: Sequence[bytes], name: str) -> Span | None:
 
 
 def raise_if_newer(rows: Sequence[bytes]) -> None:
-    """Raises BlockError where a newer fleetkeeper has set a block: what its marks mean is not known here."""
+    """Raise BlockError when a newer fleetkeeper has set a block: the meaning of its marks is not known here."""
     for number in (int(mark[1]) for row in rows if (mark := VERSIONED.match(row))):
         if newer := is_newer("a block of lines of ours", number, VERSION):
             raise BlockError(f"{newer}: {UPGRADE}")
 
 
 def split_lines_exactly(text: bytes) -> list[bytes]:
-    """Lines with their newlines; only a newline ends a line."""
+    """The lines with their newlines; only a newline ends a line."""
     rows = text.split(b"\n")
     return [row + b"\n" for row in rows[:-1]] + ([rows[-1]] if rows[-1] else [])
 
 
 def end_with_newline(row: bytes) -> bytes:
+    """The line, with a newline at its end."""
     return row if row.endswith(b"\n") else row + b"\n"
 
 
 def encode_line(line: str) -> bytes:
+    """The bytes of a line. Raises BlockError for a newline or NUL in it."""
     if any(char in line for char in "\n\0"):
         raise BlockError("a line of a block holds no newline and no NUL")
     return line.encode("utf-8", "surrogateescape")
 
 
 def decode_line(row: bytes) -> str:
+    """The text of a line without its newline; `encode_line` reverses it."""
     return row.removesuffix(b"\n").decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Which certificate nginx uses for which name and port, from what `nginx -T` prints.
+"""Which certificate nginx uses for which name and port, from the output of `nginx -T`.
 
 Only the directives about TLS are kept: a configuration may hold passwords. Source:
 https://nginx.org/en/docs/http/server_names.html, https://nginx.org/en/docs/http/request_processing.html and
@@ -26,13 +26,13 @@ TOKEN = re.compile(rf"#[^\n]*|[{{}};]|{QUOTED}|{PLAIN}")
 PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
 INHERITED = ("ssl_certificate", "ssl_certificate_key")
 DEEPEST, MOST_INCLUDED = 48, 2000
-"""Blocks and includes inside each other, and files that are included: beyond that nobody wrote it by hand."""
+"""Limits of blocks and includes inside each other, and of included files: no real configuration reaches them."""
 HANDED_ON = ("proxy_pass", "rewrite", "try_files", "fastcgi_pass")
-"""Directives after which it is not the directory alone that answers."""
+"""Directives with which a location does not, or not only, serve files of its directory."""
 
 
 class Token(NamedTuple):
-    """One word, brace or semicolon, and where it stands (file:line)."""
+    """One word, brace or semicolon, and its place (file:line)."""
 
     word: str
     place: str = ""
@@ -40,7 +40,10 @@ class Token(NamedTuple):
 
 @dataclass
 class Block:
-    """One level of a configuration: its directives (words, place), the blocks in it, and what it inherits."""
+    """One block of a configuration: its directives (words, place), the blocks in it, and what it inherits (`above`).
+
+    `about_challenges`: one of the words before its brace contains "well-known".
+    """
 
     name: str = ""
     directives: list[tuple[list[str], str]] = field(default_factory=list)
@@ -49,11 +52,11 @@ class Block:
     about_challenges: bool = False
 
     def values(self, name: str) -> list[list[str]]:
-        """The words after each directive of this name; one without any is left out."""
+        """The words after each directive of this name; a directive without any is left out."""
         return [words[1:] for words, _ in self.directives if words[0] == name and len(words) > 1]
 
     def inherited(self) -> dict[str, Sequence[Token]]:
-        """What this level says about certificates; where it says nothing, the level above counts."""
+        """The values of the directives in INHERITED, by name: those of this block, else those of the block above."""
         own = {
             name: [
                 Token(words[1], location) for words, location in self.directives if words[0] == name and len(words) > 1
@@ -64,7 +67,9 @@ class Block:
 
 
 def read_configuration(rc: int, printed: str) -> Nginx:
-    """The sites that serve TLS, or nginx's complaint.
+    """The sites that serve TLS, or nginx's error message, from exit status and output of `nginx -T`.
+
+    Raises Unobservable for a configuration that cannot be read here.
 
     >>> read_configuration(1, "nginx: [emerg] unknown directive \\"sevrer\\" in /etc/nginx/nginx.conf:3\\n").broken
     'unknown directive "sevrer" in /etc/nginx/nginx.conf:3'
@@ -88,7 +93,7 @@ def read_configuration(rc: int, printed: str) -> Nginx:
 
 
 def complaint(printed: str) -> str:
-    """The first error that nginx names, else the last thing it says."""
+    """The first error in nginx's output, else its last line."""
     lines = [line for line in split_lines(printed) if line.strip()]
     grave = [line for line in lines if re.search(r"\[(emerg|alert|crit)\]", line)]
     text = (grave[0] if grave else lines[-1]) if lines else "nothing was printed"
@@ -96,17 +101,19 @@ def complaint(printed: str) -> str:
 
 
 def configuration_files(printed: str) -> dict[str, str]:
-    """The files of a dump, in order: each begins with a line of its own, the main one first."""
+    """The texts of the files in the output of `nginx -T`, by path, the main file first."""
     parts = re.split(r"^# configuration file (.+):(?:\n|\Z)", printed, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 MOST_TOKENS = 200_000
-"""So many words are read of one configuration: more would hold up the looks at all other nodes."""
+"""Limit of words in one file: more would hold up the looks at all other nodes."""
 
 
 def tokenize(text: str, file: str = "") -> Iterator[Token]:
-    """The words, braces and semicolons of a configuration, without comments. Raises Unobservable.
+    """The words, braces and semicolons of a configuration file, without comments.
+
+    Raises Unobservable for an open quote, and for more than MOST_TOKENS words.
 
     >>> [one.word for one in tokenize("server_name a 'b c'; # old;\\nlocation ~ \\\\.php$ { root /x; }")]
     ['server_name', 'a', 'b c', ';', 'location', '~', '\\\\.php$', '{', 'root', '/x', ';', '}']
@@ -126,21 +133,21 @@ def tokenize(text: str, file: str = "") -> Iterator[Token]:
 
 
 def must_be_blank(between: str, file: str) -> None:
-    """Raises Unobservable for text between two words that is no word: a quote that does not end."""
+    """Raise Unobservable for text between two words that is no word: a quote that does not end."""
     if between.strip():
         raise Unobservable(f"nginx' configuration cannot be read: a quote in {file} does not end")
 
 
 @dataclass
 class Files:
-    """The files that were dumped, by path, the directory that includes are below, and how many may still be read."""
+    """The printed files by path, the directory that includes are relative to, and how many may still be included."""
 
     texts: Mapping[str, str]
     prefix: PurePosixPath
     left: int = MOST_INCLUDED
 
     def included(self, pattern: str, depth: int) -> Iterator[tuple[str, Iterator[Token]]]:
-        """The files that an include means. Raises Unobservable where they include each other for ever."""
+        """Path and tokens of the files that an include matches. Raises Unobservable when includes never end."""
         for path in matching(pattern, self.texts, self.prefix):
             self.left -= 1
             if depth > DEEPEST or self.left < 0:
@@ -149,7 +156,7 @@ class Files:
 
 
 def fill(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> None:
-    """Read directives into a block until it ends; included files are read in their place. Raises Unobservable."""
+    """Read directives into a block up to its end; included files are read in their place. Raises Unobservable."""
     if depth > DEEPEST:
         raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
     line: list[Token] = []
@@ -173,13 +180,16 @@ def fill(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> 
 
 
 def matching(pattern: str, files: Mapping[str, str], prefix: PurePosixPath) -> list[str]:
-    """The dumped files that an include means, in the order of their names, as glob(3) gives them."""
+    """The paths of the printed files that an include matches, in the order of their names, as glob(3) gives them."""
     whole = path_pattern(str(prefix / pattern))
     return sorted(path for path in files if whole.found_in(path))
 
 
 def server_blocks(block: Block) -> Iterator[Block]:
-    """Every `server` below a block, each with what it inherits: a directive may stand behind what it is for."""
+    """Every `server` below a block, with `above` set.
+
+    It is set after reading, as a directive may follow the block that it applies to.
+    """
     for inner in block.blocks:
         inner.above = block.inherited()
         if inner.name == "server":
@@ -189,7 +199,7 @@ def server_blocks(block: Block) -> Iterator[Block]:
 
 
 def roots(block: Block) -> tuple[str, ...] | None:
-    """The directories that files are served from; None where challenges are handed on, or one is not written out."""
+    """The directories that files are served from (see `Nginx.roots`), or None."""
     matches = {words[0] for name in ("root", "alias") for words in block.values(name)}
     for inner in block.blocks:
         if inner.name == "location" and inner.about_challenges and any(map(inner.values, HANDED_ON)):
@@ -203,7 +213,7 @@ def roots(block: Block) -> tuple[str, ...] | None:
 
 
 def tls_ports(server: Block) -> Iterator[int]:
-    """The ports that a server says to speak TLS on."""
+    """The ports on which a server's own directives enable TLS."""
     listens = server.values("listen")
     for words in listens:
         if {"ssl", "quic"} & set(words[1:]) or server.values("ssl") == [["on"]]:
@@ -211,7 +221,10 @@ def tls_ports(server: Block) -> Iterator[int]:
 
 
 def tls_sites(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Iterator[Site]:
-    """A server that speaks TLS. One `ssl` is enough for a port: it counts for every server that listens there."""
+    """The site of a server that listens on a port of `secure`, if it does.
+
+    One `ssl` counts for all servers of its port.
+    """
     ports = [(port, words) for words in server.values("listen") if (port := port_of(words[0])) in secure]
     matches = server.inherited()
     if ports:
@@ -230,12 +243,12 @@ def tls_sites(server: Block, secure: Collection[int], prefix: PurePosixPath) -> 
 
 
 def absolute(paths: Sequence[Token], prefix: PurePosixPath) -> tuple[str, ...]:
-    """Paths as nginx resolves them: relative ones against the directory of its main file."""
+    """The paths as nginx resolves them: relative ones against the directory of its main file."""
     return tuple(path if path.startswith("data:") else str(prefix / path) for path, _ in paths)
 
 
 def port_of(listen: str) -> int:
-    """The port of a `listen`; 80 where it names none.
+    """The port of a `listen`; 80 where it names none, 0 for a Unix socket.
 
     >>> port_of("443"), port_of("[::]:8443"), port_of("192.0.2.1"), port_of("*:443"), port_of("unix:/run/n.sock")
     (443, 8443, 80, 443, 0)
@@ -248,10 +261,10 @@ def port_of(listen: str) -> int:
 
 
 def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
-    """The site that answers for a name on a port, with its files for that name.
+    """The site that answers for a name on a port, with its files for that name; None when no site listens there.
 
     In nginx' order: exact name, longest wildcard, regular expression, the default, the first.
-    Raises Unobservable where that turns on an expression that is not followed here.
+    Raises Unobservable where that depends on an expression that is not matched here.
     """
     present = [item for item in sites if port in item.ports]
     ranked = [(rank(pattern, name), item) for item in present for pattern in item.names]
@@ -266,7 +279,7 @@ def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
 
 
 def for_name(site: Site, name: str) -> Site:
-    """A site with the one variable filled in that the look knows: the name that the client asks for."""
+    """The site with the variable `$ssl_server_name` replaced by the name in its file paths."""
 
     def filled(paths: Sequence[str]) -> tuple[str, ...]:
         return tuple(re.sub(r"\$(ssl_server_name\b|\{ssl_server_name\})", name, path) for path in paths)
@@ -275,7 +288,9 @@ def for_name(site: Site, name: str) -> Site:
 
 
 def rank(pattern: str, name: str) -> tuple[int, int]:
-    """How well a plain server_name fits: (0, 0) not at all; higher wins, longer wins among wildcards of one kind.
+    """How well a server_name without regular expression matches: (0, 0) is not at all; the greatest wins.
+
+    The second number is the length of a wildcard.
 
     >>> rank("a.example.org", "a.example.org"), rank("*.example.org", "a.example.org"), rank("b.org", "a.org")
     ((4, 0), (3, 13), (0, 0))
@@ -290,9 +305,9 @@ def rank(pattern: str, name: str) -> tuple[int, int]:
 
 
 def answers(pattern: str, name: str) -> bool:
-    """Whether a server_name is one for this name, regular expressions included: nginx takes them without case.
+    """Whether a server_name matches a name; a regular expression does so without regard to case.
 
-    Raises Unobservable for one that is not followed here.
+    Raises Unobservable for an expression that is not matched here.
 
     >>> answers("~^(www.)?example.org$", "www.example.org"), answers("*.example.org", "example.org")
     (True, False)
@@ -309,7 +324,8 @@ def answers(pattern: str, name: str) -> bool:
 class Site:
     """One `server` of nginx that serves TLS: its names, the ports it listens on, the files it uses.
 
-    `places` are where its `ssl_certificate` directives stand (file:line), in the order of `certificates`.
+    `default` are the ports on which it is the default server. `places` are those of its `ssl_certificate` directives
+    (file:line), in the order of `certificates`.
     """
 
     names: tuple[str, ...]
@@ -322,10 +338,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Nginx:
-    """nginx's configuration as `nginx -T` reads it. `broken` is its complaint when it would refuse to load it.
+    """nginx's configuration as `nginx -T` prints it. `broken` is its error message when it would refuse to load it.
 
-    `roots` are the directories that it serves files from (`root`, `alias`); None where what it does with challenges
-    cannot be told from them: they are handed on, or a directory is named by a variable.
+    `roots` are the directories that it serves files from (`root`, `alias`); None where they do not tell how challenges
+    are answered: those are handed on, or a directory is named by a variable.
     """
 
     sites: tuple[Site, ...] = ()

@@ -1,7 +1,7 @@
-"""Numbers and moments that a node wrote, read strictly: what is absurd is unknown, never a crash and never a guess.
+"""Strict parsing of numbers and times that a node printed: an impossible one is Unobservable.
 
-`int()` and `float()` take more than programs print: blanks, underscores, other scripts' digits, `nan`, `1e999`, and as
-many digits as there are. A node may write any of that into one line, and that must cost that one line.
+`int()` and `float()` accept more than programs print: blanks, underscores, other scripts' digits, `nan`, `1e999`, and
+any number of digits. A node may print any of that, and only the line that holds it may be lost by that.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 from fleetkeeper.transport.commands import Unobservable
 
 MOST = (1 << 63) - 1
-"""The greatest number that kernels and engines count with."""
+"""The greatest number that kernels and engines count with: 2^63 - 1."""
 LATEST = 221845392000
-"""The first second of the year 9000: what is later cannot be reckoned with, in one time zone or another."""
+"""The first second of the year 9000: Python cannot calculate with much later times in every time zone."""
 WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19})?", re.ASCII)
 SHOWN = 40
 
 
 def whole_number(written: str, least: int = 0, most: int = MOST) -> int:
-    """A whole number in ASCII digits, from `least` to `most`. Raises Unobservable for anything else.
+    """The whole number in ASCII digits, from `least` to `most`. Raises Unobservable for anything else.
 
     >>> whole_number("42"), whole_number("-1", least=-1)
     (42, -1)
@@ -39,7 +39,7 @@ def whole_number(written: str, least: int = 0, most: int = MOST) -> int:
 
 
 def decimal_number(written: str, least: float = 0.0, most: float = float(MOST)) -> float:
-    """A number in ASCII digits with or without a fraction, from `least` to `most`. Raises Unobservable otherwise.
+    """The number in ASCII digits, with or without a fraction, from `least` to `most`. Raises Unobservable otherwise.
 
     >>> decimal_number("1764000000.25"), decimal_number("7")
     (1764000000.25, 7.0)
@@ -52,7 +52,9 @@ def decimal_number(written: str, least: float = 0.0, most: float = float(MOST)) 
 
 
 def epoch_seconds(written: str) -> float:
-    """Seconds since 1970 as `stat`, `find` and `date` print them. Raises Unobservable where no calendar reaches.
+    """The seconds since 1970 that `stat`, `find` or `date` printed.
+
+    Raises Unobservable for anything else, and for times before 1970 or from the year 9000 on.
 
     >>> epoch_seconds("1764000000.5")
     1764000000.5
@@ -63,7 +65,7 @@ def epoch_seconds(written: str) -> float:
 
 
 def moment_from_epoch(seconds: float) -> datetime:
-    """The moment in UTC of so many seconds since 1970. Raises Unobservable before that, and from the year 9000 on.
+    """The time, in UTC, so many seconds after 1970. Raises Unobservable before 1970, and from the year 9000 on.
 
     >>> moment_from_epoch(0).isoformat()
     '1970-01-01T00:00:00+00:00'
@@ -74,9 +76,9 @@ def moment_from_epoch(seconds: float) -> datetime:
 
 
 def number_in(document: Mapping[str, Any], key: str, default: int = 0, least: int = 0, most: int = MOST) -> int:
-    """A whole number of a JSON document, written as one or as text; `default` where it is left out, null or empty.
+    """The whole number under a key of a JSON object, also when it is a string; `default` where missing, null or empty.
 
-    Raises Unobservable for anything else: true, a fraction, a list, more than `most`.
+    Raises Unobservable for anything else: true, a fraction, a list, a number outside `least` to `most`.
 
     >>> number_in({"Pid": 7, "UID": "33", "Port": None}, "Pid"), number_in({}, "Pid"), number_in({"UID": "33"}, "UID")
     (7, 0, 33)
@@ -95,10 +97,10 @@ def number_in(document: Mapping[str, Any], key: str, default: int = 0, least: in
 
 
 def written_out(number: int) -> str:
-    """The digits of a number; of one that is too great for any engine, those of the next that is."""
+    """The digits of a number; of one that is out of range, those of the nearest number that is out of range too."""
     return str(max(-MOST - 2, min(number, MOST + 1)))
 
 
 def show_short(written: str) -> str:
-    """What was written, for a message: short, and in ASCII."""
+    """The text for a message: quoted, in ASCII, cut after 40 characters."""
     return ascii(written if len(written) <= SHOWN else written[:SHOWN] + "...")

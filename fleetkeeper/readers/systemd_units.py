@@ -1,4 +1,4 @@
-"""What `systemctl show` prints of timers and of the services that they start."""
+"""Parsing of the output of `systemctl show` about timers and the services that they start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ NORMAL = re.compile(
 
 
 def units(lines: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The blocks that `systemctl show` prints, one for each unit; a key that occurs twice keeps both values.
+    """The properties of each unit in the output of `systemctl show`, by key.
+
+    The values of a key that occurs twice are joined by a blank.
 
     >>> list(units(["Id=a.timer", "Unit=a.service", "", "Id=b.timer"]))
     [{'Id': 'a.timer', 'Unit': 'a.service'}, {'Id': 'b.timer'}]
@@ -32,7 +34,9 @@ def units(lines: Sequence[str]) -> Iterator[dict[str, str]]:
 
 
 def commanded(written: str) -> str:
-    """The command line of an ExecStart as `systemctl show` prints it; its quotes are lost there.
+    """The command lines of an ExecStart as `systemctl show` prints it, one a line.
+
+    A shell and its -c before a command are left out. Quotes are lost in that output.
 
     >>> commanded("{ path=/bin/sh ; argv[]=/bin/sh -c docker exec x backup ; ignore_errors=no ; pid=0 }")
     'docker exec x backup'
@@ -43,7 +47,9 @@ def commanded(written: str) -> str:
 
 
 def calendar(written: str) -> str:
-    """The fields of cron for one OnCalendar, as systemd normalises it; empty when there is no such thing.
+    """The five time fields of cron for a TimersCalendar of systemd; UNKNOWN_TIMES ("") when cron has no such times.
+
+    That is so for several OnCalendar, a time zone, and weekdays together with days.
 
     >>> calendar("{ OnCalendar=*-*-* 00,12:00:00 ; next_elapse=Sun 2026-11-22 12:00:00 EST }")
     '0 0,12 * * *'
@@ -64,5 +70,5 @@ def calendar(written: str) -> str:
 
 
 def stepped(text: str, highest: int) -> str:
-    """Systemd's `4/6` is cron's `4-23/6`, and its `a..b` cron's `a-b`."""
+    """A field of systemd in cron's notation: `4/6` becomes `4-HIGHEST/6`, and `a..b` becomes `a-b`."""
     return re.sub(r"(?<![-0-9*])([0-9]+)/", rf"\1-{highest}/", text.replace("..", "-"))

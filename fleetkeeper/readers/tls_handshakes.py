@@ -1,4 +1,4 @@
-"""What `openssl s_client` printed about one handshake. Written for OpenSSL 1.0 to 3 and LibreSSL."""
+"""Parsing of the output of `openssl s_client` about one handshake. Written for OpenSSL 1.0 to 3 and LibreSSL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ CLIENT = ("unknown option", "no protocols available", "no ciphers available", "u
 
 
 def chain(text: str) -> tuple[str, ...]:
-    """The certificates that the server sent, leaf first: those between `Certificate chain` and `Server certificate`."""
+    """The certificates (PEM) that the server sent, leaf first: between `Certificate chain` and `Server certificate`.
+
+    () when there are none.
+    """
     _, began, rest = text.partition("Certificate chain")
     sent, ended, _ = rest.partition("Server certificate")
     return tuple(pem(match) for match in PEM.findall(sent)) if began and ended else ()
@@ -33,13 +36,14 @@ def pem_certificates(text: str) -> tuple[str, ...]:
 
 
 def pem(match: str) -> str:
+    """A PEM certificate without blanks around its lines."""
     return "\n".join(line.strip() for line in split_lines(match) if line.strip()) + "\n"
 
 
 def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
-    """The chain and the protocol of a handshake; no chain when the server made none.
+    """The certificates (PEM, leaf first) and the protocol of a handshake; () and "" when the server made none.
 
-    Raises Unobservable when that could not be told: no openssl, time limit.
+    Raises Unobservable when that is not known: no openssl, or the time limit was reached.
     """
     text = printed(answer)
     sent = chain(text)
@@ -49,7 +53,9 @@ def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
 
 
 def protocol(text: str) -> str:
-    """The protocol of a handshake. The line `New, …` names that of the cipher, so the session's own line comes first.
+    """The protocol of a handshake as openssl names it; "" when it is not printed.
+
+    The line `New, …` has that of the cipher, so the session's own line is preferred.
 
     >>> protocol("New, TLSv1.0, Cipher is ECDHE-RSA-AES256-SHA\\nSSL-Session:\\n    Protocol  : TLSv1.1\\n")
     'TLSv1.1'
@@ -59,14 +65,17 @@ def protocol(text: str) -> str:
 
 
 def printed(answer: Output) -> str:
-    """Everything that was said. Raises Unobservable when nothing could be asked at all."""
+    """Standard output, whatever the exit status.
+
+    Raises Unobservable when the command was lost, or there is no openssl.
+    """
     if answer.rc == NO_OPENSSL:
         raise Unobservable(NO_TOOL, hint="install openssl on the node")
     return answer.text(range(256))
 
 
 def refused(text: str) -> Refused:
-    """Why there was no handshake, in one of our words. Raises Unobservable when openssl's words are none we know.
+    """Why there was no handshake. Raises Unobservable when openssl's message is not a known one.
 
     >>> refused("connect:errno=111\\n"), refused("... ssl3_get_record:wrong version number:...")
     ('closed', 'not TLS')
@@ -86,7 +95,7 @@ def refused(text: str) -> Refused:
 
 
 def openssl_error(text: str) -> str:
-    """The words of openssl for the first error, without its addresses and source files.
+    """The text of the first error that openssl printed, without addresses and source files; else its last line.
 
     >>> printed = "4007:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record.c:350:"
     >>> openssl_error(printed + "\\nCONNECTED")
@@ -100,14 +109,17 @@ def openssl_error(text: str) -> str:
 
 
 def last(text: str) -> str:
+    """The last line with other characters than blanks and dashes, at most 200 characters; "" when there is none."""
     lines = [line for line in split_lines(text) if line.strip(" -")]
     return lines[-1][:200] if lines else ""
 
 
 def old(answer: Output) -> tuple[str, ...]:
-    """The protocol below TLS 1.2 that a handshake came about with, if one did; the server may speak older ones, too.
+    """The protocol below TLS 1.2 with which a handshake succeeded, as the only item; () when none did.
 
-    Raises Unobservable when the openssl that asked cannot speak those protocols itself.
+    The server may support further old ones.
+
+    Raises Unobservable when the node's openssl does not support those protocols itself, and at the time limit.
     """
     text = printed(answer)
     if CIPHER.search(text):
@@ -123,7 +135,7 @@ def old(answer: Output) -> tuple[str, ...]:
 def max_age(answer: Output) -> int | None:
     """The max-age of Strict-Transport-Security (RFC 6797, 6.1), in seconds; None without that header.
 
-    Raises Unobservable when nothing that looks like HTTP came back.
+    Raises Unobservable when the answer is not HTTP.
 
     >>> max_age(Output(0, b"HTTP/1.1 200 OK\\r\\nStrict-Transport-Security: max-age=31536000; preload\\r\\n\\r\\nx"))
     31536000
@@ -138,9 +150,9 @@ def max_age(answer: Output) -> int | None:
 
 
 def status(answer: Output) -> int:
-    """The HTTP status of a request for a challenge; 0 when nothing answers there.
+    """The HTTP status of a request for a challenge; 0 when there is no answer.
 
-    Raises Unobservable when the node has nothing to ask with, or no time was left.
+    Raises Unobservable when the node has no program for the request, or it printed no status.
     """
     if answer.rc == NO_OPENSSL:
         raise Unobservable("the node has neither curl nor bash nor nc to make an HTTP request with")

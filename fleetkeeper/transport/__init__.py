@@ -1,1 +1,1 @@
-"""How a node is asked: one connection, one shell, few round trips."""
+"""Commands on nodes and their answers: one connection, one shell, few round trips for each node."""

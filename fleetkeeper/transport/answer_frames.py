@@ -1,4 +1,4 @@
-"""Reading what a node answers: which bytes belong to which command, and what is proven by that."""
+"""Parsing of a node's answer streams: which bytes belong to which command, and whether sudo started it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from fleetkeeper.transport.shell_protocol import FRAME, NOISE, PLAIN, STARTED, S
 
 @dataclass
 class Unframer:
-    """Cuts one stream at its tokens. Any bytes, in any pieces."""
+    """Splits one stream at its tokens; the bytes may arrive in pieces of any size.
+
+    `begun`: the first token has arrived. `parts` are (exit status, bytes) of each complete answer, `kept` is their size
+    in bytes. `pending` are bytes not yet split; the first `searched` of them hold no token.
+    """
 
     token: bytes
     begun: bool = False
@@ -24,7 +28,7 @@ class Unframer:
     searched: int = 0
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived. Raises Unobservable when the tokens are not in the order in which they were sent."""
+        """Add bytes of the stream. Raises Unobservable when the tokens are not in the order in which they were sent."""
         self.pending += data
         while (at := self.pending.find(self.token, self.searched)) >= 0:
             end = self.pending.find(b"\n", at)
@@ -37,6 +41,10 @@ class Unframer:
         self.searched = max(0, len(self.pending) - len(self.token))
 
     def cut(self, at: int, end: int) -> None:
+        """Take the pending bytes before the token at `at` as an answer; `end` is the index of the newline behind it.
+
+        Raises Unobservable when the rest of the token's line is not the expected one.
+        """
         body, text = bytes(self.pending[:at]), bytes(self.pending[at + len(self.token) : end])
         del self.pending[: end + 1]
         self.searched = 0
@@ -53,18 +61,18 @@ class Unframer:
 
     @property
     def size(self) -> int:
-        """Bytes in memory."""
+        """Bytes held in memory."""
         return self.kept + len(self.pending)
 
     def size_of(self, number: int) -> int:
-        """Bytes that have come of one answer, whether or not all of it has."""
+        """Bytes that have arrived of the answer of this index, whether or not it is complete."""
         if number < len(self.parts):
             return len(self.parts[number][1])
         return len(self.pending) if self.begun and number == len(self.parts) else 0
 
 
 class Frames:
-    """Both streams of one round trip; knows which commands have answered."""
+    """Both answer streams of one round trip, split into the answers of its commands."""
 
     def __init__(self, commands: Sequence[Command], script: Script, sudo: Sudo = False) -> None:
         self.commands = commands
@@ -73,7 +81,10 @@ class Frames:
         self.err = Unframer(script.token)
 
     def feed(self, out: bytes, err: bytes) -> None:
-        """Take what arrived on both streams. Raises Unobservable when they cannot be told apart."""
+        """Add bytes of standard output and standard error.
+
+        Raises Unobservable when the tokens are not in the order in which they were sent.
+        """
         if out:
             self.out.feed(out)
         if err:
@@ -81,19 +92,21 @@ class Frames:
 
     @property
     def begun(self) -> bool:
+        """Whether the shell has started, as the first tokens on both streams show."""
         return self.out.begun and self.err.begun
 
     @property
     def answered(self) -> int:
-        """How many commands are known to have ended."""
+        """The number of commands whose answers are complete on both streams."""
         return min(len(self.out.parts), len(self.err.parts))
 
     @property
     def size(self) -> int:
+        """Bytes held in memory of both streams."""
         return self.out.size + self.err.size
 
     def excess(self) -> str:
-        """Why the command that answers now must be ended: its answer is too large already. Empty when it is not."""
+        """Why the running command must be ended: its answer is already larger than its `most`. "" when it is not."""
         if self.answered == len(self.commands):
             return ""
         came = self.out.size_of(self.answered) + self.err.size_of(self.answered)
@@ -101,7 +114,10 @@ class Frames:
         return too_large(most) if came > most + len(self.out.token) + FRAME else ""
 
     def output(self, number: int) -> Output:
-        """What command `number` answered; it must have."""
+        """The answer of the command of this index, which must be complete; lost when larger than the command's `most`.
+
+        Raises Unobservable when the two streams give different exit statuses.
+        """
         (rc, out), (rc_again, err) = self.out.parts[number], self.err.parts[number]
         if rc != rc_again:
             raise Unobservable(f"the node's shell gave two exit statuses for one command ({rc} and {rc_again})")
@@ -116,17 +132,20 @@ class Frames:
         )
 
     def noise(self) -> str:
-        """The last line before the first token: why a node that answers nothing refused us."""
+        """The last line before the first token, at most 200 characters: why a login without a shell was refused."""
         text = bytes(self.err.pending).strip() or bytes(self.out.pending)
         return last_line(text.decode("utf-8", "replace"))[:200]
 
 
 def too_large(most: int) -> str:
+    """The message about an answer of more than `most` bytes."""
     return f"its answer is larger than {show_size(most)}"
 
 
 def strip_proof_of_sudo(answer: Output, through: str = "") -> Output:
-    """The answer of a command under sudo, or that sudo never started it; `through` stands before what it said then.
+    """The answer of a command under sudo without the line STARTED, or a lost one when sudo never started the command.
+
+    `through` is a prefix for the reason why it was not started.
 
     >>> strip_proof_of_sudo(Output(1, err=b"fleet-started\\nno crontab for root\\n")).err
     b'no crontab for root\\n'

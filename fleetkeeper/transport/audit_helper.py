@@ -1,6 +1,6 @@
-"""The helper that answers for an account with `sudo: audit`: where it is on a node, and how its refusal is read.
+"""The helper that an account with `sudo: audit` runs as root: its path, its edition, and the parsing of its refusals.
 
-What it lets pass is declared in the topics; fleetkeeper/commands/sudoers_lines.py makes the helper from it.
+What it allows is declared in the topics; fleetkeeper/commands/sudoers_lines.py generates the helper from it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ import re
 from collections.abc import Iterable, Iterator
 
 HELPER = "/usr/local/sbin/fleetkeeper-look"
-"""What sudo allows an account with `sudo: audit`, alone."""
+"""The only program that sudo allows an account with `sudo: audit`."""
 EDITION = 5
-"""The version of the helper that this code asks. A test holds it together with what the helper says."""
+"""The edition of the helper that this code expects. A test compares it with the one in the helper itself."""
 REFUSED = "this is no question that the helper knows"
 OF_ANOTHER_VERSION = re.compile(rf"{REFUSED}(?: \(edition ([0-9]{{1,6}})\))?: it is (older|newer) ")
 
 
 def compared_editions(refusal: str) -> str:
-    """What a refusal of the helper says about its age.
+    """What to add to a refusal by a helper of another edition: that it is older or newer. "" in any other case.
+
+    A refusal without an edition is by an older one.
 
     >>> compared_editions(REFUSED), compared_editions(f"{REFUSED} (edition {EDITION + 1})")
     (': it is older than this fleetkeeper', ': it is newer than this fleetkeeper')
@@ -32,7 +34,9 @@ def compared_editions(refusal: str) -> str:
 
 
 def other_versions(refusals: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """A line for each version of the helper that is not ours, from nodes and why each could not be looked at.
+    """A line for each edition of the helper that is not ours.
+
+    `refusals` are pairs (node, why it could not be looked at).
 
     >>> list(other_versions([("a", f"sudo: {REFUSED} (edition 1): it is older than this fleetkeeper")]))
     ['1 node has helper 1, and helper 4 is asked: run `fleetkeeper sudoers`; what is new is unknown there']

@@ -1,4 +1,4 @@
-"""What is asked of a node, and what came back: words in, bytes out, or the reason why not."""
+"""Commands for a node and their outputs: words in, bytes out, or the reason why there is no output."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fleetkeeper.readers.lines import last_line
 
 OK = frozenset({0})
 Sudo = bool | Literal["audit"]
-"""How far an account gets with sudo on a node: not at all, to everything, or to the questions of an audit."""
+"""The sudo rights of an account on a node: none, all, or the commands of an audit only."""
 MOST_ANSWER = 16 << 20
-"""Bytes that one command may answer on both outputs together, where it does not say otherwise."""
+"""Default limit in bytes of one command's answer, both outputs together."""
 
 
 @dataclass(unsafe_hash=True)
 class Unobservable(Exception):
-    """We could not look, and why. It is never green and never a finding.
+    """Something could not be observed, and why. It is never green and never a finding.
 
-    Raised by whoever needs the fact, or stored beside the facts that were seen.
+    Raised by the code that needs the fact, or stored beside the facts that were observed.
     `hint` is what a person can do about it; `node` is filled in by the look.
     """
 
@@ -38,7 +38,7 @@ class Command:
 
     `sudo` says that it needs root; the node's inventory entry says whether sudo gives it.
     `limit` is in seconds, and `most` in bytes of its answer (both outputs together): beyond either, the command is
-    ended on the node too, and what it said is not looked at.
+    ended on the node too, and its answer is dropped.
     """
 
     words: tuple[str, ...]
@@ -55,7 +55,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Output:
-    """What one command answered.
+    """The answer of one command: exit status, standard output and standard error.
 
     `rc` is None when it never ended by itself, and `lost` then says why (time limit, connection, size).
     `sent` and `received` are the controller's clock (epoch seconds) around the round trip.
@@ -71,11 +71,11 @@ class Output:
 
     @property
     def size(self) -> int:
-        """Bytes of both streams."""
+        """Size of standard output and standard error together, in bytes."""
         return len(self.out) + len(self.err)
 
     def text(self, ok: Collection[int] = OK) -> str:
-        """Standard output as text.
+        """Standard output as text; bytes that are no UTF-8 become surrogates.
 
         Raises Unobservable when the command was lost or its exit status is not in `ok`.
         """
@@ -87,20 +87,23 @@ class Output:
         return self.out.decode("utf-8", "surrogateescape")
 
     def refusal(self) -> Unobservable:
-        """Why a command that ended badly could not tell us anything, with the right that is missing."""
+        """The error about a command with an unexpected exit status: its last line on standard error.
+
+        The hint names the missing right, if there is a sign of one.
+        """
         text = self.err.decode("utf-8", "replace")
         last = last_line(text) or "nothing on standard error"
         return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint=missing_right(text))
 
 
 def unknown_by_bug(what: str, error: Exception) -> Unobservable:
-    """Unknown because of a bug: nothing is wrong with the node, and no right is missing."""
+    """An Unobservable because of an unexpected exception in our code or a topic's; `what` begins its message."""
     seen, hint = bug_in(error)
     return Unobservable(f"{what} ({seen})", hint=hint)
 
 
 def missing_right(text: str) -> str:
-    """The right that is missing, guessed from what a command printed on standard error.
+    """A hint which right is missing, guessed from what a command printed on standard error; "" when nothing matches.
 
     >>> missing_right("sudo: a password is required")
     'allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`'

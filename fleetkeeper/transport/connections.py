@@ -1,4 +1,4 @@
-"""Connections as they are kept: one in each slot, and all of them in a register that closes them."""
+"""Open connections: slots that hold one each, and a register that closes them all."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from weakref import WeakSet
 from fleetkeeper.transport.commands import Unobservable
 
 CONNECT_LIMIT = 10.0
-"""Seconds for everything from the first packet to the accepted key, for one node."""
+"""Seconds from the first packet to the accepted key, for one node."""
 DEAD_FOR = 60.0
-"""Seconds for which a node that could not be reached is not tried again."""
+"""Seconds during which no new connection is tried to a node that could not be reached."""
 
 
 class Closable(Protocol):
-    """Anything open."""
+    """An open connection, socket or process."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close it; may be called while another thread uses it."""
+        ...
 
 
 T = TypeVar("T", bound=Closable)
@@ -30,7 +32,10 @@ T = TypeVar("T", bound=Closable)
 
 @dataclass
 class ConnectionSlot(Generic[T]):
-    """Room for one connection: the connection, or why there is none (and until when that is believed)."""
+    """A slot for one connection: the open one (`held`), or why it failed (`dead`).
+
+    `until` is the time (`time.monotonic`) up to which a failure is raised again without another try.
+    """
 
     turn: threading.Lock = field(default_factory=threading.Lock)
     held: T | None = None
@@ -38,9 +43,10 @@ class ConnectionSlot(Generic[T]):
     until: float = 0.0
 
     def filled(self, opened: Callable[[], T]) -> T:
-        """What stands here; opened now if nothing does, or if it has died since. One thread opens, the others wait.
+        """The open connection; `opened` makes a new one if there is none, or the old one is no longer alive.
 
-        Raises the Unobservable that `opened` raised, for a while without trying again.
+        One thread opens it, the others wait. Raises the Unobservable that `opened` raised, also for DEAD_FOR seconds
+        after that, without another try.
         """
         with self.turn:
             if self.held is not None and getattr(self.held, "alive", True):
@@ -56,7 +62,7 @@ class ConnectionSlot(Generic[T]):
 
 
 class Register:
-    """Everything that is open, so that it can be closed at once by whoever has to stop."""
+    """All open connections of a run, so that they can be closed at once."""
 
     def __init__(self) -> None:
         self.open: WeakSet[Closable] = WeakSet()
@@ -64,7 +70,10 @@ class Register:
         self.closed = False
 
     def keep(self, opened: T) -> T:
-        """Note what has to be closed in the end. Raises Unobservable when that end has come meanwhile."""
+        """Add a connection to the register, and return it.
+
+        Raises Unobservable, and closes it, when the register has been closed meanwhile.
+        """
         with self.guard:
             if not self.closed:
                 self.open.add(opened)
@@ -73,6 +82,7 @@ class Register:
         raise Unobservable("stopped")
 
     def close(self) -> None:
+        """Close all connections; those that are added later are closed at once."""
         with self.guard:
             self.closed = True
             opened = list(self.open)
@@ -81,7 +91,10 @@ class Register:
 
 
 def close(closable: Closable) -> None:
-    """Close it so that a thread that waits in it wakes up (a socket that still connects needs a shutdown)."""
+    """Close a connection so that a thread that waits in it wakes up. Ignores errors.
+
+    A socket that still connects needs a shutdown for that.
+    """
     with suppress(OSError, EOFError):
         if isinstance(closable, socket.socket):
             closable.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Ways to a node: paramiko, the OpenSSH client, this machine itself, or any testinfra connection."""
+"""The interface of links to nodes: paramiko, the OpenSSH client, the local machine, or any testinfra connection."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Protocol
 from fleetkeeper.transport.commands import Command, Output
 
 MOST_OUTPUT = 64 << 20
-"""Bytes that one node may answer in one look."""
+"""Limit in bytes of all answers of one node in one look."""
 
 
 class Link(Protocol):
-    """An open way to one node."""
+    """An open link to one node."""
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        """Run the commands one after the other on the node, in one round trip; one Output for each.
+        """Run the commands one after the other on the node, in one round trip; one Output for each, in order.
 
-        Their outputs together take at most `room` bytes; what does not fit is lost, and says so.
+        Their outputs together take at most `room` bytes; one that does not fit is lost, and its `lost` gives that
+        reason.
 
-        Raises Unobservable when the node as a whole could not be asked.
+        Raises Unobservable when no command could be run at all.
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the link at once; a thread that waits for an answer gets none."""
+        ...

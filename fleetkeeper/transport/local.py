@@ -1,4 +1,4 @@
-"""This machine itself: the same script, fed to a shell of its own."""
+"""The link to the local machine: the same script, sent to a local shell."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fleetkeeper.transport.shell_protocol import SHELL, render_stream
 from fleetkeeper.transport.writing import Stream
 
 LOGIN = ("/bin/sh", "-c")
-"""What stands in for a login shell."""
+"""The command in place of a login shell."""
 
 
 class LocalLink:
-    """Commands for the machine that we run on."""
+    """The link to the machine that fleetkeeper runs on."""
 
     def __init__(self, sudo: Sudo = False) -> None:
         self.sudo = sudo
@@ -28,6 +28,7 @@ class LocalLink:
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def channel(self, line: str) -> ProcessChannel:
+        """The standard streams of a new shell that runs this command line."""
         channel = ProcessChannel((*LOGIN, line))
         self.running.add(channel)
         return channel
@@ -44,5 +45,6 @@ class LocalLink:
         return stream
 
     def close(self) -> None:
+        """Make every shell and stream of this link end at once."""
         for running in tuple(self.running):
             running.abort()

@@ -1,4 +1,4 @@
-"""All links of a run: one a node, opened when it is first needed, shared by whoever asks, closed together."""
+"""All links of a run: one a node, opened when it is first needed, shared by all threads, closed together."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 
 class Links:
-    """The ways to the nodes of one inventory. Use it as a context manager, or `close()` it; any thread may."""
+    """The links to the nodes of one inventory. Use it as a context manager, or `close()` it; thread-safe."""
 
     def __init__(self, inventory: Inventory, ssh_config: str | None = None, limit: float = CONNECT_LIMIT) -> None:
-        """`ssh_config` replaces the user's own configuration, as `ssh -F` does; `limit` is in seconds."""
+        """`ssh_config` replaces the user's own configuration, as `ssh -F` does.
+
+        `limit` is in seconds, for each connection.
+        """
         self.inventory = inventory
         self.ssh_config = ssh_config
         self.limit = limit
@@ -34,7 +37,7 @@ class Links:
         self.guard = threading.Lock()
 
     def to(self, node: Node) -> Link:
-        """The link to a node, open.
+        """The open link to a node.
 
         Raises Unobservable, with the node's name, when it cannot be reached within the limit.
         """
@@ -48,7 +51,10 @@ class Links:
             raise replace(why, node=why.node or node.name) from None
 
     def opened(self, node: Node) -> Link:
-        """Open a link of the kind that the inventory asks for. Libraries are imported when they are needed."""
+        """A new link of the kind that the inventory names for the node. Libraries are imported when they are needed.
+
+        Raises Unobservable when the node cannot be reached.
+        """
         if node.connection == "local":
             return LocalLink(node.sudo)
         if node.connection == "ssh":
@@ -61,16 +67,16 @@ class Links:
 
     @cached_property
     def routes(self) -> Routes:
-        """Our own SSH. Imports paramiko (a quarter of a second)."""
+        """The connections of our own SSH client. Imports paramiko (a quarter of a second)."""
         with later("invoke"):  # paramiko wants it for `Match exec` of its own reader of ssh_config alone
             from fleetkeeper.transport.ssh.routes import Routes
 
         return Routes(self.inventory, self.register.keep, self.ssh_config, self.limit)
 
     def let_go(self, name: str) -> None:
-        """Close the connection to a node, unless the way to another leads through it; who asks again gets a new one.
+        """Close the connection to the node of this name, unless it is a jump host for others; `to` opens a new one.
 
-        An idle connection holds a thread and 75 KiB. That a node could not be reached stays known.
+        An idle connection costs a thread and 75 KiB. That a node could not be reached stays known.
         """
         location = self.places.get(name)
         if location is None or location.held is None or name in self.jumps:
@@ -83,11 +89,11 @@ class Links:
 
     @cached_property
     def jumps(self) -> frozenset[str]:
-        """The nodes through which others are reached."""
+        """The names of the nodes that other nodes have as their `jump`."""
         return frozenset(node.jump for node in self.inventory.nodes.values() if node.jump)
 
     def close(self) -> None:
-        """Close everything at once: whoever waits for an answer in another thread gets none."""
+        """Close all links at once; a thread that waits for an answer gets none."""
         self.register.close()
 
     def __enter__(self) -> Self:

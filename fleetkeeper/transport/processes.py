@@ -21,17 +21,23 @@ from fleetkeeper.transport.commands import Unobservable
 
 CHUNK = 1 << 16
 LEAVE = 4.0
-"""Seconds that a process gets to end by itself, and to end what it started, once its standard input is closed."""
+"""Seconds that a process, and what it started, gets to end by itself once its standard input is closed."""
 STALLED = 60.0
-"""Seconds after which a stream that takes no data is given up."""
+"""Seconds after which a write fails when the other side takes no data."""
 ERR_KEPT = 1 << 16
 
 
 class Process:
-    """A child in a session of its own (a Ctrl-C at the terminal is ours to pass on), with three binary pipes."""
+    """A child process in a session of its own, with three binary pipes.
+
+    The session keeps a Ctrl-C at the terminal from the child: passing it on is up to us.
+    """
 
     def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
-        """`leave` is how many seconds it gets to end by itself."""
+        """Start it; `leave` is how many seconds it gets to end by itself.
+
+        Raises Unobservable when it cannot be started.
+        """
         self.leave = LEAVE if leave is None else leave
         try:
             self.child = subprocess.Popen(
@@ -51,7 +57,10 @@ class Process:
         self.closing = threading.Lock()
 
     def send(self, data: bytes, limit: float) -> None:
-        """Write all of it. Raises OSError when the process is gone, or takes nothing for `limit` seconds."""
+        """Write all data to standard input.
+
+        Raises OSError when the process is gone, or takes nothing for `limit` seconds.
+        """
         left = memoryview(data)
         while left:
             try:
@@ -61,11 +70,15 @@ class Process:
                     raise TimeoutError(f"no data was taken for {limit:.0f} s") from None
 
     def close_input(self) -> None:
+        """Close standard input. May be called twice."""
         if not self.stdin.closed:
             self.stdin.close()
 
     def close(self) -> None:
-        """Close the pipes, which tells it to end, and end it if it does not. May be called twice, by any thread."""
+        """Close the pipes, and kill the process and what it started if it does not end in time.
+
+        May be called twice, by any thread.
+        """
         with self.closing:
             for pipe in (self.stdin, self.stdout, self.stderr):
                 pipe.close()
@@ -78,7 +91,7 @@ class Process:
 
 
 def readable_fds(fds: Collection[int], limit: float) -> list[int]:
-    """Those of `fds` that have data or have ended, waiting up to `limit` seconds for the first."""
+    """The file descriptors that have data or are at their end, waiting up to `limit` seconds for the first."""
     poll = select.poll()
     for fd in fds:
         poll.register(fd, select.POLLIN)
@@ -86,13 +99,14 @@ def readable_fds(fds: Collection[int], limit: float) -> list[int]:
 
 
 def is_ready(pipe: IO[bytes], event: int, limit: float) -> bool:
+    """Whether a pipe becomes ready for reading or writing (`event` of selectors) within `limit` seconds."""
     with selectors.PollSelector() as selector:
         selector.register(pipe, event)
         return bool(selector.select(limit))
 
 
 class ProcessChannel(Process):
-    """The standard streams of a shell (`fleetkeeper.transport.round_trip.Channel`)."""
+    """The standard streams of a shell in a process; implements `fleetkeeper.transport.round_trip.Channel`."""
 
     def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
         super().__init__(argv, leave)
@@ -131,10 +145,13 @@ class ProcessChannel(Process):
 
 
 class ProcessStream(Process):
-    """A running command (`fleetkeeper.transport.writing.Stream`)."""
+    """A running command in a process; implements `fleetkeeper.transport.writing.Stream`."""
 
     def __init__(self, argv: Sequence[str], lost: frozenset[int] = frozenset()) -> None:
-        """`lost` are the exit statuses that the client uses for a connection of which it knows nothing more."""
+        """`lost` are the exit statuses with which the client reports a lost connection.
+
+        The command's own exit status is then unknown.
+        """
         super().__init__(argv)
         self.lost = lost
         self.said: deque[bytes] = deque()
@@ -143,7 +160,7 @@ class ProcessStream(Process):
         self.listener.start()
 
     def listen(self) -> None:
-        """Keep standard error flowing, and its end in memory."""
+        """Read standard error until its end, and keep its last 64 KiB."""
         try:
             while data := os.read(self.stderr.fileno(), CHUNK):
                 self.said.append(data)
@@ -153,7 +170,7 @@ class ProcessStream(Process):
             return
 
     def abort(self) -> None:
-        """End it at once, whoever reads it."""
+        """Kill the process at once, whichever thread reads from it."""
         self.child.kill()
 
     @property
@@ -161,7 +178,10 @@ class ProcessStream(Process):
         return b"".join(tuple(self.said))[-ERR_KEPT:]
 
     def begin(self, script: bytes, token: bytes, limit: float) -> None:
-        """Send the script and wait for its token. Raises Unobservable when the command was not started."""
+        """Send the script and wait up to `limit` seconds for its token, after which the command runs.
+
+        Raises Unobservable when the command was not started.
+        """
         deadline = time.monotonic() + limit
         heard = b""
         try:
@@ -177,6 +197,7 @@ class ProcessStream(Process):
         self.read_ahead = heard.partition(token + b"\n")[2]
 
     def why(self) -> str:
+        """The last line of standard error, at most 200 characters."""
         self.listener.join(LEAVE)
         return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
 
@@ -210,6 +231,10 @@ class ProcessStream(Process):
         return None
 
     def status(self, limit: float) -> int | None:
+        """The exit status; None when it is not known.
+
+        That is so when the process was killed, does not end within `limit` seconds, or the connection was lost.
+        """
         try:
             rc = self.child.wait(limit)
         except subprocess.TimeoutExpired:

@@ -1,6 +1,6 @@
-"""One round trip over any channel that leads to a shell: limits, the cap on output, and what was lost on the way.
+"""One round trip over a channel to a shell: time limits, the cap on output, and the reasons for lost answers.
 
-Channels differ (paramiko, processes); how long to wait and what a silence means is decided here, once.
+Channels differ (paramiko, processes); how long to wait, and what a timeout means, is decided here only.
 """
 
 from __future__ import annotations
@@ -19,51 +19,61 @@ from fleetkeeper.transport.sockets import describe_error
 
 TOO_MUCH = f"its output does not fit into the {MOST_OUTPUT >> 20} MiB that a node may answer in one look"
 START_LIMIT = 20.0
-"""Seconds until the node's shell must have said something (a login shell may be slow)."""
+"""Seconds until the node's shell must have printed something (a login shell may be slow)."""
 GRACE = 10.0
-"""Seconds, beyond a command's limit, after which the node did not end it as it was told."""
+"""Seconds beyond a command's limit after which it is ended from here, as the node has not ended it."""
 ENDING = 1.0
-"""Seconds, beyond KILL_AFTER, that ending a command may take until we go on without it."""
+"""Seconds beyond KILL_AFTER that the end of a command is waited for."""
 PAUSES = (0.1, 0.4, 1.0)
-"""Seconds after which another shell is asked for once more, where the one before had to be ended."""
+"""Seconds before each new try to start a shell, after one that had to be ended."""
 PACE = 640 << 10
-"""Bytes that must arrive within GRACE for an answer to be still on its way then: to dribble is not to answer."""
+"""Bytes that must arrive within GRACE for an answer to be still in progress: a trickle is no answer."""
 
 
 class Channel(Protocol):
-    """A shell's standard streams. All methods raise OSError or EOFError when the way to it is gone."""
+    """A shell's standard streams. All methods raise OSError or EOFError when the connection is lost."""
 
-    def send(self, data: bytes, limit: float) -> None: ...
+    def send(self, data: bytes, limit: float) -> None:
+        """Write all data to standard input; fails when none is taken for `limit` seconds."""
+        ...
 
     def receive(self, limit: float) -> tuple[bytes, bytes] | None:
-        """What came on (output, error) within `limit` seconds, maybe nothing; None when both have ended."""
+        """The bytes of (output, error) that arrive within `limit` seconds, maybe none; None when both have ended."""
         ...
 
     def ended(self) -> str:
-        """After the end: how it ended, for a person ("exit status 1", "connection lost")."""
+        """After the end: how the shell ended, for a person ("exit status 1", "connection lost")."""
         ...
 
     def close_input(self) -> None:
-        """Tell the shell to end what it runs, and itself."""
+        """Close the shell's standard input, on which it ends its running command and itself."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the channel, whether or not the shell has ended."""
+        ...
 
 
 class NoShell(Unobservable):
-    """What was started ended before it was a shell."""
+    """The login ended before a shell was started."""
 
 
 class Shells:
-    """The shells of one link, each under a `timeout` of its own where the node has one that can do that."""
+    """The shells of one link, each under a `timeout` of its own where the node has a suitable one.
+
+    `bounded` becomes False once a shell could only be started without it.
+    """
 
     def __init__(self, opened: Callable[[str], Channel]) -> None:
-        """`opened` starts what a command line says, in the login shell, and gives its standard streams."""
+        """`opened` starts a command line in the login shell of the node, and returns its standard streams."""
         self.opened = opened
         self.bounded = True
 
     def round(self, commands: Sequence[Command], sudo: Sudo, room: int) -> list[Output]:
-        """The answers to as many of the commands as one shell gave. Raises Unobservable when there was none."""
+        """The answers that one new shell gives: to the first of the commands, at least one.
+
+        `room` is in bytes. Raises Unobservable when there was no shell.
+        """
         if self.bounded:
             with suppress(NoShell):
                 return Round(commands, sudo, room, bounded=True).over(self.opened(shell_for(commands)))
@@ -73,9 +83,10 @@ class Shells:
 
 
 def ask_commands(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int = MOST_OUTPUT) -> list[Output]:
-    """Ask all commands; a new shell for the rest after one that had to be ended.
+    """One Output for each command, in order; after a shell that had to be ended, a new one runs the rest.
 
-    Raises Unobservable when no shell answered at all. What is lost later is lost one by one.
+    `room` is in bytes, for all answers. Raises Unobservable when no shell answered at all; after the first answer, a
+    failure only marks the outputs that are missing as lost.
     """
     answers: list[Output] = []
     while len(answers) < len(commands):
@@ -91,9 +102,9 @@ def ask_commands(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: 
 
 
 def another_round(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int) -> list[Output]:
-    """A round after one that had to be ended: its session may take a moment to go, and to leave room for this one.
+    """The answers of a new shell after one that had to be ended, as `Shells.round`, with pauses between several tries.
 
-    Raises Unobservable when there is none after that.
+    The old session may take a moment to end, and to free its place. Raises Unobservable when the last try fails.
     """
     for pause in PAUSES:
         with suppress(Unobservable):
@@ -104,7 +115,10 @@ def another_round(commands: Sequence[Command], sudo: Sudo, shells: Shells, room:
 
 @dataclass(frozen=True)
 class Cut:
-    """Why a round ended early. `all_of_it`: nothing more can be asked over this link. `late`: a command still runs."""
+    """Why a round ended early.
+
+    `all_of_it`: no more commands can be run over this link. `late`: the command still runs on the node.
+    """
 
     why: str
     all_of_it: bool
@@ -112,7 +126,11 @@ class Cut:
 
 
 class Round:
-    """One script, and the answers to it as they come."""
+    """One script sent to one shell, and the answers that have arrived.
+
+    `ours` holds for each command whether its time limit is kept here (else by `timeout` on the node); `since` is when
+    the running command started. All times are `time.monotonic`, except `sent`, which is in epoch seconds.
+    """
 
     def __init__(self, commands: Sequence[Command], sudo: Sudo, room: int, *, bounded: bool) -> None:
         self.commands = commands
@@ -127,7 +145,10 @@ class Round:
         self.since = self.begun = self.heard = self.paced = time.monotonic()
 
     def over(self, channel: Channel) -> list[Output]:
-        """The answers so far, at least one. Raises Unobservable when the shell never began."""
+        """Run the round over this channel, close it, and return the answers so far, at least one.
+
+        Raises Unobservable when the shell never started.
+        """
         try:
             cut = self.talk(channel)
             if cut and cut.late:
@@ -141,7 +162,10 @@ class Round:
         return [replace(answer, sent=self.sent, received=received) for answer in self.answers]
 
     def talk(self, channel: Channel) -> Cut | None:
-        """Send the script and listen. None: all that this shell was going to say has been heard."""
+        """Send the script and collect the answers.
+
+        Returns why it ended early; None when this shell has given all it will.
+        """
         try:
             channel.send(self.script.text, START_LIMIT)
             while len(self.answers) < len(self.commands):
@@ -157,6 +181,7 @@ class Round:
         return None
 
     def hear(self, out: bytes, err: bytes) -> Cut | None:
+        """Process arrived bytes of both streams; returns why the round must end now, or None."""
         if out or err:
             self.note(len(out) + len(err))
             self.frames.feed(out, err)
@@ -168,7 +193,7 @@ class Round:
         return self.overdue()
 
     def note(self, arrived: int) -> None:
-        """Keep the time of what arrives."""
+        """Update the times of arrival with so many bytes."""
         self.heard = time.monotonic()
         if not self.frames.begun:
             self.begun = self.heard
@@ -177,7 +202,10 @@ class Round:
             self.arrived, self.paced = 0, self.heard
 
     def collect(self) -> None:
-        """Take over the answers that are complete now."""
+        """Add the answers that are complete now.
+
+        An exit status of `timeout` means that the shell ends; the answer is lost if the command's limit had passed.
+        """
         for number in range(len(self.answers), self.frames.answered):
             answer, limit = self.frames.output(number), self.commands[number].limit
             if answer.rc in TIMED_OUT:
@@ -188,10 +216,14 @@ class Round:
             self.since = self.heard
 
     def patience(self) -> float:
+        """Seconds to wait for more bytes, at least 0.05."""
         return max(0.05, self.deadline() - time.monotonic())
 
     def deadline(self) -> float:
-        """When to give up. What has no limit of its own has its time kept here, unless an answer is on its way."""
+        """The time (`time.monotonic`) at which the running command, or the start of the shell, has taken too long.
+
+        A command whose limit is kept here gets more time while its answer still arrives.
+        """
         if not self.frames.begun:
             return self.since + START_LIMIT
         number, since = len(self.answers), max(self.since, self.begun)
@@ -203,6 +235,10 @@ class Round:
         return max(since + limit + KILL_AFTER, self.paced) + GRACE
 
     def overdue(self) -> Cut | None:
+        """Why the round must end: the running command is past its deadline. None when it is not, or all have answered.
+
+        Raises Unobservable when the shell did not start in time.
+        """
         if len(self.answers) == len(self.commands) or time.monotonic() < self.deadline():
             return None
         if not self.frames.begun:
@@ -210,7 +246,10 @@ class Round:
         return Cut(time_limit(self.commands[len(self.answers)].limit), all_of_it=False, late=True)
 
     def ended(self, channel: Channel) -> Cut:
-        """The shell is gone before its time; where the way to it still stands, another one is asked the rest."""
+        """Why the shell is gone before its last command; a new shell may run the rest.
+
+        Raises NoShell when it never started.
+        """
         how = channel.ended()
         if self.frames.begun:
             return Cut(f"the connection was lost ({how})", all_of_it=False)
@@ -221,7 +260,7 @@ class Round:
 
 
 def end_command(channel: Channel) -> None:
-    """Have the shell end what it runs, and wait until that is over: then there is room for another session."""
+    """Make the shell end its running command, and wait until it has: then there is room for another session."""
     deadline = time.monotonic() + KILL_AFTER + ENDING
     with suppress(OSError, EOFError):
         channel.close_input()
@@ -230,4 +269,5 @@ def end_command(channel: Channel) -> None:
 
 
 def time_limit(limit: float) -> str:
+    """The message about a time limit in seconds."""
     return f"time limit of {limit:g} s"

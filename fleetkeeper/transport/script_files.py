@@ -22,7 +22,7 @@ INCLUDED_LINES = re.compile(r"^# include (\S+)\n", re.MULTILINE)
 
 @cache
 def load_script(path: str) -> str:
-    """The text that a node gets of a script file. `path` begins with the package: `fleetkeeper/…/scripts/NAME.sh`.
+    """The text of a script file as a node gets it. `path` begins with the package: `fleetkeeper/…/scripts/NAME.sh`.
 
     >>> load_script("fleetkeeper/transport/scripts/is_opened.sh").split("\\n")[1]
     'is_opened() {'

@@ -1,4 +1,4 @@
-"""How commands reach a node's /bin/sh, and how their answers are told apart: the only place where shell text is made.
+"""Shell text for a node's /bin/sh, and the frames around each answer: the only module that generates shell text.
 
 A round trip is one script on the standard input of `/bin/sh` (so neither the login shell's quoting nor the kernel's
 limit on arguments matters) and two byte streams back. After each command a random token, its number and its exit
@@ -20,32 +20,37 @@ from fleetkeeper.transport.script_files import load_script
 
 TOKEN_BYTES = 16
 KILL_AFTER = 5
-"""Seconds between asking a command to end (SIGTERM) and ending it (SIGKILL)."""
+"""Seconds between SIGTERM and SIGKILL for a command that is ended."""
 REPAIRS = "`remediate --fix` asks sudo for everything: log in as somebody who gets it"
 NOISE = 1 << 16
-"""Bytes that are kept of what a login shell says before the first token."""
+"""Bytes that are kept of a login shell's output before the first token."""
 WHOLE, SPARE = 300, 15
 """Seconds that commands get together beyond the longest limit, at the most, and that their shell gets beyond that."""
 TIMED_OUT = frozenset({124, 137})
-"""What `timeout` exits with when it ended a command: 124, or 128 + SIGKILL. See timeout(1)."""
+"""Exit statuses of `timeout` when it ended a command: 124, or 128 + SIGKILL. See timeout(1)."""
 STARTED = b"fleet-started\n"
 FRAME = 16
-"""Bytes of a frame beside its token, at the most: they are no part of an answer."""
+"""Largest size in bytes of a frame beside its token; frames are no part of an answer."""
 
 ENVIRONMENT = """\
 LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 """
-"""Ours come last. Where docker is may be left out (by sudo's secure_path, say): that must not look like no docker."""
+"""Our folders are last on the PATH.
+
+Docker's may be missing there (by sudo's secure_path): that must not look like no docker.
+"""
 
 UNDER_SUDO = f"""echo fleet-"started" >&2
 {ENVIRONMENT}exec "$@"
 """
-"""Proves that sudo let us through: its own refusals and the command's exit status 1 look alike. The quotes keep sudo,
-which repeats the command that it refuses, from printing the proof itself."""
+"""Prints a line that proves that sudo started the command: a refusal of sudo and exit status 1 look alike.
+
+The quotes keep sudo, which repeats the command that it refuses, from printing that line itself.
+"""
 
 SHELL = "exec /bin/sh"
-"""What a login shell is asked for: sh, bash, csh and fish read such words alike."""
+"""The command line for a login shell: sh, bash, csh and fish read such words alike."""
 
 
 ANSWER = """\
@@ -55,8 +60,11 @@ i=$((i + 1))
 case $c in 124|137) exit 1 ;; esac
 }
 """
-"""Frames an answer. After a command that had to be ended the shell ends too: whatever that command left behind could
-still write, and must not write into the next answer. The rest is asked again in a new shell."""
+"""Frames an answer.
+
+After a command that had to be ended the shell ends too: processes that it left behind could still write, and must not
+write into the next answer. A new shell runs the rest.
+"""
 
 RUN = f"""\
 r() {{
@@ -88,7 +96,7 @@ wait $!; c=$? d=$!
 f
 }
 """
-"""Run a command and frame its answer. Whoever listens ends what says too much."""
+"""Run a command and frame its answer. A too large answer is ended from the reading side."""
 
 
 PLAIN = "does its login shell (or a ForceCommand) use a terminal, trace, or join its two outputs?"
@@ -99,7 +107,10 @@ p=
 { read -r p </proc/$PPID/comm; } 2>/dev/null
 if [ "$p" = timeout ]; then p=$PPID; else p=; fi
 """
-"""A login shell that is a program of its own (ForceCommand) may start another shell than it was asked for."""
+"""Sets $p to the number of the `timeout` above the shell, or to nothing.
+
+A login shell that is a program of its own (ForceCommand) may start another shell than the requested one.
+"""
 
 TRY = 'if [ -n "$p" ] || timeout --version >/dev/null 2>&1; then t=1; else t=0; fi'
 """$t: whether there is a `timeout` that ends a command's children too. BusyBox's does not, and has no --version."""
@@ -107,16 +118,16 @@ TRY = 'if [ -n "$p" ] || timeout --version >/dev/null 2>&1; then t=1; else t=0; 
 
 @dataclass(frozen=True)
 class Script:
-    """What to send for one round trip, and the token that frames the answers."""
+    """The text to send for one round trip, and the token that frames the answers."""
 
     text: bytes
     token: bytes
 
 
 def shell_for(commands: Sequence[Command]) -> str:
-    """What a login shell is asked for so that a shell for these commands, and all that it started, ends with `timeout`.
+    """The command line that starts a shell for these commands under `timeout`, which ends it and all that it started.
 
-    This is for the day on which nobody is left to keep the time. A `timeout` for each command would cost a node
+    It is for the case that no process is left here that keeps the time. A `timeout` for each command would cost a node
     almost as much as the commands.
 
     >>> shell_for([Command(("id",)), Command(("df",))]), shell_for([Command(("gzip", "-t"), limit=600)] * 3)
@@ -128,11 +139,11 @@ def shell_for(commands: Sequence[Command]) -> str:
 
 
 def render_script(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> Script:
-    """One shell script for all commands. `sudo`: what this account gets with `sudo -n`.
+    """One shell script that runs all commands. `sudo` is what this account gets with `sudo -n`.
 
     The whole script is one compound command, so a shell that got only a part of it runs nothing.
     Without `heartbeat` it does not need its standard input (for connections that have none), and each command has
-    limits of its own, of time and of bytes: nobody who listens can end it.
+    limits of its own, of time and of bytes: nothing on this side can end it.
 
     Raises Unobservable for words that no command line can carry.
     """
@@ -164,7 +175,9 @@ def render_script(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = Tru
 
 
 def call_line(command: Command, sudo: Sudo) -> str:
-    r"""The call that runs one command: as we are, as root (1), or as root if the helper lets it pass (2).
+    r"""The line that runs one command: `e` as the account, `r 1` as root, `r 2` as root through the helper.
+
+    Then its limit in whole seconds, and its words.
 
     >>> call_line(Command(("ls", "-l", "a b;$(c)"), sudo=True, limit=2.5), sudo=True)
     "r 1 3 ls -l 'a b;$(c)'"
@@ -174,17 +187,20 @@ def call_line(command: Command, sudo: Sudo) -> str:
 
 
 def cut_line(command: Command, sudo: Sudo) -> str:
-    """The same where both of its outputs are cut on the node, a little behind the most that it may answer."""
+    """The line of `call_line`, with both outputs cut on the node a little beyond the command's `most` bytes."""
     return f"b={command.most + len(STARTED) + 1}; {call_line(command, sudo)}"
 
 
 def as_root(command: Command, sudo: Sudo) -> bool:
-    """Whether it goes through sudo. Then it always has a limit of its own: we may not end what root does."""
+    """Whether the command runs through sudo.
+
+    Then it always has a limit on the node: we may not end a process of root.
+    """
     return command.sudo and bool(sudo)
 
 
 def words_of(words: Sequence[str]) -> str:
-    """The words as the shell must read them. Raises Unobservable for none at all, and for a NUL byte."""
+    """The words, quoted for the shell. Raises Unobservable for no words at all, and for a NUL byte."""
     if not words or not words[0]:
         raise Unobservable("there is no command to run")
     if any("\0" in word for word in words):
@@ -193,9 +209,9 @@ def words_of(words: Sequence[str]) -> str:
 
 
 def render_stream(words: Sequence[str], sudo: Sudo) -> Script:
-    """A script that becomes one command, whose standard input is what follows once the token was printed.
+    """A script that prints its token and becomes one command, which reads the rest of standard input.
 
-    Raises Unobservable where the account may only look.
+    Raises Unobservable for an account with `sudo: audit`, and for words that no command line can carry.
     """
     if sudo == "audit":
         raise Unobservable("this account may only look (`sudo: audit`)", hint=REPAIRS)

@@ -1,4 +1,4 @@
-"""Sockets that lead towards a node: TCP, a proxy command's pipes, an agent's socket; each within its limit."""
+"""Sockets that lead towards a node: TCP, a proxy command's pipes, an agent's socket; each with a time limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fleetkeeper.readers.lines import last_line
 from fleetkeeper.transport.commands import Unobservable
 
 SILENT = 30_000
-"""Milliseconds without acknowledgement after which the kernel gives a connection up (tcp(7), TCP_USER_TIMEOUT)."""
+"""Milliseconds without acknowledgement after which the kernel drops a connection (tcp(7), TCP_USER_TIMEOUT)."""
 LAST_WORDS = 1000
 
 CHUNK = 1 << 15
@@ -26,12 +26,12 @@ QUICK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 def seconds_left(deadline: float) -> float:
-    """Seconds until a time.monotonic() deadline, at least a little."""
+    """Seconds until a `time.monotonic` deadline, at least 0.05."""
     return max(0.05, deadline - time.monotonic())
 
 
 def describe_error(error: BaseException) -> str:
-    """What an error says, or in our words what one means that says nothing.
+    """The text of an error; for one without a text, a short description of its type.
 
     >>> describe_error(EOFError()), describe_error(OSError("no route")), describe_error(TimeoutError())
     ('it hung up', 'no route', 'no answer in time')
@@ -45,7 +45,7 @@ Keep = Callable[[socket.socket], socket.socket]
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a host listens. `family` and `bind`, a local address, limit the ways there (ssh_config(5))."""
+    """A host and port to connect to. `family` and `bind`, a local address, limit the connection (ssh_config(5))."""
 
     host: str
     port: int
@@ -54,9 +54,9 @@ class Destination:
 
 
 def connect_tcp(destination: Destination, deadline: float, keep: Keep) -> socket.socket:
-    """A connection to the first address that answers; `keep` gets each socket before it connects.
+    """A connection to the first address of the host that accepts one; `keep` gets each socket before it connects.
 
-    Raises Unobservable, in the words of the kernel.
+    `deadline` is a `time.monotonic` time, shared by all addresses. Raises Unobservable with the kernel's error.
     """
     addresses = addresses_of_host(destination, deadline)
     trouble = "no address"
@@ -81,7 +81,7 @@ def connect_tcp(destination: Destination, deadline: float, keep: Keep) -> socket
 
 
 def tune_socket(connection: socket.socket) -> None:
-    """No waiting to fill packets (Nagle costs 40 ms a question), and a cut cable noticed within half a minute."""
+    """Set options: no delay to fill packets (Nagle costs 40 ms a question), and a dead peer noticed within 30 s."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -101,6 +101,7 @@ class TcpSocket(socket.socket):
     given = 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
+        """Up to `size` bytes from the buffer, which is filled when it is empty; b"" at the end."""
         if self.given == len(self.ahead):
             self.ahead, self.given = super().recv(max(size, CHUNK), flags), 0
             if QUICK is not None:
@@ -114,7 +115,10 @@ Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int
 
 
 def addresses_of_host(destination: Destination, deadline: float) -> list[Address]:
-    """The addresses of a host. The resolver has time limits of its own, longer than ours: it runs aside."""
+    """The addresses of a host. The resolver has longer time limits than ours, so it runs in a thread.
+
+    Raises Unobservable when the name cannot be resolved, or not before the deadline.
+    """
     with suppress(socket.gaierror, UnicodeError):
         return look_up_host(destination, socket.AI_NUMERICHOST)
     answer: list[list[Address] | socket.gaierror] = []
@@ -136,6 +140,7 @@ def addresses_of_host(destination: Destination, deadline: float) -> list[Address
 
 
 def look_up_host(destination: Destination, flags: int) -> list[Address]:
+    """The addresses from getaddrinfo(3) with these flags. Raises socket.gaierror or UnicodeError."""
     matches = socket.getaddrinfo(
         destination.host, destination.port, family=destination.family, type=socket.SOCK_STREAM, flags=flags
     )
@@ -143,6 +148,7 @@ def look_up_host(destination: Destination, flags: int) -> list[Address]:
 
 
 def unix_socket(path: str) -> socket.socket:
+    """A connection to the Unix socket at this path, with a timeout of 10 s. Raises OSError."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(10)
     try:
@@ -154,7 +160,10 @@ def unix_socket(path: str) -> socket.socket:
 
 
 class ProxyCommand(socket.socket):
-    """A real socket whose other end is the standard input and output of the user's ProxyCommand."""
+    """A real socket whose other end is the standard input and output of the user's ProxyCommand.
+
+    `said` is a temporary file with the command's standard error.
+    """
 
     child: subprocess.Popen[bytes]
     said: IO[bytes]
@@ -176,7 +185,7 @@ class ProxyCommand(socket.socket):
         return connection
 
     def ended(self) -> str:
-        """The last that the command said, once it has ended; "" while it runs."""
+        """The last line of the command's standard error, or its exit status, once it has ended; "" while it runs."""
         try:
             status = self.child.wait(0.2)
         except subprocess.TimeoutExpired:
@@ -186,6 +195,7 @@ class ProxyCommand(socket.socket):
         return text or f"status {status}, nothing was said"
 
     def close(self) -> None:
+        """Close the socket, and end the command with SIGTERM."""
         super().close()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.child.pid, signal.SIGTERM)

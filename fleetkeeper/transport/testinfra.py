@@ -1,7 +1,7 @@
-"""Any other connection of testinfra (`docker://name`, `kubectl://pod`, `ansible://host`): slower, but right.
+"""Links over any other connection of testinfra (`docker://name`, `kubectl://pod`, `ansible://host`); slower.
 
 testinfra's backends run one command with no standard input, so a script goes as an argument, as many commands at a
-time as fit into one, and there is no heartbeat: limits hold on the node, by `timeout` or what stands in for it.
+time as fit into one, and there is no heartbeat: limits are kept on the node, by `timeout` or its replacement.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from fleetkeeper.transport.round_trip import TOO_MUCH, time_limit
 from fleetkeeper.transport.shell_protocol import KILL_AFTER, TIMED_OUT, render_script
 
 MOST_SCRIPT = 100_000
-"""Bytes of one argument; the kernel takes 128 KiB (execve(2), MAX_ARG_STRLEN)."""
+"""Bytes of one argument at most; the kernel takes 128 KiB (execve(2), MAX_ARG_STRLEN)."""
 LEAST_ROOM = 1 << 12
-"""Bytes that a script may answer when there is no room left: its tokens need some."""
+"""Bytes that a script may print when no room is left: its tokens need some."""
 CAPPED = '{ /bin/sh -c "$1" 2>&1 >&3 | head -c "$2" >&2; } 3>&1 | head -c "$2"'
-"""Runs a script with a cap on all of each output: testinfra collects what there is, and has no way to stop it."""
+"""Runs a script with a cap on the size of each output: testinfra reads all that it prints, and cannot stop it."""
 
 
 class TestinfraLink:
-    """Commands through a host of testinfra's own."""
+    """A link through a host of testinfra's own. Raises Unobservable when testinfra has no such connection."""
 
     __test__ = False
 
@@ -47,7 +47,7 @@ class TestinfraLink:
         return answers
 
     def round(self, commands: Sequence[Command], room: int) -> list[Output]:
-        """The answers to as many of the commands as one shell gave, at least one.
+        """The answers that one shell gives: to the first of the commands, at least one. `room` is in bytes.
 
         Raises Unobservable when there was no shell.
         """
@@ -72,11 +72,11 @@ class TestinfraLink:
         return [replace(answer, sent=sent, received=received) for answer in answers]
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: no connection stays open."""
 
 
 def split_batches(commands: Sequence[Command], sudo: Sudo) -> Iterator[Sequence[Command]]:
-    """Cut a list of commands so that each script fits into one argument.
+    """The commands in batches, each of which fits into one argument as a script.
 
     Raises Unobservable for a command that is too long by itself.
     """

@@ -1,8 +1,8 @@
-"""The part of a link that can carry data to a node: imported by remediate's apply step alone.
+"""The part of a link that sends data to a node: imported by remediate's apply step alone.
 
-Everything else looks through `Link.ask`. A stream is binary both ways, and its end is never taken for success: a
-connection that dies while `cat > file` is fed looks like a normal end of file to the node (FIFO semantics of sh), so
-whoever writes checks length and digest on the node before it believes anything.
+All other code uses `Link.ask`. A stream is binary both ways, and its end is never taken for success: a connection
+that dies while `cat > file` is fed looks like a normal end of file to the node (FIFO semantics of sh), so the writer
+compares length and digest on the node before it reports success.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ class Stream(Protocol):
         ...
 
     def wait(self, limit: float = 30.0) -> int | None:
-        """Close standard input, drop what output is left, and wait up to `limit` seconds for the exit status.
+        """The exit status: close standard input, drop the remaining output, and wait up to `limit` seconds.
 
-        None: the command did not end in time, or the connection was lost, and nobody knows whether it did its work.
+        None: the command did not end in time, or the connection was lost; whether it did its work is then unknown.
         """
         ...
 
     @property
     def err(self) -> bytes:
-        """The last 64 KiB of what it wrote to standard error so far."""
+        """The last 64 KiB that the command has written to standard error so far."""
         ...
 
     def close(self) -> None:
-        """Drop the stream: the command sees the end of its input, and SIGPIPE or SIGHUP where the way gives one."""
+        """Close the stream: the command gets the end of its input, and SIGPIPE or SIGHUP where the link gives one."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -60,15 +60,15 @@ class WritingLink(Link, Protocol):
     """A link that can also carry streams."""
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
-        """Start a command on the node; its words reach it as they are, whatever the login shell.
+        """Start a command on the node; its words arrive unchanged, whatever the login shell.
 
-        Returns once the command is started (sudo and /bin/sh said so). Raises Unobservable when it could not be.
+        Returns once the command has started (as sudo and /bin/sh reported). Raises Unobservable when it could not be.
         """
         ...
 
 
 def writing_link(link: Link) -> WritingLink:
-    """The same link, with its streams. Raises Unobservable for a way that has none (other testinfra connections)."""
+    """The same link, if it can carry streams. Raises Unobservable when it cannot (other testinfra connections)."""
     if isinstance(link, WritingLink):
         return link
     raise Unobservable(

@@ -1,1 +1,1 @@
-"""Crontabs, cron's directories and systemd timers, as the programs themselves read them."""
+"""Parsing of crontabs, cron's directories and systemd timers, as the programs themselves read them."""

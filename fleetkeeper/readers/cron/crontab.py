@@ -1,7 +1,7 @@
-"""Crontabs as Debian's cron reads them: what runs when and as whom, and what makes it ignore the whole file.
+"""Parsing of crontabs as Debian's cron reads them: which commands run when and as whom, and what cron rejects.
 
-Source: crontab(5), entry.c and env.c of cron 3.0pl1, and `crontab` itself as oracle. One line that cron cannot read,
-or a last line without its newline, and nothing in the file runs.
+Source: crontab(5), entry.c and env.c of cron 3.0pl1, compared with `crontab` itself. With one line that cron cannot
+read, or a last line without its newline, nothing in the file runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fleetkeeper.readers.marked_blocks import BEGIN, END, split_lines_exactly
 LONGEST_COMMAND = 998
 MOST_LINES = 10000
 MOST_READ, MOST_SETTINGS = 1 << 18, 500
-"""Bytes of one crontab, and settings in it, that are read here: what stands behind them is not known."""
+"""Limits of what is read here of one crontab, in bytes and in settings; the rest of it is unknown."""
 C_BLANKS = " \t\n\r\f\v"
 BLANKS = re.compile(r"[ \t]+")
 SETTING = re.compile(
@@ -28,7 +28,11 @@ SETTING = re.compile(
 
 @dataclass(frozen=True)
 class Job:
-    """One line that runs something. `environment` is what the lines above it set. `text` is the whole line."""
+    """One line that runs a command. `environment` is what the lines above it set. `text` is the whole line.
+
+    `times` are the canonical time fields (see `canonical_times`); `user` is "" in a user's crontab; `ours`: it is
+    between marks of fleetkeeper.
+    """
 
     line: int
     text: str
@@ -41,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True)
 class LineProblem:
-    """A line that cron cannot read: it then ignores the whole file. `why` is in the words of crontab(1)."""
+    """A line that cron cannot read: it then ignores the whole file. `why` is the message of crontab(1)."""
 
     line: int
     text: str
@@ -52,7 +56,7 @@ class LineProblem:
 class Table:
     """One crontab. `comments` are jobs that are commented out; `unended` says that the last newline is missing.
 
-    `unread` is the first line that was not read, since the crontab is larger than anybody's; 0 where all of it was.
+    `unread` is the number of the first line that was not read, as the crontab is too large; 0 when all of it was read.
     """
 
     jobs: list[Job] = field(default_factory=list)
@@ -63,7 +67,7 @@ class Table:
 
 
 def parse(content: bytes, *, system: bool) -> Table:
-    """Read a crontab. `system` ones have a user field: /etc/crontab and /etc/cron.d.
+    """The jobs, comments and problems of a crontab. `system` ones have a user field: /etc/crontab and /etc/cron.d.
 
     >>> table = parse(b"MAILTO=ops\\n0 0,12 * * * docker exec x backup\\n# 5 4 * * * old\\n", system=False)
     >>> table.jobs[0].times, table.jobs[0].command, table.jobs[0].environment, table.comments[0].command
@@ -89,7 +93,10 @@ def parse(content: bytes, *, system: bool) -> Table:
 
 
 def read_line(row: Job, system: bool, table: Table) -> Mapping[str, str]:
-    """One line into the table: a job, a comment, or a problem; the settings for the lines below it."""
+    """Add one line to the table as a job, a comment or a problem. Returns the environment of the lines below it.
+
+    `row` has the line's text and environment, and no command yet.
+    """
     text = row.text.lstrip(" \t")
     if not text:
         return row.environment
@@ -107,11 +114,13 @@ def read_line(row: Job, system: bool, table: Table) -> Mapping[str, str]:
 
 
 def split_quoted(setting: re.Match[str]) -> Iterator[tuple[str | None, ...]]:
+    """The three spellings of a setting's name, then those of its value; all but one are None."""
     yield setting["dquoted"], setting["squoted"], setting["name"]
     yield setting["dvalue"], setting["svalue"], setting["value"]
 
 
 def jobs_in_comments(row: Job, text: str, system: bool) -> Iterator[Job]:
+    """The job in a comment, if its text is one."""
     try:
         yield parse_job(row, text, system)
     except BadTimes:
@@ -119,7 +128,7 @@ def jobs_in_comments(row: Job, text: str, system: bool) -> Iterator[Job]:
 
 
 def parse_job(row: Job, text: str, system: bool) -> Job:
-    """A line that runs something. Raises BadTimes with what crontab(1) would say."""
+    """The job in a line. Raises BadTimes with the message of crontab(1)."""
     if "\0" in text:
         raise BadTimes("a NUL byte")
     times, rest = split_times(text)
@@ -134,7 +143,7 @@ def parse_job(row: Job, text: str, system: bool) -> Job:
 
 
 def split_times(text: str) -> tuple[str, str]:
-    """The canonical time fields, and what follows them."""
+    """The canonical time fields, and the rest of the line. Raises BadTimes."""
     if text.startswith("@"):
         word, rest = first_word(text)
         if word not in SHORTCUTS:
@@ -145,12 +154,13 @@ def split_times(text: str) -> tuple[str, str]:
 
 
 def first_word(text: str) -> tuple[str, str]:
+    """The text up to the first blanks, and the text after them."""
     parts = BLANKS.split(text, maxsplit=1)
     return parts[0], parts[1] if len(parts) > 1 else ""
 
 
 def cut_at_percent(command: str) -> tuple[str, bool]:
-    r"""What the shell gets of a command: all up to the first unescaped `%`, and whether there was one.
+    r"""The part of a command that cron gives to the shell: up to the first unescaped `%`; and whether there was one.
 
     >>> cut_at_percent(r"date +\%F"), cut_at_percent("date +%F")
     (('date +%F', False), ('date +', True))
@@ -160,5 +170,5 @@ def cut_at_percent(command: str) -> tuple[str, bool]:
 
 
 def escape_command(command: str) -> str:
-    """A command as it must stand in a crontab."""
+    """The command as it is written in a crontab, with `%` escaped."""
     return command.replace("%", r"\%")

@@ -1,4 +1,4 @@
-"""The files that cron reads: whose lines they are, and what keeps cron from reading them."""
+"""The files that cron reads: their content, and the faults for which cron ignores them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ VALID_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def body(file: SnapshotFile) -> bytes:
-    """The content without the three lines that crontab(1) puts first: lines count as `crontab -e` shows them."""
+    """The content without the three lines that crontab(1) puts first.
+
+    So line numbers are those of `crontab -e`.
+    """
     if file.kind == "user" and file.content.startswith(HEADER):
         return file.content.split(b"\n", 3)[3]
     return file.content
 
 
 def file_faults(file: SnapshotFile, uid: str) -> Iterator[Fault]:
-    """What cron dislikes about the file itself (database.c of Debian's cron).
+    """The faults of the file itself for which Debian's cron (database.c) ignores it. `uid` is the user's, or "none".
 
-    Raises Unobservable where the user's number makes no sense.
+    Raises Unobservable when `uid` is no number.
     """
     if file.kind == "user":
         if uid == "none":
@@ -47,6 +50,7 @@ def file_faults(file: SnapshotFile, uid: str) -> Iterator[Fault]:
 
 
 def table_faults(table: Table) -> Iterator[Fault]:
+    """The faults in a crontab's lines for which cron ignores the whole file."""
     if table.problems:
         yield "syntax error in file"
     if table.unended:
@@ -57,7 +61,7 @@ RUN_PARTS, LINE = re.compile(r"run-parts\b"), re.compile(r"\n")
 
 
 def run_parts(file: SnapshotFile, printed: Snapshot) -> Job | None:
-    """The line of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script."""
+    """The job of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script, or None."""
     directory = file.path.rpartition("/")[0]
     tables = [parse(file.content, system=True) for file in printed.files if file.kind == "system"]
     jobs = [job for table in tables for job in table.jobs]
@@ -66,7 +70,7 @@ def run_parts(file: SnapshotFile, printed: Snapshot) -> Job | None:
 
 
 def directory_faults(file: SnapshotFile, printed: Snapshot) -> Iterator[Fault]:
-    """What keeps run-parts from running a script."""
+    """The faults for which run-parts does not run a script."""
     if not VALID_NAME.fullmatch(file.name):
         yield "dot in file name"
     if not file.mode & 0o111:

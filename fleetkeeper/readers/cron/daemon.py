@@ -1,4 +1,4 @@
-"""The cron that runs on a node, and the time zone that it works in."""
+"""The cron daemon that runs on a node, and its time zone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fleetkeeper.transport.commands import Unobservable
 
 @dataclass(frozen=True)
 class Daemon:
-    """The running cron. `started` is in epoch seconds of the node's clock, 0 when it was not seen."""
+    """The running cron. `started` is in epoch seconds of the node's clock, 0 when it is not known."""
 
     name: str
     pid: int
@@ -22,7 +22,10 @@ TICKS = 100.0
 
 
 def daemon(printed: Snapshot) -> Daemon | None:
-    """The cron that runs: the process that no other cron started. Raises Unobservable where its numbers are odd."""
+    """The running cron: the process that no other cron started; None when none runs.
+
+    Raises Unobservable when its numbers cannot be read.
+    """
     rows = [line.split(" ") for line in printed.lines.get("cron", [])]
     pids = {row[0] for row in rows}
     for pid, parent, name, ticks, *_ in (row for row in rows if len(row) > 3):
@@ -32,14 +35,19 @@ def daemon(printed: Snapshot) -> Daemon | None:
 
 
 def started(boot: str, ticks: str) -> float:
-    """When a process was started, in epoch seconds; 0 where that was not seen."""
+    """When a process was started, in epoch seconds; 0 when it is not known.
+
+    Raises Unobservable when no number was printed.
+
+    `boot` is the time of boot in epoch seconds, `ticks` the hundredths of a second from then on.
+    """
     if not boot or not ticks:
         return 0.0
     return epoch_seconds(boot) + decimal_number(ticks) / TICKS
 
 
 def timezone(printed: Snapshot) -> str | Unobservable:
-    """The time zone that cron works in: its own TZ, else the node's.
+    """The name of the time zone that cron uses: its own TZ, else the node's. An Unobservable when it has no name.
 
     >>> timezone(Printed(lines={"localtime": ["/usr/share/zoneinfo/America/Toronto"]}))
     'America/Toronto'

@@ -1,6 +1,6 @@
-"""When an entry is due: the time fields as Debian's cron reads them, and due times by cronsim.
+"""Due times of crontab entries: the time fields as Debian's cron reads them, and the moments by cronsim.
 
-Sources: crontab(5) and entry.c of Debian's cron 3.0pl1, held against `crontab` itself. Field syntax is Debian's, not
+Sources: crontab(5) and entry.c of Debian's cron 3.0pl1, compared with `crontab` itself. Field syntax is Debian's, not
 cronsim's: `5/15` is an error there, `L` and `#` do not exist, and what follows a number is silently skipped.
 """
 
@@ -34,12 +34,12 @@ HORIZON = timedelta(days=370)
 
 
 class BadTimes(ValueError):
-    """Time fields that cron refuses; it then ignores the whole file."""
+    """Time fields that cron rejects; it then ignores the whole file."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """What one field may hold. `first_name` is the number of the first of `names`."""
+    """The values that one field may hold. `first_name` is the number of the first of `names`."""
 
     title: str
     low: int
@@ -48,6 +48,7 @@ class Range:
     first_name: int = 0
 
     def number(self, word: str) -> int:
+        """The number that a word stands for. Raises BadTimes."""
         if word.isascii() and word.isdigit():
             return int(word)
         if word.lower() in self.names:
@@ -65,7 +66,7 @@ FIELDS = (
 
 
 def canonical_times(fields: Sequence[str]) -> str:
-    """Five fields in one spelling that cron and cronsim read alike, or `never`. Raises BadTimes.
+    """The five fields in one spelling that cron and cronsim read alike, or `never`. Raises BadTimes.
 
     >>> canonical_times("0 0-23/12 * jan-mar sun".split())
     '0 0,12 * 1,2,3 0'
@@ -77,7 +78,7 @@ def canonical_times(fields: Sequence[str]) -> str:
 
 
 def day_exists(times: str) -> bool:
-    """Whether there is such a day at all: cron takes the 31st of February, and never runs it."""
+    """Whether the canonical times ever match: cron accepts the 31st of February, and never runs it."""
     try:
         CronSim(times, ANY)
     except CronSimError:
@@ -86,7 +87,10 @@ def day_exists(times: str) -> bool:
 
 
 def parse_field(text: str, span: Range) -> str:
-    """One field. A leading star is kept, since cron treats days and clock changes differently for it."""
+    """One field in canonical spelling. A leading star is kept: cron treats days and clock changes differently for it.
+
+    Raises BadTimes.
+    """
     values: set[int] = set()
     stars: list[str] = []
     rest = text
@@ -104,7 +108,7 @@ def parse_field(text: str, span: Range) -> str:
 
 
 def parse_item(text: str, span: Range) -> tuple[range, str, str]:
-    """One element of a list: its numbers, its star if it has one, and what follows it."""
+    """The first element of a list: its numbers, its star or "", and the text after it. Raises BadTimes."""
     if text.startswith("*"):
         low, high, rest, star = span.low, span.high, text[1:], "*"
     else:
@@ -122,6 +126,7 @@ def parse_item(text: str, span: Range) -> tuple[range, str, str]:
 
 
 def parse_step(rest: str, span: Range) -> tuple[int, str]:
+    """The step after a slash (1 without one), and the text after it. Raises BadTimes."""
     if not rest.startswith("/"):
         return 1, rest
     word, rest = step_through(rest[1:])
@@ -132,6 +137,7 @@ def parse_step(rest: str, span: Range) -> tuple[int, str]:
 
 
 def parse_range(numbers: range, span: Range) -> range:
+    """The same numbers, if the field may hold them all. Raises BadTimes."""
     if any(not span.low <= number <= span.high for number in numbers):
         raise BadTimes(f"bad {span.title}")
     return numbers
@@ -144,7 +150,7 @@ def step_through(text: str) -> tuple[str, str]:
 
 
 def is_understood(times: str) -> bool:
-    """Whether it can be told when an entry with these times is due.
+    """Whether the due times of an entry with these canonical times are known.
 
     >>> is_understood("0 0 * * *"), is_understood(NEVER), is_understood(""), is_understood("0 0 * * * $(id)")
     (True, True, False, False)
@@ -153,13 +159,16 @@ def is_understood(times: str) -> bool:
 
 
 def due_times(times: str, after: datetime) -> Iterator[datetime]:
-    """Due times after `after`, in its time zone. What is repeated by a clock change is due once."""
+    """The due times after `after`, in its time zone, without end; none for `never` and `@reboot`.
+
+    A time that a clock change repeats is due once.
+    """
     if times not in (NEVER, REBOOT):
         yield from CronSim(times, after)
 
 
 def last_due(times: str, before: datetime) -> datetime | None:
-    """The last due time at or before `before`, in its time zone; None when there was none in the last year or so."""
+    """The last due time at or before `before`, in its time zone; None when there was none in the 370 days before."""
     if times in (NEVER, REBOOT):
         return None
     moment = next(iter(CronSim(times, before + timedelta(seconds=1), reverse=True)), None)
@@ -167,7 +176,7 @@ def last_due(times: str, before: datetime) -> datetime | None:
 
 
 def same_due_times(many: Sequence[str], expected: str, start: datetime) -> bool:
-    """Whether several entries together are due exactly when `wanted` is, each time once.
+    """Whether several entries together are due exactly when `expected` is, each time once, from `start` on.
 
     >>> from zoneinfo import ZoneInfo
     >>> start = datetime(2026, 1, 1, tzinfo=ZoneInfo("America/Toronto"))
@@ -182,7 +191,7 @@ def same_due_times(many: Sequence[str], expected: str, start: datetime) -> bool:
 
 
 def coming_due_times(moments: Iterator[datetime], start: datetime) -> list[datetime]:
-    """The due times of about a year, or so many of them that a difference would have shown."""
+    """The due times of the next 370 days, at most 800: enough for any difference to show."""
     return list(islice(takewhile(lambda moment: moment < start + HORIZON, moments), ENOUGH))
 
 

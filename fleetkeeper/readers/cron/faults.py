@@ -1,6 +1,6 @@
-"""What keeps an entry of cron, or a timer, from doing its work, in words for the person who has to mend it.
+"""Faults of a cron entry or a timer for which it does not do its work, with texts for a person.
 
-Sources: crontab(5), cron(8), run-parts(8), and what Debian's cron 3.0pl1 and docker 20.10 did when they were tried.
+Sources: crontab(5), cron(8), run-parts(8), and the behaviour of Debian's cron 3.0pl1 and docker 20.10 when tried.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Fault = Literal[
 
 @dataclass(frozen=True)
 class FaultText:
-    """`saw` follows the place of the entry; `harmless` faults do not keep it from running."""
+    """The texts of a fault. `saw` follows the place of the entry; `harmless` faults do not keep it from running."""
 
     saw: str
     hint: str
@@ -113,7 +113,7 @@ FAULTS: Mapping[Fault, FaultText] = {
 
 
 def terminal(run: Execution) -> tuple[Fault, ...]:
-    """What asking for a terminal does: `docker exec -t` alone is served without one, `-it` is not."""
+    """The fault of an execution that requests a terminal: `docker exec -t` alone works without one, `-it` does not."""
     if not run.terminal:
         return ()
     if run.compose:

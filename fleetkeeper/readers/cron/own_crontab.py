@@ -1,4 +1,4 @@
-"""The crontab that we may edit: the account's own, root's where we are root."""
+"""The crontab that we may edit: that of the account itself, root's when we are root."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from fleetkeeper.transport.commands import Output, Unobservable
 class Crontab:
     """An account's own crontab.
 
-    `digest` is the SHA-256 (hex) of what `crontab -l` prints, or `absent`. `block` are our own lines in it. `trouble`
-    is why it cannot be edited to any good (cron ignores the whole of it, say), empty when it can.
+    `digest` is the SHA-256 (hex) of the output of `crontab -l`, or `absent`. `block` are our own lines in it, None when
+    there is no block. `trouble` is why it cannot be edited usefully (e.g. cron ignores the whole of it), "" when it
+    can.
     """
 
     account: str = "root"
@@ -30,7 +31,7 @@ ROOT_HAS_NONE = Crontab()
 
 
 def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Unobservable:
-    """The crontab that `crontab -l` printed, with the block of that mark, or why it is not known.
+    """The crontab that `crontab -l` printed, with the block of that mark, or why it is unknown.
 
     "no crontab for" is an empty one; every other failure is not (case 22).
     """
@@ -51,13 +52,13 @@ def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Uno
 
 
 def spooled(printed: Snapshot) -> SnapshotFile | None:
-    """The file of the account's own crontab, where it was read."""
+    """The file of the account's own crontab in the snapshot; None when it was not read."""
     places = [file for file in printed.files if file.kind == "user" and file.name == printed.one("account")]
     return places[0] if places else None
 
 
 def trouble(content: bytes, file: SnapshotFile | None) -> str:
-    """Why this crontab cannot be edited to any good."""
+    """Why this crontab cannot be edited usefully; "" when it can. `content` is the output of `crontab -l`."""
     table = parse(content, system=False)
     if table.problems:
         return f"cron ignores the whole crontab for its line {table.problems[0].line} ({table.problems[0].why})"
@@ -69,7 +70,7 @@ def trouble(content: bytes, file: SnapshotFile | None) -> str:
 
 
 def not_shown(held: bytes, listed: bytes) -> str:
-    """What of a crontab's file `crontab -l` does not show, and an edit would therefore lose; empty for nothing.
+    """What `crontab -l` does not print of a crontab's file, and an edit would therefore lose; "" when it prints all.
 
     >>> not_shown(b"# a\\n1 1 * * * x\\n", b"1 1 * * * x\\n")
     '`crontab -l` does not show all of it: its first comment lines would be lost'

@@ -1,7 +1,7 @@
-"""What is asked of a node: a constant script that prints every schedule there is, and how to read what it prints.
+"""The commands that print every schedule of a node, and the parsing of their output.
 
-A second one answers what only the entries can raise: `/path` is that program there, `=/path` what is in that script,
-anything else is that a user, and may they talk to Docker.
+The second command answers questions that the entries raise: `/path` asks for that program, `=/path` for the content
+of that script, any other word whether that user exists and may talk to Docker.
 
 A file is printed as one header line and its content with `|` before each line; a missing newline at its end shows as a
 missing empty line after it. Nothing is ever written on the node.
@@ -28,7 +28,10 @@ OCTAL = re.compile(r"[0-7]{1,7}")
 
 @dataclass(frozen=True)
 class SnapshotFile:
-    """One file as it was printed. `owner` is the file's, `link_owner` that of the link by which it was reached."""
+    """One printed file. `owner` is the file's uid, `link_owner` that of the link by which it was reached.
+
+    `kind` is in FILES; `links` is the number of hard links; `changed` is in epoch seconds.
+    """
 
     path: str
     kind: str
@@ -41,27 +44,28 @@ class SnapshotFile:
 
     @property
     def name(self) -> str:
+        """The last part of the path."""
         return self.path.rpartition("/")[2]
 
 
 @dataclass
 class Snapshot:
-    """The script's output: files, and all other lines by their first word."""
+    """The script's output: files, and all other lines by their first word, without it."""
 
     files: list[SnapshotFile] = field(default_factory=list)
     lines: dict[str, list[str]] = field(default_factory=dict)
 
     def one(self, key: str) -> str:
-        """The rest of the first line with that first word; empty when there is none."""
+        """The rest of the first line with that first word; "" when there is none."""
         return (self.lines.get(key) or [""])[0]
 
     def cannot_tell(self, path: str) -> None:
-        """Note that what stands in a file is not known: it was seen, and makes no sense."""
+        """Note that the content of a file is unknown: its header could not be read."""
         self.lines.setdefault("unseen", []).append(path)
 
 
 def read(text: str) -> Snapshot:
-    """Read what the script printed. Raises Unobservable when it did not come to its end.
+    """The snapshot in the script's output. Raises Unobservable when its last line is missing.
 
     >>> printed = read("file system 0 0 644 1 1700000000 4 /etc/crontab\\n|a b\\n\\ndocker /usr/bin/docker\\nend\\n")
     >>> printed.files[0].content, oct(printed.files[0].mode), printed.one("docker")
@@ -92,6 +96,7 @@ def read(text: str) -> Snapshot:
 
 
 def file_contents(rows: list[str], start: int) -> Iterator[str]:
+    """The lines of a file from the row `start` on, without the `|` before each."""
     for at in range(start, len(rows)):  # a slice would copy all that follows, once a file
         if not rows[at].startswith("|"):
             return
@@ -99,7 +104,10 @@ def file_contents(rows: list[str], start: int) -> Iterator[str]:
 
 
 def parse_file(header: str, content: list[str], ended: bool) -> SnapshotFile:
-    """A file from its header and its lines. Raises Unobservable or ValueError for a header that makes no sense."""
+    """The file with this header and these lines. Raises Unobservable or ValueError for an invalid header.
+
+    `ended`: its last line ends with a newline.
+    """
     kind, link_owner, owner, mode, links, changed, _, path = header.split(" ", 7)
     text = "\n".join(content) + ("\n" if content and ended else "")
     if not OCTAL.fullmatch(mode) or kind not in FILES or not path.startswith("/"):
@@ -127,5 +135,5 @@ def list_schedules() -> Command:
 
 
 def ask(questions: Sequence[str]) -> Command:
-    """The second script; its questions are arguments and never part of it."""
+    """The command that answers the questions, which are arguments of its script and never part of it."""
     return Command(("sh", "-c", load_script(ASK_ABOUT_WORDS), "sh", *dict.fromkeys(questions)), sudo=True)

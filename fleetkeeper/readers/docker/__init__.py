@@ -1,1 +1,1 @@
-"""Docker from outside: what a command line does with it, and which container is meant."""
+"""Parsing of command lines that use Docker, and of the engine's output."""

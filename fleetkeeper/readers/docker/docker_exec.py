@@ -1,4 +1,4 @@
-"""What a command line does with Docker: which command it runs, in which container. Nothing is ever executed."""
+"""Which commands a command line runs in which containers. Nothing is ever executed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--w
 COMPOSE_VALUES = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
 DEEPEST = 4
 MOST_PARTS, MOST_CHARACTERS = 64, 4096
-"""Of a word with its variables put in: each `a=$a$a;` doubles it, and one line of any user would fill the memory."""
+"""Limits of a word after substitution: each `a=$a$a;` doubles it, and one line of any user would fill the memory."""
 
 
 @dataclass(frozen=True)
 class Execution:
     """One command that would be run in a container.
 
-    `docker` is the client as it is written (`docker`, `/usr/bin/docker`); `words` what runs inside, None where a word
-    is not plain text. `quiet` says that no option and no assignment could hold a secret.
+    `docker` is the client as it is written (`docker`, `/usr/bin/docker`); `words` are those of the command, None where
+    a word is not plain text. `path` is the PATH that is set for it, or "". `quiet` says that no option and no
+    assignment could hold a secret.
     """
 
     docker: str
@@ -39,7 +40,10 @@ class Execution:
     quiet: bool = True
 
     def runs(self, expected: Sequence[str]) -> bool:
-        """Whether it runs exactly that command, with or without a directory before it or a shell around it."""
+        """Whether it runs exactly the command `expected`.
+
+        A directory before it and a shell around it make no difference.
+        """
         return any(
             [first.rpartition("/")[2], *rest] == [expected[0].rpartition("/")[2], *expected[1:]]
             for first, *rest in self.inner()
@@ -47,7 +51,7 @@ class Execution:
         )
 
     def inner(self) -> list[list[str | None]]:
-        """The commands that it runs there: its words, or those of the script that it hands to a shell."""
+        """The commands that it runs in the container: its words, or those of the script that it gives to a shell."""
         words = list(self.words)
         name = (words[0] or "").rpartition("/")[2] if words else ""
         script = script_of([() if word is None else (Part("text", word),) for word in words[1:]])
@@ -63,7 +67,10 @@ class Execution:
 
 @dataclass
 class Context:
-    """What the variables hold while a script is followed."""
+    """State of a script while it is followed: variables, whether any was assigned besides PATH, and the command before.
+
+    `depth` counts the shells around it.
+    """
 
     variables: dict[str, Word] = field(default_factory=dict)
     assigned: bool = False
@@ -88,7 +95,7 @@ def docker_executions(script: str, context: Context | None = None) -> Iterator[E
 
 
 def follow_command(command: Simple, context: Context) -> Iterator[Execution]:
-    """One simple command: remember what it sets, and look at what it runs."""
+    """The executions in one simple command; the variables that it sets are stored in the context."""
     own = {name: substitute_variables(word, context) for name, word in command.assigned}
     words = [substitute_variables(word, context) for word in command.words]
     context.assigned = context.assigned or any(name != "PATH" for name in own)
@@ -110,6 +117,7 @@ def follow_command(command: Simple, context: Context) -> Iterator[Execution]:
 
 
 def remember_variables(words: Sequence[Word], context: Context) -> None:
+    """Store the assignments among the words in the context; other words are ignored."""
     for word in words:
         text = literal_text(word) or ""
         if "=" in text:
@@ -117,7 +125,10 @@ def remember_variables(words: Sequence[Word], context: Context) -> None:
 
 
 def set_positional(words: Sequence[Word], context: Context) -> None:
-    """What `set --` makes of its words; a substitution may give several, and `$1` is then the first."""
+    """Store the words after `set --` as `$1`, `$2` and so on.
+
+    A substitution, which may give several words, counts as one.
+    """
     for number, word in enumerate(words, 1):
         context.variables[str(number)] = word
     if words:
@@ -125,7 +136,7 @@ def set_positional(words: Sequence[Word], context: Context) -> None:
 
 
 def substitute_variables(word: Word, context: Context) -> Word:
-    """The word with known variables put in; an unknown one stays. Raises Unreadable when it grows beyond measure."""
+    """The word with known variables replaced; unknown ones stay. Raises Unreadable when it grows beyond the limits."""
     parts: list[Part] = []
     for part in word:
         variable = context.variables.get(part.text) if part.kind == "variable" else None
@@ -136,7 +147,7 @@ def substitute_variables(word: Word, context: Context) -> Word:
 
 
 def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
-    """What a command runs, behind all that may stand before it."""
+    """The executions of a command, behind wrappers such as sudo and inside shells. `own` are its own assignments."""
     rest, path, assigned = unwrap_command(words)
     context.assigned = context.assigned or assigned
     name = (literal_text(rest[0]) or "").rpartition("/")[2] if rest else ""
@@ -159,7 +170,10 @@ def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Ite
 
 
 def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -> Iterator[Execution]:
-    """What stands behind a program that is not known here: it may run it, elsewhere, or not at all."""
+    """The executions in the arguments of an unknown program, each with an unclear target.
+
+    The program may run them, run them elsewhere, or not run them at all.
+    """
     why = f"what `{name}` does with the command behind it is not known here"
     for number, word in enumerate(words):
         text = literal_text(word) or ""
@@ -175,7 +189,7 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
 
 
 def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
-    """`docker ps -q … | xargs docker exec`: what the command before printed becomes words."""
+    """The executions of `docker ps -q … | xargs docker exec`: the output of the command before becomes words."""
     before = context.before
     named = next((literal_text(word) for flag, word in pairwise(words) if literal_text(flag) == "-I"), "{}")
     rest = after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"}))
@@ -185,7 +199,7 @@ def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Conte
 
 
 def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
-    """The execution that a docker command is, if it is one."""
+    """The execution that a docker command is; None when it is another command of docker."""
     client = literal_text(words[0]) or name
     rest = list(words[1:]) if name == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
     before = [literal_text(word) or "" for word in words[1 : len(words) - len(rest)]]
@@ -200,6 +214,10 @@ def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
 
 
 def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
+    """The execution of `docker exec` with these arguments; None without a container.
+
+    `elsewhere` is the reason why its target is unclear, or "".
+    """
     flags, rest = leading_options(words, EXEC_VALUES)
     if not rest:
         return None
@@ -215,6 +233,10 @@ def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Executi
 
 
 def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
+    """The execution of `docker compose` with these arguments; None when they are no `exec` with a service.
+
+    `elsewhere` is the reason why its target is unclear, or "".
+    """
     rest = after_options(words, COMPOSE_VALUES)
     before = words[: len(words) - len(rest)]
     if not rest or literal_text(rest[0]) != "exec":

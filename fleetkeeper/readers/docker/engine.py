@@ -1,4 +1,4 @@
-"""What the Docker engine of a node says about its containers, and why it could not be asked."""
+"""The command that lists the containers of a node's Docker engine, and the errors of that command."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NO_CLIENT = 70
 
 
 def inspect_containers() -> Command:
-    """The command that prints what the engine says about each of its containers, environments without values."""
+    """The command that prints `docker inspect` of each container as JSON, environments without values."""
     return Command(("sh", "-c", load_script(INSPECT_CONTAINERS), "docker inspect"), sudo=True)
 
 
 def engine_says(inspected: Output) -> str:
-    """What `docker inspect` printed. Raises Unobservable, unless it only missed containers that are gone by now."""
+    """The JSON that `docker inspect` printed. Raises Unobservable, unless it only missed containers that are gone."""
     if inspected.rc == NO_CLIENT:
         raise Unobservable(
             "a Docker engine runs here, but there is no `docker` client to ask it with",
@@ -38,7 +38,7 @@ def engine_says(inspected: Output) -> str:
 
 
 def only_gone(text: str) -> bool:
-    """Whether all complaints are about containers that ended between the list and the look at them.
+    """Whether all error lines are about containers that ended between the list and their inspection.
 
     >>> only_gone("Error: No such container: 5f2\\n"), only_gone("Cannot connect to the Docker daemon")
     (True, False)
@@ -50,5 +50,6 @@ def only_gone(text: str) -> bool:
 
 
 def has_healthcheck(config: Json) -> bool:
+    """Whether a container's configuration (`Config` of `docker inspect`) has a health check that is not NONE."""
     test = listed(part(config, "Healthcheck"), "Test")
     return bool(test) and test != ["NONE"]

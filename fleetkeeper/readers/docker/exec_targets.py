@@ -1,4 +1,4 @@
-"""Which container an entry means, and which containers that finds now: `docker ps -f` without asking Docker again.
+"""Which container an entry names, and which containers match now: the filters of `docker ps -f`, without Docker.
 
 Source: https://docs.docker.com/reference/cli/docker/container/ls/, daemon/list.go of moby, and docker in the lab:
 names match as regular expressions or literally, ids by their beginning, values of one filter are alternatives (labels
@@ -26,7 +26,7 @@ HEX = re.compile(r"[0-9a-f]{6,64}")
 
 
 class ListedMount(Protocol):
-    """A mount as `docker ps` filters by it."""
+    """The fields of a mount that `docker ps` filters by."""
 
     @property
     def name(self) -> str: ...
@@ -35,7 +35,7 @@ class ListedMount(Protocol):
 
 
 class ListedContainer(Protocol):
-    """A container as `docker ps` lists it."""
+    """The fields of a container that `docker ps` filters by."""
 
     @property
     def id(self) -> str: ...
@@ -56,7 +56,7 @@ C = TypeVar("C", bound=ListedContainer)
 
 
 def container_target(word: Word) -> Target:
-    """Which container a word of `docker exec` means."""
+    """The target that a word of `docker exec` names."""
     name = literal_text(word)
     if name is not None:
         return Target("name", name=name.removeprefix("/"))
@@ -70,7 +70,7 @@ def container_target(word: Word) -> Target:
 
 
 def lookup_target(script: Sequence[Simple]) -> Target:
-    """What `$(docker ps -q …)` finds."""
+    """The target that the script of `$(docker ps -q …)` finds."""
     words = [[literal_text(word) for word in command.words] for command in script]
     first = words[0] if words else []
     if any(None in line for line in words) or [name and name.rpartition("/")[2] for name in first[:1]] != ["docker"]:
@@ -88,7 +88,10 @@ def lookup_target(script: Sequence[Simple]) -> Target:
 
 
 def compose_target(words: Sequence[Word], lines: int) -> Target:
-    """What `$(docker compose ps -q SERVICE)` finds; `words` stand behind `compose`."""
+    """The target that `$(docker compose ps -q SERVICE)` finds; `words` are those after `compose`.
+
+    `lines` is the number of commands in the pipe.
+    """
     texts = [literal_text(word) or "" for word in words]
     questions = texts[texts.index("ps") + 1 :]
     service = [text for text in questions if not text.startswith("-")]
@@ -98,7 +101,10 @@ def compose_target(words: Sequence[Word], lines: int) -> Target:
 
 
 def of_project(service: str | None, words: Sequence[Word]) -> Target:
-    """A service of compose, and which project `words` say: by name, by directory, or by a file in one."""
+    """The target of a service of compose; `words` are the options that name its project, directory or file.
+
+    None stands for a service that is a variable.
+    """
     if not service:
         return Target("unclear", why="its service is a variable")
     file = option_value(words, "-f", "--file")
@@ -109,7 +115,7 @@ def of_project(service: str | None, words: Sequence[Word]) -> Target:
 
 
 def docker_ps_target(words: Sequence[str], first: bool) -> Target:
-    """The options of `docker ps`."""
+    """The target of `docker ps` with these arguments; `first`: only the first line of its output is used."""
     filters: list[tuple[str, str]] = []
     quiet = everything = False
     rest = list(words)
@@ -132,9 +138,9 @@ def docker_ps_target(words: Sequence[str], first: bool) -> Target:
 
 
 def resolve_target(target: Target, containers: Iterable[C]) -> tuple[C, ...]:
-    """The containers that a target means among these, as Docker would find them now.
+    """Those of the containers that a target matches, as Docker would find them now.
 
-    Raises Unobservable for a target, or a filter, that cannot be told from what was seen.
+    Raises Unobservable for an unclear target, and for a filter that cannot be evaluated here.
     """
     if target.kind == "unclear":
         raise Unobservable(f"cannot tell which container is meant: {target.why}", hint=BY_LABEL)
@@ -148,9 +154,9 @@ def resolve_target(target: Target, containers: Iterable[C]) -> tuple[C, ...]:
 
 
 def of_compose(target: Target, types: Sequence[C]) -> tuple[C, ...]:
-    """Those of the project that is meant. Compose takes the one of the directory where it runs, unless it is named.
+    """The containers of the target's project: the named one, else the one of its directory, as compose chooses.
 
-    Raises Unobservable when there are several projects, and the entry does not say which.
+    Raises Unobservable when there are several projects, and the entry does not name one.
     """
     if target.project:
         return tuple(c for c in types if c.label(COMPOSE_PROJECT) == target.project)
@@ -164,13 +170,16 @@ def of_compose(target: Target, types: Sequence[C]) -> tuple[C, ...]:
 
 
 def containers_by_name(name: str, containers: Sequence[C]) -> tuple[C, ...]:
-    """A container by its name, its id, or the beginning of its id, in this order."""
+    """The running container with this name, id, or beginning of its id, in this order; () when there is none."""
     exactly = [c for c in containers if name in (c.name, c.id)]
     return tuple(c for c in exactly or containers if c.state in UP and (exactly or c.id.startswith(name)))
 
 
 def passes_filters(container: ListedContainer, filters: Sequence[tuple[str, str]]) -> bool:
-    """Whether a container passes all filters of `docker ps`. Raises Unobservable for one that is not known here."""
+    """Whether a container passes all filters of `docker ps`.
+
+    Raises Unobservable for a filter that is not known here.
+    """
     for key in {key for key, _ in filters}:
         values = [value for other, value in filters if other == key]
         test = TESTS.get(key)
@@ -182,9 +191,9 @@ def passes_filters(container: ListedContainer, filters: Sequence[tuple[str, str]
 
 
 def docker_match(pattern: str, text: str) -> bool:
-    """Docker's match: literally, or as a regular expression that may be found anywhere.
+    """Whether Docker's filter matches a text: literally, or as a regular expression anywhere in it.
 
-    Raises Unobservable for an expression that is not followed here: any user of the node may have written it.
+    Raises Unobservable for an expression that is not matched here: any user of the node may have written it.
     """
     if pattern == text:
         return True
@@ -195,6 +204,7 @@ def docker_match(pattern: str, text: str) -> bool:
 
 
 def has_label(container: ListedContainer, expected: str) -> bool:
+    """Whether a container has a label KEY or KEY=VALUE. Raises Unobservable for labels that were not looked at."""
     key, equals, value = expected.partition("=")
     labels = container.labels or {}
     if not key.startswith("com.docker."):
@@ -216,11 +226,11 @@ TESTS: Mapping[str, Test] = {
 
 @dataclass(frozen=True)
 class Target:
-    """Which container an entry means.
+    """The container that an entry names.
 
     `name`: a container's name or id, as written. `lookup`: what `docker ps -q` with these `filters` prints
     (`everything`: stopped ones too; `first`: only the first line). `compose`: a service of compose, of a
-    `project` or of the one in `directory`, where the entry says so. `unclear`: `why` says what could not be read.
+    `project` or of the one in `directory`, where the entry names it. `unclear`: `why` is the reason why it is unknown.
     """
 
     kind: Literal["name", "lookup", "compose", "unclear"]

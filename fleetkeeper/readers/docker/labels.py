@@ -1,4 +1,4 @@
-"""The labels that Docker itself gives containers: of which service of a swarm, or of compose, they are."""
+"""The labels with which Docker itself marks containers of a swarm or compose service."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whether a line of a crontab does nothing but run one command in one container: only such a line is taken out.
+"""Whether a line of a crontab only runs one command in one container: only such a line is removed.
 
-Everything else that it does is somebody's: a second command, a file that it writes, a pipe into another program. What
-is not known here to leave nothing behind counts as such.
+Anything else that it does may be needed: a second command, a file that it writes, a pipe into another program. A
+command that is not known to leave nothing behind is treated as one that does.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ ANSWERS = {
     "whoami": frozenset(),
     "uname": frozenset({"-n"}),
 }
-"""Programs that only answer with these options alone (and formats of `date`): others set a clock or a name."""
+"""Programs that only print something with no other options than these (and formats of `date`): others set a value."""
 ALONE = frozenset({":", "exec", "systemd-cat"})
-"""Programs that run others, and leave nothing behind where they have none to run."""
+"""Programs that run others, and leave nothing behind without arguments."""
 NAME_OF_VARIABLE = re.compile(r"\w+|[@*#?$!-]|\w+:?[-=+?][\w/.:@-]*", re.ASCII)
-"""All that `${…}` may hold: quotes and brackets in it move the ends of words, and what stands behind it is hidden."""
+"""Allowed content of `${…}`: quotes and brackets in it move the ends of words, and hide what follows."""
 NOWHERE = "/dev/null"
 LISTS = frozenset({"ps", "ls", "list"})
 
 
 def has_sole_purpose(script: str, expected: Sequence[str] = ()) -> bool:
-    """Whether a script runs one command in one container (`wanted`, where it is given) and does nothing else.
+    """Whether a script runs one command in one container (`expected`, where it is given) and does nothing else.
 
-    False, too, where it could hold a secret, or cannot be read: such a line is neither kept nor taken out.
+    False, too, where it could hold a secret, or cannot be read: such a line is neither copied nor removed.
 
     >>> has_sole_purpose("cd / && docker exec $(docker ps -q -f name=db) backup >/dev/null 2>&1", ["backup"])
     True
@@ -59,7 +59,10 @@ def has_sole_purpose(script: str, expected: Sequence[str] = ()) -> bool:
 
 
 def runs_only(run: Execution, expected: Sequence[str]) -> bool:
-    """Whether all that it runs in the container is the wanted command, by itself or as the one command of a shell."""
+    """Whether its only command in the container is the expected one, by itself or as the one command of a shell.
+
+    True when none is expected. Raises Unreadable.
+    """
     if not expected:
         return True
     inner = run.inner()
@@ -70,16 +73,19 @@ def runs_only(run: Execution, expected: Sequence[str]) -> bool:
 
 
 def plain_words(script: str) -> bool:
-    """Whether a script is one command of plain words, without redirection, substitution or assignment."""
+    """Whether a script is one command of plain words, without redirection, substitution or assignment.
+
+    Raises Unreadable.
+    """
     simples = simple_commands(script)
     plain = all(literal_text(word) is not None for command in simples for word in command.words)
     return len(simples) == 1 and plain and not simples[0].assigned and not redirections(script)
 
 
 def leaves_nothing(script: str, depth: int = 0, *, executing: bool = True) -> bool:
-    """Whether every command of a script but `docker exec` leaves nothing behind. Raises Unreadable.
+    """Whether every command of a script, except `docker exec`, leaves nothing behind. Raises Unreadable.
 
-    `executing`: whether `docker exec` may stand in it (not in a substitution).
+    `executing`: `docker exec` is allowed in it (not in a substitution).
     """
     if depth > DEEPEST:
         raise Unreadable("too many shells inside each other")
@@ -99,7 +105,7 @@ def is_harmless(operator: str, target: Word) -> bool:
 
 
 def is_inert(command: Simple, depth: int, executing: bool) -> bool:
-    """Whether a simple command leaves nothing behind: by its name, and by what is put into its words."""
+    """Whether a simple command leaves nothing behind, judged by its name and by the substitutions in its words."""
     words, _, assigned = unwrap_command(command.words)
     if command.assigned or assigned or not all(substitutes_harmlessly(word, depth) for word in command.words):
         return False
@@ -119,7 +125,7 @@ def is_inert(command: Simple, depth: int, executing: bool) -> bool:
 
 
 def sends_away(option: Word) -> bool:
-    """Whether an option of `logger` sends to another machine, or a file's content: it says more than one line here."""
+    """Whether an option of `logger` sends to another machine, or sends a file's content instead of one line."""
     text = literal_text(option) or ""
     return re.match("--(server|file|port|tcp|udp|socket|journald)|-[a-zA-Z]*[nfPTdu]", text) is not None
 
@@ -136,6 +142,7 @@ def is_listing(words: Sequence[Word], name: str) -> bool:
 
 
 def substitutes_harmlessly(word: Word, depth: int) -> bool:
+    """Whether the substitutions in a word leave nothing behind. Raises Unreadable."""
     for part in word:
         if part.kind == "command" and not leaves_nothing(part.text, depth + 1, executing=False):
             return False

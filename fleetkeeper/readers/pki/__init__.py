@@ -1,1 +1,1 @@
-"""X.509 certificates: names, paths and trust."""
+"""X.509 certificates: their names, certification paths and trust."""

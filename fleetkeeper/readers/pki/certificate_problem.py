@@ -1,4 +1,4 @@
-"""What can be wrong with a certificate, as one finding each, and what it is judged by."""
+"""The kinds of problems of a certificate, what it is judged by, and the strength of keys and signatures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class ChainProblem:
-    """One thing that is wrong with a chain, in words for a person."""
+    """One problem of a chain, in words for a person."""
 
     kind: Kind
     saw: str
@@ -45,7 +45,10 @@ class ChainProblem:
 
 @dataclass(frozen=True)
 class Case:
-    """What a chain is judged by: for which name, by which roots, when, and which test authorities are allowed."""
+    """What a chain is judged by: the name, the trusted roots, the time (UTC), and the allowed test authorities.
+
+    `allowed` are patterns (fnmatch) of their names.
+    """
 
     name: str
     roots: Roots
@@ -54,18 +57,15 @@ class Case:
 
 
 def subject_name(certificate: x509.Certificate) -> str:
-    """How a certificate is called in messages.
-
-    The name is quoted: it is whatever the server sent.
-    """
+    """The subject's common name for messages, in quotes, since the server may have sent any text."""
     return f'"{common_name(certificate.subject)}"'
 
 
 def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether a certificate names that issuer and bears its signature.
+    """Whether a certificate names that issuer and has its signature.
 
-    Signatures with MD5 and SHA-1 are not checked by the library any more: there the name decides, so that they are told
-    as weak and not as missing an issuer. Nothing is trusted by this: only the verifier says what is.
+    Signatures with MD5 and SHA-1 are no longer checked by the library: there the name decides, so that they are
+    reported as weak and not as missing an issuer. Nothing is trusted by this: only the verifier decides that.
     """
     if certificate.issuer != issuer.subject:
         return False
@@ -79,7 +79,7 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def signed_with(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
-    """The digest of a signature; None where there is none, or the library does not know it."""
+    """The digest algorithm of the signature; None when there is none, or the library does not know it."""
     try:
         return certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
@@ -87,7 +87,7 @@ def signed_with(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
 
 
 def key_weakness(certificate: x509.Certificate) -> str:
-    """Why a key is too weak, or of a kind that clients do not take; empty when it is neither."""
+    """Why the key is too weak, or of a kind that clients reject; "" when it is neither."""
     try:
         key = certificate.public_key()
     except Exception as odd:  # noqa: BLE001 - cryptography raises several kinds for keys that it does not know

@@ -1,8 +1,8 @@
-"""What is wrong with a chain, one problem at a time: the verdicts of `openssl verify`, or stricter, and why.
+"""Problems of a certificate chain: the results of `openssl verify`, or stricter, with reasons.
 
 Stricter than `openssl verify` of OpenSSL 3 at its default, on purpose, where other clients are: no keys of kinds that
 browsers refuse (Ed25519, DSA, curves but P-256, P-384, P-521), no SHA-1 or SHA-224 below the root, no RSA below 2048
-bits, no common name instead of a subjectAltName, no wildcard for a part of a label, no way up of more than 32 steps.
+bits, no common name instead of a subjectAltName, no wildcard for a part of a label, no path of more than 32 steps.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ SHORT = timedelta(days=10)
 
 
 def load_chain(chain: Sequence[str]) -> list[x509.Certificate]:
-    """The certificates of a chain. Raises Unobservable when one, or an extension in it, cannot be read."""
+    """The certificates of a chain of PEM texts. Raises Unobservable when one, or an extension in it, cannot be read."""
     return [read_certificates(item) for item in chain]
 
 
 def read_certificates(item: str) -> x509.Certificate:
+    """The certificate in a PEM text. Raises Unobservable when it, or an extension in it, cannot be read."""
     try:
         with warnings.catch_warnings():
             # Serial numbers of private authorities are often odd; that is nobody's trouble here.
@@ -61,7 +62,7 @@ def read_certificates(item: str) -> x509.Certificate:
 
 
 def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list[ChainProblem]:
-    """Everything that is wrong with a chain, leaf first. Empty when a client would take it."""
+    """The problems of a chain, which is given leaf first. Empty when a client would accept it."""
     leaf = certificates[0]
     problems = [
         *date_problems(leaf, case.now),
@@ -75,9 +76,10 @@ def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list
 
 
 def follows(problem: ChainProblem, others: set[Kind]) -> bool:
-    """Whether a chain is only refused for what has been told already: one cause, one finding.
+    """Whether a problem is only a consequence of others: one cause, one finding.
 
-    A test authority is not trusted anyway; what is weak or out of date breaks the path that it is part of.
+    A test authority is not trusted anyway; a certificate that is weak or out of date breaks the path that it is part
+    of.
     """
     if problem.kind == "invalid":
         return bool(others & {"weak key", "weak signature", "expired", "not yet valid"})
@@ -85,11 +87,12 @@ def follows(problem: ChainProblem, others: set[Kind]) -> bool:
 
 
 def kinds(problems: Sequence[ChainProblem]) -> set[Kind]:
+    """The kinds of these problems."""
     return {problem.kind for problem in problems}
 
 
 def date_problems(leaf: x509.Certificate, now: datetime) -> Iterator[ChainProblem]:
-    """RFC 5280, 4.1.2.5: both ends are included."""
+    """The problem that the leaf has expired or is not yet valid. RFC 5280, 4.1.2.5: both ends are included."""
     begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if now > end:
         yield ChainProblem(
@@ -110,6 +113,7 @@ def date_problems(leaf: x509.Certificate, now: datetime) -> Iterator[ChainProble
 
 
 def name_problems(leaf: x509.Certificate, name: str) -> Iterator[ChainProblem]:
+    """The problem that the leaf is not for this name, if it is not."""
     if is_for(leaf, name):
         return
     matches = alternatives(leaf)
@@ -127,7 +131,7 @@ def name_problems(leaf: x509.Certificate, name: str) -> Iterator[ChainProblem]:
 
 
 def strength_problems(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator[ChainProblem]:
-    """Keys and signatures, from the leaf up. A root's own signature proves nothing, so it is not judged."""
+    """Weak keys and signatures, from the leaf up. A root's own signature proves nothing, so it is not judged."""
     for index, certificate in enumerate(certificates):
         if index and certificate in roots:
             continue
@@ -150,7 +154,10 @@ def strength_problems(certificates: Sequence[x509.Certificate], roots: Roots) ->
 
 
 def use_problems(leaf: x509.Certificate) -> Iterator[ChainProblem]:
-    """RFC 5280, 4.2.1.3 and 4.2.1.12: where key usage and extended key usage stand, they must fit a TLS server."""
+    """The problem that the leaf may not be used by a TLS server, if its key usages forbid it.
+
+    RFC 5280, 4.2.1.3 and 4.2.1.12: where key usage and extended key usage exist, they must allow it.
+    """
     extended, usage = extension(leaf, x509.ExtendedKeyUsage), extension(leaf, x509.KeyUsage)
     if extended is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in extended:
         yield not_for_servers("its extended key usage does not name TLS servers")
@@ -159,12 +166,16 @@ def use_problems(leaf: x509.Certificate) -> Iterator[ChainProblem]:
 
 
 def not_for_servers(saw: str) -> ChainProblem:
+    """The problem that the leaf may not be used by a TLS server, for the reason `saw`."""
     want = "a certificate for a TLS server"
     return ChainProblem("not for servers", saw, want, "clients refuse it", "ask the authority for a server certificate")
 
 
 def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[ChainProblem]:
-    """Staging and test authorities, by their names: anybody can get a certificate from them."""
+    """The first staging or test authority among the issuers, by its name: everybody can get a certificate from them.
+
+    `allowed` are patterns (fnmatch) of names to accept.
+    """
     issuers = dict.fromkeys(common_name(certificate.issuer) for certificate in certificates)
     for issuer in issuers:
         if TEST.search(issuer) and not any(fnmatch(issuer, pattern) for pattern in allowed):
@@ -180,19 +191,25 @@ def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str
 
 
 def time_left(leaf: x509.Certificate, now: datetime) -> timedelta:
+    """The time from `now` to the end of the certificate; negative after it."""
     return leaf.not_valid_after_utc - now
 
 
 def lifetime(leaf: x509.Certificate) -> timedelta:
+    """The time from the begin to the end of the certificate."""
     return leaf.not_valid_after_utc - leaf.not_valid_before_utc
 
 
 def least_time_left(leaf: x509.Certificate, policy: timedelta | None) -> timedelta:
-    """The time that must be left: the policy's, or a quarter; never more than what is left when certbot renews."""
+    """The time that must be left: `policy`, or a quarter of the lifetime without one.
+
+    A policy is limited to the time left when certbot renews: a third of the lifetime, or half if that is below 10 days.
+    """
     due = lifetime(leaf) / (3 if lifetime(leaf) >= SHORT else 2)
     return min(policy, due) if policy else lifetime(leaf) / QUARTER
 
 
 def ending(leaf: x509.Certificate, left: timedelta) -> str:
+    """When the certificate ends or has ended, for messages. `left` is the time until then."""
     ends = f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     return f"ends in {show_duration(left)}, on {ends}" if left > timedelta() else f"ended on {ends}"

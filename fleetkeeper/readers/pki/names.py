@@ -1,6 +1,6 @@
 """Whether a certificate is for a name: RFC 6125 (6.4), RFC 9525 (6.3), and RFC 2818 for IP addresses.
 
-The common name is never looked at: no client has done so since 2017.
+The common name is ignored, as by all clients since 2017.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from cryptography import x509
 
 
 def alternatives(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The names that a certificate is for (its subjectAltName), DNS names and IP addresses."""
+    """The names that a certificate is for (its subjectAltName): DNS names, then IP addresses."""
     return (*dns_names(certificate), *(str(ip) for ip in subject_alternatives(certificate, x509.IPAddress)))
 
 
 def dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The DNS names of the subjectAltName, in lower case."""
     return tuple(name.lower() for name in subject_alternatives(certificate, x509.DNSName))
 
 
 def subject_alternatives(certificate: x509.Certificate, kind: type[x509.DNSName] | type[x509.IPAddress]) -> list[Any]:
+    """The values of this kind in the subjectAltName: strings, or IP addresses; [] without that extension."""
     try:
         name = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
@@ -29,14 +31,14 @@ def subject_alternatives(certificate: x509.Certificate, kind: type[x509.DNSName]
 
 
 def is_for(certificate: x509.Certificate, name: str) -> bool:
-    """Whether a certificate is for exactly this name or address, or for its wildcard. An address is no DNS name."""
+    """Whether a certificate is for this name or address, also by a wildcard. An address is no DNS name."""
     if (expected := address(name)) is not None:
         return expected in subject_alternatives(certificate, x509.IPAddress)
     return any(covers(pattern, name) for pattern in dns_names(certificate))
 
 
 def covers(pattern: str, name: str) -> bool:
-    """Whether one name of a certificate covers a name. A wildcard is the whole first label and stands for one label.
+    """Whether a name of a certificate matches a name. A wildcard is the whole first label and stands for one label.
 
     >>> covers("*.example.org", "a.example.org"), covers("*.example.org", "a.b.example.org")
     (True, False)
@@ -54,6 +56,7 @@ def covers(pattern: str, name: str) -> bool:
 
 
 def address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a text is; None for a name."""
     try:
         return ipaddress.ip_address(name)
     except ValueError:
@@ -61,7 +64,7 @@ def address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def common_name(name: x509.Name) -> str:
-    """What people call an issuer or subject: its common name, else its organisation, else all of it."""
+    """The common name of an issuer or subject, else its organisation, else its whole distinguished name."""
     for kind in (x509.oid.NameOID.COMMON_NAME, x509.oid.NameOID.ORGANIZATION_NAME):
         for attribute in name.get_attributes_for_oid(kind):
             return attribute.value if isinstance(attribute.value, str) else attribute.value.decode("utf-8", "replace")

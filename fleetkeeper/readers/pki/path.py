@@ -1,8 +1,8 @@
-"""The one way up a chain that OpenSSL takes, and what it asks of each step: RFC 5280 (6.1) without policies.
+"""The one certification path that OpenSSL tries, and its checks of each step: RFC 5280 (6.1) without policies.
 
-OpenSSL tries no second way: where two certificates of one authority are sent, the first that is valid now counts.
+OpenSSL tries no second path: where two certificates of one authority are sent, the first that is valid now counts.
 Checked here is what the library's verifier leaves out (purpose) or refuses to look at (some name constraints,
-extensions about policies), so that the verdict is that of `openssl verify -purpose sslserver`.
+extensions about policies), so that the result is that of `openssl verify -purpose sslserver`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,17 @@ KNOWN = (
     "AUTHORITY_KEY_IDENTIFIER",
     "CRL_DISTRIBUTION_POINTS",
 )
-"""Extensions that OpenSSL handles where they are marked critical, as `x509.oid.ExtensionOID` names them."""
+"""Extensions that OpenSSL handles when they are marked critical, as `x509.oid.ExtensionOID` names them."""
 E = TypeVar("E", bound="x509.ExtensionType")
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A chain as it was sent, the roots that it may lead to (`anchors`), and when it must hold."""
+    """A chain as the server sent it, with the certificates from which a path can be built.
+
+    `others` may be on the path, `anchors` are the roots that it may end at, `when` is the time at which it must be
+    valid.
+    """
 
     leaf: x509.Certificate
     others: Sequence[x509.Certificate]
@@ -49,7 +53,7 @@ class Sent:
 
     @cached_property
     def way(self) -> list[x509.Certificate]:
-        """From the leaf as far up as an issuer can be found: among the roots first, then the first that is valid."""
+        """The path from the leaf up, as far as issuers are found: the first that is valid, roots before others."""
         certificates = [self.leaf]
         while len(certificates) <= LONGEST and certificates[-1].issuer != certificates[-1].subject:
             above = [
@@ -66,15 +70,17 @@ class Sent:
 
     @property
     def top(self) -> x509.Certificate:
+        """The last certificate of the path."""
         return self.way[-1]
 
 
 def is_valid_at(certificate: x509.Certificate, when: datetime) -> bool:
+    """Whether a time is within the certificate's dates, both included."""
     return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
 
 
 def purposes(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
-    """Authorities on the way that may not vouch for servers: their extended key usage leaves TLS servers out."""
+    """A message for each authority on the path whose extended key usage does not include TLS servers."""
     for certificate in certificates[1:]:
         usage = extension(certificate, x509.ExtendedKeyUsage)
         if usage is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in usage:
@@ -82,7 +88,7 @@ def purposes(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
 
 
 def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
-    """Everything that keeps a way from holding. Signatures were checked when it was found."""
+    """A message for each fault that makes the path (leaf first) invalid. Signatures were checked when it was built."""
     known_names = {getattr(x509.oid.ExtensionOID, name) for name in KNOWN}
     for depth, certificate in enumerate(certificates):
         for critical in certificate.extensions:
@@ -97,7 +103,10 @@ def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator
 
 
 def authority_faults(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
-    """RFC 5280, 4.2.1.9 and 4.2.1.3. A path length does not count authorities that issued themselves."""
+    """A message for each reason why a certificate may not be an authority here: RFC 5280, 4.2.1.9 and 4.2.1.3.
+
+    `below` are the authorities under it. A path length does not count those that issued themselves.
+    """
     basic, usage = extension(certificate, x509.BasicConstraints), extension(certificate, x509.KeyUsage)
     if basic is None or not basic.ca:
         yield f"{subject_name(certificate)} is not marked as an authority"
@@ -108,7 +117,7 @@ def authority_faults(certificate: x509.Certificate, below: Sequence[x509.Certifi
 
 
 def constrained(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
-    """RFC 5280, 4.2.1.10: names that an authority may not vouch for."""
+    """A message for each name below an authority that its name constraints forbid: RFC 5280, 4.2.1.10."""
     constraints = extension(certificate, x509.NameConstraints)
     if constraints is None:
         return
@@ -121,13 +130,13 @@ def constrained(certificate: x509.Certificate, below: Sequence[x509.Certificate]
 
 
 def general_names(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralName]:
-    """The names that constraints are held against: of the leaf, and the subjects of all."""
+    """The names that constraints apply to: the leaf's subjectAltName, and the subjects of all."""
     yield from extension(below[0], x509.SubjectAlternativeName) or ()
     yield from (x509.DirectoryName(certificate.subject) for certificate in below if certificate.subject.rdns)
 
 
 def within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
-    """Whether a name lies in a subtree. A leading dot asks for at least one more label, as OpenSSL has it."""
+    """Whether a name lies in a subtree. A leading dot requires at least one more label, as in OpenSSL."""
     if isinstance(name, x509.DNSName) and isinstance(tree, x509.DNSName):
         mine, top = name.value.lower(), tree.value.lower()
         return not top or mine == top or mine.endswith(top if top.startswith(".") else f".{top}")
@@ -141,15 +150,18 @@ def within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
 
 
 def parts(name: x509.Name) -> list[str]:
+    """The relative distinguished names of a name as text, in lower case."""
     return [rdn.rfc4514_string().lower() for rdn in name.rdns]
 
 
 def shown(name: x509.GeneralName) -> str:
+    """The name as text for a message."""
     value = name.value
     return value.rfc4514_string() if isinstance(value, x509.Name) else str(value)
 
 
 def extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    """The extension of this class; None when there is none."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, ValueError):

@@ -1,4 +1,4 @@
-"""The authorities that are trusted: those of the system that audits, and those that the inventory names."""
+"""The trusted certificate authorities: those of the auditing machine, and those that the inventory names."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Roots: TypeAlias = "tuple[x509.Certificate, ...]"
 
 
 def trusted_roots(extra: str | None, only: str | None) -> Roots:
-    """The roots that count: those of `only` alone, else the system's and those of `extra`. Both are PEM files.
+    """The trusted roots: those of `only` alone, else the system's and those of `extra`. Both are paths of PEM files.
 
-    Raises Unobservable when there is none to judge by.
+    Raises Unobservable when there are none.
     """
     if only:
         return from_file(only)
@@ -47,7 +47,7 @@ def trusted_roots(extra: str | None, only: str | None) -> Roots:
 
 @dataclass(frozen=True)
 class Sorted:
-    """Roots, found by their name: `ends` issued themselves, and `others` only help to find a way up, as for OpenSSL."""
+    """Roots that issued themselves, by name (`ends`); `others` only help to build a path, as in OpenSSL."""
 
     ends: Mapping[str, Roots]
     others: Roots
@@ -55,7 +55,10 @@ class Sorted:
 
 @cache
 def by_name(roots: Roots) -> Sorted:
-    """Sort roots once: comparing names with each of them, for each certificate, takes longer than everything else."""
+    """The roots by name, cached.
+
+    Comparing names with each root for each certificate takes longer than all other checks.
+    """
     ends: dict[str, Roots] = {}
     for certificate in roots:
         if certificate.issuer == certificate.subject:
@@ -64,6 +67,7 @@ def by_name(roots: Roots) -> Sorted:
 
 
 def known_as(name: x509.Name) -> str:
+    """The distinguished name as text, the key of `Sorted.ends`."""
     return name.rfc4514_string()
 
 
@@ -83,12 +87,13 @@ def from_file(path: str) -> Roots:
 
 @cache
 def read_roots(path: str, mtime: int, size: int) -> Roots:
+    """The certificates of a PEM file, cached as long as it has this time of change and size. Raises OSError."""
     return parse_roots(Path(path).read_bytes())
 
 
 @cache
 def system_roots() -> Roots:
-    """The roots of the system, where OpenSSL and the distributions keep them; empty when there are none."""
+    """The roots of the system, from where OpenSSL and the distributions keep them; () when there are none."""
     own = ssl.get_default_verify_paths()
     for path in (own.cafile, own.openssl_cafile, *BUNDLES):
         if path and Path(path).is_file() and (certificates := parse_roots(Path(path).read_bytes())):
@@ -99,7 +104,7 @@ def system_roots() -> Roots:
 
 
 def parse_roots(content: bytes) -> Roots:
-    """Every certificate of a PEM file that can be read; one that cannot is no reason to lose the others."""
+    """Every readable certificate in the content of a PEM file, each once; others are skipped."""
     matches: dict[bytes, x509.Certificate] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -13,11 +13,11 @@ from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, is_valid_at, pur
 from fleetkeeper.readers.pki.roots import by_name, known_as
 
 POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
-"""Extensions about policies (RFC 5280, 4.2.1.4 and on): nobody on the web asks for one."""
+"""Extensions about policies (RFC 5280, 4.2.1.4 and on): no client on the web requires one."""
 
 
 def trust_problems(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[ChainProblem]:
-    """Whether the chain leads to a root, and if not, where it ends. Judged within the leaf's own dates."""
+    """The problems for which a chain leads to no trusted root. Judged at a time within the leaf's own dates."""
     leaf, roots = certificates[0], by_name(case.roots)
     others = (*certificates[1:], *roots.others)
     named = dict.fromkeys(known_as(certificate.issuer) for certificate in (leaf, *others))
@@ -38,7 +38,7 @@ def trust_problems(certificates: Sequence[x509.Certificate], case: Case) -> Iter
 
 
 def refused(sent: Sent) -> str:
-    """Why no way at all leads to a root, in the library's words; empty when one does."""
+    """Why the library finds no path at all to a root; "" when it finds one."""
     try:
         verifier(sent.anchors, sent.when).verify(sent.leaf, list(sent.others))
     except (x509.verification.VerificationError, ValueError) as odd:
@@ -47,15 +47,15 @@ def refused(sent: Sent) -> str:
 
 
 def beyond(why: str) -> bool:
-    """Whether the library gave up on something that it does not judge, and OpenSSL does."""
+    """Whether the library gave up on an extension that it does not judge, and that OpenSSL does."""
     return any(sign in why for sign in ("name constraint", "nameConstraints", *POLICIES))
 
 
 def verifier(roots: Sequence[x509.Certificate], when: datetime) -> x509.verification.ClientVerifier:
-    """Path building by RFC 5280 with an explicit policy: private authorities leave out what the web's must have.
+    """A verifier of paths by RFC 5280 with an explicit policy: private authorities lack what the web's must have.
 
-    The web's own policy refuses chains that `openssl verify` takes. Names and usage of the leaf are judged
-    elsewhere, with words of their own, so the verifier without a name is the right one.
+    The web's own policy refuses chains that `openssl verify` accepts. Names and usage of the leaf are judged
+    elsewhere, with messages of their own, so the verifier without a name is the right one.
     """
     agnostic = x509.verification.Criticality.AGNOSTIC
     authority = (
@@ -76,17 +76,22 @@ def verifier(roots: Sequence[x509.Certificate], when: datetime) -> x509.verifica
 def must_be_authority(
     policy: x509.verification.Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints
 ) -> None:
+    """Raise ValueError when the basic constraints do not mark an authority."""
     if not constraints.ca:
         raise ValueError(f"{subject_name(certificate)} is not marked as an authority")
 
 
 def must_sign(policy: x509.verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    """Raise ValueError when the key usage does not allow to sign certificates."""
     if usage is not None and not usage.key_cert_sign:
         raise ValueError(f"{subject_name(certificate)} may not sign certificates")
 
 
 def untrusted_chain(sent: Sent, text: str) -> ChainProblem:
-    """Why no path leads to a root: something in it is broken, it is cut short, or it ends where nobody trusts it."""
+    """The problem for which no path leads to a root: a broken step, a missing intermediate, or an untrusted end.
+
+    `text` is the library's message.
+    """
     top = sent.top
     ended = [certificate for certificate in sent.way[1:] if not is_valid_at(certificate, sent.when)]
     if ended:
@@ -114,7 +119,7 @@ def untrusted_chain(sent: Sent, text: str) -> ChainProblem:
 
 
 def in_short(text: str) -> str:
-    """The library's words without what it tried.
+    """The library's message without the list of what it tried, at most 200 characters.
 
     >>> in_short("validation failed: candidates exhausted: Forbidden signature algorithm: AlgorithmIdentifier { … }")
     'Forbidden signature algorithm'
@@ -126,6 +131,7 @@ def in_short(text: str) -> str:
 
 
 def dated(certificate: x509.Certificate, now: datetime) -> str:
+    """When a certificate ended, or when it begins if it has not ended."""
     ended = now > certificate.not_valid_after_utc
     return (
         f"ended on {certificate.not_valid_after_utc:%Y-%m-%d}"
@@ -135,6 +141,7 @@ def dated(certificate: x509.Certificate, now: datetime) -> str:
 
 
 def broken_chain(about: str) -> ChainProblem:
+    """The problem that a step of the path is invalid, for the reason `about`."""
     return ChainProblem(
         "invalid",
         f"its chain does not hold: {about}",
@@ -145,6 +152,7 @@ def broken_chain(about: str) -> ChainProblem:
 
 
 def one_way(top: x509.Certificate) -> ChainProblem:
+    """The problem that the first of two certificates of one authority leads to an untrusted root."""
     return ChainProblem(
         "invalid",
         f"of two certificates of {subject_name(top)} that it sends, the first leads to {common_name(top.issuer)}, "
@@ -156,6 +164,7 @@ def one_way(top: x509.Certificate) -> ChainProblem:
 
 
 def incomplete_chain(leaf: x509.Certificate) -> ChainProblem:
+    """The problem that the server does not send the intermediate certificate above the leaf."""
     return ChainProblem(
         "incomplete",
         f"the server does not send the intermediate certificate of {common_name(leaf.issuer)}, who issued it",
@@ -167,6 +176,7 @@ def incomplete_chain(leaf: x509.Certificate) -> ChainProblem:
 
 
 def self_signed(leaf: x509.Certificate) -> ChainProblem:
+    """The problem that the leaf signed itself and is no trusted root."""
     return ChainProblem(
         "self-signed",
         f"it is self-signed ({subject_name(leaf)}): nobody vouches for it",

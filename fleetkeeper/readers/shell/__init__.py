@@ -1,1 +1,1 @@
-"""Command lines as /bin/sh reads them, without running them."""
+"""Parsing of command lines as /bin/sh reads them, without running them."""

@@ -1,4 +1,4 @@
-"""The options of command lines, as far as one must know which of them take the next word with them."""
+"""Parsing of options in command lines, with the knowledge which of them take the next word as their value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fleetkeeper.readers.shell.words import Word, literal_text
 
 
 def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
-    """The words after the options; those in `valued` take the next word with them."""
+    """The words after the options; those in `valued` take the next word as their value."""
     rest = list(words)
     while rest and (text := literal_text(rest[0]) or "").startswith("-") and text != "-":
         rest.pop(0)
@@ -20,7 +20,7 @@ def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
 
 
 def option_value(words: Sequence[Word], *names: str) -> str:
-    """The value of the first of these options that is among the words, as `-p x`, `--name x` or `--name=x`."""
+    """The value of the first of these options among the words, as `-p x`, `--name x` or `--name=x`; "" without one."""
     texts = [literal_text(word) or "" for word in words]
     for index, text in enumerate(texts):
         name, equals, value = text.partition("=")
@@ -30,7 +30,10 @@ def option_value(words: Sequence[Word], *names: str) -> str:
 
 
 def leading_options(words: Sequence[Word], valued: frozenset[str]) -> tuple[set[str], list[Word]]:
-    """The names of the options before the first operand (letters one by one), and the words from there on."""
+    """The names of the options before the first operand (letters one by one), and the words from there on.
+
+    Options in `valued` take the next word as their value.
+    """
     flags: set[str] = set()
     rest = list(words)
     while rest and (text := literal_text(rest[0]) or "").startswith("-") and text != "-":
@@ -50,7 +53,10 @@ def leading_options(words: Sequence[Word], valued: frozenset[str]) -> tuple[set[
 
 
 def bundle(letters: str, valued: frozenset[str]) -> tuple[set[str], bool]:
-    """Short options written together, and whether the last one takes the next word."""
+    """The letters of short options written together, and whether the last one takes the next word.
+
+    What follows a valued option in the same word is its value.
+    """
     for number, letter in enumerate(letters):
         if f"-{letter}" in valued:
             return set(letters[: number + 1]), number == len(letters) - 1

@@ -1,7 +1,7 @@
-r"""Reading a command line as /bin/sh would split it, without running any of it.
+r"""Parsing of a command line as /bin/sh would split it, without running any of it.
 
-Enough of POSIX sh for what stands in crontabs: quotes, `$(…)`, backquotes, variables, lists, pipes, redirections. What
-it does not know (here-documents, `case`) it refuses, so that nobody guesses what a command does.
+Enough of POSIX sh for crontabs: quotes, `$(…)`, backquotes, variables, lists, pipes, redirections. Syntax that it
+does not know (here-documents, `case`) raises Unreadable, so that no command is guessed at.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ OPENERS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "{", 
 CLOSERS = frozenset({"fi", "done", "}"})
 LONGEST = 65536
 DEEPEST = 16
-"""Quotes and substitutions inside each other: nobody writes more, and reading them must end."""
+"""Limit of quotes and substitutions inside each other, so that reading them ends."""
 REDIRECTION = re.compile(r"[0-9]*(<<-?|<&|>&|>>|>\||<>|<|>)")
 
 
 class Unreadable(ValueError):
-    """A command that is no correct shell, or more shell than is understood here."""
+    """A command that is no correct shell, or uses syntax that is not supported here."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ Word = tuple[Part, ...]
 
 @dataclass(frozen=True)
 class Simple:
-    """One simple command. `piped` says that its standard input is the command before it."""
+    """One simple command: its assignments (name, value) and words.
+
+    `piped`: it reads the output of the command before it.
+    """
 
     assigned: tuple[tuple[str, Word], ...]
     words: tuple[Word, ...]
@@ -49,7 +52,7 @@ class Simple:
 
 
 def literal_text(word: Word) -> str | None:
-    """The word when it is plain text, else None."""
+    """The text of a word without substitutions and variables; None for any other word."""
     return "".join(part.text for part in word) if all(part.kind == "text" for part in word) else None
 
 
@@ -86,7 +89,10 @@ def redirections(text: str) -> tuple[tuple[str, Word], ...]:
 
 
 def simple(words: list[Word], piped: bool) -> list[Simple]:
-    """A simple command from its words, without the reserved words before it."""
+    """The simple command with these words, without reserved words before it; [] when nothing is left.
+
+    Raises Unreadable for a compound command that is not supported.
+    """
     rest = list(words)
     while rest and literal_text(rest[0]) in OPENERS | CLOSERS:
         rest.pop(0)
@@ -100,6 +106,7 @@ def simple(words: list[Word], piped: bool) -> list[Simple]:
 
 
 def assignment(word: Word) -> tuple[str, Word] | None:
+    """Name and value of an assignment; None for any other word."""
     first = word[0] if word else None
     if first is None or first.kind != "text" or not (match := ASSIGNMENT.match(first.text)):
         return None
@@ -108,7 +115,7 @@ def assignment(word: Word) -> tuple[str, Word] | None:
 
 
 class Reader:
-    """Splits text into words and separators; redirections are read and left out."""
+    """A tokenizer of shell text; redirections go to `redirected` (operator, target). Its methods raise Unreadable."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -116,7 +123,7 @@ class Reader:
         self.redirected: list[tuple[str, Word]] = []
 
     def tokens(self) -> Iterator[Word | str]:
-        """Words, and separators as they are written."""
+        """The words, and the separators as they are written."""
         while self.at < len(self.text):
             char = self.text[self.at]
             if char in " \t\r":
@@ -134,7 +141,7 @@ class Reader:
                 yield self.word()
 
     def redirect(self, match: re.Match[str]) -> None:
-        """Skip a redirection and the word after it."""
+        """Store a redirection and the word after it."""
         if match[1].startswith("<<"):
             raise Unreadable("a here-document is more than is understood here")
         self.at = match.end()
@@ -153,6 +160,7 @@ class Reader:
         return joined(parts)
 
     def piece(self) -> list[Part]:
+        """The next parts of a word: a quoted string, an expansion, or plain characters."""
         char = self.text[self.at]
         if char == "'":
             return [Part("text", self.until("'"))]
@@ -164,7 +172,7 @@ class Reader:
         return self.plain()
 
     def plain(self) -> list[Part]:
-        """Characters that mean themselves, or the one after a backslash."""
+        """Characters without a special meaning, or the one after a backslash."""
         if run := PLAIN.match(self.text, self.at):
             self.at = run.end()
             return [Part("text", run.group())]
@@ -177,7 +185,7 @@ class Reader:
         return [Part("text", "" if escaped == "\n" else escaped)]
 
     def quoted(self) -> list[Part]:
-        """What stands between double quotes; an empty text keeps the word from vanishing."""
+        """The parts up to the closing double quote; an empty text keeps an empty word."""
         self.enter()
         parts = [Part("text", "")]
         while (char := self.peek()) != '"':
@@ -196,18 +204,19 @@ class Reader:
         return parts
 
     def enter(self) -> None:
-        """One level deeper. Raises Unreadable where there are too many."""
+        """Count one more level of nesting. Raises Unreadable when there are too many."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise Unreadable("its quotes and brackets are nested too deep")
 
     def peek(self) -> str:
+        """The current character. Raises Unreadable at the end of the text."""
         if self.at >= len(self.text):
             raise Unreadable("a quote or a bracket is not closed")
         return self.text[self.at]
 
     def expansion(self) -> Part:
-        """What a dollar sign or a backquote begins."""
+        """The expansion that a dollar sign or a backquote begins; a lone `$` is text."""
         if self.peek() == "`":
             return Part("command", self.until("`").replace("\\`", "`"))
         if self.text.startswith("$((", self.at):
@@ -223,7 +232,7 @@ class Reader:
         return Part("variable", name.group()) if name else Part("text", "$")
 
     def substitution(self) -> str:
-        """The command inside `$(…)`, with brackets and quotes in it."""
+        """The text inside `$(…)`, with nested brackets and quotes."""
         self.enter()
         self.at += 2
         start, depth = self.at, 1
@@ -242,7 +251,7 @@ class Reader:
         return self.text[start : self.at - 1]
 
     def until(self, end: str) -> str:
-        """What stands between here and the closing character, which is passed."""
+        """The text up to the closing character; continues behind that."""
         close = self.text.find(end, self.at + 1)
         if close < 0:
             raise Unreadable("a quote or a bracket is not closed")
@@ -252,7 +261,7 @@ class Reader:
 
 
 def joined(parts: list[Part]) -> Word:
-    """The pieces of a word with neighbouring text in one."""
+    """The pieces of a word with adjacent text in one part."""
     word: list[Part] = []
     for kind, alike in groupby(parts, key=lambda part: part.kind):
         same = list(alike)

@@ -1,4 +1,4 @@
-"""Programs that run another program, shells that run a script, and what is known to run nothing."""
+"""Programs that run another program, shells that run a script, and programs that run none of their arguments."""
 
 from __future__ import annotations
 
@@ -29,25 +29,24 @@ WRAPPERS: Mapping[str, frozenset[str]] = {
     "flock": frozenset({"-w", "-E", "--timeout", "--conflict-exit-code"}),
     "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
 }
-"""Programs that run the words behind their options, and which options take the next word with them."""
+"""Programs that run the words after their options, and which options take the next word as their value."""
 MOST_WRAPPERS = 16
 OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1, "taskset": 1}
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 SWITCHERS = frozenset({"su", "runuser"})
-"""Programs that hand a script to somebody's login shell: `-c` may stand behind the user, too."""
+"""Programs that give a script to a user's login shell: `-c` may come after the user, too."""
 INTERPRETERS = SHELLS | {"python", "python3", "perl", "ruby", "php", "node"}
 TOLD = "echo printf logger cat grep egrep awk sed head tail wc sort tee date df du ls stat which type"
 DONE = "test [ true false : exit return cd sleep wait mkdir rm mv cp touch gzip tar rsync curl wget mail"
 KEPT = "apt apt-get systemctl service"
 INERT = frozenset(f"{TOLD} {DONE} {KEPT}".split())
-"""Programs that run nothing of what stands behind them, as people use them in crontabs."""
+"""Programs that run none of their arguments, as they are used in crontabs."""
 
 
 def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
-    """The command behind sudo, nice, timeout and the like; a PATH that `env` sets; whether it sets anything else.
+    """The command behind sudo, nice, timeout and the like; the PATH that `env` sets, or ""; whether `env` sets others.
 
-    Raises Unreadable where more of them stand before a command than anybody writes, and for `env -S`, which splits
-    words by rules of its own.
+    Raises Unreadable for more than 16 such programs, and for `env -S`, which splits words by rules of its own.
     """
     rest, path, assigned = list(words), "", False
     match = 0
@@ -69,7 +68,10 @@ def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
 
 
 def splits(option: Word) -> bool:
-    """Whether an option of `env` makes words of a text: -S, among other letters too, or its long name, cut or not."""
+    """Whether an option of `env` splits a text into words: -S, also among other letters, or its long name.
+
+    The long name may be abbreviated.
+    """
     text = literal_text(option) or ""
     return text.startswith("--s") or re.match("-[a-zA-Z]*S", text) is not None
 
@@ -77,7 +79,7 @@ def splits(option: Word) -> bool:
 def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
     """The script that a shell gets with `-c`, from its arguments; None when it gets none.
 
-    `anywhere`: operands may stand before it, as in `su - root -c …`.
+    `anywhere`: operands may precede `-c`, as in `su - root -c …`.
 
     >>> [script_of([(Part("text", word),) for word in line.split()]) for line in ("-lc x", "-o e -c x", "a -c x")]
     ['x', 'x', None]
@@ -99,12 +101,12 @@ def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
 
 
 def source(word: Word) -> str:
-    """The text of a word as a shell gets it: plain text as it is, and what is put into it as it is written."""
+    """The source text of a word for a shell: plain text as it is, substitutions and variables as they are written."""
     forms = {"text": "{}", "command": "$({})", "variable": "${{{}}}"}
     return "".join(forms[part.kind].format(part.text) for part in word)
 
 
 def quote_word(word: Word) -> str:
-    """A plain word as it would be written; anything else becomes a variable that nobody knows."""
+    """A plain word in single quotes; any other word as `$UNKNOWN`, a variable without a known value."""
     text = literal_text(word)
     return "$UNKNOWN" if text is None else "'" + text.replace("'", "'\\''") + "'"

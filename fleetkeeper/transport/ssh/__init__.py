@@ -1,1 +1,1 @@
-"""SSH connections: by our own client on paramiko, or by OpenSSH."""
+"""SSH connections: by our own client on paramiko, or by the OpenSSH client."""

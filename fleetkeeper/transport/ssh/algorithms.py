@@ -1,7 +1,7 @@
-"""Which algorithms our own SSH may use with a host: those that the user's configuration allows, of those it speaks.
+"""The algorithms that our own SSH may use with a host: the user's configuration, limited to those that we implement.
 
 `ssh -G` prints the lists with `+`, `-` and `^` already applied. Where the user wrote a list, its order is kept; where
-the list is OpenSSH's default, the fastest that paramiko has go first. Where no OpenSSH can be asked, nothing weaker
+the list is OpenSSH's default, the fastest that paramiko has go first. Where no OpenSSH is installed, nothing weaker
 than OpenSSH's defaults is used.
 """
 
@@ -55,12 +55,12 @@ OURS = {
         *(f"{kind.removesuffix('@openssh.com')}{CERTIFIED}" for kind in SECURITY_KEYS),
     ),
 }
-"""By keyword of ssh_config(5): what we use where nothing is said, in our order."""
+"""By keyword of ssh_config(5): the algorithms used where nothing is configured, in our order."""
 WEAKER = {
     "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
     "macs": ("hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96"),
 }
-"""What we could use too, and do only where the configuration names it."""
+"""By keyword: further algorithms that paramiko has, used only where the configuration names them."""
 NAMES = {
     "kexalgorithms": "KexAlgorithms",
     "ciphers": "Ciphers",
@@ -72,7 +72,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Algorithms:
-    """What may be agreed on, most wanted first."""
+    """The algorithms to offer to a host, by preference; `keys` are the types of user keys and their certificates."""
 
     kex: tuple[str, ...] = OURS["kexalgorithms"]
     ciphers: tuple[str, ...] = OURS["ciphers"]
@@ -82,11 +82,11 @@ class Algorithms:
 
     @property
     def signatures(self) -> tuple[str, ...]:
-        """How user keys may sign: a certificate's key signs as the key alone does."""
+        """The signature algorithms for user keys: `keys` without certificates, since those sign as their key does."""
         return tuple(dict.fromkeys(name.removesuffix(CERTIFIED) for name in self.keys))
 
     def accepts(self, kind: str) -> bool:
-        """Whether a user key of that type, or certificate, may be offered (an RSA key signs with SHA-2 only).
+        """Whether a user key or certificate of this type may be offered (an RSA key signs with SHA-2 only).
 
         >>> Algorithms(keys=("rsa-sha2-512",)).accepts("ssh-rsa"), Algorithms(keys=("rsa-sha2-512",)).accepts("ssh-dss")
         (True, False)
@@ -98,9 +98,11 @@ class Algorithms:
 
 
 def allowed_algorithms(lines: Mapping[str, str], written: Collection[str]) -> Algorithms:
-    """What `ssh -G` said, by lower-case keyword; `written` are the keywords that the user's files hold.
+    """The algorithms that the configuration allows.
 
-    Raises Unobservable when a list leaves nothing that our own SSH speaks.
+    `lines` are the values that `ssh -G` prints, by lower-case keyword; `written` are the keywords in the user's files.
+
+    Raises Unobservable when a list has none that our own SSH implements.
     """
     kex, ciphers, macs, host_keys, keys = (
         spoken_algorithms(keyword, lines.get(keyword), keyword in written) for keyword in OURS
@@ -109,7 +111,9 @@ def allowed_algorithms(lines: Mapping[str, str], written: Collection[str]) -> Al
 
 
 def spoken_algorithms(keyword: str, text: str | None, written: bool) -> tuple[str, ...]:
-    """The part of one list that we speak.
+    """The algorithms of one list that we implement, in the user's order if the list is `written`, else in ours.
+
+    `text` is the list as `ssh -G` prints it; None gives our defaults. Raises Unobservable when none is left.
 
     >>> spoken_algorithms("ciphers", "chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com", written=True)
     ('aes256-ctr', 'aes128-gcm@openssh.com')
@@ -130,5 +134,5 @@ def spoken_algorithms(keyword: str, text: str | None, written: bool) -> tuple[st
 
 
 def known_as(name: str) -> str:
-    """The name under which paramiko has an algorithm: curve25519-sha256 has two for one and the same (RFC 8731, 3)."""
+    """The name of an algorithm in paramiko: curve25519-sha256 has two names (RFC 8731, 3)."""
     return {"curve25519-sha256": "curve25519-sha256@libssh.org"}.get(name, name)

@@ -1,7 +1,7 @@
-"""Which keys to offer a server, and in which order: those of the agent and those in files.
+"""The user keys to offer to a server, in order: those of the agent and those in files.
 
 The order is that of ssh_config(5): keys of the agent that are also configured, the agent's others, then files. A key
-that was accepted somewhere is offered first elsewhere, since every refused offer costs a round trip and counts
+that was accepted by one host is offered first to others, since every refused offer costs a round trip and counts
 against the server's MaxAuthTries. Nothing ever prompts.
 """
 
@@ -48,13 +48,13 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 REQUEST_IDENTITIES, IDENTITIES_ANSWER, SIGN_REQUEST, SIGN_RESPONSE = 11, 12, 13, 14
 MOST_ANSWER = 256 << 10
-"""Bytes of an agent's answer, as OpenSSH's own clients have it."""
+"""Limit in bytes of an agent's answer, as in OpenSSH's own clients."""
 KINDS: dict[str, type[PKey]] = {name: kind for kind in (Ed25519Key, ECDSAKey, RSAKey) for name in kind.identifiers()}
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A key, and how to call it in a message."""
+    """A key to offer, and its name in messages."""
 
     key: PKey
     name: str
@@ -66,15 +66,15 @@ class Offer:
 
     @property
     def kind(self) -> str:
-        """Its type, or that of the certificate that goes with it."""
+        """The key's type, or that of its certificate."""
         certificate = self.key.public_blob
         return certificate.key_type if certificate else self.key.get_name()
 
 
 class Agent:
-    """The agent behind a socket (draft-ietf-sshm-ssh-agent); one question at a time, whichever thread asks.
+    """The agent behind a socket (draft-ietf-sshm-ssh-agent); one request at a time, from any thread.
 
-    paramiko's own finds only the agent that SSH_AUTH_SOCK names.
+    paramiko's own class only knows the agent that SSH_AUTH_SOCK names.
     """
 
     def __init__(self, path: str) -> None:
@@ -83,7 +83,10 @@ class Agent:
         self.stream = self.socket.makefile("rb")
 
     def ask(self, question: bytes, expected: int) -> Message:
-        """The answer after its type. Raises SSHException when it is of another type than expected."""
+        """The agent's answer without its type.
+
+        Raises SSHException for a type other than `expected` and a wrong length.
+        """
         with self.guard:
             self.socket.sendall(struct.pack(">I", len(question)) + question)
             (size,) = struct.unpack(">I", self.read(4))
@@ -95,12 +98,14 @@ class Agent:
         return Message(answer[1:])
 
     def read(self, size: int) -> bytes:
+        """Exactly `size` bytes. Raises EOFError at the end of the stream."""
         data = self.stream.read(size)
         if len(data) < size:
             raise EOFError("it hung up")
         return data
 
     def list_keys(self) -> tuple[KeyOfAgent, ...]:
+        """The keys that the agent holds."""
         answer = self.ask(bytes([REQUEST_IDENTITIES]), IDENTITIES_ANSWER)
         return tuple(
             KeyOfAgent(self, answer.get_binary(), answer.get_binary().decode("utf-8", "replace"))
@@ -108,6 +113,7 @@ class Agent:
         )
 
     def sign(self, blob: bytes, data: bytes, flags: int) -> bytes:
+        """The signature of `data` by the key `blob` (wire format); `flags` are those of SSH_AGENTC_SIGN_REQUEST."""
         question = Message()
         question.add_byte(bytes([SIGN_REQUEST]))
         question.add_string(blob)
@@ -116,12 +122,13 @@ class Agent:
         return self.ask(question.asbytes(), SIGN_RESPONSE).get_binary()
 
     def close(self) -> None:
+        """Close the connection to the agent."""
         self.stream.close()
         self.socket.close()
 
 
 class KeyOfAgent(AgentKey):
-    """A key that signs through our own connection to its agent. `refusal` is why the agent last did not."""
+    """A key that signs through our own connection to its agent. `refusal` is why the agent last did not sign, or ""."""
 
     refusal = ""
 
@@ -130,9 +137,9 @@ class KeyOfAgent(AgentKey):
         self.signer = agent
 
     def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:
-        """The signature; where the agent gives none, one that no server takes.
+        """The signature; if the agent refuses, an invalid one that no server accepts.
 
-        An exception would end paramiko's connection, and the keys that are left could not be offered.
+        An exception would end paramiko's connection, and the remaining keys could not be offered.
         """
         try:
             return self.signer.sign(self.asbytes(), data, ALGORITHM_FLAG_MAP.get(algorithm or "", 0))
@@ -143,14 +150,18 @@ class KeyOfAgent(AgentKey):
 
 @dataclass
 class Keyring:
-    """The keys of this run: agents are asked once, files are read once."""
+    """The user keys of this run: each agent is asked once, each file is read once.
+
+    `agents` holds an agent's keys, or why there are none, by socket; `accepted` the name of the key that was accepted
+    last, by (user, identities).
+    """
 
     agents: dict[str, tuple[KeyOfAgent, ...] | str] = field(default_factory=dict)
     accepted: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
     def offers(self, target: SshTarget) -> tuple[list[Offer], list[str]]:
-        """The keys to offer, in order, and why the other configured ones cannot be."""
+        """The keys to offer, in order, and messages about the configured ones that cannot be offered."""
         if not target.keys_allowed:
             return [], ["PubkeyAuthentication no in the SSH configuration: our own SSH knows keys only"]
         every, troubles = self.all_offers(target)
@@ -163,9 +174,11 @@ class Keyring:
         return sorted(offers, key=lambda offer: offer.name != first), troubles
 
     def remember(self, target: SshTarget, offer: Offer) -> None:
+        """Note the key that a host accepted, so that it is offered first to hosts with the same user and identities."""
         self.accepted[target.user, target.identities] = offer.name
 
     def all_offers(self, target: SshTarget) -> tuple[list[Offer], list[str]]:
+        """All keys in the order of ssh_config(5), of any type, and messages about those that cannot be used."""
         held, troubles = self.held_by(target.agent)
         configured = {blob for path in target.identities for blob in public_halves(path)}
         agents = [key for key in held if key.blob in configured]
@@ -185,7 +198,7 @@ class Keyring:
         return offers, troubles
 
     def held_by(self, socket: str) -> tuple[tuple[KeyOfAgent, ...], list[str]]:
-        """The keys that the agent behind a socket holds, or what is wrong with it."""
+        """The keys of the agent behind a socket, and a message if it does not answer. No keys for an empty path."""
         if not socket:
             return (), []
         with self.guard:
@@ -195,6 +208,7 @@ class Keyring:
         return ((), [held]) if isinstance(held, str) else (held, [])
 
     def close(self) -> None:
+        """Close the connections to all agents."""
         with self.guard:
             for held in self.agents.values():
                 for key in held if isinstance(held, tuple) else ():
@@ -203,6 +217,7 @@ class Keyring:
 
 
 def ask_agent(socket: str) -> tuple[KeyOfAgent, ...] | str:
+    """The keys of the agent behind a socket, or the message that it does not answer."""
     try:
         return Agent(socket).list_keys()
     except (OSError, SSHException, EOFError) as error:
@@ -210,7 +225,7 @@ def ask_agent(socket: str) -> tuple[KeyOfAgent, ...] | str:
 
 
 def from_agent(key: KeyOfAgent, certificates: Iterable[str]) -> Iterator[Offer]:
-    """A key of the agent: with the certificates for it that lie in files, then alone."""
+    """The offers of one key of the agent: with each certificate for it among the files, then alone."""
     name = f"{key.name} {fingerprint(key.blob)} of the agent"
     for path in certificates:
         if certified := with_certificate(KeyOfAgent(key.signer, key.blob, key.comment), path):
@@ -219,13 +234,13 @@ def from_agent(key: KeyOfAgent, certificates: Iterable[str]) -> Iterator[Offer]:
 
 
 def public_halves(path: str) -> list[bytes]:
-    """The public keys that stand beside a private one, also as a certificate: for finding it in an agent."""
+    """The public keys in the files beside a private key (`.pub`, `-cert.pub`), to find it in an agent."""
     return [blob for name in (f"{path}.pub", f"{path}-cert.pub", path) if (blob := public_in(name))]
 
 
 @lru_cache(maxsize=1024)
 def public_in(path: str) -> bytes | None:
-    """The public key or certificate in a file, in wire format; None where there is none to be read."""
+    """The public key or certificate in a file, in wire format; None when there is none or it cannot be read."""
     try:
         kind, encoded = Path(path).read_text("ascii").split(maxsplit=2)[:2]
         return None if kind.startswith("-") else base64.b64decode(encoded)
@@ -235,9 +250,9 @@ def public_in(path: str) -> bytes | None:
 
 @lru_cache(maxsize=256)
 def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Offer, ...]:
-    """The key in a file, with the certificates that belong to it before it alone.
+    """The offers of the key in a file: with each of its certificates, then alone; none when the file does not exist.
 
-    Raises Unobservable when it is there and cannot be used; a file that is not there is only missed if it `must` be.
+    Raises Unobservable when the key cannot be used, or when the file does not exist and `must`.
     """
     if not Path(path).exists():
         if must:
@@ -252,7 +267,7 @@ def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Off
 
 
 def load_keys(path: str) -> PKey:
-    """Read a private key. Raises Unobservable with the reason, naming the file."""
+    """The private key in a file. Raises Unobservable with the reason, naming the file."""
     try:
         data, status = Path(path).read_bytes(), os.stat(path)
     except OSError as error:
@@ -278,9 +293,9 @@ class Locked(Exception):
 
 
 def key_type_and_comment(data: bytes) -> tuple[str, str]:
-    """The type of a private key in any usual format (OpenSSH, PEM, PKCS#8), and the key as OpenSSH writes it.
+    """The type of a private key in any usual format (OpenSSH, PEM, PKCS#8), and its text in OpenSSH's format.
 
-    Raises Locked, UnsupportedAlgorithm, or ValueError for what is no private key.
+    Raises Locked, UnsupportedAlgorithm, or ValueError for data that is no private key.
     """
     try:
         key = load_ssh_private_key(data, None) if b"BEGIN OPENSSH" in data else load_pem_private_key(data, None)
@@ -295,7 +310,7 @@ def key_type_and_comment(data: bytes) -> tuple[str, str]:
 
 
 def with_certificate(key: PKey, path: str) -> PKey | None:
-    """The key, now with the certificate in a file; None where there is none, or it is for another key."""
+    """The key with the certificate in a file loaded into it; None when there is none, or it is for another key."""
     blob = public_in(path)
     content = read_certificate(blob) if blob else None
     if content is None or content.key != key.asbytes():

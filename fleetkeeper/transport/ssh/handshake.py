@@ -1,4 +1,4 @@
-"""From a socket to an authenticated SSH connection, in the order that keeps it safe: host key first, then our keys."""
+"""The steps from a socket to an authenticated SSH connection: the host key is checked before our keys are offered."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from fleetkeeper.transport.ssh.client_keys import Keyring, Offer
 
 TRIES = 6
-"""How often a server that hangs up before its banner is tried again (sshd_config(5), MaxStartups)."""
+"""Tries to connect to a server that hangs up before its banner (sshd_config(5), MaxStartups)."""
 ALIVE = 10
-"""Seconds between signs of life, so that a cut cable is noticed while a stream is quiet."""
+"""Seconds between keep-alive messages, so that a cut cable is noticed while a stream is quiet."""
 IDLE = 5.0
 """Seconds for which paramiko's reading thread sleeps. Its 0.1 costs 20 ms of CPU a connection at a thousand nodes."""
 
 MOST_BANNER = 1 << 16
-"""Bytes that a server may say before SSH begins (RFC 4253, 4.2, has no bound)."""
+"""Bytes that a server may send before SSH begins (RFC 4253, 4.2, sets no limit)."""
 IDENTIFICATION = re.compile(rb"^SSH-[^\n]*\n", re.MULTILINE)
 """The line with which SSH begins."""
 THROTTLED = b"Exceeded MaxStartups"
-"""What sshd may say when it hangs up on some of those who connect at once."""
+"""The line that sshd may send when it hangs up because too many clients connect at once."""
 OTHERS = (
     "allow one of ours there or in your SSH configuration, or set `connection: ssh` for this node (see docs/ssh.md)"
 )
@@ -51,13 +51,14 @@ TOO_MANY = (
 
 
 class Throttled(Exception):
-    """The server hung up before it said anything: it may do so when too many connect at once."""
+    """The server hung up before it sent anything: it may do so when too many clients connect at once."""
 
 
 class NodeSocket:
-    """A socket towards a node (TCP, a proxy command, a channel of a jump host) that keeps what the node says first.
+    """A socket towards a node (TCP, a proxy command, a channel of a jump host) that keeps the first bytes received.
 
-    paramiko would collect what comes before SSH begins for as long as it comes.
+    Those are in `greeting`, up to SSH's first line. More than MOST_BANNER of them raise SSHException, where paramiko
+    would collect them without limit.
     """
 
     def __init__(self, connected: Any) -> None:
@@ -66,6 +67,7 @@ class NodeSocket:
         self.greeted = False
 
     def recv(self, size: int) -> bytes:
+        """Up to `size` bytes. Raises SSHException when more than MOST_BANNER come before SSH's first line."""
         data: bytes = self.connected.recv(size)
         if not self.greeted:
             self.greeting += data
@@ -78,7 +80,10 @@ class NodeSocket:
         return getattr(self.connected, name)
 
     def close(self) -> None:
-        """Close it, and wake up the thread that reads from it. A channel may have lost its jump host by then."""
+        """Close the socket, and wake up the thread that reads from it.
+
+        A channel may have lost its jump host by then.
+        """
         with suppress(EOFError, OSError, SSHException):
             self.connected.shutdown(socket.SHUT_RDWR)
         with suppress(EOFError, OSError, SSHException):
@@ -86,14 +91,14 @@ class NodeSocket:
 
     @property
     def address(self) -> str:
-        """Where the socket leads; "" where something else leads there."""
+        """The address of the TCP peer; "" for a proxy command or a channel, and when it is closed."""
         with suppress(OSError):
             return str(self.connected.getpeername()[0]) if isinstance(self.connected, TcpSocket) else ""
         return ""
 
 
 class Connection(Transport):
-    """paramiko's transport with the algorithms that it is told, and host key types known for this host first."""
+    """paramiko's transport, limited to the given algorithms; host key types known for this host are preferred."""
 
     def __init__(self, connected: Any, here: Sequence[KnownHost], algorithms: Algorithms) -> None:
         self.socket = NodeSocket(connected)
@@ -110,18 +115,18 @@ class Connection(Transport):
 
     @property
     def key(self) -> bytes:
-        """The wire format of what the server showed, certificate and all."""
+        """The wire format of the host key or host certificate that the server showed."""
         shown = self.get_remote_server_key()
         certificate = getattr(shown, "public_blob", None)
         return cast(bytes, certificate.key_blob if certificate else shown.asbytes())
 
     def settle(self) -> None:
-        """From now on the connection may be idle: look after it every few seconds, not ten times a second."""
+        """Prepare for an idle connection: send keep-alives, and wake the reading thread every few seconds only."""
         self.set_keepalive(ALIVE)
         self.socket.settimeout(IDLE)
 
     def close(self) -> None:
-        """Close it at once, also under a thread that reads from it."""
+        """Close the connection at once, also while a thread reads from it."""
         self.socket.close()
         super().close()
 
@@ -133,9 +138,9 @@ def connect(
     deadline: float,
     keep: Callable[[Connection], Connection] = lambda connection: connection,
 ) -> Connection:
-    """An authenticated connection. `dial` gives a fresh socket; `deadline` is on time.monotonic().
+    """An authenticated connection. `dial` returns a new socket; `deadline` is a `time.monotonic` time.
 
-    `keep` gets each connection before anything is said on it, so that it can be closed from elsewhere.
+    `keep` gets each connection before anything is sent on it, so that another thread can close it.
 
     Raises Unobservable with the reason. A server that throttles is tried again while there is time.
     """
@@ -167,14 +172,14 @@ def connect(
 
 
 def refuse_broken_proxy(connected: Any) -> None:
-    """Raises Unobservable when it was our side that hung up: the user's ProxyCommand."""
+    """Raise Unobservable if the connection ended because the user's ProxyCommand did."""
     if isinstance(connected, ProxyCommand) and (how := connected.ended()):
         connected.close()
         raise Unobservable(f"its ProxyCommand ended: {how}", hint="run it by hand: `ssh -G HOST` shows it")
 
 
 def start_transport(connected: Any, server: Server) -> Connection:
-    """Speak SSH over a socket. Raises Unobservable when it was closed meanwhile."""
+    """A connection on a new socket, before its handshake. Raises Unobservable when the socket was closed meanwhile."""
     try:
         return Connection(connected, entries_about(server.entries, server.target), server.way.algorithms)
     except OSError as error:
@@ -182,7 +187,7 @@ def start_transport(connected: Any, server: Server) -> Connection:
 
 
 def shake_hands(connection: Connection, deadline: float) -> None:
-    """Agree on keys. Raises Throttled, or Unobservable."""
+    """Exchange keys with the server, until the deadline. Raises Throttled, or Unobservable with the reason."""
     limit = seconds_left(deadline)
     connection.banner_timeout = connection.handshake_timeout = limit + 1  # ours comes first
     try:
@@ -198,7 +203,7 @@ def shake_hands(connection: Connection, deadline: float) -> None:
 
 
 def broken_off(connection: Connection, why: str) -> str:
-    """Why there was no handshake, by what the server said before it."""
+    """Why there was no handshake: `why`, or what else answered on that port, judged by its first line."""
     first = connection.socket.greeting.decode("ascii", "replace").strip().partition("\n")[0].strip()[:60]
     if connection.remote_version or first.startswith("SSH-"):
         return f"no SSH handshake: {why}"
@@ -206,7 +211,10 @@ def broken_off(connection: Connection, why: str) -> str:
 
 
 def authenticate(connection: Connection, server: Server, keys: Keyring, deadline: float) -> None:
-    """Offer our keys one after the other. Raises Unobservable when none is taken; never asks for a password."""
+    """Offer our keys one after the other until one is accepted. Never asks for a password.
+
+    Raises Unobservable, with the offered keys and the reasons against the others, when none is accepted.
+    """
     target = server.way
     offers, troubles = keys.offers(target)
     refused = []
@@ -230,7 +238,7 @@ def authenticate(connection: Connection, server: Server, keys: Keyring, deadline
 
 
 def offer_key(connection: Connection, user: str, offer: Offer) -> str | None:
-    """None when the key was taken, else what else the server said."""
+    """None when the key was accepted; else the reason why not, or "" for a plain refusal."""
     try:
         more = connection.auth_publickey(user, offer.key)
     except BadAuthenticationType as error:

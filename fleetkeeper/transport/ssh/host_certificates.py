@@ -1,4 +1,4 @@
-"""Host certificates: what a CA signed, and whether that holds for a host at a time.
+"""Host certificates: what a CA signed, and whether it is valid for a host at a time.
 
 Format: PROTOCOL.certkeys of OpenSSH. Rules: sshkey_cert_check_host() of its sshkey.c.
 """
@@ -19,7 +19,10 @@ FIELDS_OF_KEY = {"ssh-ed25519": 1, "ssh-rsa": 2}
 
 @dataclass(frozen=True)
 class HostCertificate:
-    """`key` and `ca` are in wire format; the times are epoch seconds."""
+    """The fields of a certificate. `key` and `ca` are in wire format; the times are epoch seconds.
+
+    `critical`: it has critical options. `signed_with` is the CA's signature algorithm.
+    """
 
     key: bytes
     ca: bytes
@@ -32,7 +35,7 @@ class HostCertificate:
     signature_holds: bool
 
     def problem(self, target: Target) -> str:
-        """Why this certificate does not speak for that host at that time; "" when it does."""
+        """Why this certificate is not valid for that host at that time; "" when it is."""
         name = target.alias.lower() or target.host.lower()
         reasons = {
             "its CA's signature is wrong": not self.signature_holds,
@@ -53,18 +56,22 @@ class Wire:
         self.data, self.at = data, 0
 
     def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
         if self.at + size > len(self.data):
             raise ValueError("cut short")
         self.at += size
         return self.data[self.at - size : self.at]
 
     def number(self, size: int) -> int:
+        """The next unsigned number of `size` bytes."""
         return int.from_bytes(self.take(size), "big")
 
     def string(self) -> bytes:
+        """The next string: its length in four bytes, then its bytes."""
         return self.take(self.number(4))
 
     def strings(self) -> tuple[bytes, ...]:
+        """All strings up to the end of the data."""
         matches = []
         while self.at < len(self.data):
             matches.append(self.string())
@@ -72,11 +79,12 @@ class Wire:
 
 
 def pack_string(*fields: bytes) -> bytes:
+    """The fields as strings of RFC 4251, one after the other."""
     return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
 
 
 def read_certificate(blob: bytes) -> HostCertificate | None:
-    """Read a certificate's wire format; None for one that cannot be read."""
+    """The fields of a certificate in wire format; None when it cannot be read."""
     try:
         wire = Wire(blob)
         kind = wire.string().decode("ascii").removesuffix(CERTIFIED)
@@ -98,7 +106,7 @@ def read_certificate(blob: bytes) -> HostCertificate | None:
 
 
 def signature_holds(blob: bytes) -> bool:
-    """Whether the CA named in a certificate signed it. False too where that cannot be told."""
+    """Whether the CA named in a certificate signed it. False too when the signature cannot be checked."""
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
 

@@ -1,4 +1,4 @@
-"""Whether the key that a server showed may be trusted, before anything is sent to it; and what a person is told if not.
+"""The check of a server's host key before anything is sent to it, and the message if it is not trusted.
 
 The order is that of verify_host_key() in OpenSSH's sshconnect.c. Nothing is ever added to a file here.
 """
@@ -38,7 +38,7 @@ KEYGEN_LIMIT = 10.0
 
 @dataclass(frozen=True)
 class Server:
-    """Whom we mean to reach, and what we know about its keys. `node` is its name in the inventory."""
+    """The server to connect to, and the known_hosts lines about it. `node` is its name in the inventory."""
 
     node: str
     way: SshTarget
@@ -46,11 +46,12 @@ class Server:
 
     @property
     def target(self) -> Target:
+        """The names, port and time for which its host key is checked."""
         return Target(self.way.host, self.way.port, time.time(), self.way.alias, self.way.authorities)
 
 
 def check_host_key(server: Server, key: bytes, address: str) -> None:
-    """Raises Unobservable unless the key (in wire format) is trusted. `address` is where the socket leads, or ""."""
+    """Raise Unobservable unless the key (in wire format) is trusted. `address` is the peer's address, or ""."""
     shown = parse_presented(key)
     if (bits := rsa_bits(shown.plain)) and bits < server.way.least_rsa:
         why = f"its host key is an RSA key of {bits} bits; {server.way.least_rsa} is the least (RequiredRSASize)"
@@ -65,7 +66,7 @@ def check_host_key(server: Server, key: bytes, address: str) -> None:
 
 
 def check_address(server: Server, shown: Presented, address: str) -> None:
-    """CheckHostIP of ssh_config(5): the address must not be known for another key. Raises Unobservable if it is."""
+    """Raise Unobservable if the address is known for another host key (CheckHostIP of ssh_config(5))."""
     route = server.way
     if not address or route.alias or address == route.host or ipaddress.ip_address(address).is_loopback:
         return
@@ -77,7 +78,7 @@ def check_address(server: Server, shown: Presented, address: str) -> None:
 
 
 def rsa_bits(key: bytes) -> int:
-    """The size of an RSA key in wire format (RFC 4253, 6.6); 0 for other keys."""
+    """The size in bits of an RSA key in wire format (RFC 4253, 6.6); 0 for other keys."""
     try:
         wire = Wire(key)
         kind, _exponent, modulus = wire.string(), wire.string(), wire.string()
@@ -87,9 +88,10 @@ def rsa_bits(key: bytes) -> int:
 
 
 def look_up_revoked(path: str, key: bytes) -> None:
-    """RevokedHostKeys of ssh_config(5): a text file or a binary list, so ssh-keygen is asked.
+    """Raise Unobservable if the key is in the file `path` (RevokedHostKeys of ssh_config(5)).
 
-    Raises Unobservable for a key that is in it, and, as ssh does, when the file cannot be read.
+    It may be a text file or a binary list, so ssh-keygen reads it. Raises Unobservable too, as ssh does, when the file
+    cannot be read.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pub") as file:
         file.write(f"{kind_of(key)} {base64.b64encode(key).decode()}\n")
@@ -112,7 +114,10 @@ STAY_AWAY = "do not connect; find out why it was revoked"
 
 
 def key_refusal(server: Server, ruling: KeyStatus, shown: Presented) -> Unobservable:
-    """Say which keys were seen and known, and how a person who has compared them goes on."""
+    """The error about a key that is not trusted, with the keys shown and known.
+
+    The hint says how a person compares them, and what to do then.
+    """
     name = server.target.names(server.way.port)
     saw = f"it shows {name_keys(shown.plain)}"
     if ruling is KeyStatus.REVOKED:
@@ -131,7 +136,7 @@ def key_refusal(server: Server, ruling: KeyStatus, shown: Presented) -> Unobserv
 
 
 def certificate_problem(server: Server, shown: Presented) -> str:
-    """What is wrong with its certificate, if it showed one that an authority we know has signed."""
+    """What is wrong with the certificate that the server showed, for a message; "" when it showed none."""
     if not shown.certificate:
         return ""
     keys = {entry.key for entry in entries_about(server.entries, server.target) if entry.marker == "@cert-authority"}
@@ -140,9 +145,11 @@ def certificate_problem(server: Server, shown: Presented) -> str:
 
 
 def name_keys(key: bytes) -> str:
+    """The type and fingerprint of a key in wire format."""
     return f"{kind_of(key)} {fingerprint(key)}"
 
 
 def describe_known_keys(server: Server, target: Target) -> str:
+    """The type, fingerprint and place (file:line) of each key known for a host."""
     here = [entry for entry in entries_about(server.entries, target) if not entry.marker]
     return ", ".join(f"{name_keys(entry.key)} ({entry.place})" for entry in here) or "a revoked key"

@@ -1,4 +1,4 @@
-"""Which host keys a node shows, for a person to compare before they are trusted. Nothing is sent to it, nothing kept.
+"""The host keys that a node shows, for a person to compare before trusting them. No login, nothing is stored.
 
 As ssh-keyscan(1), which cannot follow a ProxyJump or the user's configuration.
 """
@@ -35,25 +35,26 @@ class HostKey:
 
     @property
     def kind(self) -> str:
+        """The key type, such as ssh-ed25519."""
         return kind_of(self.key)
 
     @property
     def fingerprint(self) -> str:
-        """As `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the node itself prints it."""
+        """The SHA256 fingerprint, as `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the node itself prints it."""
         return fingerprint(self.key)
 
     @property
     def line(self) -> str:
-        """The line of a known_hosts file that trusts this key, without its end."""
+        """The known_hosts line that trusts this key, without its newline."""
         return f"{self.place} {self.kind} {base64.b64encode(self.key).decode()}"
 
 
 def shown_keys(
     inventory: Inventory, node: Node, ssh_config: str | None = None, limit: float = 10.0
 ) -> tuple[HostKey, ...]:
-    """All host keys of a node, one of each type, reached as the audit reaches it (jump hosts must be trusted already).
+    """All host keys of a node, one of each type, over the route of an audit (its jump hosts must be trusted already).
 
-    Raises Unobservable when it cannot be reached, or shows none. `limit` is in seconds, for each type.
+    `limit` is in seconds, for each type. Raises Unobservable when the node cannot be reached, or shows no key.
     """
     from fleetkeeper.transport.connections import Register
     from fleetkeeper.transport.ssh.jump_hosts import hop_to
@@ -76,7 +77,10 @@ def shown_keys(
 
 
 def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -> Iterator[bytes]:
-    """The key of one family, if the host has one. A certificate is shown as the plain key in it."""
+    """The host key (wire format) of one of these types; nothing if the host has none. Of a certificate, its plain key.
+
+    `dial` returns a new socket; `limit` is in seconds. Raises Unobservable when there is no handshake.
+    """
     from paramiko.ssh_exception import IncompatiblePeer, SSHException
 
     from fleetkeeper.transport.sockets import describe_error

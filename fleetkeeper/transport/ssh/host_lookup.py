@@ -1,4 +1,4 @@
-"""The name under which a host's key is looked up, and what a certificate must fulfil for it."""
+"""The name under which a host's key is looked up, and what a certificate must fulfil for that host."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SIGNATURES = frozenset(
         "rsa-sha2-512",
     }
 )
-"""What CASignatureAlgorithms of ssh_config(5) accepts: no SHA-1."""
+"""The default of CASignatureAlgorithms of ssh_config(5): no SHA-1."""
 
 
 def name_of(host: str, port: int) -> str:
-    """How a host and its port are written in known_hosts.
+    """A host and port as known_hosts names them; port 0 stands for the host without a port.
 
     >>> name_of("A.example", 22), name_of("a.example", 2222)
     ('a.example', '[a.example]:2222')
@@ -30,7 +30,7 @@ def name_of(host: str, port: int) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """The name under which a host key is looked up. `alias` is HostKeyAlias, which stands for host and port.
+    """The host whose key is looked up. `alias` is HostKeyAlias, which replaces host and port.
 
     `now` (epoch seconds) is the time at which a host certificate must be valid, `authorities` the algorithms that its
     CA may have signed it with.
@@ -43,4 +43,5 @@ class Target:
     authorities: frozenset[str] = SIGNATURES
 
     def names(self, port: int) -> str:
+        """The host's name in known_hosts, in lower case, with this port."""
         return self.alias.lower() if self.alias else name_of(self.host, port)

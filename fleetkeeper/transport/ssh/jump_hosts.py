@@ -1,4 +1,4 @@
-"""Which hosts lie on the way to a node: by the inventory's `jump`, else by ProxyJump of the user's configuration."""
+"""The jump hosts on the way to a node: the inventory's `jump`, else ProxyJump of the user's configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ SPEC = re.compile(r"(?:ssh://)?(?:(?P<user>.+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)
 
 @dataclass(frozen=True)
 class Hop:
-    """A host on the way. `before` is the hop that leads to it; without one, the user's configuration may name some."""
+    """A host on the way to a node. `before` is the hop that leads to it.
+
+    Without `before`, the user's configuration may name jump hosts for it.
+    """
 
     name: str
     asked: SshRequest
@@ -28,7 +31,10 @@ class Hop:
 
 
 def hop_to(node: Node, inventory: Inventory) -> Hop:
-    """The node as the last hop of its route, as the inventory gives it (which refuses circles when it is read)."""
+    """The node as the last hop of its route in the inventory (which is checked for circles when it is read).
+
+    Raises Unobservable for a jump host that is not reached over SSH.
+    """
     request = SshRequest(node.address or node.name, node.user, node.port, node.identity)
     if via := inventory.nodes.get(node.jump or ""):
         if via.connection not in ("", "ssh"):
@@ -38,9 +44,9 @@ def hop_to(node: Node, inventory: Inventory) -> Hop:
 
 
 def hops_to(hop: Hop, ssh_config: str | None) -> list[Hop]:
-    """The hop and those before it, the one nearest to us last.
+    """The hop and those before it, also by ProxyJump of the user's configuration; the one nearest to us is last.
 
-    Raises Unobservable when the jumps of the user's configuration never end (ssh itself would try for ever).
+    Raises Unobservable when the jumps form a circle (ssh itself would try for ever).
     """
     seen: list[Hop] = []
     here: Hop | None = hop
@@ -54,7 +60,7 @@ def hops_to(hop: Hop, ssh_config: str | None) -> list[Hop]:
 
 
 def chain_hops(specs: Sequence[str]) -> Hop | None:
-    """The last of the hops, the first one being nearest to us; None for none.
+    """The last of these hops, linked to those before it; the first is nearest to us. None for an empty list.
 
     >>> chain_hops(["ops@a", "b:2222"]).before.asked
     Asked(address='a', user='ops', port=None, identity=None)
@@ -66,7 +72,7 @@ def chain_hops(specs: Sequence[str]) -> Hop | None:
 
 
 def parse_hop(spec: str) -> SshRequest:
-    """Read `[user@]host[:port]`, IPv6 addresses in brackets. Raises Unobservable for what is none.
+    """The jump host `[user@]host[:port]`, IPv6 addresses in brackets. Raises Unobservable for other text.
 
     >>> parse_hop("ops@[2001:db8::1]:2222")
     Asked(address='2001:db8::1', user='ops', port=2222, identity=None)

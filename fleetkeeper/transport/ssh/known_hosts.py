@@ -1,7 +1,7 @@
-"""Whether a host key may be trusted: known_hosts files read and judged as OpenSSH does.
+"""Parsing of known_hosts files, and the status of a host key by them, as in OpenSSH.
 
 paramiko's own reader fails on `@revoked`, `@cert-authority`, wildcards and two keys of one type. The rules are those
-of sshd(8), SSH_KNOWN_HOSTS FILE FORMAT, and of check_host_key() in OpenSSH's sshconnect.c; a test holds them against
+of sshd(8), SSH_KNOWN_HOSTS FILE FORMAT, and of check_host_key() in OpenSSH's sshconnect.c; a test compares them with
 `ssh` itself on generated files. Nothing is ever added here.
 """
 
@@ -28,7 +28,7 @@ MARKERS = frozenset({"@revoked", "@cert-authority"})
 
 @dataclass(frozen=True)
 class KnownHost:
-    """One line of a known_hosts file. `key` is the wire format, `place` its file and line for messages."""
+    """One line of a known_hosts file. `hosts` is its first field, `key` the wire format, `place` its FILE:LINE."""
 
     hosts: str
     kind: str
@@ -38,7 +38,7 @@ class KnownHost:
 
 
 class KeyStatus(Enum):
-    """What the known_hosts files say about a key."""
+    """The status of a key by the known_hosts files."""
 
     TRUSTED = "trusted"
     UNKNOWN = "unknown"
@@ -47,12 +47,12 @@ class KeyStatus(Enum):
 
 
 def fingerprint(key: bytes) -> str:
-    """The SHA256 fingerprint, as ssh-keygen prints it."""
+    """The SHA256 fingerprint of a key in wire format, as ssh-keygen prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
 def read_files(paths: Iterable[str | Path]) -> tuple[KnownHost, ...]:
-    """The entries of all files that exist and can be read, in order; ssh skips the others too."""
+    """The lines of all files, in order; files that do not exist or cannot be read are skipped, as by ssh."""
     entries: list[KnownHost] = []
     for path in map(str, paths):
         try:
@@ -64,7 +64,10 @@ def read_files(paths: Iterable[str | Path]) -> tuple[KnownHost, ...]:
 
 
 def known_hosts_beside(inventory: Inventory) -> tuple[str, ...]:
-    """The known_hosts file that comes with an inventory, if there is one."""
+    """The path of the inventory's known_hosts file: the one that it names, else the one in its folder.
+
+    () when there is none.
+    """
     named = getattr(inventory, "known_hosts", None)
     if named:
         return (str(named),)
@@ -73,7 +76,7 @@ def known_hosts_beside(inventory: Inventory) -> tuple[str, ...]:
 
 
 def parse(text: str, name: str = "known_hosts") -> Iterator[KnownHost]:
-    """Read a known_hosts file. Lines that ssh cannot read are left out, as ssh does.
+    """The lines of a known_hosts file; `name` is its path. Lines that ssh cannot read are skipped, as by ssh.
 
     >>> [entry] = parse("a.example,192.0.2.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== rodan")
     >>> entry.hosts, entry.kind, entry.place
@@ -93,6 +96,7 @@ def parse(text: str, name: str = "known_hosts") -> Iterator[KnownHost]:
 
 
 def decode_key(encoded: str) -> bytes | None:
+    """The bytes of base64 text; None when it is not valid."""
     try:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
@@ -100,7 +104,7 @@ def decode_key(encoded: str) -> bytes | None:
 
 
 def kind_of(key: bytes) -> str:
-    """The key type that a key's wire format begins with; "" for what is no key (RFC 4253, 6.6).
+    """The key type at the start of a key's wire format; "" for other data (RFC 4253, 6.6).
 
     >>> kind_of(b"\\x00\\x00\\x00\\x0bssh-ed25519...")
     'ssh-ed25519'
@@ -110,7 +114,7 @@ def kind_of(key: bytes) -> str:
 
 
 def matches_host(hosts: str, name: str) -> bool:
-    """Whether a line's first field is about `name` (in lower case, `[host]:port` for a port other than 22).
+    """Whether a line's first field matches `name` (in lower case, `[host]:port` for a port other than 22).
 
     >>> matches_host("*.example.org,!bad.example.org", "a.example.org")
     True
@@ -130,7 +134,7 @@ def matches_host(hosts: str, name: str) -> bool:
 
 
 def matches_hash(hosts: str, name: str) -> bool:
-    """`|1|salt|HMAC-SHA1(salt, name)`, both in base64."""
+    """Whether a hashed first field, `|1|salt|HMAC-SHA1(salt, name)` with both in base64, is that of `name`."""
     fields = hosts.split("|")
     if len(fields) != 4 or fields[1] != "1":
         return False
@@ -141,7 +145,7 @@ def matches_hash(hosts: str, name: str) -> bool:
 
 
 def matches_pattern(pattern: str, name: str) -> bool:
-    """A pattern of ssh: only `*` and `?` are special. In time that grows with their lengths, not with their stars.
+    """Whether a name matches an ssh pattern: only `*` and `?` are special. Takes no more time for many stars.
 
     >>> matches_pattern("d?.*.org", "db.example.org"), matches_pattern("*.org", "org")
     (True, False)
@@ -163,38 +167,40 @@ def matches_pattern(pattern: str, name: str) -> bool:
 
 
 def pattern_fits(part: str, name: str, at: int) -> bool:
-    """Whether `part`, in which `?` is any character, stands at that place in `name`."""
+    """Whether `part`, in which `?` is any character, matches `name` at index `at`."""
     here = name[at : at + len(part)]
     return len(here) == len(part) and all(want in ("?", got) for want, got in zip(part, here, strict=True))
 
 
 @dataclass(frozen=True)
 class Presented:
-    """The key that a server showed: a plain one, or a certificate that a CA signed for it."""
+    """The key that a server showed, in wire format, and its fields if it is a certificate."""
 
     key: bytes
     certificate: HostCertificate | None = None
 
     @property
     def plain(self) -> bytes:
+        """The plain key: that in the certificate, or the key itself."""
         return self.certificate.key if self.certificate else self.key
 
 
 def parse_presented(key: bytes) -> Presented:
-    """Read what the server showed. A certificate that makes no sense counts as a key that nobody knows."""
+    """The key that a server showed, from its wire format. An unreadable certificate becomes a key that is not known."""
     return Presented(key, read_certificate(key) if kind_of(key).endswith(CERTIFIED) else None)
 
 
 def key_status(entries: Sequence[KnownHost], target: Target, shown: Presented) -> KeyStatus:
-    """Judge a key as check_host_key() of OpenSSH does.
+    """The status of a shown key for a host, as check_host_key() of OpenSSH determines it.
 
-    A certificate whose CA is unknown, or that is not valid for this host, is judged again as the plain key in it;
+    A certificate whose CA is unknown, or that is not valid for this host, is looked up again as the plain key in it;
     a host on another port is looked up without its port when nothing is known about it with the port.
     """
     return rule_on_port(entries, target, shown, target.port)
 
 
 def rule_on_port(entries: Sequence[KnownHost], target: Target, shown: Presented, port: int) -> KeyStatus:
+    """The status of a shown key for a host with this port; 0 is the host without a port."""
     name = target.names(port)
     here = [entry for entry in entries if matches_host(entry.hosts, name)]
     status = compare_by_type(here, shown)
@@ -209,7 +215,7 @@ def rule_on_port(entries: Sequence[KnownHost], target: Target, shown: Presented,
 
 
 def compare_by_type(here: Sequence[KnownHost], shown: Presented) -> KeyStatus:
-    """check_hostkeys_by_key_or_type() of hostfile.c, over the lines that are about this host."""
+    """The status of a shown key by the lines of its host: check_hostkeys_by_key_or_type() of hostfile.c."""
     certificate = shown.certificate
     bad = {entry.key for entry in here if entry.marker == "@revoked"}
     if shown.plain in bad or (certificate and certificate.ca in bad):
@@ -224,7 +230,7 @@ def compare_by_type(here: Sequence[KnownHost], shown: Presented) -> KeyStatus:
 
 
 def entries_about(entries: Sequence[KnownHost], target: Target) -> list[KnownHost]:
-    """The lines about a host, with its port or, when there are none, without."""
+    """The lines of a host: those with its port or, when there are none, those without."""
     for port in (target.port, 0):
         here = [entry for entry in entries if matches_host(entry.hosts, target.names(port))]
         if here:
@@ -233,7 +239,7 @@ def entries_about(entries: Sequence[KnownHost], target: Target) -> list[KnownHos
 
 
 def preferred_kinds(here: Sequence[KnownHost], supported: Sequence[str]) -> tuple[str, ...]:
-    """The order in which to ask for host key types: first those that are known for this host, as ssh does.
+    """The supported host key types, with those that are known for this host first, as in ssh. `here` are its lines.
 
     >>> preferred_kinds([KnownHost("a", "ssh-rsa", b"")], ["ssh-ed25519", "rsa-sha2-512"])
     ('rsa-sha2-512', 'ssh-ed25519')
@@ -251,14 +257,14 @@ def preferred_kinds(here: Sequence[KnownHost], supported: Sequence[str]) -> tupl
 
 
 def key_family(kind: str) -> str:
-    """The key type behind a signature algorithm."""
+    """The key type of a signature algorithm: ssh-rsa for rsa-sha2-256 and rsa-sha2-512."""
     return "ssh-rsa" if kind.startswith("rsa-sha2-") else kind
 
 
 class KnownHosts:
-    """The lines of known_hosts files, found as `matches` finds them: names in a table, hashes and patterns in turn.
+    """An index of known_hosts lines with the results of `matches_host`: plain names in a table, the others one by one.
 
-    A thousand nodes and a thousand lines would cost a million comparisons without it.
+    Without it, a thousand nodes and a thousand lines would cost a million comparisons.
     """
 
     def __init__(self, entries: Sequence[KnownHost]) -> None:
@@ -270,6 +276,7 @@ class KnownHosts:
             self.add(index, entry.hosts)
 
     def add(self, index: int, hosts: str) -> None:
+        """Add the line of this index to the table of its kind; `hosts` is its first field."""
         if hosts.startswith("|"):
             self.hashed += [(index, *halves) for halves in halves_of(hosts)]
         elif any(special in hosts for special in "*?!"):
@@ -279,7 +286,7 @@ class KnownHosts:
                 self.by_name.setdefault(name, []).append(index)
 
     def about(self, names: Iterable[str]) -> tuple[KnownHost, ...]:
-        """The lines about any of these names (in lower case, `[host]:port` for a port other than 22), in order."""
+        """The lines of any of these names (in lower case, `[host]:port` for a port other than 22), in order."""
         matches: set[int] = set()
         for name in set(names):
             text = name.encode("utf-8", "surrogateescape")
@@ -290,7 +297,7 @@ class KnownHosts:
 
 
 def halves_of(hosts: str) -> list[tuple[bytes, bytes]]:
-    """Salt and digest of `|1|salt|HMAC-SHA1(salt, name)`; nothing for what no name can match."""
+    """Salt and digest of `|1|salt|HMAC-SHA1(salt, name)`, as a list of one pair; [] for invalid text."""
     fields = hosts.split("|")
     if len(fields) != 4 or fields[1] != "1":
         return []

@@ -1,7 +1,7 @@
-"""The OpenSSH client as a way to a node: one multiplexed connection, whatever the user's ssh can do.
+"""Links over the OpenSSH client: one multiplexed connection, with all that the user's ssh can do.
 
 For what only `ssh` itself can do: security keys, GSSAPI, smart cards. ControlMaster of ssh_config(5) shares one
-connection between all questions; BatchMode keeps it from ever prompting; `--` stands before the host.
+connection between all commands; BatchMode keeps it from ever prompting; `--` is put before the host.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SSH_FAILED = 255
 BELIEVED = 5.0
 CONTROL_LIMIT = 5.0
 LEAVE = 1.0
-"""Seconds that a client of the master gets to end: when it is ended, so is what it asked for, by the node's sshd."""
+"""Seconds that a client of the control master gets to end; when it is killed, sshd ends its command on the node."""
 
 
 SAFE = {
@@ -59,18 +59,18 @@ SAFE = {
     "ServerAliveInterval": "10",
     "ServerAliveCountMax": "3",
 }
-"""What holds whatever the user's configuration says: keys are verified and never added, nothing else is started."""
+"""Options that override the user's configuration: keys are verified and never added, no other program is started."""
 SAFE_SINCE_8_7 = {"ForkAfterAuthentication": "no", "StdinNull": "no"}
 
 
 class Starting:
-    """A client that connects (`fleetkeeper.transport.connections.Closable`)."""
+    """A client that is connecting; implements `fleetkeeper.transport.connections.Closable`."""
 
     def __init__(self, words: Sequence[str], text: IO[bytes]) -> None:
         self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=text, stderr=text, start_new_session=True)
 
     def close(self) -> None:
-        """End it and what it started, if it still runs."""
+        """Kill the client and what it started, if it still runs."""
         if self.child.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self.child.pid, signal.SIGKILL)
@@ -78,7 +78,7 @@ class Starting:
 
 
 class OpenSSHLink:
-    """Commands and streams through a control master of our own, in a folder that only we can read."""
+    """A link through a control master of our own, whose socket is in a folder that only this user can read."""
 
     def __init__(
         self,
@@ -88,9 +88,9 @@ class OpenSSHLink:
         limit: float,
         keep: Callable[[Starting], Starting] = lambda starting: starting,
     ) -> None:
-        """Connects. `keep` gets the client while it does, so that it can be ended from elsewhere.
+        """Connect within `limit` seconds. `keep` gets the client while it connects, so that another thread can end it.
 
-        Raises Unobservable, with the last thing that ssh said, when it cannot.
+        Raises Unobservable, with the last line of ssh, when it cannot connect.
         """
         if not shutil.which("ssh"):
             raise Unobservable("there is no OpenSSH client here", hint="install it, or leave `connection` out")
@@ -112,6 +112,10 @@ class OpenSSHLink:
             raise
 
     def connect(self, words: Sequence[str], limit: float, keep: Callable[[Starting], Starting]) -> None:
+        """Start the control master with this command line.
+
+        Raises Unobservable when it has no connection within `limit` seconds.
+        """
         self.checked = time.monotonic()
         with tempfile.TemporaryFile() as random:
             starting = keep(Starting((*words, "--", self.host), random))
@@ -128,7 +132,7 @@ class OpenSSHLink:
 
     @property
     def alive(self) -> bool:
-        """Whether the control master still runs; believed for a few seconds, since asking takes a process."""
+        """Whether the control master still runs. The result is reused for 5 seconds: each check starts a process."""
         if time.monotonic() > self.checked + BELIEVED:
             if not self.control("check"):
                 return False
@@ -136,23 +140,28 @@ class OpenSSHLink:
         return True
 
     def control(self, what: str) -> bool:
-        """Ask the control master (ssh(1), -O); whether it did as it was told."""
+        """Send the control master this command (ssh(1), -O); whether it succeeded."""
         with suppress(OSError, subprocess.TimeoutExpired):
             words = (*self.client(), "-O", what, "--", self.host)
             return not subprocess.run(words, capture_output=True, check=False, timeout=CONTROL_LIMIT).returncode
         return False
 
     def client(self) -> tuple[str, ...]:
-        """A client of the control master: needs no configuration, and connects to nothing else when that is gone."""
+        """The command line of a client of the control master, up to the host.
+
+        It reads no configuration, and cannot connect to anything else when the control master is gone.
+        """
         return ("ssh", "-F", "none", f"-oControlPath={self.folder}/c", "-oControlMaster=no", "-oProxyCommand=false")
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def session(self, line: str) -> tuple[str, ...]:
+        """The command line of a client that runs `line` in the login shell of the node."""
         return (*self.client(), "-T", "--", self.host, line)
 
     def channel(self, line: str) -> ProcessChannel:
+        """The standard streams of a client that runs `line` in the login shell of the node."""
         channel = ProcessChannel(self.session(line), LEAVE)
         self.running.add(channel)
         return channel
@@ -169,6 +178,7 @@ class OpenSSHLink:
         return stream
 
     def close(self) -> None:
+        """Make every shell and stream of this link end at once, and stop the control master."""
         for running in tuple(self.running):
             running.abort()
         self.control("exit")
@@ -176,7 +186,7 @@ class OpenSSHLink:
 
 
 def ssh_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
-    """The ssh client with all of its options for a host, up to the host.
+    """The command line of ssh with all of its options for a host, up to the host.
 
     The jump hosts of the user's configuration are written out too: the ssh that ProxyJump starts would verify their
     keys only if that configuration says so.
@@ -200,17 +210,20 @@ def ssh_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple
 
 
 def known_to_ssh() -> frozenset[str]:
-    """The options, in lower case, that this client has."""
+    """The names, in lower case, of the options that the installed ssh has."""
     return frozenset(line.partition(" ")[0] for line in split_lines(ask_ssh(PLACEHOLDER, (), "none")))
 
 
 def literal_option(text: str) -> str:
-    """Text for an option in which ssh expands tokens."""
+    """The text with `%` doubled, for an option in which ssh expands tokens."""
     return text.replace("%", "%%")
 
 
 def hosts_files(request: SshRequest, inventory: Inventory, ssh_config: str | None) -> str | None:
-    """The user's own files for host keys and the inventory's after them: ssh takes a whole list or none."""
+    """The value of UserKnownHostsFile: the user's own files, then the inventory's; None when the inventory has none.
+
+    The list is complete, since the option replaces the user's.
+    """
     if not known_hosts_beside(inventory):
         return None
     theirs = resolve_target(request, ssh_config).known_hosts
@@ -218,7 +231,7 @@ def hosts_files(request: SshRequest, inventory: Inventory, ssh_config: str | Non
 
 
 def jump_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str | None:
-    """The ProxyCommand that leads through the host before this one; None where there is none."""
+    """The ProxyCommand that connects through the hop before this one; None where there is none."""
     hops = hops_to(hop, ssh_config)
     if len(hops) == 1:
         return None
@@ -228,7 +241,7 @@ def jump_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str 
 
 
 def ssh_refusal(lines: list[str]) -> Unobservable:
-    """What ssh said last."""
+    """The error with the last line that ssh printed."""
     last = lines[-1] if lines else "ssh said nothing"
     return Unobservable(last[:300], hint="`ssh -v` shows which keys it offers" if "Permission denied" in last else "")
 
@@ -236,7 +249,10 @@ def ssh_refusal(lines: list[str]) -> Unobservable:
 def in_our_words(
     node: Node, inventory: Inventory, ssh_config: str | None, deadline: float, why: Unobservable
 ) -> Unobservable:
-    """What our own SSH says where ssh says little: of an unknown key no fingerprint, of what lies between nothing."""
+    """The error of our own SSH in place of `why`, ssh's own: ssh prints no fingerprint, and nothing about jump hosts.
+
+    `why` itself when it is not about a host key or a jump host, or our own SSH has no better error.
+    """
     from fleetkeeper.transport.connections import Register
     from fleetkeeper.transport.ssh.routes import Routes
 

@@ -1,4 +1,4 @@
-"""Our own SSH: one connection a node, one channel a question."""
+"""Links over our own SSH client: one connection a node, one channel for each shell or stream."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPEN_LIMIT = 15.0
 
 
 class ParamikoLink:
-    """Commands and streams over one authenticated connection."""
+    """A link over one authenticated connection of paramiko."""
 
     def __init__(self, transport: Transport, sudo: Sudo) -> None:
         self.transport = transport
@@ -37,13 +37,17 @@ class ParamikoLink:
 
     @property
     def alive(self) -> bool:
+        """Whether the connection is still open."""
         return bool(self.transport.is_active())
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def session(self, line: str) -> Channel:
-        """A channel to what a command line starts there. Raises Unobservable when there is none to be had."""
+        """A channel to a new process on the node that runs this command line in the login shell.
+
+        Raises Unobservable when sshd gives no session, or the connection was lost.
+        """
         try:
             channel = self.transport.open_session(window_size=WINDOW, timeout=OPEN_LIMIT)
             channel.settimeout(OPEN_LIMIT)
@@ -69,7 +73,7 @@ class ParamikoLink:
 
 
 class ShellChannel:
-    """The standard streams of a shell (`fleetkeeper.transport.round_trip.Channel`)."""
+    """The standard streams of a shell in a channel; implements `fleetkeeper.transport.round_trip.Channel`."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -89,7 +93,7 @@ class ShellChannel:
         return self.there()
 
     def there(self) -> tuple[bytes, bytes] | None:
-        """What has arrived by now; None after the end."""
+        """The bytes of (output, error) that have arrived; None after the end."""
         over = self.channel.closed or self.channel.eof_received
         out = self.channel.recv(CHUNK) if self.channel.recv_ready() else b""
         err = self.channel.recv_stderr(CHUNK) if self.channel.recv_stderr_ready() else b""
@@ -111,7 +115,7 @@ class ShellChannel:
 
 
 class ChannelStream:
-    """A running command (`fleetkeeper.transport.writing.Stream`)."""
+    """A running command in a channel; implements `fleetkeeper.transport.writing.Stream`."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -121,7 +125,7 @@ class ChannelStream:
         self.listener.start()
 
     def listen(self) -> None:
-        """Keep standard error flowing, and its end in memory."""
+        """Read standard error until its end, and keep its last 64 KiB."""
         with suppress(OSError):
             while data := self.stderr():
                 self.said.append(data)
@@ -129,6 +133,7 @@ class ChannelStream:
                     self.said.popleft()
 
     def stderr(self) -> bytes:
+        """The next bytes of standard error, however long they take; b"" at its end."""
         while True:
             with suppress(TimeoutError):
                 return bytes(self.channel.recv_stderr(CHUNK))
@@ -138,7 +143,10 @@ class ChannelStream:
         return b"".join(tuple(self.said))[-ERR_KEPT:]
 
     def begin(self, script: bytes, token: bytes, limit: float) -> None:
-        """Send the script and wait for its token. Raises Unobservable when the command was not started."""
+        """Send the script and wait up to `limit` seconds for its token, after which the command runs.
+
+        Raises Unobservable when the command was not started.
+        """
         self.channel.settimeout(limit)
         heard = b""
         try:
@@ -153,6 +161,7 @@ class ChannelStream:
         self.read_ahead = heard.partition(token + b"\n")[2]
 
     def why(self) -> str:
+        """The last line of standard error, at most 200 characters."""
         self.listener.join(1)
         return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
 

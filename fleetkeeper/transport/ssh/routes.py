@@ -1,4 +1,4 @@
-"""Routes over our own SSH: which hosts lie between us and a node, and the connections through them."""
+"""Connections of our own SSH to nodes, through their jump hosts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ FORBIDDEN = (
 
 
 class Routes:
-    """Connections by hop: a jump host is connected to once, whatever lies behind it."""
+    """The connections by hop: a jump host is connected to once for all hosts behind it.
+
+    `known` holds the known_hosts lines by the paths of the files.
+    """
 
     def __init__(self, inventory: Inventory, keep: Callable[[Any], Any], ssh_config: str | None, limit: float) -> None:
         self.inventory = inventory
@@ -50,20 +53,28 @@ class Routes:
         make_room(len(inventory.nodes))
 
     def link(self, node: Node) -> ParamikoLink:
-        """Raises Unobservable when the node, or a host on the way to it, cannot be reached."""
+        """A link to a node. Raises Unobservable when the node, or a host on the way to it, cannot be reached."""
         return ParamikoLink(self.reached(hop_to(node, self.inventory), time.monotonic() + self.limit), node.sudo)
 
     def reached(self, hop: Hop, deadline: float) -> Connection:
+        """The open connection to a hop; a new one is made if there is none.
+
+        Raises Unobservable when it cannot be reached.
+        """
         with self.guard:
             location = self.places.setdefault(hop, ConnectionSlot())
         return location.filled(lambda: self.connected(hop, deadline))
 
     def forget(self, node: Node) -> None:
-        """Connect anew when the node is asked for again: its connection has been closed."""
+        """Drop the closed connection to a node, so that `link` makes a new one."""
         with self.guard:
             self.places.pop(hop_to(node, self.inventory), None)
 
     def connected(self, hop: Hop, deadline: float) -> Connection:
+        """A new connection to a hop.
+
+        Raises Unobservable when it cannot be made, or our own SSH cannot follow the configuration.
+        """
         target = resolve_target(hop.asked, self.ssh_config)
         if target.beyond:
             raise replace(target.beyond)
@@ -71,7 +82,7 @@ class Routes:
         return connect(server, self.keys, self.dialler(hop, target), deadline, self.keep)
 
     def dialler(self, hop: Hop, target: SshTarget) -> Callable[[float], Any]:
-        """How to get a socket to a host; called again for each try. Its argument is the deadline."""
+        """A function that returns a new socket to a host; called again for each try. Its argument is the deadline."""
         if hop.before or target.jumps:
             return partial(self.through, hops_to(hop, self.ssh_config)[1], target)
         if target.proxy_command:
@@ -80,6 +91,10 @@ class Routes:
         return lambda deadline: connect_tcp(destination, deadline, self.keep)
 
     def through(self, before: Hop, route: SshTarget, deadline: float) -> Any:
+        """A channel of the connection to the hop `before` that leads to a host.
+
+        Raises Unobservable when there is none.
+        """
         try:
             upstream = self.reached(before, deadline)
         except Unobservable as why:
@@ -93,7 +108,10 @@ class Routes:
             raise Unobservable(text, hint=FORBIDDEN if "prohibited" in reason else "") from None
 
     def entries(self, route: SshTarget) -> tuple[KnownHost, ...]:
-        """What is known about a host: from the user's files, the system's, and the one beside the inventory."""
+        """The known_hosts lines of a host: from the user's files, the system's, and the inventory's.
+
+        All lines with CheckHostIP, since those of the host's address, which is not known yet, are needed too.
+        """
         files = (*route.known_hosts, *known_hosts_beside(self.inventory))
         with self.guard:
             if files not in self.known:
@@ -105,7 +123,7 @@ class Routes:
 
 
 def make_room(connections: int) -> None:
-    """Allow this process that many open connections, where its soft limit is lower (1024 is usual)."""
+    """Raise this process' soft limit of open files where it is too low for so many connections (1024 is usual)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     expected = 2 * connections + 256
     if soft != resource.RLIM_INFINITY and soft < expected:

@@ -1,7 +1,7 @@
-"""How the user's own OpenSSH set-up reaches a host: `ssh -G` is asked, and `ssh_target` reads what it says.
+"""The user's own OpenSSH configuration of a host: `ssh -G` prints it, and `ssh_target` parses that.
 
-ssh_config(5) has Include, Match, canonical names and token expansion; only `ssh` itself gets all of them right, so it
-is asked. Where OpenSSH is not installed, paramiko's reader is used for what it can do, and what it cannot is said.
+ssh_config(5) has Include, Match, canonical names and token expansion; only `ssh` itself gets all of them right.
+Where OpenSSH is not installed, paramiko's reader is used, and keywords that it cannot follow are reported.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ SYSTEM_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 PLACEHOLDER = "host.invalid"
 RESOLVE_LIMIT = 8.0
 ONE_ASKS = threading.Lock()
-"""Held while what is the same for all hosts is asked for: fifty threads would all ask it at once."""
+"""Held while `ssh -G` runs for what is the same for all hosts: fifty threads would all run it at once."""
 
 
 def resolve_target(request: SshRequest, config: str | None = None) -> SshTarget:
-    """The way to a host. `config` replaces the user's and the system's files, as `ssh -F` does.
+    """The route and settings for a host. `config` replaces the user's and the system's files, as `ssh -F` does.
 
     Raises Unobservable when the configuration cannot be read.
     """
@@ -45,7 +45,7 @@ def resolve_target(request: SshRequest, config: str | None = None) -> SshTarget:
 
 
 def override_target(target: SshTarget, request: SshRequest) -> SshTarget:
-    """What the inventory says goes before what the configuration says."""
+    """The target with the user, port and identity of the inventory in place of the configuration's."""
     if request.identity:
         identity = os.path.expanduser(request.identity)
         target = replace(target, identities=(identity,), explicit_identity=True)
@@ -53,12 +53,15 @@ def override_target(target: SshTarget, request: SshRequest) -> SshTarget:
 
 
 def config_files(config: str | None) -> tuple[str, ...]:
-    """The configuration files that are read."""
+    """The paths of the configuration files that ssh reads, includes not followed."""
     return (config,) if config else (USER_CONFIG, SYSTEM_CONFIG)
 
 
 def from_ssh(request: SshRequest, config: str | None) -> SshTarget:
-    """What `ssh -G` says; asked once for all hosts where the configuration cannot tell hosts apart."""
+    """The target of a host as `ssh -G` resolves it; ssh runs once for all hosts if no line depends on the host.
+
+    Raises Unobservable when the configuration cannot be read.
+    """
     options = tuple(f"-o{name}={value}" for name, value in (("User", request.user), ("Port", request.port)) if value)
     if not same_for_all_hosts(config_files(config)):
         return parse(
@@ -82,16 +85,19 @@ def from_ssh(request: SshRequest, config: str | None) -> SshTarget:
 
 @lru_cache(maxsize=64)
 def target_alike(text: str, read: frozenset[str], *environment: str) -> SshTarget:
-    """The way to any host for which `ssh -G` says the same: reading that costs a millisecond, and there may be 1000.
+    """The target of any host for which `ssh -G` prints the same text; cached, as parsing costs a millisecond a host.
 
-    `environment` is what else it is read with: HOME, and where the agent is.
+    `environment` is what else the result depends on: HOME, and the agent's socket.
     """
     return parse(text, PLACEHOLDER, read)
 
 
 @lru_cache(maxsize=4096)
 def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
-    """The output of `ssh -G`: only resolves, connects to nothing (unless a Match exec of the user's does)."""
+    """The output of `ssh -G`, which connects to nothing (unless a Match exec of the user's does).
+
+    Raises Unobservable when it fails or takes more than 8 seconds.
+    """
     argv = ["ssh", "-G", *(("-F", config) if config else ()), *options, "--", host]
     try:
         done = subprocess.run(
@@ -113,19 +119,19 @@ def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
 
 @lru_cache(maxsize=8)
 def same_for_all_hosts(read: tuple[str, ...]) -> bool:
-    """Whether no line of the configuration depends on the host: then `ssh -G` need not run for each of them."""
+    """Whether no line of these files depends on the host: then `ssh -G` need not run for each of them."""
     return not any(depends_on_host(line) for file in read for line in lines_of(Path(file).expanduser()))
 
 
 @lru_cache(maxsize=8)
 def written_keywords(read: tuple[str, ...]) -> frozenset[str]:
-    """The keywords, in lower case, that stand anywhere in the configuration."""
+    """The keywords, in lower case, that occur anywhere in these files."""
     lines = (line for file in read for line in lines_of(Path(file).expanduser()))
     return frozenset(re.split(r"[\s=]+", line.strip().lower(), maxsplit=1)[0] for line in lines)
 
 
 def depends_on_host(line: str) -> bool:
-    """Whether a line may mean another thing for another host; when in doubt, it may.
+    """Whether a line may have another effect for another host; True when in doubt.
 
     >>> depends_on_host("Host *"), depends_on_host("Host db"), depends_on_host("  User ops")
     (False, True, False)
@@ -137,9 +143,10 @@ def depends_on_host(line: str) -> bool:
 
 
 def lines_of(path: Path, depth: int = 0) -> Iterator[str]:
-    """The lines of a configuration file and of all that it includes (relative to its own folder, or to ~/.ssh).
+    """The lines of a configuration file and of all that it includes, without comments.
 
-    Comments are left out: Debian's own file would depend on the host by an example in one.
+    Includes are relative to /etc/ssh for files there, else to ~/.ssh. Debian's own file has an example in a comment
+    that would depend on the host. A file that cannot be read has no lines.
     """
     try:
         text = path.read_text("utf-8", "replace")
@@ -158,6 +165,7 @@ def lines_of(path: Path, depth: int = 0) -> Iterator[str]:
 
 
 def glob_paths(base: Path, pattern: str) -> list[Path]:
+    """The paths that match a pattern, which is absolute, begins with `~`, or is relative to `base`."""
     whole = Path(os.path.expanduser(pattern))
     root, relative = (Path("/"), str(whole.relative_to("/"))) if whole.is_absolute() else (base, pattern)
     return sorted(root.glob(relative))
@@ -167,9 +175,9 @@ CANNOT = frozenset({"include", "match", "canonicalizehostname", "knownhostscomma
 
 
 def without_ssh(address: str, config: str | None) -> SshTarget:
-    """What paramiko's own reader makes of the configuration, where there is no OpenSSH to ask.
+    """The target of a host as paramiko's own reader resolves it, where OpenSSH is not installed.
 
-    Raises Unobservable for keywords that it does not know how to follow.
+    Raises Unobservable for keywords that it cannot follow.
     """
     from paramiko import SSHConfig
 
@@ -187,7 +195,7 @@ def without_ssh(address: str, config: str | None) -> SshTarget:
 
 
 def openssh_defaults() -> dict[str, str | list[str]]:
-    """What OpenSSH takes where nothing is said."""
+    """OpenSSH's default values by keyword."""
     return {
         "user": getpass.getuser(),
         "identityfile": list(DEFAULT_IDENTITIES),
@@ -197,4 +205,5 @@ def openssh_defaults() -> dict[str, str | list[str]]:
 
 
 def each_value(text: str | list[str]) -> list[str]:
+    """The values as a list, also a single one."""
     return text if isinstance(text, list) else [text]

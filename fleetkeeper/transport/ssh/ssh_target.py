@@ -1,7 +1,7 @@
-"""A way to one host as data: read from what `ssh -G` prints, with tokens and `~` expanded.
+"""The route and settings for one host as data: parsed from the output of `ssh -G`, with tokens and `~` expanded.
 
-What our own SSH cannot follow is not dropped here: it stands in `Way.beyond`, and such a host is not connected to.
-docs/ssh.md lists every keyword of ssh_config(5) and what becomes of it; a test holds the list complete.
+Settings that our own SSH cannot follow are not dropped: they are in `SshTarget.beyond`, and such a host is not
+connected to. docs/ssh.md lists every keyword of ssh_config(5) and what becomes of it; a test keeps the list complete.
 """
 
 from __future__ import annotations
@@ -24,20 +24,23 @@ REFUSED = {
     "bindinterface": "BindInterface",
     "proxyusefdpass": "ProxyUseFdpass",
 }
-"""What decides about trust or the way there, and only the OpenSSH client can do."""
+"""Keywords that decide about trust or the route, and that only the OpenSSH client can follow."""
 UNTRIED = {
     "gssapiauthentication": "GSSAPIAuthentication",
     "hostbasedauthentication": "HostbasedAuthentication",
     "pkcs11provider": "PKCS11Provider",
 }
-"""Other ways to prove who we are: mentioned when a server takes none of our keys."""
+"""Authentication methods that we do not implement: mentioned when a server accepts none of our keys."""
 USE_SSH = "set `connection: ssh` for this node: only the OpenSSH client can do that"
 LEAST_RSA = 1024
 
 
 @dataclass(frozen=True)
 class SshRequest:
-    """What the inventory says about a way: an address or an alias of the user's config, and what overrides it."""
+    """The inventory's settings for a host: its address, or an alias of the user's configuration.
+
+    The other settings override those of the configuration; None leaves them.
+    """
 
     address: str
     user: str | None = None
@@ -49,9 +52,9 @@ class SshRequest:
 class SshTarget:
     """How to reach one host. Paths are expanded; `agent` is a socket or "" for none; `jumps` as ssh -J takes them.
 
-    `family` and `bind` (a local address) limit the socket; `check_ip` asks for the address's own host key too;
-    `least_rsa` is in bits; `untried` are other proofs of who we are that only the OpenSSH client can give.
-    `beyond` is why this way cannot be gone by our own SSH at all.
+    `family` and `bind` (a local address) limit the socket; with `check_ip` the address's own host key is checked too;
+    `least_rsa` is in bits; `untried` are authentication methods that only the OpenSSH client has.
+    `beyond` is why our own SSH cannot connect to this host at all, or None.
     """
 
     address: str
@@ -80,9 +83,9 @@ class SshTarget:
 
 
 def parse(output: str, address: str, written: Collection[str] = ()) -> SshTarget:
-    """Read what `ssh -G` prints: a lower-case keyword and its value per line.
+    """The target in the output of `ssh -G`: a lower-case keyword and its value per line.
 
-    `written` are the keywords (lower case) that the user's files hold: the order of their lists is the user's wish.
+    `written` are the keywords (lower case) in the user's files: the order of their lists is the user's choice.
 
     >>> way = parse("host db\\nuser ops\\nhostname 192.0.2.7\\nport 22\\nidentityfile /k/%h\\nproxyjump a,b@c\\n", "db")
     >>> way.host, way.port, way.user, way.identities, way.jumps
@@ -115,11 +118,15 @@ def parse(output: str, address: str, written: Collection[str] = ()) -> SshTarget
 
 
 def is_on(lines: Mapping[str, str], keyword: str) -> bool:
+    """Whether the value of a keyword is yes or true."""
     return lines.get(keyword) in ("yes", "true")
 
 
 def untried_methods(lines: Mapping[str, str]) -> Iterator[str]:
-    """Other proofs of who we are than ours. Debian turns GSSAPI on everywhere: it counts where there is a ticket."""
+    """The configured authentication methods that we do not implement.
+
+    Debian turns GSSAPI on everywhere: it is listed only when there is a ticket.
+    """
     ticket = os.environ.get("KRB5CCNAME") or os.path.exists(f"/tmp/krb5cc_{os.getuid()}")  # noqa: S108 - as krb5 does
     for keyword, name in UNTRIED.items():
         if lines.get(keyword, "no") not in ("no", "false") and (ticket or not keyword.startswith("gssapi")):
@@ -127,7 +134,10 @@ def untried_methods(lines: Mapping[str, str]) -> Iterator[str]:
 
 
 def with_paths(target: SshTarget, lines: Mapping[str, list[str]], item: Mapping[str, str]) -> SshTarget:
-    """What has tokens in it. Raises Unobservable for a token that only ssh itself can expand."""
+    """The target with the settings that contain paths and tokens.
+
+    Raises Unobservable for a token that only ssh can expand.
+    """
     files = [*split_paths(item.get("userknownhostsfile", "")), *split_paths(item.get("globalknownhostsfile", ""))]
     return replace(
         target,
@@ -141,7 +151,10 @@ def with_paths(target: SshTarget, lines: Mapping[str, list[str]], item: Mapping[
 
 
 def with_limits(target: SshTarget, item: Mapping[str, str], written: Collection[str]) -> SshTarget:
-    """Which algorithms may be used, and what of the configuration goes beyond us."""
+    """The target with the allowed algorithms.
+
+    `beyond` is set where our own SSH cannot follow the configuration.
+    """
     try:
         target = replace(target, algorithms=allowed_algorithms(item, written))
     except Unobservable as why:
@@ -154,7 +167,7 @@ def with_limits(target: SshTarget, item: Mapping[str, str], written: Collection[
 
 
 def split_paths(listed: str) -> list[str]:
-    """A list of files as `ssh -G` prints it: without the quotes. Words that only together are a file are one.
+    """The paths in a list of files as `ssh -G` prints it, without quotes: words that only together name a file are one.
 
     >>> split_paths("/no/such/a /no/such/b")
     ['/no/such/a', '/no/such/b']
@@ -168,7 +181,10 @@ def split_paths(listed: str) -> list[str]:
 
 
 def agent_socket(text: str, target: SshTarget) -> str:
-    """IdentityAgent of ssh_config(5): a path, `none`, SSH_AUTH_SOCK, or the name of a variable."""
+    """The path of the agent's socket, or "", from IdentityAgent of ssh_config(5).
+
+    That is a path, `none`, SSH_AUTH_SOCK, or the name of a variable.
+    """
     if text.lower() == "none":
         return ""
     if text == "SSH_AUTH_SOCK":
@@ -179,13 +195,14 @@ def agent_socket(text: str, target: SshTarget) -> str:
 
 
 def expand_paths(written: Sequence[str], target: SshTarget) -> Iterator[str]:
+    """The paths with tokens and `~` expanded, without empty ones and `none`."""
     for path in written:
         if path and path.lower() != "none":
             yield os.path.expanduser(expand_tokens(path, target))
 
 
 def expand_tokens(text: str, target: SshTarget) -> str:
-    """Replace the tokens of ssh_config(5), TOKENS, and `${NAME}`.
+    """The text with the tokens of ssh_config(5), TOKENS, and `${NAME}` replaced.
 
     Raises Unobservable for a token that only ssh itself can expand.
     """
@@ -205,6 +222,7 @@ def expand_tokens(text: str, target: SshTarget) -> str:
 
 
 def token_values(target: SshTarget) -> Mapping[str, str]:
+    """The values of the tokens of ssh_config(5) by their letter."""
     name = socket.gethostname()
     return {
         "%": "%",
@@ -222,4 +240,5 @@ def token_values(target: SshTarget) -> Mapping[str, str]:
 
 
 def with_variables(text: str) -> str:
+    """The text with each `${NAME}` replaced by that environment variable, or by nothing."""
     return re.sub(r"\$\{(\w+)\}", lambda match: os.environ.get(match[1], ""), text)
