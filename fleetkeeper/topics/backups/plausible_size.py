@@ -4,11 +4,11 @@ A dump can be complete and hold nothing: of an empty database, or of the wrong o
 the oldest to the newest. A refused dump neither counts for retention nor becomes a yardstick: dumps of an emptied
 database never turn plausible by themselves, however many of them there are.
 
-The yardstick is the biggest of the last `LAST` plausible ones, or the size that a person accepted last (`remediate
-backups accept --because …`) and the plausible ones since then. One giant alone is no yardstick for ever: the ones after
-it are refused until `AGREEING` of them in a row weigh what was usual before it; from then on they count again, the
-giant stays, and a warning names it (it may hold what was lost since). One that is the newest, with none after it, may
-be a dump of something else: it pushes nothing out until the next one weighs about as much.
+The yardstick is the biggest of the last `LAST` plausible ones, or the size that a person accepted last
+(`remediate backups accept --because …`) and the plausible ones since then. One giant alone is no yardstick for ever:
+the ones after it are refused until `AGREEING` of them in a row weigh what was usual before it; from then on they count
+again, the giant stays, and a warning names it (it may hold what was lost since). One that is the newest, with none
+after it, may be a dump of something else: it pushes nothing out until the next one weighs about as much.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ __all__ = [
 
 
 def service_of(fleet: Fleet, service: str) -> Service:
-    """The inventory's entry for a service. Raises NotApplicable when the inventory has no services, and says why."""
+    """The inventory's entry for a service. Raises NotApplicable with the reason when the inventory has no services."""
     return require_policy(fleet.inventory.services)[service]
 
 
@@ -35,9 +35,9 @@ def running_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
 
 
 def all_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
-    """Like `placements`, with the containers that do not run: created, paused, restarting, exited.
+    """Every container of a service, as `running_placements`, with those that do not run (created, paused, exited …).
 
-    Raises Unobservable as `placements` does.
+    Raises Unobservable as `running_placements` does.
     """
     name = service_of(fleet, service).name
     for why in unseen_nodes(fleet):
@@ -48,7 +48,7 @@ def all_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
 
 
 def unseen_nodes(fleet: Fleet) -> Iterator[Unobservable]:
-    """Why the containers of a node could not be seen, for each such node."""
+    """An Unobservable for each node whose containers could not be seen."""
     for node in fleet.inventory.nodes:
         try:
             fleet.of(node, Facts)
