@@ -46,7 +46,7 @@ def rules_in(topics: Mapping[str, Topic]) -> dict[str, Rule]:
 
 
 def observers_in(topics: Mapping[str, Topic]) -> dict[str, Observer]:
-    """What looks for the facts of some topics, by the key of the facts."""
+    """The observers of some topics, by the key of their facts."""
     return {observer.name: observer for topic in topics.values() for observer in topic.observers}
 
 

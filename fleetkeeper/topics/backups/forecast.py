@@ -42,7 +42,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Room:
-    """The bytes that a volume takes now, and the bytes that are still free on its disk."""
+    """The bytes that a volume takes now, and the bytes that may still be written to its disk."""
 
     used: int
     free: int
