@@ -58,7 +58,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
 
 
 def parse_last_day(written: str) -> date:
-    """The last day. Raises UsageError for what is none, or is over."""
+    """The date in an option `--until`. Raises UsageError for text that is no date, and for a day that is over."""
     try:
         last = datetime.strptime(written, "%Y-%m-%d").date()
     except ValueError:
@@ -69,6 +69,7 @@ def parse_last_day(written: str) -> date:
 
 
 def as_words(owner: str) -> str:
+    """The owner without blanks around. Raises UsageError for an empty one."""
     if not owner.strip():
         raise UsageError("--owner is empty", hint="say who answers for it: an address that somebody reads")
     return owner.strip()
