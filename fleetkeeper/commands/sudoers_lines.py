@@ -77,10 +77,10 @@ def digest_of(text: str) -> str:
 
 
 def form(word: str | Argument, texts: dict[str, str], tests: dict[str, str]) -> str:
-    """The helper's name for a word.
+    """The helper's name for a word: `=NAME` for a constant text, else a kind.
 
-    `=NAME` for a constant text, else a kind, with `*` when there may be many such words. A text or test without a name
-    gets one, in `texts` (names by text) or `tests` (names by test).
+    It has `*` at its end when there may be many such words. A text or test without a name gets one, in `texts` (names
+    by text) or `tests` (names by test).
     """
     if isinstance(word, str):
         return "=" + texts.setdefault(word, f"text_{len(texts)}")

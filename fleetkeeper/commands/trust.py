@@ -1,4 +1,4 @@
-"""`fleetkeeper trust NODE…`: show host keys, and keep what a person has compared."""
+"""`fleetkeeper trust NODE…`: show host keys, and write those that a person has compared to a known_hosts file."""
 
 from __future__ import annotations
 

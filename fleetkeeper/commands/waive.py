@@ -1,4 +1,4 @@
-"""`fleetkeeper waive`: accept what stands for a while, each thing with an owner, a reason and an end."""
+"""`fleetkeeper waive`: accept open findings for a while, each with an owner, a reason and an end."""
 
 from __future__ import annotations
 

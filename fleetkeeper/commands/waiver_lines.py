@@ -83,7 +83,7 @@ def yaml_scalar(text: str) -> str:
 
 
 def waiver_block(waivers: Sequence[Sequence[tuple[str, str]]], indent: int) -> str:
-    """The waivers as items of a list, a line for each key.
+    """Waivers (each its keys and values) as items of a YAML list, a line for each key. `indent` is in characters.
 
     >>> print(waiver_block([[("rule", "nodes.x"), ("because", "it is late")]], 2), end="")
       - rule: nodes.x
@@ -178,7 +178,8 @@ class Waiving:
     ) -> tuple[bytes, list[list[tuple[str, str]]]]:
         """The new content of the file, and the waivers as keys and values.
 
-        Without what was seen where the loader refuses that. Raises UsageError when the loader refuses both.
+        What was seen is left out of them where the loader refuses it. Raises UsageError when the loader refuses both
+        forms.
         """
         bom = BOM if before.startswith(BOM) else b""
         text = before.removeprefix(bom).decode("utf-8")

@@ -111,7 +111,7 @@ def with_query(parts: Any, lines: Mapping[str, str]) -> str:
 
 @dataclass
 class Pulse:
-    """The pings of one run for one inventory, sent in threads that nobody has to wait for.
+    """The pings of one run for one inventory, sent in threads that end with the program.
 
     `patience` is how many seconds all pings together may delay the run, `began` the monotonic time of its start.
     `troubles` are the reasons why pings failed, by state.
@@ -135,9 +135,9 @@ class Pulse:
         self.sending = self.send(Ping("start", self.run))
 
     def end(self, *, well: bool, summary: str) -> str:
-        """Send the ping that the run has ended, within the time limit. Returns why nobody was told.
+        """Send the ping that the run has ended, within the time limit.
 
-        Empty when all went well.
+        `well` says whether it ended well. Returns why the ping did not arrive, in words; empty when it did.
         """
         if not self.url:
             return f"heartbeat: ${self.policy.variable} is not set here, so nobody was told that this audit ran"

@@ -123,7 +123,7 @@ class Reports:
                 self.notes += at_once.map(partial(self.end, int(exitstatus)), self.pulses)
 
     def end(self, exit_status: int, inventory: str) -> str:
-        """Send the heartbeat of one inventory. Returns why nobody was told; empty when all went well."""
+        """Send the heartbeat of one inventory. Returns why it did not arrive, in words; empty when it did."""
         return self.pulses[inventory].end(well=self.well(inventory, exit_status), summary=self.told(inventory))
 
     def well(self, inventory: str, exit_status: int) -> bool:
@@ -186,6 +186,7 @@ class Reports:
         return results.results_document(run, self.audit.fleets.values(), self.items, changes)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print facts, summary, notes and annotations; a GitHub runner's commands are switched off meanwhile."""
         self.sections.restore(terminalreporter)
         deaf, listening = github.silence() if self.annotated else ("", "")
         if self.annotated:

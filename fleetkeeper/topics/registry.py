@@ -26,7 +26,10 @@ TOPICS: dict[str, Topic] = {
 
 
 def load_inventory(path: Path, text: str | bytes | None = None) -> Inventory:
-    """Read and check an inventory with our topics and its own; see `fleetkeeper.inventory.load.load`."""
+    """The inventory in a file, checked with our topics and its own; see `fleetkeeper.inventory.load.load`.
+
+    `text` is used in place of the file's content, None to read the file. Raises InventoryError when it is invalid.
+    """
     return inventory_files.load(path, TOPICS, import_topic, text)
 
 

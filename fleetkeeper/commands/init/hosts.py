@@ -129,10 +129,10 @@ def parse_probe(node: Node, answer: Output, taken: Collection[str]) -> Machine:
 
 
 def member_of(stranger: Stranger, manager: Node, taken: Sequence[str]) -> Node:
-    """A member of the swarm as a node.
+    """A member of the swarm as a node, with the manager's account and key.
 
-    Reached with the manager's account and key, through the manager where it must be. Raises UsageError when its address
-    is invalid.
+    The manager is its jump host where its SSH port cannot be reached from here. Raises UsageError when its address is
+    invalid.
     """
     name = unique_node_name(stranger.hostname or stranger.address, taken)
     given = {"address": stranger.address, "user": manager.user, "identity": manager.identity, "jump": manager.jump}

@@ -37,7 +37,7 @@ def inventory_text(findings: Findings, day: str, base: Path) -> str:
 
 
 def proposed_sections(findings: Findings, topics: Iterable[Topic]) -> Lines:
-    """The sections of topics that propose one, with an empty line between them."""
+    """The lines of the sections that topics propose, with an empty line between sections."""
     proposals = [list(topic.init_lines(findings)) for topic in topics if topic.init_lines]
     for number, lines in enumerate(proposals):
         yield from ("", *lines) if number else lines

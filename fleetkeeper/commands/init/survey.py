@@ -144,6 +144,7 @@ class Survey:
         """Everything that goes into the inventory: machines, services, backups and certificates."""
 
         def ask(node: str, commands: Sequence[Command]) -> list[Output]:
+            """The outputs of commands on a node, by the node's name. Raises Unobservable."""
             return links.to(self.inventory.nodes[node]).ask(commands)
 
         unseen = [line for node, line in unseen_parts(fleet) if not self.machines[node].trouble]

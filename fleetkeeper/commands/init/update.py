@@ -21,7 +21,7 @@ from fleetkeeper.topics.registry import load_inventory, topics_of
 
 
 def undecided_topics(inventory: Inventory) -> list[Topic]:
-    """The topics that propose a section, and whose section the inventory lacks."""
+    """The topics that can propose a section (`init_lines`) which the inventory lacks."""
     topics = topics_of(inventory).values()
     return [one for one in topics if one.init_lines and isinstance(inventory.sections.get(one.policy), Undecided)]
 

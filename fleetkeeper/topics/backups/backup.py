@@ -61,6 +61,7 @@ class Backup:
 
     @property
     def name(self) -> str:
+        """The file's name."""
         return self.file.name
 
     @property

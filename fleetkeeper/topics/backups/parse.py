@@ -21,7 +21,7 @@ MOST = (1 << 64) - 1
 
 
 def look_into(policy: Policy) -> Command:
-    """The command that lists the directory of a policy's backups."""
+    """The command that lists the directory of a policy's backups. Its output is for `parse_listing`."""
     volume = policy.volume
     return Command(
         ("sh", "-c", load_script(LIST_BACKUPS), "list-backups", volume.name, volume.path or "", policy.path), sudo=True

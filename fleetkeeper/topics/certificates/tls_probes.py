@@ -65,7 +65,10 @@ class Probe:
 
 
 def options(certificate: Certificate) -> tuple[str, ...]:
-    """Options of s_client: the server name, which clients do not send for an IP address (RFC 6066, 3), and STARTTLS."""
+    """The options of s_client for a certificate: server name and STARTTLS.
+
+    Clients do not send a server name for an IP address (RFC 6066, 3).
+    """
     name = ("-noservername",) if is_ip(certificate.name) else ("-servername", certificate.name)
     return (*name, *(("-starttls", certificate.starttls) if certificate.starttls else ()))
 

@@ -13,9 +13,9 @@ ROOT = 0
 
 
 def uids_of_users(users: Collection[str], container: Container) -> tuple[set[int], list[str]]:
-    """The uids that users have in a container, and the names that are no user of their own there.
+    """The uids that users have in a container, and those users that have none of their own there.
 
-    A name that the container does not know, or knows as uid 0 (another name for root), is no user of its own.
+    A name that the container does not know, or has as uid 0 (another name for root), has none of its own.
 
     >>> uids_of_users(("web", "toor", "gone", "33"), Container("4f", "db", accounts={"web": 5, "toor": 0}))
     ({33, 5}, ['toor', 'gone'])

@@ -152,7 +152,7 @@ class Container:
 
     @property
     def remapped(self) -> bool:
-        """Whether a user namespace (userns-remap, a rootless engine) makes its users others on the node.
+        """Whether a user namespace (userns-remap, a rootless engine) gives its users other uids on the node.
 
         Raises Unobservable when its processes could not be seen.
         """
@@ -160,6 +160,7 @@ class Container:
 
     @property
     def running(self) -> bool:
+        """Whether its state is "running": not while it is paused or restarting."""
         return self.state == "running"
 
     @property
@@ -173,10 +174,10 @@ class Container:
 
     @property
     def swarm_service(self) -> str:
-        """The swarm service that it is a task of; empty for any other container.
+        """The name of the swarm service that it is a task of; empty for any other container.
 
-        Its label may come from the image. Its name does not: that of a task is SERVICE.SLOT.ID. A name that Docker
-        would not give anything says nothing about the label.
+        The label may come from the image. The name does not: that of a task is SERVICE.SLOT.ID. A name that Docker
+        would not give to a container proves nothing about the label.
         """
         service = self.label(SWARM_SERVICE)
         other = DOCKER_NAME.fullmatch(self.name) and self.name != service and not self.name.startswith(f"{service}.")

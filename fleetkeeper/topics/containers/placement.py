@@ -28,8 +28,8 @@ def service_of(fleet: Fleet, service: str) -> Service:
 def running_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
     """Every running container of a service (key of the inventory's `services`), on all nodes.
 
-    Found by swarm label, compose label, `project/service` or exact container name; never by a part of a name.
-    Raises Unobservable while a node that could hold one was not seen: none, one and many would all be guesses.
+    They match by swarm label, compose label, `project/service` or exact container name; never by a part of a name.
+    Raises Unobservable while a node that could have one was not seen: none, one and many would all be guesses.
     """
     return tuple(instance for instance in all_placements(fleet, service) if instance.container.running)
 

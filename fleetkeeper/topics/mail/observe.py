@@ -67,6 +67,7 @@ def parse(printed: str) -> Facts:
     said = [row.partition(" ")[::2] for row in rows[:-2]]
 
     def named(key: str) -> tuple[str, ...]:
+        """The rests of the lines that begin with a word, each once."""
         return tuple(dict.fromkeys(rest for word, rest in said if word == key))
 
     sendmail, heard, hidden = ("".join(named("sendmail")[:1]), bool(named("listening")), bool(named("hidden")))

@@ -1,4 +1,4 @@
-"""What is promised about mail: what cron writes to people reaches somebody."""
+"""The rule that cron's mail is delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machines themselves: can they be asked, with the rights we are meant to have, and is their clock right."""
+"""The rule about the nodes themselves: they answer, our account has its rights, and the clock is right."""
 
 from __future__ import annotations
 

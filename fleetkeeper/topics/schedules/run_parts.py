@@ -50,6 +50,7 @@ def in_directory(file: SnapshotFile, expected: Sequence[str], printed: Snapshot,
     path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
 
     def made(run: Execution) -> Candidate:
+        """The candidate for a run of the command in this script."""
         lines = (*faults, *terminal(run))
         entry = Entry(file.path, 0, "directory", user, times, run.target, lines, changed=file.changed)
         return Candidate(entry, programs(run, path))

@@ -14,7 +14,7 @@ LENT = "fleetkeeper.user"
 
 @dataclass(frozen=True)
 class Member:
-    """One node of the swarm, as a manager sees it."""
+    """One node of the swarm, as a manager sees it: `docker node inspect`. `address` is its IP address."""
 
     id: str
     hostname: str

@@ -87,7 +87,10 @@ def is_careful(updates: Mapping[str, Any]) -> bool:
 
 
 def lent_updates(spec: Mapping[str, Any]) -> Literal["", "lent", "changed"]:
-    """"lent" for a service with our update settings, "changed" when somebody has set others since, else empty."""
+    """Whether a service has our update settings ("lent"), had them and has others since ("changed"), or neither ("").
+
+    `spec` is a service's, as the Engine API has it. Raises Unobservable for a newer fleetkeeper's label.
+    """
     if OWN_UPDATES not in (spec.get("Labels") or {}):
         return ""
     return "changed" if own_updates(spec) is None else "lent"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class VolumeEntry:
-    """A file or directory below the volume's root, and the bytes that it takes on the disk."""
+    """A file or directory below the volume's root: its path from there, and the bytes that it takes on the disk."""
 
     path: str
     used: int

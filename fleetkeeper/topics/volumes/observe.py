@@ -26,7 +26,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def usage_of(policy: Policy) -> Command:
-    """The command that measures a policy's volume and its disk."""
+    """The command that measures a policy's volume and its disk. Its output is for `parse`."""
     volume = policy.volume
     return Command(
         ("sh", "-c", load_script(MEASURE_VOLUME), "sh", volume.name, volume.path or ""), sudo=True, limit=120

@@ -1,4 +1,4 @@
-"""What the script printed of a volume: sizes in KiB, as du and df count them."""
+"""Facts from the output of the script that measures a volume: sizes in KiB, as du and df count them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What volumes take, what they may take, and what is left on their disks."""
+"""The rules about the bytes and inodes that a volume takes, and about the room on its disk."""
 
 from __future__ import annotations
 

@@ -71,9 +71,9 @@ class Drill:
     """One backup that was restored into a throwaway server. `error` is empty when all of its data was restored.
 
     `at` is when; `seconds` how long it took (the time to recover); `age` how old the backup was then, in seconds (the
-    data of that time would have been lost). `rows` has the row count of every table, by table name. `lacking` lists
-    objects of the live database that the restored one did not have. `refused` is the reason why the drill could not be
-    tried at all (no room, no image), else empty: a refused drill proves nothing, either way.
+    data of that time would have been lost). `rows` has the row count of every table, by table name. `lacking` lists the
+    missing extensions, tables and rows, in words. `refused` is the reason why the drill could not be tried at all (no
+    room, no image), else empty: a refused drill proves nothing, either way.
     """
 
     backup: str

@@ -19,7 +19,7 @@ Dated = TypeVar("Dated", Accepted, AcceptedSize)
 
 
 def merge_records(records: Records, addition: Records) -> Records:
-    """The records with everything that the addition brings; of two acceptances the later one counts.
+    """The records with everything that the addition brings; of two acceptances the later one stays.
 
     The same addition merged twice is merged once, and the order of two additions does not matter, but for drills that
     are too many to be remembered. The digest stays that of `records`: it is the file that they were read from.

@@ -1,4 +1,4 @@
-"""What the drills of the backups say: whether they come back. Pure."""
+"""The rule that backups can be restored, judged by the drills in the record. Pure."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def drill_records(fleet: Fleet, policy: Policy) -> Records:
 def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
     """The hold on every complete dump while a failed drill has not been made up for, else None.
 
-    Raises Unobservable when the record was looked for and not seen, or drills are asked for and nobody looked.
+    Raises Unobservable when the record was looked for and not seen, or drills are wanted and the look left the record
+    out.
     """
     if policy.drills is None and (policy.volume.node, Databases.topic) not in fleet.facts:
         return None

@@ -1,4 +1,4 @@
-"""What is promised about backups: they are young, whole, of a likely size, honest about their time, and thinned."""
+"""The rules that backups are young, complete, of a plausible size and time, and thinned."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ MOST = 60
 class CopyDirectory:
     """One place: the names of all its backups, newest first, and the SHA-256 (hex) of the newest ones, by name.
 
-    `directory` is its path with links resolved; empty when it does not exist. `marks` (by name) tell a file from its
-    copy: inode and ctime, which no copy shares with the file. `device` is that of the newest file (0: unknown). `free`
-    is the number of bytes that may still be written there; -1 where nobody asked. `parts` are the files that
-    interrupted copies left, by name, with their mtime in epoch seconds.
+    `directory` is its path with links resolved; empty when it does not exist. `marks` (by name) distinguish a file from
+    its copy: inode and ctime, which no copy shares with the file. `device` is that of the directory or its newest file
+    (0: unknown). `free` is the number of bytes that may still be written there; -1 where that was not measured. `parts`
+    are the files that interrupted copies left, by name, with their mtime in epoch seconds.
     """
 
     names: tuple[str, ...] = ()

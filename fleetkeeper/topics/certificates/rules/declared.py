@@ -1,4 +1,4 @@
-"""The rule that nothing is served or renewed that the inventory does not know."""
+"""The rule that every name that is served and every lineage that is renewed is in the inventory."""
 
 from __future__ import annotations
 
@@ -112,6 +112,7 @@ def is_known(matches: Iterable[str], names: Iterable[str]) -> bool:
 
 
 def warning(saw: str, about: str, node: str) -> Finding:
+    """The warning about a name or lineage (`about`) that the inventory does not mention."""
     return Finding(
         saw=saw,
         want="each of them under `certificates` in the inventory",

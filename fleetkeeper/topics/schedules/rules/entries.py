@@ -1,4 +1,4 @@
-"""What is promised about schedules: the backup runs where the database runs, cron is alive, and backups appear."""
+"""The rules that the backup is scheduled where the database runs, and that cron runs."""
 
 from __future__ import annotations
 

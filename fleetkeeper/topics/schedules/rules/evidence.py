@@ -1,4 +1,4 @@
-"""The proof that a schedule works: a backup appeared when it was last due."""
+"""The rule that a schedule works: a backup appeared when it was last due."""
 
 from __future__ import annotations
 
