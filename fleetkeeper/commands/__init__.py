@@ -1,1 +1,1 @@
-"""The command `fleetkeeper`: everything that looks and tells, and changes no server."""
+"""The command `fleetkeeper`: everything that looks at servers and reports, and changes none."""

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what a shell completes for them."""
+"""Options that several commands have, and the values that a shell completes for them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fleetkeeper.errors import UsageError
 
 
 def complete_inventories(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """The names of inventories that begin so."""
+    """The names of the inventories that begin with `begun`, sorted."""
     from fleetkeeper.inventory.search import available_inventories
 
     return sorted(name for name in available_inventories() if name.startswith(begun))
 
 
 def complete_rules(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """The ids of rules that begin so."""
+    """The ids of our own rules that begin with `begun`."""
     from fleetkeeper.topics.registry import RULES
 
     return [rule for rule in RULES if rule.startswith(begun)]
@@ -35,7 +35,10 @@ STATE = click.option(
 
 
 def named_or_last(hosts: str | None, state: Path | None) -> str:
-    """The inventory that was named, or the last one audited. Raises UsageError when there is neither."""
+    """The inventory given as `--hosts`, else the name of the last one audited.
+
+    Raises UsageError when there is neither.
+    """
     from fleetkeeper.state import last_audited
 
     name = hosts or last_audited(state)

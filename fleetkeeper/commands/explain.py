@@ -30,7 +30,11 @@ def explain(rule: str, hosts: str | None) -> None:
 
 
 def explain_rule(name: str, hosts: str | None = None) -> str:
-    """All that is known about a rule. With an inventory, its own rules are known too. Raises UsageError."""
+    """The text that `fleetkeeper explain` prints about a rule, by its id.
+
+    With an inventory (a name or a path) the rules of its own topics are known too. Raises UsageError for an unknown
+    rule, and for an inventory that cannot be loaded.
+    """
     inventory = registry.load_inventory(find_inventory(hosts)) if hosts else None
     topics = registry.topics_of(inventory) if inventory else registry.TOPICS
     rules = registry.rules_in(topics)
@@ -41,7 +45,7 @@ def explain_rule(name: str, hosts: str | None = None) -> str:
 
 
 def installed_remedies() -> Mapping[str, Remedy]:
-    """The remedies of every installed program that changes servers, by the id of the rule that they answer."""
+    """The remedies of every installed program that changes servers, by rule id."""
     matches: dict[str, Remedy] = {}
     for entry in entry_points(group=REMEDIES):
         matches.update(entry.load())
@@ -49,7 +53,7 @@ def installed_remedies() -> Mapping[str, Remedy]:
 
 
 def explain_text(rule: Rule, remedy: Remedy | None) -> str:
-    """The text about one rule."""
+    """The text about one rule: id, promise, explanation, the command that checks it, and its remedy."""
     parts = [
         rule.id,
         rule.promise,
@@ -61,12 +65,15 @@ def explain_text(rule: Rule, remedy: Remedy | None) -> str:
 
 
 def check_command(rule: Rule) -> str:
-    """The command that judges it: our checks are judged in any folder, a team's own in the folder that holds them."""
+    """The pytest command that judges only this rule.
+
+    Our checks are judged in any folder, a team's own in the folder that holds them.
+    """
     return f"pytest --hosts=NAME -k 'test_{rule.topic} and {rule.name}'"
 
 
 def about_remedy(rule: Rule, remedy: Remedy | None) -> str:
-    """What the remedy does, or why there is none."""
+    """The effect of the remedy in words, from its docstring, or why there is none."""
     if remedy is None:
         return f"Remedy: none; {rule.person or 'there is none yet'}."
     text = re.sub(r"\s*\bRaises [^.]*\.", "", inspect.getdoc(remedy) or "it has no description")

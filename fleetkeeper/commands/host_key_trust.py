@@ -1,6 +1,6 @@
-"""Host keys: shown with what is known about them, and kept beside the inventory once a person has compared them.
+"""Host keys: shown with what is known about them, and written beside the inventory once a person has compared them.
 
-Trust on first use would trust whoever answers first: nothing is kept that nobody confirmed, by answering at the
+Trust on first use would trust any host that answers first: no key is written that nobody confirmed, by answering at the
 terminal or by naming the fingerprint. A key that has changed is never replaced without typing the node's name.
 """
 
@@ -41,7 +41,7 @@ COMPARE = "for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done"
 
 @dataclass(frozen=True)
 class KeyComparison:
-    """One node: the keys that it shows, what the known_hosts files have about it, and what they say together."""
+    """The host keys that one node presents, the entries about it in known_hosts files, and the status that follows."""
 
     node: str
     keys: tuple[HostKey, ...]
@@ -50,19 +50,23 @@ class KeyComparison:
 
     @property
     def unknown(self) -> tuple[HostKey, ...]:
-        """The shown keys that no file has."""
+        """The presented keys that are in no known_hosts file."""
         keys = {entry.key for entry in self.known if not entry.marker}
         return tuple(key for key in self.keys if key.key not in keys)
 
     @property
     def replaced(self) -> tuple[KnownHost, ...]:
-        """The known keys that it does not show any more."""
+        """The known_hosts entries of keys that the node does not present any more."""
         shown = {key.key for key in self.keys}
         return tuple(entry for entry in self.known if not entry.marker and entry.key not in shown)
 
 
 def compare_keys(inventory: Inventory, node: Node, ssh_config: str | None = None) -> KeyComparison:
-    """Ask a node for its keys, and hold them against what is known. Raises Unobservable."""
+    """The host keys that a node presents, compared with the known_hosts files.
+
+    Raises Unobservable when it presents none. Where its keys differ in status, the first of revoked, trusted, changed,
+    unknown applies. `ssh_config` is the path of a configuration file, None for ssh's own.
+    """
     keys = shown_keys(inventory, node, ssh_config)
     route = resolve_target(SshRequest(node.address or node.name, node.user, node.port, node.identity), ssh_config)
     target = Target(route.host, route.port, time.time(), route.alias)
@@ -75,12 +79,15 @@ def compare_keys(inventory: Inventory, node: Node, ssh_config: str | None = None
 
 
 def known_hosts_name(inventory: Inventory) -> Path:
-    """The known_hosts file of an inventory: the one that it names, else `known_hosts` beside it."""
+    """The path of an inventory's known_hosts file: the one that it names, else `known_hosts` beside it."""
     return Path(inventory.known_hosts) if inventory.known_hosts else Path(inventory.path).parent / "known_hosts"
 
 
 def nodes_in_order(inventory: Inventory, names: Iterable[str]) -> list[Node]:
-    """The nodes, those first that others are reached through. Raises UsageError for a name that is none."""
+    """The nodes with these names (none: all that are reached over SSH), jump hosts before the nodes behind them.
+
+    Raises UsageError for an unknown name, and for a node that is not reached over SSH.
+    """
     expected = list(names) or [name for name, node in inventory.nodes.items() if node.connection in ("", "ssh")]
     for name in expected:
         if name not in inventory.nodes:
@@ -93,7 +100,7 @@ def nodes_in_order(inventory: Inventory, names: Iterable[str]) -> list[Node]:
 
 
 def count_hops(inventory: Inventory, node: Node) -> int:
-    """How many nodes of the inventory lie before it."""
+    """The number of nodes of the inventory that lie between us and a node."""
     number = 0
     while node.jump in inventory.nodes:
         node, number = inventory.nodes[str(node.jump)], number + 1
@@ -102,9 +109,10 @@ def count_hops(inventory: Inventory, node: Node) -> int:
 
 @dataclass
 class TrustSession:
-    """Trusting the nodes of one inventory. `ask` asks a person, and is None where nobody can be asked.
+    """Trusting the nodes of one inventory.
 
-    `fingerprints` are those that a person named. `say` shows a line.
+    `say` prints a line. `ask` asks a person a question and returns the answer; None where nobody can be asked.
+    `fingerprints` (SHA256:…) are those that a person named.
     """
 
     inventory: Inventory
@@ -114,11 +122,12 @@ class TrustSession:
     ssh_config: str | None = None
 
     def all(self, names: Sequence[str]) -> bool:
-        """Trust these nodes (all that are reached over SSH, without names). Whether each of them is trusted now."""
+        """Trust these nodes (none: all that are reached over SSH). Returns whether each of them is trusted now."""
         trusted = [self.one(node) for node in nodes_in_order(self.inventory, names)]
         return all(trusted)
 
     def one(self, node: Node) -> bool:
+        """Trust one node, if a person agrees. Returns whether it is trusted now; prints why not."""
         try:
             seen = compare_keys(self.inventory, node, self.ssh_config)
         except Unobservable as why:
@@ -140,7 +149,7 @@ class TrustSession:
         return bool(agreed)
 
     def agreed(self, seen: KeyComparison) -> list[HostKey]:
-        """The keys that a person has confirmed."""
+        """The presented keys that a person has confirmed, for a node that is not trusted yet."""
         if seen.ruling is KeyStatus.CHANGED:
             if self.ask is None:
                 self.say("  a changed key is only replaced by a person at a terminal")
@@ -158,7 +167,7 @@ class TrustSession:
         return [key for key in seen.keys if key.fingerprint == text]
 
     def keep(self, seen: KeyComparison, keys: Sequence[HostKey]) -> None:
-        """Write the keys down, in place of those of this node that the same file has."""
+        """Write the keys to the inventory's known_hosts file, in place of a changed node's old ones there."""
         path = known_hosts_name(self.inventory)
         old = {entry.key for entry in seen.replaced} if seen.ruling is KeyStatus.CHANGED else set()
         gone = {number_in(path, entry) for entry in seen.known if entry.key in old}
@@ -171,13 +180,15 @@ class TrustSession:
 
 
 def number_in(path: Path, entry: KnownHost) -> int | None:
-    """The line of an entry (from 1), when it stands in that file."""
+    """The line number of an entry (from 1) when it is in the file `path`, else None."""
     file, _, number = entry.place.rpartition(":")
     return int(number) if Path(file).absolute() == path.absolute() else None
 
 
 def edit_known_hosts(before: bytes, gone: Collection[int | None], lines: Sequence[str]) -> bytes:
-    """A known_hosts file without some lines (numbers from 1), and with others at its end; the rest stays as it is.
+    """A known_hosts file without the lines in `gone` (numbers from 1), and with `lines` at its end.
+
+    The rest stays as it is.
 
     >>> edit_known_hosts(b"a x\\nb y", {1}, ["c z"])
     b'b y\\nc z\\n'
@@ -189,7 +200,7 @@ def edit_known_hosts(before: bytes, gone: Collection[int | None], lines: Sequenc
 
 
 def describe_keys(seen: KeyComparison) -> Iterator[str]:
-    """What a person compares: each key with its fingerprint, and what was known until now."""
+    """The lines that a person compares: each presented key with its fingerprint, and replaced ones after a change."""
     words = {
         KeyStatus.TRUSTED: "is trusted already",
         KeyStatus.UNKNOWN: "is not known yet; it shows:",

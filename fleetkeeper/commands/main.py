@@ -1,4 +1,4 @@
-"""The command line `fleetkeeper`: a command for each thing that looks and tells."""
+"""The command line `fleetkeeper`: one command for each way to look and report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """The `fleetkeeper` program."""
+    """Run the `fleetkeeper` program, and exit."""
     run_program(cli, "fleetkeeper", "please report it, with what is printed above")
 
 

@@ -1,4 +1,4 @@
-"""What both programs do with a command: run it, and turn whatever ends it into a message and an exit code."""
+"""What both programs do with a command: run it, and turn its result or error into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ BUG = "this is a bug in fleetkeeper"
 
 
 class CommandGroup(click.Group):
-    """A click group whose commands live in modules of their own, which are imported when they are asked for.
+    """A click group whose commands are in modules of their own, which are imported when they are needed.
 
-    `modules` names the module of each; the command is the click command in it that is called like the key.
+    `modules` has the module of each by command name; the click command in the module has the same name.
     """
 
     def __init__(self, *args: Any, modules: dict[str, str], **more: Any) -> None:
@@ -44,21 +44,28 @@ class CommandGroup(click.Group):
 
 
 def exit_code_lines(codes: Sequence[Exit]) -> str:
-    """The end of a program's --help: its exit codes, and which one counts."""
+    """The end of a program's --help: its exit codes, and in which order they take precedence."""
     order = ", ".join(str(code.value) for code in PRECEDENCE if code in codes)
     rows = [f"  {code.value:>3}  {MEANINGS[code]}" for code in codes]
     return "\n".join([f"\b\nExit codes, the first that applies in the order {order}:", *rows])
 
 
 def run_program(cli: click.Group, name: str, bug_hint: str) -> NoReturn:
-    """Run a command line until the process exits. SIGTERM and SIGHUP end it as Ctrl-C does."""
+    """Run a command line, and exit with its exit code. SIGTERM and SIGHUP end it as Ctrl-C does.
+
+    `bug_hint` is what to do about an unexpected error.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt_politely)
     sys.exit(exit_code_of(lambda: cli.main(prog_name=name, standalone_mode=False), bug_hint))
 
 
 def exit_code_of(work: Callable[[], object], bug_hint: str = "") -> int:
-    """Do the work; errors become a message with a hint, and an exit code that is true of what was changed by then."""
+    """The exit code of a command, after running it. An error is printed with a hint.
+
+    It is REMEDY_FAILED in place of a code that means "nothing was changed" when something may have been changed by
+    then, and in place of NOTHING_LEFT when standard output could not be written.
+    """
     Changes.begun, Unsaid.why = False, ""
     code = admit_changes(Exit(outcome_of(work, bug_hint)))
     flush_stdout(sys.stdout)
@@ -68,7 +75,7 @@ def exit_code_of(work: Callable[[], object], bug_hint: str = "") -> int:
 
 
 def outcome_of(work: Callable[[], object], bug_hint: str) -> int:
-    """The exit code of a command, or of the error that ended it."""
+    """The exit code that a command returns, or that belongs to the error that ended it, which is printed."""
     try:
         status = status_of(work)
         return status if isinstance(status, int) else Exit.NOTHING_LEFT
@@ -91,7 +98,7 @@ def outcome_of(work: Callable[[], object], bug_hint: str) -> int:
 
 
 def status_of(work: Callable[[], object]) -> object:
-    """What a command returns, or exits with."""
+    """The value that a command returns, or the code of its SystemExit."""
     try:
         return work()
     except SystemExit as end:
@@ -99,15 +106,16 @@ def status_of(work: Callable[[], object]) -> object:
 
 
 def write_error(text: str) -> None:
+    """Print `error: TEXT` on standard error, if that can be written."""
     write_stderr(lambda: click.echo(f"error: {text}", err=True))
 
 
 def write_stderr(write: Callable[[], object]) -> None:
-    """Write on standard error, if anybody is there: that nobody is must not change how this ends."""
+    """Call a function that writes on standard error, ignoring OSError: a closed one must not change the exit code."""
     with suppress(OSError):
         write()
 
 
 def interrupt_politely(number: int, frame: FrameType | None) -> None:
-    """A polite end: like Ctrl-C, so that locks are let go and the journal is closed."""
+    """A signal handler that raises KeyboardInterrupt, as Ctrl-C does: locks are released, and the journal is closed."""
     raise KeyboardInterrupt

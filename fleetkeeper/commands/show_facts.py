@@ -1,4 +1,4 @@
-"""`fleetkeeper facts NODE[/TOPIC]`: look, show what was seen, and judge nothing."""
+"""`fleetkeeper facts NODE[/TOPIC]`: look, print the facts, and judge nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fleetkeeper sudoers ACCOUNT`: what root runs on a node, so that an account may look as root and change nothing."""
+"""`fleetkeeper sudoers ACCOUNT`: a script for root on a node, which lets an account look as root and change nothing."""
 
 from __future__ import annotations
 

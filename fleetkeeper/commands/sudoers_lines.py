@@ -1,13 +1,13 @@
-"""The helper on a node that lets an audit ask as root what the topics declare, and nothing else.
+"""The helper on a node that lets an audit run as root the commands that the topics declare, and nothing else.
 
-An account with `sudo: audit` may run one program as root, `fleetkeeper-look`, which belongs to root. It is given the
-words of a command and compares them with the questions that the topics declare (`root_questions`): scripts as whole
-texts, everything else by what it may look like. So neither this account nor whoever has its key can run anything else.
-None of the scripts writes.
+An account with `sudo: audit` may run one program as root, `fleetkeeper-look`, which belongs to root. It is called with
+the words of a command and compares them with the commands that the topics declare (`root_questions`): scripts as whole
+texts, everything else by the form that it may have. So neither this account nor anybody with its key can run anything
+else. None of the scripts writes.
 
-Whatever names a place is compared with what the node itself or the inventory says: dumps with the directory, the names
-and the service of `backups:`, mounts with those of containers, processes with those in containers. What passes, form by
-form, and what root reads then: docs/on-your-servers.md.
+Names of places are compared with what the node itself or the inventory says: dumps with the directory, the names and
+the service of `backups:`, mounts with those of containers, processes with those in containers. Which forms pass, and
+what root reads then: docs/on-your-servers.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SUDOERS = "/etc/sudoers.d/fleetkeeper-look"
 
 
 def all_questions(inventories: Sequence[Inventory]) -> Iterator[RootQuestion]:
-    """Every command that an audit runs as root: what the topics declare, and the look for our traces."""
+    """Every command that an audit runs as root: those that the topics declare, and the look for our traces."""
     for topic in TOPICS.values():
         yield from topic.root_questions()
     yield from traces.root_questions()
@@ -50,9 +50,9 @@ def all_questions(inventories: Sequence[Inventory]) -> Iterator[RootQuestion]:
 
 
 def helper(inventories: Sequence[Inventory] = ()) -> str:
-    """The helper: a script for any POSIX sh. It must belong to root, and be called through sudo.
+    """The text of the helper: a script for any POSIX sh. It must belong to root, and be called through sudo.
 
-    Without an inventory it answers nothing about dumps.
+    Without an inventory it runs no command about dumps.
     """
     texts: dict[str, str] = {}
     tests: dict[str, str] = {}
@@ -72,13 +72,15 @@ def helper(inventories: Sequence[Inventory] = ()) -> str:
 
 
 def digest_of(text: str) -> str:
+    """The SHA-256 of a text, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def form(word: str | Argument, texts: dict[str, str], tests: dict[str, str]) -> str:
-    """How the helper calls a word: `=NAME` of a text, or a kind, with `*` when there may be many.
+    """The helper's name for a word: `=NAME` for a constant text, else a kind.
 
-    Texts and tests that have no name yet get one.
+    It has `*` at its end when there may be many such words. A text or test without a name gets one, in `texts` (names
+    by text) or `tests` (names by test).
     """
     if isinstance(word, str):
         return "=" + texts.setdefault(word, f"text_{len(texts)}")
@@ -120,12 +122,12 @@ clean /bin/sh -c """
 
 
 def line(account: str) -> str:
-    """The line for sudoers."""
+    """The sudoers line that allows an account to run the helper as root."""
     return f"{account} ALL=(root) NOPASSWD: {HELPER}"
 
 
 def installer(account: str, inventories: Sequence[Inventory] = ()) -> str:
-    """A script for root on a node: the helper, and the line that lets the account call it. Checked by visudo."""
+    """A script that installs the helper and the sudoers line on a node, to be run by root. visudo checks the line."""
     text = helper(inventories)
     end = "END_OF_HELPER"
     assert not re.search(rf"^{end}$", text, re.MULTILINE)

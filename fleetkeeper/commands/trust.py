@@ -1,4 +1,4 @@
-"""`fleetkeeper trust NODE…`: show host keys, and keep what a person has compared."""
+"""`fleetkeeper trust NODE…`: show host keys, and write those that a person has compared to a known_hosts file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def trust(nodes: tuple[str, ...], **given: Any) -> None:
 
 
 def inventory_of_hosts(hosts: tuple[str, ...]) -> Inventory:
-    """Hosts that no inventory has yet, as if one here had them."""
+    """A provisional inventory of hosts (`user@host`), in the current directory.
+
+    Raises UsageError for an invalid host.
+    """
     from fleetkeeper.commands.init.hosts import Login, node_of, provisional_inventory, unique_node_name
 
     names: list[str] = []
@@ -59,7 +62,7 @@ def inventory_of_hosts(hosts: tuple[str, ...]) -> Inventory:
 
 
 def ask_at_terminal() -> Ask | None:
-    """How to ask whoever sits at the terminal; None when nobody does."""
+    """A function that asks a question at the terminal; None when standard input is not one."""
     if not sys.stdin.isatty():
         return None
     return lambda question: str(click.prompt(question, default="no", show_default=False))

@@ -1,4 +1,4 @@
-"""`fleetkeeper waive`: accept what stands for a while, each thing with an owner, a reason and an end."""
+"""`fleetkeeper waive`: accept open findings for a while, each with an owner, a reason and an end."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
 
 
 def parse_last_day(written: str) -> date:
-    """The last day. Raises UsageError for what is none, or is over."""
+    """The date in an option `--until`. Raises UsageError for text that is no date, and for a day that is over."""
     try:
         last = datetime.strptime(written, "%Y-%m-%d").date()
     except ValueError:
@@ -69,6 +69,7 @@ def parse_last_day(written: str) -> date:
 
 
 def as_words(owner: str) -> str:
+    """The owner without blanks around. Raises UsageError for an empty one."""
     if not owner.strip():
         raise UsageError("--owner is empty", hint="say who answers for it: an address that somebody reads")
     return owner.strip()

@@ -1,7 +1,7 @@
-"""Waivers for what stands: on the first night everything is red, and not all of it can be mended at once.
+"""Waivers for open findings: on the first night there are many, and not all of them can be mended at once.
 
 A waiver is as narrow as it can be: the rule, the thing, the node. Its reason is left for a person to fill in. The
-inventory keeps every byte that it has; what is added is held against the loader before anything is written.
+inventory keeps every byte that it has; the result is loaded once before it is written.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class NewWaiver:
-    """One waiver to be written; `subject` and `node` are globs. `saw` is what it is about, for the reason."""
+    """One waiver to be written; `subject` and `node` are globs. `saw` is what the finding saw, for the reason."""
 
     rule: str
     subject: str
@@ -45,7 +45,7 @@ class NewWaiver:
     saw: str
 
     def pairs(self, until: date, owner: str, *, bare: bool = False) -> Iterator[tuple[str, str]]:
-        """Keys and values, as they are written. `bare` leaves out what was seen."""
+        """Keys and values of the waiver in the inventory. `bare` leaves out what was seen."""
         yield "rule", self.rule
         yield "subject", self.subject
         if self.node:
@@ -56,7 +56,7 @@ class NewWaiver:
 
 
 def new_waivers(findings: Iterable[Finding]) -> list[NewWaiver]:
-    """One waiver for each finding, each thing once."""
+    """One waiver for each finding, without duplicates of rule, subject and node."""
     waivers = [
         NewWaiver(
             finding.rule, literal_glob(finding.about or finding.subject), finding.node, one_line(finding.saw)[:160]
@@ -67,7 +67,7 @@ def new_waivers(findings: Iterable[Finding]) -> list[NewWaiver]:
 
 
 def literal_glob(name: str) -> str:
-    """A name as a glob that means it alone; the task of a swarm may be another one tomorrow.
+    """A glob that matches this name alone; the id of a swarm task, which changes, becomes `*`.
 
     >>> literal_glob("db[1]"), literal_glob("rodan_db.1.0123456789abcdefghijklmno")
     ('db[[]1]', 'rodan_db.1.*')
@@ -76,14 +76,14 @@ def literal_glob(name: str) -> str:
 
 
 def yaml_scalar(text: str) -> str:
-    """A value as it is written in YAML: in quotes, unless it can only mean itself."""
+    """A value as YAML: in quotes, unless it cannot be read as anything else."""
     day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)
     plain = PLAIN.fullmatch(text) and text.lower() not in WORDS
     return text if day or plain else yaml_text(text)
 
 
 def waiver_block(waivers: Sequence[Sequence[tuple[str, str]]], indent: int) -> str:
-    """The waivers as items of a list, a line for each key.
+    """Waivers (each its keys and values) as items of a YAML list, a line for each key. `indent` is in characters.
 
     >>> print(waiver_block([[("rule", "nodes.x"), ("because", "it is late")]], 2), end="")
       - rule: nodes.x
@@ -98,9 +98,9 @@ def waiver_block(waivers: Sequence[Sequence[tuple[str, str]]], indent: int) -> s
 
 
 def insert_waivers(text: str, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
-    """The text of an inventory with waivers added to its list, or with a list at its end. Every byte of it stays.
+    """The text of an inventory with waivers added to its list, or with a new list at its end. All of the text stays.
 
-    Raises UsageError for a list that cannot be added to.
+    A waiver is its keys and values. Raises UsageError when `waivers` is no list.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -119,13 +119,16 @@ def insert_waivers(text: str, waivers: Sequence[Sequence[tuple[str, str]]]) -> s
 
 
 def waivers_node(root: yaml.Node | None) -> yaml.Node | None:
-    """The value of the key `waivers`, where it is there."""
+    """The YAML node of the key `waivers`; None without one."""
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
     return next((value for key, value in pairs if key.value == "waivers"), None)
 
 
 def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
-    """`[{…}]`: added behind the last item, as `{…}`; commas, comments and ends of lines behind it stay."""
+    """The text with waivers as `{…}` after the last item of a list `[{…}]`.
+
+    Commas, comments and line ends after it stay.
+    """
     index = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
     items = ", ".join(
         "{" + ", ".join(f"{key}: {yaml_scalar(value)}" for key, value in waiver) + "}" for waiver in waivers
@@ -134,7 +137,7 @@ def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple
 
 
 def end_of(node: yaml.Node, text: str) -> int:
-    """Where the line ends on which the last word of a node stands: what follows belongs to somebody else."""
+    """The index in the text after the line on which a node ends."""
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
@@ -147,7 +150,7 @@ def end_of(node: yaml.Node, text: str) -> int:
 
 @dataclass
 class Waiving:
-    """Waivers for one inventory, until a day, in somebody's name. `say` shows a line."""
+    """Waivers for one inventory, until a day, in the name of an owner. `say` prints a line."""
 
     inventory: Inventory
     until: date
@@ -155,7 +158,10 @@ class Waiving:
     say: Callable[[str], None]
 
     def write(self, waivers: Sequence[NewWaiver], *, only_show: bool = False) -> None:
-        """Add the waivers to the inventory. Raises UsageError, and writes nothing, when they do not fit in."""
+        """Add the waivers to the inventory file and print them; with `only_show` only print them.
+
+        Raises UsageError, and writes nothing, when they do not fit into the file.
+        """
         path = Path(self.inventory.path)
         before = path.read_bytes()
         after, pairs = self.fitted(path, before, waivers)
@@ -170,7 +176,11 @@ class Waiving:
     def fitted(
         self, path: Path, before: bytes, waivers: Sequence[NewWaiver]
     ) -> tuple[bytes, list[list[tuple[str, str]]]]:
-        """The new content of the file, as the loader takes it: with what was seen, or without it."""
+        """The new content of the file, and the waivers as keys and values.
+
+        What was seen is left out of them where the loader refuses it. Raises UsageError when the loader refuses both
+        forms.
+        """
         bom = BOM if before.startswith(BOM) else b""
         text = before.removeprefix(bom).decode("utf-8")
         trouble = ""
@@ -192,7 +202,7 @@ class Waiving:
 
 
 def only_waivers_differ(before: Inventory, after: Inventory, more: int) -> bool:
-    """Whether nothing but the number of waivers has changed."""
+    """Whether the inventories differ only in `more` waivers added at the end."""
     kept = after.waivers[: len(before.waivers)] == before.waivers
     grown = len(after.waivers) == len(before.waivers) + more
     rest = before.model_copy(update={"waivers": after.waivers})
@@ -200,11 +210,12 @@ def only_waivers_differ(before: Inventory, after: Inventory, more: int) -> bool:
 
 
 def parse_inventory(inventory: Inventory) -> dict[str, Any]:
+    """The inventory as JSON data, for comparing."""
     return inventory.model_dump(mode="json")
 
 
 def verdicts_of_rules(audit: Audit, rules: Iterable[str]) -> list[Verdict]:
-    """The verdict of these rules (all, when none is named) about every subject."""
+    """The verdicts of these rules (none: of all) about every subject."""
     inventory = audit.one()
     names = list(rules) or list(rules_of(inventory))
     return [audit.verdict(name, rule, subject) for rule in names for name, subject in audit.subjects(rule)]

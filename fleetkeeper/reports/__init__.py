@@ -1,1 +1,1 @@
-"""What an audit says: at the end of the terminal, and in results.json."""
+"""The reports of an audit: at the end of the terminal, in results.json, as annotations and as heartbeats."""

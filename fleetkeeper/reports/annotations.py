@@ -1,10 +1,9 @@
 """GitHub's annotations: one line for each finding, when the audit is a step of a workflow.
 
-The words of a server may look like commands of the runner (`::error::`, `##[command]`): while ours are printed it is
-told to listen to none (`::stop-commands::`), and in the annotations themselves everything is escaped as the runner
-undoes it. Source:
-https://docs.github.com/en/actions/using-workflows/workflow-commands-for-github-actions;
-actions/toolkit, core/src/command.ts.
+Text from a server may look like commands of the runner (`::error::`, `##[command]`): while ours is printed, the runner
+must not execute any (`::stop-commands::`), and in the annotations themselves everything is escaped as the runner undoes
+it. Source: https://docs.github.com/en/actions/using-workflows/workflow-commands-for-github-actions; actions/toolkit,
+core/src/command.ts.
 """
 
 from __future__ import annotations
@@ -25,18 +24,21 @@ MOST = 10
 
 
 def in_workflow(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this is a step of a workflow."""
+    """Whether this process runs in a step of a GitHub workflow."""
     return environment.get(VARIABLE, "").lower() == "true"
 
 
 def silence() -> tuple[str, str]:
-    """The line that makes the runner deaf to commands, and the one that makes it listen again."""
+    """The line after which the runner ignores commands, and the line that ends that."""
     token = secrets.token_hex(16)
     return f"::stop-commands::{token}", f"::{token}::"
 
 
 def annotation_lines(items: Iterable[Judged]) -> list[str]:
-    """The annotations of an audit, the worst first, ten of a kind at most; the rest is counted."""
+    """The annotations of an audit, errors first, at most ten of each kind.
+
+    The last of ten says how many more there are.
+    """
     errors: list[str] = []
     warnings: list[str] = []
     for kind, text in open_annotations(items):
@@ -45,6 +47,7 @@ def annotation_lines(items: Iterable[Judged]) -> list[str]:
 
 
 def most(texts: list[str], kind: str) -> list[str]:
+    """The first annotations of one kind, at most ten; the tenth says how many more there are."""
     if len(texts) <= MOST:
         return texts
     more = len(texts) - MOST + 1
@@ -55,7 +58,7 @@ def most(texts: list[str], kind: str) -> list[str]:
 
 
 def open_annotations(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
-    """Kind and text of the annotation of every open finding, and of every promise that could not be judged."""
+    """Kind ("error" or "warning") and text of the annotation for each open finding and each reason for an unknown."""
     dark: dict[tuple[str, str], None] = {}
     for item in items:
         title = f"{item['rule']} [{item['subject']}]"
@@ -69,12 +72,13 @@ def open_annotations(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
 
 
 def describe_finding(finding: Found) -> str:
+    """What was seen (and where) and what is wanted, on one line."""
     where = f"on {finding['node']}: " if finding["node"] and finding["node"] not in finding["saw"] else ""
     return f"{where}{finding['saw']}; wanted: {finding['want']}"
 
 
 def runner_command(kind: str, title: str, message: str) -> str:
-    """One command of the runner.
+    """One workflow command of the runner. `kind` is "error" or "warning".
 
     >>> runner_command("error", "a,b: c", "50% ::error::\\n")
     '::error title=a%2Cb%3A c::50%25 ::error::\\\\n'

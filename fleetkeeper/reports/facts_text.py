@@ -1,4 +1,4 @@
-"""Facts as text for people: what was seen of a node, topic by topic, with every secret struck out."""
+"""Facts as text for people: what was seen of a node, topic by topic, with secrets replaced by `***`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Key = tuple[str, str]
 
 
 class ReadFacts(Mapping[Key, Facts | Unobservable]):
-    """The facts of a look, which remembers those that were read."""
+    """The facts of a look, which record in `read` the keys (node, topic) that were read."""
 
     def __init__(self, facts: Mapping[Key, Facts | Unobservable]) -> None:
         self.facts = facts
@@ -39,14 +39,14 @@ class ReadFacts(Mapping[Key, Facts | Unobservable]):
 
 
 def facts_read(rule: Rule, fleet: Fleet, subject: Subject) -> str:
-    """The facts that a rule reads to judge a subject."""
+    """The facts that a rule reads to judge a subject, as text."""
     facts = ReadFacts(fleet.facts)
     judge_subject(rule, replace(fleet, facts=facts), subject)
     return facts_text(fleet, [key for key in facts.read if key in fleet.facts])
 
 
 def facts_named(fleet: Fleet, name: str) -> str:
-    """The facts of NODE, or of NODE/TOPIC. Raises UsageError for a name of neither."""
+    """The facts of NODE, or of NODE/TOPIC, as text. Raises UsageError for an unknown name."""
     node = known_node(fleet.inventory, name)
     topic = name.partition("/")[2]
     topics = [seen_topic for seen_node, seen_topic in fleet.facts if seen_node == node]
@@ -56,7 +56,7 @@ def facts_named(fleet: Fleet, name: str) -> str:
 
 
 def known_node(inventory: Inventory, name: str) -> str:
-    """The node of NODE[/TOPIC]. Raises UsageError when the inventory has no such node."""
+    """The node in NODE[/TOPIC]. Raises UsageError when the inventory has no such node."""
     node = name.partition("/")[0]
     if node not in inventory.nodes:
         raise UsageError(f"{inventory.name} has no node {node!r}", hint=nearest_name(node, inventory.nodes, "nodes"))
@@ -64,11 +64,12 @@ def known_node(inventory: Inventory, name: str) -> str:
 
 
 def facts_text(fleet: Fleet, keys: Iterable[Key]) -> str:
-    """Some facts of a look: a title for each node and topic, and its fields as JSON."""
+    """The facts of these keys (node, topic): for each a title, and its fields as JSON."""
     return "\n".join(line for node, topic in keys for line in describe_fact(node, topic, fleet.facts[node, topic]))
 
 
 def describe_fact(node: str, topic: str, fact: Facts | Unobservable) -> Iterator[str]:
+    """The title of one topic's facts on a node, then their fields as JSON."""
     fields = record_entry(node, topic, fact)
     seen = "unobservable" if "unobservable" in fields else "facts"
     yield printable_text(f"{node or 'from here'}/{topic}" + (" could not be seen" if seen == "unobservable" else ""))
@@ -76,7 +77,7 @@ def describe_fact(node: str, topic: str, fact: Facts | Unobservable) -> Iterator
 
 
 def without_secrets(value: Any, key: str = "") -> Any:
-    """The same data with what looks like a secret replaced, by its own text or by the name of its key.
+    """JSON data with what looks like a secret replaced by `***`, by its own text or by the name of its key.
 
     >>> without_secrets({"env": ["PGPASSWORD=hunter2"], "token": "abc def", "size": 3})
     {'env': ['PGPASSWORD=***'], 'token': '***', 'size': 3}

@@ -1,9 +1,8 @@
-"""Silence is noticed: tell a watcher that the audit began, and how it ended.
+"""Heartbeats: pings to a monitor that the audit began, and how it ended.
 
-The watcher raises the alarm when nothing comes. Its URL is a secret: the inventory names the variable that holds it,
-and it is never printed. A ping changes no verdict, and all pings of a run together delay it by five seconds at most.
-
-Sources: healthchecks.io, "HTTP API" (`/start`, `/fail`, `rid`); Sentry, "Cron Monitoring, HTTP" (`status`,
+The monitor raises the alarm when none comes. Its URL is a secret: the inventory names the environment variable that
+holds it, and it is never printed. A ping changes no verdict, and all pings of a run together delay it by five seconds
+at most. Sources: healthchecks.io, "HTTP API" (`/start`, `/fail`, `rid`); Sentry, "Cron Monitoring, HTTP" (`status`,
 `check_in_id`, `duration`); Uptime Kuma's push monitors (`status`, `msg`, `ping`; they know no start).
 """
 
@@ -30,7 +29,10 @@ REFUSAL = re.compile(rb"^OK \((not found|rate limited)\)|\"ok\": ?false")
 
 @dataclass(frozen=True)
 class Ping:
-    """What is said: `duration` in seconds (None at the start), `summary` in a few words without any secret."""
+    """One ping to a monitor.
+
+    `run` is the id of the audit, `duration` its seconds (None at the start), `summary` some words without secrets.
+    """
 
     state: State
     run: str
@@ -40,14 +42,14 @@ class Ping:
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request. A body makes it a POST."""
+    """One HTTP request. With a body it is a POST, else a GET."""
 
     url: str
     body: bytes | None = None
 
 
 def kind_of(url: str) -> Kind:
-    """What a URL looks like.
+    """The kind of monitor that a URL looks like; "healthchecks" when it looks like no other.
 
     >>> kind_of("https://o1.ingest.example.org/api/7/cron/nightly/0123/"), kind_of("https://kuma.example.org/api/push/x")
     ('sentry', 'uptime-kuma')
@@ -61,7 +63,10 @@ def kind_of(url: str) -> Kind:
 
 
 def heartbeat_request(kind: Kind, url: str, ping: Ping) -> Request | None:
-    """What is sent, or None for what that watcher does not know. Raises ValueError for what is no URL."""
+    """The request that sends a ping, None for one that this kind of monitor does not know.
+
+    Raises ValueError for no URL.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("not a URL of http or https")
@@ -70,20 +75,28 @@ def heartbeat_request(kind: Kind, url: str, ping: Ping) -> Request | None:
 
 
 def healthchecks(parts: Any, lines: dict[str, str], ping: Ping) -> Request:
-    """`/start` and `/fail` behind the URL; `rid` pairs start and end, so that overlapping runs are told apart."""
+    """The request to healthchecks.io, with `/start` or `/fail` after the URL.
+
+    `rid` pairs start and end, so that overlapping runs are kept apart. `parts` is the URL split, `lines` its query by
+    name.
+    """
     ending = {"start": "/start", "success": "", "failure": "/fail"}[ping.state]
     path = parts.path.rstrip("/") + ending
     return Request(with_query(parts._replace(path=path), {**lines, "rid": ping.run}), ping.summary.encode())
 
 
 def sentry(parts: Any, lines: dict[str, str], ping: Ping) -> Request:
+    """The request to Sentry. `parts` is the URL split, `lines` its query by name."""
     status = {"start": "in_progress", "success": "ok", "failure": "error"}[ping.state]
     took = {} if ping.duration is None else {"duration": f"{ping.duration:.3f}"}
     return Request(with_query(parts, {**lines, "status": status, "check_in_id": ping.run.replace("-", ""), **took}))
 
 
 def kuma(parts: Any, lines: dict[str, str], ping: Ping) -> Request | None:
-    """A push monitor takes any ping as an end. `ping` is in milliseconds."""
+    """The request to Uptime Kuma, None for a start: a push monitor takes any ping as an end.
+
+    Its `ping` is in milliseconds.
+    """
     if ping.state == "start":
         return None
     status = "up" if ping.state == "success" else "down"
@@ -92,12 +105,17 @@ def kuma(parts: Any, lines: dict[str, str], ping: Ping) -> Request | None:
 
 
 def with_query(parts: Any, lines: Mapping[str, str]) -> str:
+    """The URL with another query and no fragment."""
     return str(urlunsplit(parts._replace(query=urlencode(lines), fragment="")))
 
 
 @dataclass
 class Pulse:
-    """The pings of one run for one inventory. Sending happens in threads that nobody has to wait for."""
+    """The pings of one run for one inventory, sent in threads that end with the program.
+
+    `patience` is how many seconds all pings together may delay the run, `began` the monotonic time of its start.
+    `troubles` are the reasons why pings failed, by state.
+    """
 
     policy: Heartbeat
     patience: float = PATIENCE
@@ -109,14 +127,18 @@ class Pulse:
 
     @property
     def url(self) -> str:
+        """The URL in the environment variable that the inventory names; empty when it is not set."""
         return self.environment.get(self.policy.variable, "").strip()
 
     def start(self) -> None:
-        """Say that the run has begun. Takes no time: nobody waits for the answer."""
+        """Send the ping that the run has begun, without waiting for the answer."""
         self.sending = self.send(Ping("start", self.run))
 
     def end(self, *, well: bool, summary: str) -> str:
-        """Say how the run ended, within the limit. Returns what a person should know; empty when all went well."""
+        """Send the ping that the run has ended, within the time limit.
+
+        `well` says whether it ended well. Returns why the ping did not arrive, in words; empty when it did.
+        """
         if not self.url:
             return f"heartbeat: ${self.policy.variable} is not set here, so nobody was told that this audit ran"
         deadline = time.monotonic() + self.patience
@@ -128,7 +150,10 @@ class Pulse:
         return f"heartbeat: nobody was told that this audit ran: {trouble}" if trouble else ""
 
     def send(self, ping: Ping) -> threading.Thread | None:
-        """Send one ping in a thread of its own: even looking up a name may take a minute."""
+        """Send one ping in a thread of its own, which is returned; None without a URL.
+
+        Even resolving a name may take a minute.
+        """
         if not self.url:
             return None
         thread = threading.Thread(target=self.deliver, args=(ping,), name="heartbeat", daemon=True)
@@ -136,11 +161,13 @@ class Pulse:
         return thread
 
     def wait(self, thread: threading.Thread | None, deadline: float) -> bool:
+        """Wait for a thread until `deadline` (monotonic time). Returns whether it has ended; True for None."""
         if thread is not None:
             thread.join(max(0.0, deadline - time.monotonic()))
         return thread is None or not thread.is_alive()
 
     def deliver(self, ping: Ping) -> None:
+        """Send one ping, and put the reason into `troubles` when it failed."""
         try:
             expected = heartbeat_request(self.policy.kind or kind_of(self.url), self.url, ping)
             if expected is not None and (refused := REFUSAL.search(deliver_request(expected, self.patience))):
@@ -150,7 +177,7 @@ class Pulse:
 
 
 def deliver_request(expected: Request, limit: float) -> bytes:
-    """Send a request, and return a little of the answer. Raises whatever urllib does."""
+    """The first 1024 bytes of the answer to a request, within `limit` seconds. Raises whatever urllib does."""
     from urllib.request import Request as Http
     from urllib.request import urlopen
 
@@ -160,7 +187,7 @@ def deliver_request(expected: Request, limit: float) -> bytes:
 
 
 def harmless_error(error: Exception) -> str:
-    """An error in words that cannot hold the URL."""
+    """An error in words that cannot contain the URL."""
     import ssl
     from urllib.error import HTTPError, URLError
 

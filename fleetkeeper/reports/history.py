@@ -1,8 +1,8 @@
 """What changed since the last audit of an inventory: new, gone and old findings.
 
-The memory is one small file for each inventory in the state directory. Losing it costs the comparison, nothing else.
-A finding is only called gone when its promise was judged again, in full, and did not say it: what could not be looked
-at, or was not asked for this time (`-k`, `--limit`), stays in memory as it was.
+The open findings are remembered in one small file for each inventory in the state directory. Losing it costs the
+comparison, nothing else. A finding is only gone when its promise was judged again, in full, without it: one that could
+not be judged, or was not asked for this time (`-k`, `--limit`), stays in memory as it was.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class OpenFinding:
-    """One open finding. `since` is when it was first seen (ISO 8601, UTC), `key` what makes it the same next time."""
+    """One open finding. `since` is when it was first seen (ISO 8601, UTC).
+
+    `key` is equal for the same finding next time.
+    """
 
     key: str
     rule: str
@@ -46,15 +49,16 @@ class OpenFinding:
 
     @property
     def promise(self) -> tuple[str, str]:
+        """Rule id and subject."""
         return self.rule, self.subject
 
 
 @dataclass(frozen=True)
 class Changes:
-    """One inventory, against the audit before. `previous` is when that ended; empty when there was none.
+    """The findings of one inventory, compared with the audit before.
 
-    `unseen` were open before and could not be judged this time: neither gone nor seen again. `waived` were open before,
-    and stand still, accepted.
+    `previous` is when that ended (ISO 8601, UTC); empty when there was none. `unseen` were open before and could not be
+    judged this time: neither gone nor seen again. `waived` were open before, and are still there, accepted.
     """
 
     inventory: str
@@ -68,19 +72,19 @@ class Changes:
 
 @dataclass(frozen=True)
 class Memory:
-    """What the last audit left open, and when that was."""
+    """The findings that the last audit left open, and when it ended (ISO 8601, UTC); both empty without one."""
 
     finished: str = ""
     open: tuple[OpenFinding, ...] = ()
 
 
 def file_of(state: Path, name: str, path: str) -> Path:
-    """Where the memory of an inventory is: two files of one name in two folders do not share it."""
+    """The path of an inventory's memory. Two files of one name in two folders do not share it."""
     return state / "audits" / name / f"open-{hashlib.sha256(path.encode()).hexdigest()[:12]}.json"
 
 
 def recall_findings(path: Path) -> Memory:
-    """What the last audit left. Nothing, when there was none or its file makes no sense.
+    """The memory in a file; an empty one when the file does not exist or makes no sense.
 
     Raises UsageError when a newer fleetkeeper wrote it.
     """
@@ -94,13 +98,13 @@ def recall_findings(path: Path) -> Memory:
 
 
 def remember_findings(path: Path, changes: Changes, finished: str) -> None:
-    """Keep what is open now, with what could not be judged again. Raises OSError."""
+    """Write the findings that are open now, and those that could not be judged again, to the memory. Raises OSError."""
     open_ = [vars(finding) for finding in (*changes.new, *changes.old, *changes.unseen)]
     write_results(path, {"schema": VERSION, "finished": finished, "open": open_})
 
 
 def compare_findings(inventory: str, items: Sequence[Judged], before: Memory, now: str) -> Changes:
-    """Sort what is open now against what was open before. `now` is ISO 8601, in UTC."""
+    """The open findings compared with those of the audit before. `now` is ISO 8601, in UTC."""
     mine = [item for item in items if item["inventory"] == inventory]
     first = {finding.key: finding.since for finding in before.open}
     seen = [replace(finding, since=first.get(finding.key) or now) for finding in open_findings(mine)]
@@ -120,14 +124,14 @@ def compare_findings(inventory: str, items: Sequence[Judged], before: Memory, no
 
 
 def judged_in_full(items: Iterable[Judged]) -> set[tuple[str, str]]:
-    """Rule and subject of every promise that was judged with nothing left unknown, or is no longer asked for."""
+    """Rule and subject of every promise that was judged with nothing unknown, or that does not apply any more."""
     return {
         (item["rule"], item["subject"]) for item in items if item["outcome"] in JUDGED_IN_FULL and not item["unknown"]
     } | {(item["rule"], item["subject"]) for item in items if item["outcome"] == NOT_ASKED}
 
 
 def open_findings(items: Iterable[Judged], *, waived: bool = False) -> Iterator[OpenFinding]:
-    """Every open finding of some items, or every waived one. Two that cannot be told apart are numbered."""
+    """The open findings of some items, or the waived ones. Of several that are the same each gets a key of its own."""
     times: Counter[tuple[str, ...]] = Counter()
     for item in items:
         for finding in item["findings"]:
@@ -138,12 +142,13 @@ def open_findings(items: Iterable[Judged], *, waived: bool = False) -> Iterator[
 
 
 def made(finding: Found, key: str) -> OpenFinding:
+    """A finding of results.json as an OpenFinding."""
     about, saw, severity = finding["about"], finding["saw"], finding["severity"]
     return OpenFinding(key, finding["rule"], finding["subject"], finding["node"], about, saw, severity)
 
 
 def sameness(finding: Found) -> tuple[str, ...]:
-    """What makes a finding the same one tomorrow: not its numbers, nor the task that the swarm has started since.
+    """The fields in which two findings must agree to be the same: without numbers and without ids of swarm tasks.
 
     >>> a = {"rule": "r", "subject": "s", "node": "n", "about": "db.1.0123456789abcdefghijklmno", "want": "under 5 d"}
     >>> sameness(a) == sameness({**a, "about": "db.1.onmlkjihgfedcba9876543210", "want": "under 6 d"})
@@ -154,12 +159,13 @@ def sameness(finding: Found) -> tuple[str, ...]:
 
 
 def digest(parts: Iterable[str]) -> str:
+    """A hash of the parts (16 hex digits)."""
     text = "\0".join(parts).encode("utf-8", "backslashreplace")
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def changes_document(changes: Changes) -> Change:
-    """The changes as results.json has them."""
+    """The changes in the form of results.json."""
     lists = {
         name: [vars(item) for item in getattr(changes, name)] for name in ("new", "gone", "old", "unseen", "waived")
     }

@@ -10,7 +10,11 @@ from fleetkeeper.inventory.units import count_of
 
 
 class Progress:
-    """How many nodes are done, waited for and lost. Called from the threads that look."""
+    """A line with how many nodes were seen, are still to come, and could not be seen.
+
+    Called from the threads that look. `nodes` is their number. Nothing is printed when `quiet`, or when standard error
+    is no terminal.
+    """
 
     def __init__(self, nodes: int, *, quiet: bool = False) -> None:
         self.waiting, self.seen, self.lost = nodes, 0, 0
@@ -29,6 +33,7 @@ class Progress:
             self.show()
 
     def show(self) -> None:
+        """Print the line in place of the last one."""
         if self.shown:
             failed = f", {self.lost} could not be looked at" if self.lost else ""
             sys.stderr.write(f"\r\x1b[Klooking: {count_of(self.seen, 'node')} done, {self.waiting} to come{failed}")

@@ -1,4 +1,4 @@
-"""The part of the pytest plugin that collects what was judged, and tells it: results.json and the terminal's end."""
+"""The part of the pytest plugin that collects the verdicts, writes results.json, and ends the terminal's output."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ BAD = ("finding", "unknown")
 
 
 class PytestSections:
-    """Keeps the reports of checks out of pytest's own sections (FAILURES, ERRORS): our summary tells each once."""
+    """Keeps the reports of checks out of pytest's own sections (FAILURES, ERRORS).
+
+    Our summary has each of them once.
+    """
 
     def __init__(self) -> None:
         self.hidden: dict[str, list[Any]] = {}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-        """Hide them before pytest writes its sections."""
+        """Take them out before pytest writes its sections."""
         for outcome, reports in terminalreporter.stats.items():
             others = [report for report in reports if not hasattr(report, "fleetkeeper")]
             if len(others) < len(reports):
@@ -47,12 +50,12 @@ class PytestSections:
         return (yield)
 
     def restore(self, reporter: pytest.TerminalReporter) -> None:
-        """Show them again after its sections: its last line counts them."""
+        """Put them back after its sections: its last line counts them."""
         reporter.stats.update(self.hidden)
 
 
 class Reports:
-    """Lives in the controlling process only: under xdist the workers' reports arrive here."""
+    """The reports of one run, in the controlling process only: under xdist the workers' reports arrive here."""
 
     def __init__(self, config: pytest.Config, audit: Audit) -> None:
         self.config = config
@@ -70,7 +73,10 @@ class Reports:
         config.pluginmanager.register(self.sections)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Tell the watchers that a whole audit begins: one of a few promises must not pass for the night's."""
+        """Send the heartbeats that a whole audit begins; an audit of some rules only sends none.
+
+        It is not the nightly one.
+        """
         parameters = [item.callspec.params for item in session.items if hasattr(item, "callspec")]
         verdicts = [given["verdict"] for given in parameters if "verdict" in given]
         if self.whole(
@@ -81,13 +87,13 @@ class Reports:
                 pulse.start()
 
     def whole(self, rules: Set[str]) -> bool:
-        """Whether every promise is asked for, of real servers, when these rules are judged."""
+        """Whether these rules include all of ours, and the run has none of --limit, --replay and --collect-only."""
         option = self.config.option
         partly = option.limit or option.replay or option.collectonly
         return not partly and set(registry.RULES) <= rules
 
     def made(self) -> dict[str, Pulse]:
-        """The heartbeats of the inventories that have one."""
+        """A pulse for each inventory that has a heartbeat, by its name."""
         expected = {name: inventory.heartbeat for name, inventory in self.audit.inventories.items()}
         return {name: Pulse(beat, began=self.began) for name, beat in expected.items() if beat}
 
@@ -100,6 +106,7 @@ class Reports:
             self.items.append(judged)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Compare with the audit before, write results.json, and send the heartbeats that the audit has ended."""
         self.finished = datetime.now(UTC)
         self.items.sort(key=lambda item: str(item["check"]))  # under xdist they come as they are done
         if self.items and not self.config.option.collectonly:
@@ -116,23 +123,23 @@ class Reports:
                 self.notes += at_once.map(partial(self.end, int(exitstatus)), self.pulses)
 
     def end(self, exit_status: int, inventory: str) -> str:
-        """Tell the watcher of one inventory how it ended. Returns what a person should know."""
+        """Send the heartbeat of one inventory. Returns why it did not arrive, in words; empty when it did."""
         return self.pulses[inventory].end(well=self.well(inventory, exit_status), summary=self.told(inventory))
 
     def well(self, inventory: str, exit_status: int) -> bool:
-        """Whether the audit of one inventory ended well: another's findings are not its own."""
+        """Whether the audit of one inventory ended well: findings in another inventory do not matter."""
         mine = [item for item in self.items if item["inventory"] == inventory and item["outcome"] in BAD]
         others = [item for item in self.items if item["inventory"] != inventory and item["outcome"] in BAD]
         return not mine and (exit_status == 0 or (exit_status == 1 and bool(others)))
 
     def told(self, inventory: str) -> str:
-        """How it went, in numbers: what the watcher may show to anybody."""
+        """The result in numbers, as words that a monitor may show to anybody."""
         outcomes = [item["outcome"] for item in self.items if item["inventory"] == inventory]
         promises = count_of(len(outcomes), "promise")
         return f"{promises}: {outcomes.count('finding')} broken, {outcomes.count('unknown')} unknown"
 
     def compare(self) -> None:
-        """Hold what is open against the audit before, and remember it. A saved look is no new audit."""
+        """Compare the open findings with the audit before, and remember them; not for a saved look (--replay)."""
         if self.config.option.replay:
             return
         try:
@@ -148,26 +155,27 @@ class Reports:
             self.notes.append(f"what changed since the last audit is not known: {why}")
 
     def waiver_notes(self) -> Iterator[str]:
-        """What should be said about waivers: in a run of a few promises, only of those it needed."""
+        """The notes about waivers; in a run of some rules only about those that it used."""
         whole = self.whole({item["rule"] for item in self.items})
         for name, fleet in self.audit.fleets.items():
             if waivers := fleet.inventory.waivers:
                 yield from waiver_notes(waivers, list(self.audit.verdicts(name)), fleet.looked_at.date(), whole=whole)
 
     def drift_notes(self) -> Iterator[str]:
-        """What fleetkeeper changed and the files of a team may not say yet."""
+        """The notes about services that fleetkeeper changed and whose stack files may not have the change yet."""
         for fleet in self.audit.fleets.values():
             from fleetkeeper.topics.services.rules import drift  # topics are only imported where something is audited
 
             yield from drift.notes(fleet)
 
     def path(self) -> Path:
-        """Where results.json goes: where --results says, else the state directory, by inventory."""
+        """The path of results.json: that of --results, else one in the state directory, by inventory."""
         given: Path | None = self.config.option.results
         names = "+".join(self.audit.inventories)
         return given or state.directory(self.config.option.state) / "audits" / names / "results.json"
 
     def document(self, exit_status: int) -> Results:
+        """The content of results.json."""
         run: Run = {
             "fleetkeeper": version("fleetkeeper"),
             "started": self.started.isoformat(),
@@ -178,6 +186,7 @@ class Reports:
         return results.results_document(run, self.audit.fleets.values(), self.items, changes)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print facts, summary, notes and annotations; a GitHub runner's commands are switched off meanwhile."""
         self.sections.restore(terminalreporter)
         deaf, listening = github.silence() if self.annotated else ("", "")
         if self.annotated:
@@ -199,9 +208,11 @@ class Reports:
 
     @cached_property
     def annotated(self) -> bool:
+        """Whether annotations are printed: in a GitHub workflow, when something was judged."""
         return bool(self.items) and github.in_workflow()
 
     def ends(self) -> Iterator[str]:
+        """The last lines of the terminal: notes, and the path of results.json."""
         yield from filter(None, self.notes)
         if self.written:
             yield f"results: {self.written}"

@@ -1,4 +1,4 @@
-"""results.json: what one audit saw, for machines. The schema is versioned and published in the docs."""
+"""results.json: the results of one audit, for machines. The schema is versioned and published in the docs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VERSION: Literal[1] = 1
 
 
 def result_item(verdict: Verdict, inventory: str, check: str) -> Judged:
-    """One judged promise: its outcome, and everything that led to it. `check` is pytest's id of the item."""
+    """The item of results.json for one verdict. `check` is pytest's id of the item."""
     open_ = (*verdict.findings, *verdict.warnings)
     return {
         "check": check,
@@ -41,13 +41,13 @@ def result_item(verdict: Verdict, inventory: str, check: str) -> Judged:
 
 
 def finding_item(finding: Finding, waiver: Waiver | None) -> Found:
-    """One finding, with the waiver that accepts it, if any."""
+    """The entry of results.json for one finding, with the waiver that accepts it, if any."""
     waived = waiver and {"owner": waiver.owner, "until": str(waiver.until), "because": waiver.because}
     return cast("Found", {**asdict(finding), "waived": waived})
 
 
 def node_states(fleet: Fleet) -> dict[str, NodeState]:
-    """For every node whether anything could be seen there, and the reason when nothing could."""
+    """By node name, whether anything could be seen there, and the reason when nothing could."""
     here: dict[str, list[object]] = {name: [] for name in fleet.inventory.nodes}
     for (node, _), fact in fleet.facts.items():
         here.setdefault(node, []).append(fact)
@@ -55,7 +55,7 @@ def node_states(fleet: Fleet) -> dict[str, NodeState]:
 
 
 def node_state(here: Sequence[object]) -> NodeState:
-    """`here` is all that was seen, or not, on one node."""
+    """The state of one node. `here` are all its facts and Unobservables."""
     lost = [fact for fact in here if isinstance(fact, Unobservable)]
     blind = bool(here) and len(lost) == len(here)
     return {"looked_at": not blind, "why": lost[0].why if blind else "", "hint": lost[0].hint if blind else ""}
@@ -67,7 +67,7 @@ def results_document(
     items: Sequence[Judged],
     changes: Sequence[Change] = (),
 ) -> Results:
-    """The whole of results.json; `fleetkeeper.reports.results_schema` says what each key means."""
+    """The whole content of results.json; `fleetkeeper.reports.results_schema` describes each key."""
     outcomes = [outcome.name.lower() for outcome in Outcome]
     return {
         "schema": VERSION,
@@ -91,7 +91,10 @@ def results_document(
 
 
 def write_results(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the document in one step: a reader sees the old file or the new one, never half of one."""
+    """Write JSON to a file in one step: a reader sees the old file or the new one, never half of one.
+
+    Raises OSError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -100,6 +103,7 @@ def write_results(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def plain(value: object) -> str:
+    """A date in ISO 8601, for JSON. Raises TypeError for anything else."""
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in results.json")

@@ -1,4 +1,4 @@
-"""The end of the terminal: findings first, then what is unknown, then what is waived, then what to do next."""
+"""The end of the terminal: findings first, then what is unknown, then what is waived, then the next command."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS = ("want", "why", "hint")
 
 
 def check_message(verdict: Verdict) -> str:
-    """What a failed or unknown check says: also what JUnit and `-rA` show."""
+    """The message of a failed or unknown check, which JUnit and `-rA` show too."""
     lines = list(finding_lines([finding_item(finding, None) for finding in verdict.findings]))
     lines += [f"could not be seen: {one_line(str(why))}" + hint_of(why.hint) for why in verdict.unknown]
     judged = [f"  judge {verdict.rule.line}"] if verdict.findings else []
@@ -34,7 +34,7 @@ def check_message(verdict: Verdict) -> str:
 
 
 def waived_message(verdict: Verdict) -> str:
-    """What a waived check says."""
+    """The message of a check whose findings are all waived."""
     return "; ".join(
         f"{one_line(finding.saw)} (waived by {waiver.owner} until {waiver.until}: {waiver.because})"
         for finding, waiver in verdict.waived
@@ -42,7 +42,7 @@ def waived_message(verdict: Verdict) -> str:
 
 
 def finding_lines(findings: Iterable[Found]) -> Lines:
-    """Saw, wanted, why and hint, a line each; what is wanted of several alike is said once, under all that was seen."""
+    """The lines saw, want, why and hint of findings. Findings that differ only in `saw` share the other lines."""
     alike: dict[tuple[str, ...], list[Found]] = defaultdict(list)
     for finding in findings:
         alike[finding["want"], finding["why"], finding["hint"]].append(finding)
@@ -52,13 +52,14 @@ def finding_lines(findings: Iterable[Found]) -> Lines:
 
 
 def seen_line(finding: Found) -> str:
-    """What was seen, and where unless that says it already."""
+    """The line `saw` of a finding, with its place unless the text has it already."""
     places = (finding["node"] and f"on {finding['node']}", finding["about"])
     where = " ".join(location for location in places if location and location not in finding["saw"])
     return one_line(f"  saw   {finding['saw']}" + (f"  ({where})" if where else ""))
 
 
 def hint_of(hint: str) -> str:
+    """A hint as a further line; empty without one."""
     return f"\n  hint  {one_line(hint)}" if hint else ""
 
 
@@ -69,9 +70,10 @@ def write_summary(
     changes: Sequence[Changes] = (),
     rules: Mapping[str, Rule] | None = None,
 ) -> None:
-    """Write the summary, and keep pytest's own list of failures from saying it all again.
+    """Write the summary, and keep pytest's own short summary from repeating it.
 
-    `rules` are those that were judged, by id: where each finding was judged is said.
+    `inventory` is the value of --hosts. `rules` are those that were judged, by id: the place of the code that judged
+    each finding is printed. Nothing is written when there are no items.
     """
     if not items:
         return
@@ -85,6 +87,7 @@ def write_summary(
 
 
 def sections(reporter: pytest.TerminalReporter, items: Sequence[Judged], rules: Mapping[str, Rule]) -> None:
+    """Write the sections of the summary: findings, unknown, warnings, waived, and not applicable."""
     wrong = Outcome.FINDING.name.lower()
     failed = [(item, open_findings(item)) for item in items if item["outcome"] == wrong]
     warned = [(item, open_findings(item, "warning")) for item in items if item["outcome"] != wrong]
@@ -96,7 +99,7 @@ def sections(reporter: pytest.TerminalReporter, items: Sequence[Judged], rules: 
 
 
 def write_lines(reporter: pytest.TerminalReporter, name: str, lines: Iterable[str], **colour: bool) -> None:
-    """Write one section, when it has lines. Its titles (not indented) carry the colour."""
+    """Write one section, if it has lines. Lines that are not indented get the colour."""
     written = list(lines)
     if written:
         reporter.section(name, sep="-", **colour)
@@ -105,11 +108,12 @@ def write_lines(reporter: pytest.TerminalReporter, name: str, lines: Iterable[st
 
 
 def title(item: Judged) -> str:
+    """The title of an item: rule, subject and promise."""
     return f"{item['rule']} [{one_line(item['subject'])}] {item['promise']}"
 
 
 def lines_of_findings(judged: Iterable[tuple[Judged, list[Found]]], rules: Mapping[str, Rule]) -> Lines:
-    """A title, its findings, and where they were judged, for each item that has any."""
+    """For each item with findings, its title, the findings, and the place of the code that judged them."""
     for item, findings in judged:
         if findings:
             yield title(item)
@@ -119,11 +123,12 @@ def lines_of_findings(judged: Iterable[tuple[Judged, list[Found]]], rules: Mappi
 
 
 def open_findings(item: Judged, severity: str = "") -> list[Found]:
+    """The findings of an item that are not waived, of one severity ("error", "warning"; empty: any)."""
     return [f for f in item["findings"] if not f["waived"] and severity in ("", f["severity"])]
 
 
 def unknown_lines(items: Iterable[Judged]) -> Lines:
-    """One line for each reason, however many promises it hides: a dead node is said once."""
+    """The lines about each reason for unknown promises, with the first three of them: a dead node is reported once."""
     hidden: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for item in items:
         for dark in item["unknown"]:
@@ -137,7 +142,7 @@ def unknown_lines(items: Iterable[Judged]) -> Lines:
 
 
 def folded(names: Sequence[str], at_most: int = 3) -> str:
-    """Some names, and how many more there are.
+    """The first names, and how many more there are.
 
     >>> folded(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more promises'
@@ -147,6 +152,7 @@ def folded(names: Sequence[str], at_most: int = 3) -> str:
 
 
 def waived_lines(items: Iterable[Judged]) -> Lines:
+    """The lines about each waived finding, with its waiver."""
     for item in items:
         for finding in item["findings"]:
             if waiver := finding["waived"]:
@@ -156,7 +162,7 @@ def waived_lines(items: Iterable[Judged]) -> Lines:
 
 
 def reason_lines(items: Iterable[Judged]) -> Lines:
-    """Why promises were not judged, a line for each reason."""
+    """Why promises do not apply, a line for each reason."""
     skipped: dict[str, list[str]] = defaultdict(list)
     for item in items:
         if item["outcome"] == Outcome.NOT_APPLICABLE.name.lower():
@@ -166,7 +172,10 @@ def reason_lines(items: Iterable[Judged]) -> Lines:
 
 
 def changed_lines(changes: Changes) -> Lines:
-    """What is new and what is gone, a line each; what is old in numbers. Nothing on the first audit."""
+    """What changed since the audit before: new and gone findings, a line each, and numbers.
+
+    Empty on the first audit.
+    """
     if not changes.previous:
         return
     parts = (
@@ -188,11 +197,12 @@ def changed_lines(changes: Changes) -> Lines:
 
 
 def known_line(finding: OpenFinding) -> str:
+    """One open finding on one line."""
     return one_line(f"{finding.rule} [{finding.subject}] {finding.saw}")
 
 
 def minute(moment: str) -> str:
-    """A moment of results.json for people.
+    """A time of results.json (ISO 8601, UTC) for people, to the minute.
 
     >>> minute("2026-11-22T03:00:07.123456+00:00")
     '2026-11-22 03:00 UTC'
@@ -201,7 +211,7 @@ def minute(moment: str) -> str:
 
 
 def next_command(items: Sequence[Judged], inventory: str) -> str:
-    """The one command to run next.
+    """The one command to run next, or that there is nothing to do. `inventory` is the value of --hosts.
 
     >>> next_command([{"outcome": "unknown"}], "./my servers.yml")
     "next: give the missing access (see the hints), then pytest '--hosts=./my servers.yml'"
@@ -221,7 +231,7 @@ def next_command(items: Sequence[Judged], inventory: str) -> str:
 
 
 def quieten(reporter: pytest.TerminalReporter) -> None:
-    """Leave pytest's short summary to tests that are not ours, unless -r asked for it."""
+    """Keep checks out of pytest's short summary, unless -r asked for it or a test that is not ours failed."""
     bad = [report for kind in ("failed", "error") for report in reporter.stats.get(kind, ())]
     if reporter.config.option.reportchars == "fE" and all(hasattr(report, "fleetkeeper") for report in bad):
         reporter.reportchars = ""

@@ -17,7 +17,7 @@ PREFIX = "fleetkeeper_own_topics"
 
 
 def import_topic(path: Path) -> Topic:
-    """The topic in a file, which is imported once per version of it.
+    """The topic in a file, which is imported once per version of it (by its mtime).
 
     Raises UsageError when there is none, when it does not import, or when it is not shaped like a topic.
     """
@@ -38,7 +38,10 @@ def import_topic(path: Path) -> Topic:
 
 
 def imported(name: str, source: Path, version: int) -> ModuleType:
-    """Run the file as a module. Raises UsageError with what its code raised."""
+    """The module of a file, after running it. Raises UsageError with the error that its code raised.
+
+    `version` is the mtime of the file in nanoseconds.
+    """
     spec = importlib.util.spec_from_file_location(f"{PREFIX}.{name}", source)
     if spec is None or spec.loader is None:
         raise UsageError(f"{source} cannot be imported", "a topic is a Python file")
@@ -54,7 +57,11 @@ def imported(name: str, source: Path, version: int) -> ModuleType:
 
 
 def topic_in(module: ModuleType) -> Topic:
-    """The TOPIC of a module. Raises UsageError when there is none, or when its name or its rules' are not its own."""
+    """The TOPIC of a module.
+
+    Raises UsageError when there is none, when its name is not the module's, or when its rules have another topic's
+    name.
+    """
     name = module.__name__.rpartition(".")[2]
     topic = getattr(module, "TOPIC", None)
     if not isinstance(topic, Topic):

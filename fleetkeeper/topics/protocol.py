@@ -1,4 +1,4 @@
-"""A topic: everything that fleetkeeper knows about one part of a runbook, as one typed thing."""
+"""A topic: everything that fleetkeeper knows about one part of a runbook, as one typed object."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Argument:
-    """A word of a question that varies, and what it must look like.
+    """A word of a root command that varies, and the test that it must pass.
 
-    `kind` is a function of the audit helper, `is_KIND` (fleetkeeper/commands/scripts/helper_kinds.sh). With a `test`,
-    which is shell code about `$1`, it is a kind of this question alone. `many`: any number of such words.
+    `kind` names a function of the audit helper, `is_KIND` (fleetkeeper/commands/scripts/helper_kinds.sh). With a
+    `test`, which is shell code about `$1`, it is a kind of this command alone. `many`: any number of such words.
     """
 
     kind: str
@@ -32,21 +32,20 @@ RootQuestion = tuple[str | Argument, ...]
 
 
 def no_questions(*_: object) -> Iterable[RootQuestion]:
-    """The questions of a topic that asks nothing as root."""
+    """The root commands of a topic that has none."""
     return ()
 
 
 @dataclass(frozen=True, eq=False)
 class Topic:
-    """One topic, ours or a team's own: what is wanted, what is looked at, and what is judged.
+    """One topic, ours or a team's own: its policy, its observers and its rules.
 
-    `policy` is the type of its section in the inventory, which is called `section` (else like the topic) and is
-    explained there by `about`. A section that is not `required` may be left out: then nothing is asked for yet.
-    `remedies` are the ids of the rules that a remedy answers; a team's own topic maps each to its remedy.
-    `root_questions` are the commands that it asks as root whatever the inventory says, `root_questions_about` those
-    about what one inventory names: the audit helper is made from both, and lets nothing else pass.
-    `init_lines` proposes the lines of its section from what
-    `init` has seen.
+    `policy` is the type of its section in the inventory, None without one; the section is called `section` (else like
+    the topic) and is explained there by `about`. A section that is not `required` may be left out: then nothing is
+    judged by it. `remedies` are the ids of the rules that a remedy answers; a team's own topic maps each to its remedy.
+    `root_questions` are the commands that it runs as root whatever the inventory says, `root_questions_about` those
+    about names in one inventory: the audit helper is made from both, and runs nothing else. `init_lines` proposes the
+    lines of its section from the findings of `init`.
     """
 
     name: str
@@ -68,4 +67,5 @@ class Topic:
 
     @property
     def rule_ids(self) -> tuple[str, ...]:
+        """The ids of its rules, as `topic.rule`."""
         return tuple(rule.id for rule in self.rules)

@@ -26,7 +26,10 @@ TOPICS: dict[str, Topic] = {
 
 
 def load_inventory(path: Path, text: str | bytes | None = None) -> Inventory:
-    """Read and check an inventory with our topics and its own; see `fleetkeeper.inventory.load.load`."""
+    """The inventory in a file, checked with our topics and its own; see `fleetkeeper.inventory.load.load`.
+
+    `text` is used in place of the file's content, None to read the file. Raises InventoryError when it is invalid.
+    """
     return inventory_files.load(path, TOPICS, import_topic, text)
 
 
@@ -46,7 +49,7 @@ def rules_in(topics: Mapping[str, Topic]) -> dict[str, Rule]:
 
 
 def observers_in(topics: Mapping[str, Topic]) -> dict[str, Observer]:
-    """What looks for the facts of some topics, by the key of the facts."""
+    """The observers of some topics, by the key of their facts."""
     return {observer.name: observer for topic in topics.values() for observer in topic.observers}
 
 

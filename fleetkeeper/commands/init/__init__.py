@@ -1,1 +1,1 @@
-"""The first day: look at hosts that nobody has described yet, and write a commented inventory of what is there."""
+"""The command `init`: look at hosts that no inventory has yet, and write a commented inventory of what is there."""

@@ -1,4 +1,4 @@
-"""What makes backups on a node: lines of crontabs, cron's directories, timers, and the scripts behind them."""
+"""The jobs that make backups on a node: lines of crontabs, cron's directories, timers, and the scripts behind them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)
 
 
 def scripts_to_read(printed: Snapshot) -> list[str]:
-    """The scripts that schedules run: what they do must still be asked."""
+    """The paths of scripts that schedules run and that must still be read from the node, each once."""
     behind = (scripted(text) for _, _, text in scheduled_entries(printed) if not any(made_by(text)))
     return list(dict.fromkeys(path for path in behind if path))
 
 
 def backup_jobs(node: str, printed: Snapshot, behind: Mapping[str, str] | None = None) -> Iterator[Scheduled]:
-    """Whatever runs something like a backup in a container. `behind` are the texts of scripts, by path.
+    """The scheduled commands that look like a backup in a container. `behind` are the texts of scripts, by path.
 
-    `times` is empty where they cannot be told in the fields of cron.
+    `times` is empty where they have no form in the five fields of cron.
     """
     for times, where, text in scheduled_entries(printed):
         seen = (behind or {}).get(scripted(text), "")
@@ -40,7 +40,10 @@ def backup_jobs(node: str, printed: Snapshot, behind: Mapping[str, str] | None =
 
 
 def scheduled_entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
-    """Times, place and shell text of everything that is scheduled on a node."""
+    """Times, place and shell text of everything that is scheduled on a node.
+
+    Times may be empty or one of `NO_TIMES`.
+    """
     for file in printed.files:
         if file.kind == "directory":
             starter = None if "anacron" in printed.lines else run_parts(file, printed)
@@ -57,7 +60,9 @@ def scheduled_entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
 
 
 def made_by(text: str) -> list[str]:
-    """The backups that shell text makes, as command lines: read as a whole, or by lines where that cannot be made out.
+    """The backups that shell text makes in containers, as command lines, each once.
+
+    Text that cannot be parsed as a whole is read line by line.
 
     >>> made_by("docker exec db backup && docker exec -i db sh")
     ['backup']
@@ -71,6 +76,7 @@ def made_by(text: str) -> list[str]:
 
 
 def in_containers(text: str) -> list[str]:
+    """The command lines in containers that look like a backup; empty when the text cannot be parsed."""
     try:
         runs = [run.words for run in docker_executions(text)]
     except Unreadable:
@@ -81,4 +87,5 @@ def in_containers(text: str) -> list[str]:
 
 
 def handed_to_a_shell(words: Sequence[str]) -> bool:
+    """Whether words are a shell with `-c` and a script."""
     return len(words) > 2 and words[0].rpartition("/")[2] in SHELLS and words[1] in ("-c", "-lc")

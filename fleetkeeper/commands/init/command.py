@@ -53,7 +53,10 @@ def init(hosts: tuple[str, ...], update: Path | None, **given: Any) -> None:
 
 
 def write_new(hosts: tuple[str, ...], given: Mapping[str, Any]) -> None:
-    """Look at hosts, and write their inventory. Ends the program with what could be seen."""
+    """Look at hosts, and write their inventory. `given` are the options of the command, by name.
+
+    Exits with `NOTHING_LEFT`, or `NOT_ALL_SEEN` when a host could not be seen. Raises UsageError.
+    """
     from fleetkeeper.commands.init.hosts import Login, each_once, node_of
     from fleetkeeper.commands.init.survey import NotTrusted, Survey
     from fleetkeeper.commands.trust import ask_at_terminal
@@ -77,7 +80,10 @@ def write_new(hosts: tuple[str, ...], given: Mapping[str, Any]) -> None:
 
 
 def path_to_write(name: str, *, force: bool) -> Path:
-    """The file that will be written. Raises UsageError for a name that is none, or a file that is there."""
+    """The path of the new inventory.
+
+    Raises UsageError for an invalid name, or for a file that exists, unless `force`.
+    """
     from fleetkeeper.inventory.search import NAME
 
     if not NAME.fullmatch(name):
@@ -89,7 +95,7 @@ def path_to_write(name: str, *, force: bool) -> Path:
 
 
 def without_words(findings: Findings) -> Findings:
-    """What was found, without anything that servers said in words of their own."""
+    """The same findings without any text that comes from servers and might look like a secret."""
     return replace(
         findings,
         services=tuple(replace(service, note="") for service in findings.services),
@@ -102,7 +108,7 @@ def without_words(findings: Findings) -> Findings:
 
 
 def write_inventory(path: Path, findings: Findings) -> None:
-    """Write the inventory, held against the loader first, and say what was found."""
+    """Write the inventory, after loading it once, and print a summary. Raises UsageError when it cannot be loaded."""
     from fleetkeeper.commands.init.inventory_text import inventory_text
     from fleetkeeper.commands.init.summary import summary
     from fleetkeeper.local_files import write_file

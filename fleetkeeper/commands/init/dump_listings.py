@@ -1,4 +1,4 @@
-"""Where the dumps of a database are, how they are called, and what makes them."""
+"""The dumps of a database: their place, their names, and the command that makes them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ STORES = re.compile(r"data|storage|backup|nas|nfs|file", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class SurveyContext:
-    """What was seen of the fleet until now, and how to ask more."""
+    """What was seen of the fleet so far, and how to ask more. `machines` are by node name.
+
+    `ask` runs commands on a node and raises Unobservable.
+    """
 
     fleet: Fleet
     machines: Mapping[str, Machine]
@@ -42,7 +45,11 @@ class SurveyContext:
 
 @dataclass(frozen=True)
 class DumpListing:
-    """One place of dumps as one node sees it. `on_this_disk` is False for a volume that is on the network."""
+    """One place of dumps as one node sees it.
+
+    `path` is for a directory that is no volume, else empty; `directory` is its path in the container. `on_this_disk` is
+    False for a volume that is on the network.
+    """
 
     node: str
     volume: str
@@ -53,22 +60,28 @@ class DumpListing:
 
     @property
     def pattern(self) -> str:
+        """The strftime pattern that most names have; empty without one."""
         return pattern_of(file.name for file in self.files)
 
     @property
     def dumps(self) -> list[File]:
+        """The files whose names match the pattern."""
         pattern = self.pattern
         return [file for file in self.files if pattern and stamp_in_name(file.name, pattern)]
 
     @property
     def policy(self) -> Policy:
+        """A provisional policy for looking at this place."""
         return policy(self.volume, self.node, self.pattern, self.path or None)
 
 
 def backups_of(
     around: SurveyContext, database: FoundService, places: Sequence[Placement]
 ) -> tuple[Backups | None, list[str]]:
-    """The dumps of a database: their place, names, and schedule; and what could not be seen."""
+    """The dumps of a database (place, names, schedule, sizes), and what could not be seen.
+
+    `places` are its containers. None without a place for dumps.
+    """
     unseen: list[str] = []
     listed = list(dump_listings(around, places, unseen))
     best = max(listed, key=worth, default=None)
@@ -83,7 +96,10 @@ def backups_of(
 
 
 def dump_listings(around: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
-    """Every mount of the database that may hold dumps, on every node that has it."""
+    """The listing of each mount of the database that may hold dumps, on each node that has it.
+
+    Adds to `unseen` what could not be listed.
+    """
     for placement, mount in ((each, mount) for each in places for mount in candidate_mounts(each.container)):
         path = "" if mount.name else mount.source
         volume = mount.name or PurePosixPath(mount.source).name
@@ -103,11 +119,12 @@ def dump_listings(around: SurveyContext, places: Sequence[Placement], unseen: li
 
 
 def hint_of(why: Unobservable) -> str:
+    """The hint of an Unobservable as ` (HINT)`; empty without one."""
     return f" ({why.hint})" if why.hint else ""
 
 
 def candidate_mounts(container: Container) -> list[Mount]:
-    """The mounts that it writes and that are not its data directory."""
+    """The volumes and bind mounts that a container writes, without the data directory of Postgres."""
     return [
         mount
         for mount in container.mounts
@@ -116,11 +133,12 @@ def candidate_mounts(container: Container) -> list[Mount]:
 
 
 def nodes_with_volume(fleet: Fleet, mount: Mount) -> list[str]:
-    """The nodes that know a volume of that name."""
+    """The nodes that have a volume of that name."""
     return [node for node in fleet.inventory.nodes if any(volume.name == mount.name for volume in volumes(fleet, node))]
 
 
 def volumes(fleet: Fleet, node: str) -> tuple[Volume, ...]:
+    """The volumes of a node; empty where they were not seen."""
     try:
         return fleet.of(node, Services).volumes
     except Unobservable:
@@ -128,24 +146,27 @@ def volumes(fleet: Fleet, node: str) -> tuple[Volume, ...]:
 
 
 def remote(fleet: Fleet, node: str, name: str) -> bool:
+    """Whether a node's volume of that name is on the network."""
     return any(volume.name == name and volume.remote for volume in volumes(fleet, node))
 
 
 def worth(listing: DumpListing) -> tuple[int, bool]:
-    """A place with many dumps before one that is only called so."""
+    """A sort key: more dumps are better, then a name that looks like one for backups."""
     return len(listing.dumps), bool(LIKE_A_BACKUP.search(f"{listing.volume} {listing.directory}"))
 
 
 def names(listing: DumpListing) -> frozenset[str]:
+    """The names of the files in a listing."""
     return frozenset(file.name for file in listing.files)
 
 
 def preferred(listing: DumpListing) -> tuple[bool, bool]:
-    """Of nodes that share a place: one whose own disk it is, then one that is called after it."""
+    """A sort key for nodes that share a place: its own disk is better, then a name that looks like one for storage."""
     return listing.on_this_disk, bool(STORES.search(listing.node))
 
 
 def describe_backups(home: DumpListing, database: FoundService, nodes: Sequence[str]) -> Backups:
+    """The backups in a place, without schedule and usage. `nodes` are all that see these files."""
     dumps = sorted(home.dumps, key=lambda file: file.mtime)
     return Backups(
         service=database.key,
@@ -162,7 +183,10 @@ def describe_backups(home: DumpListing, database: FoundService, nodes: Sequence[
 
 
 def with_schedule(backups: Backups, home: DumpListing, scheduled: Sequence[Scheduled]) -> Backups:
-    """What makes the dumps: an entry of some schedule; else what their names tell; else a proposal."""
+    """The backups with schedule and command: from a scheduled entry, else from the names of dumps, else as a proposal.
+
+    What is only proposed is in `guessed`.
+    """
     stamps = [local for file in home.dumps for local in [stamp_in_name(file.name, home.pattern)] if local]
     job = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
     times = job.times or (schedule_of(stamps) if stamps else "")
@@ -177,7 +201,10 @@ def with_schedule(backups: Backups, home: DumpListing, scheduled: Sequence[Sched
 
 
 def with_usage(backups: Backups, home: DumpListing, ask: Ask, unseen: list[str]) -> Backups:
-    """What the volume takes, and what is left on its disk."""
+    """The backups with the bytes that their volume takes and that its disk has free.
+
+    Where that cannot be measured, the sum of the files, and a line in `unseen`.
+    """
     try:
         [answer] = ask(home.node, [usage_of(home.policy)])
         usage = parse_usage(answer)
@@ -188,7 +215,10 @@ def with_usage(backups: Backups, home: DumpListing, ask: Ask, unseen: list[str])
 
 
 def with_timezone(backups: Backups, files: Sequence[File], machines: Mapping[str, Machine]) -> Backups:
-    """The zone of the stamps: one of the nodes', or UTC, whichever agrees with the times of the files."""
+    """The backups with the time zone of the names: that of a node or UTC, whichever agrees with the mtimes.
+
+    Where none does, it is that of their node, and `timezone` is in `guessed`.
+    """
     zones = dict.fromkeys([*(machine.timezone for machine in machines.values() if machine.timezone), "UTC"])
     zone = zone_of(files, backups.pattern, list(zones)) if backups.pattern else ""
     home = machines[backups.node].timezone or "UTC"

@@ -1,4 +1,4 @@
-"""How backups are called, and when they are made, read off the names that are there. Pure."""
+"""The pattern and the schedule of backups, from the names of existing files. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVERY_NIGHT = "0 3 * * *"
 
 
 def pattern_of(names: Iterable[str]) -> str:
-    """The pattern, as for strftime, that most of some file names have; empty when none of them tells a time.
+    """The strftime pattern that most of the file names have; empty when none has one.
 
     >>> pattern_of(["backup_2026_11_22T00_00_01.sql.gz", "backup_2026_11_21T12_00_01.sql.gz", "notes.txt"])
     'backup_%Y_%m_%dT%H_%M_%S.sql.gz'
@@ -36,7 +36,7 @@ def pattern_of(names: Iterable[str]) -> str:
 
 
 def of_name(name: str) -> str:
-    """The pattern of one name, when it is one that the policy takes and that gives the same name back."""
+    """The strftime pattern of one name; empty unless the policy accepts it and it gives the same name back."""
     if not name.endswith(ENDS):
         return ""
     match = STAMP.search(name)
@@ -50,11 +50,12 @@ def of_name(name: str) -> str:
 
 
 def escaped(text: str) -> str:
+    """The text with `%` doubled, for strftime."""
     return text.replace("%", "%%")
 
 
 def accepted(pattern: str) -> bool:
-    """Whether the policy takes a pattern."""
+    """Whether the policy accepts a pattern."""
     try:
         policy("any", "any", pattern)
     except ValidationError:
@@ -63,7 +64,7 @@ def accepted(pattern: str) -> bool:
 
 
 def policy(volume: str, node: str, pattern: str = "", path: str | None = None) -> Policy:
-    """A policy that is only for looking: where the files are, and what they are called."""
+    """A provisional policy, only for looking: the place of the files, and their pattern."""
     named = {"pattern": pattern} if pattern else {}
     return Policy(
         service="any",
@@ -75,9 +76,9 @@ def policy(volume: str, node: str, pattern: str = "", path: str | None = None) -
 
 
 def zone_of(files: Sequence[File], pattern: str, zones: Collection[str]) -> str:
-    """The time zone in which most names agree with the times of their files; empty when none does.
+    """The time zone in which most names agree with the mtimes of their files; empty when none does.
 
-    Of several that agree equally well the first one counts.
+    Of several that agree with as many, the one whose times are nearest; then the first.
     """
     stamped = [(local, file.mtime) for file in files for local in [stamp_in_name(file.name, pattern)] if local]
     scores = {
@@ -89,13 +90,13 @@ def zone_of(files: Sequence[File], pattern: str, zones: Collection[str]) -> str:
 
 
 def nearness(score: int, stamped: Sequence[tuple[datetime, float]], zone: str) -> tuple[int, float]:
-    """How well a zone fits: by how many files, then by how little the newer ones are younger than their names."""
+    """A sort key for a zone: the number of files that agree (`score`), then minus the sum of differences in seconds."""
     late = [mtime - moment_of_stamp(local, ZoneInfo(zone), mtime).timestamp() for local, mtime in stamped]
     return score, -sum(abs(seconds) for seconds in late)
 
 
 def schedule_of(stamps: Sequence[datetime]) -> str:
-    """Five fields of cron that would have made the newest of these; empty when they follow no daily pattern.
+    """Five fields of cron that fit the stamps of the newest ten days; empty when they follow no daily pattern.
 
     >>> days = [datetime(2026, 11, day, hour, 0, 1) for day in (18, 19, 20) for hour in (0, 12)]
     >>> schedule_of(days)

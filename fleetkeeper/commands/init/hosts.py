@@ -1,4 +1,4 @@
-"""From `ops@host` to a node of an inventory: how it is reached, what it is called, which rights there are."""
+"""From `ops@host` to a node of an inventory: its address, its name, and the rights of the account there."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ NO_DOCKER = "the right to talk to Docker: containers and services stay unknown"
 
 @dataclass(frozen=True)
 class Login:
-    """What is the same for every host that was named: `identity` is a private key file, `jump` a host before them."""
+    """What is the same for every named host: `identity` is a private key file, `jump` a jump host (empty: none)."""
 
     identity: Path | None = None
     jump: str = ""
 
 
 def node_of(written: str, login: Login) -> Node:
-    """The node that `[user@]host[:port]` means, under a name made from the host; `local` is this machine itself.
+    """The node for `[user@]host[:port]`, with a name made from the host; `local` is this machine itself.
 
-    Raises UsageError.
+    Raises UsageError for text of another form.
     """
     if written == HERE:
         return Node(name=unique_node_name(socket.gethostname()), connection=HERE)
@@ -69,7 +69,10 @@ def node_of(written: str, login: Login) -> Node:
 
 
 def make_node(name: str, given: Mapping[str, object], written: str) -> Node:
-    """A node from values that somebody typed, or that a swarm told. Raises UsageError."""
+    """A node from values that somebody typed, or that a swarm reported; empty ones are left out.
+
+    `written` is the text to name in an error. Raises UsageError when a value is invalid.
+    """
     values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items() if value}
     try:
         return Node.model_validate({"name": name, **values})
@@ -79,7 +82,7 @@ def make_node(name: str, given: Mapping[str, object], written: str) -> Node:
 
 
 def unique_node_name(host: str, taken: Collection[str] = ()) -> str:
-    """A name for a node: the host's first label, or all of an address; each once.
+    """A name for a node that is not in `taken`: the host's first label, or a whole IP address, with a number if needed.
 
     >>> unique_node_name("rodan2.example.org"), unique_node_name("192.0.2.7"), unique_node_name("web", ["web"])
     ('rodan2', '192.0.2.7', 'web-2')
@@ -92,7 +95,7 @@ def unique_node_name(host: str, taken: Collection[str] = ()) -> str:
 
 
 def provisional_inventory(nodes: Iterable[Node], path: Path) -> Inventory:
-    """An inventory of machines alone, for looking at them. `path` is where it will be written."""
+    """An inventory with these nodes only, for looking at them. `path` is where it will be written."""
     return Inventory(
         name=path.stem,
         path=str(path.absolute()),
@@ -102,12 +105,15 @@ def provisional_inventory(nodes: Iterable[Node], path: Path) -> Inventory:
 
 
 def each_once(nodes: Iterable[Node]) -> list[Node]:
-    """Nodes that lead to one place are one."""
+    """The nodes without those that have connection, address and port of another one; of several the last stays."""
     return list({(node.connection, node.address, node.port): node for node in nodes}.values())
 
 
 def parse_probe(node: Node, answer: Output, taken: Collection[str]) -> Machine:
-    """What the probe says about a host: its name, and its rights. Raises Unobservable."""
+    """A host with its name and the rights of the account, from the output of `PROBE`.
+
+    Raises Unobservable when it is cut short. `taken` are the names of other nodes.
+    """
     lines = split_lines(answer.text())
     texts = dict(line.partition(" ")[::2] for line in lines)
     if lines[-1:] != ["end"]:
@@ -123,7 +129,11 @@ def parse_probe(node: Node, answer: Output, taken: Collection[str]) -> Machine:
 
 
 def member_of(stranger: Stranger, manager: Node, taken: Sequence[str]) -> Node:
-    """A member of the swarm as a node: reached like the manager is, through it where it cannot be reached from here."""
+    """A member of the swarm as a node, with the manager's account and key.
+
+    The manager is its jump host where its SSH port cannot be reached from here. Raises UsageError when its address is
+    invalid.
+    """
     name = unique_node_name(stranger.hostname or stranger.address, taken)
     given = {"address": stranger.address, "user": manager.user, "identity": manager.identity, "jump": manager.jump}
     if not answers(stranger.address):
@@ -132,7 +142,7 @@ def member_of(stranger: Stranger, manager: Node, taken: Sequence[str]) -> Node:
 
 
 def answers(address: str, port: int = SSH) -> bool:
-    """Whether something takes connections there, as seen from here."""
+    """Whether a TCP port accepts connections from here within 3 seconds."""
     try:
         with socket.create_connection((address, port), timeout=REACHED_WITHIN):
             return True

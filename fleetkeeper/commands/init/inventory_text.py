@@ -25,7 +25,7 @@ TAIL = """
 
 
 def inventory_text(findings: Findings, day: str, base: Path) -> str:
-    """The whole file. `day` is today's date, `base` the folder that the file will be in."""
+    """The whole file. `day` is today's date (2026-11-22), `base` the folder that the file will be in."""
     parts = (
         head_lines(findings, day),
         node_lines(findings, base),
@@ -37,13 +37,14 @@ def inventory_text(findings: Findings, day: str, base: Path) -> str:
 
 
 def proposed_sections(findings: Findings, topics: Iterable[Topic]) -> Lines:
-    """The sections of topics that propose one, with an empty line between them."""
+    """The lines of the sections that topics propose, with an empty line between sections."""
     proposals = [list(topic.init_lines(findings)) for topic in topics if topic.init_lines]
     for number, lines in enumerate(proposals):
         yield from ("", *lines) if number else lines
 
 
 def head_lines(findings: Findings, day: str) -> Lines:
+    """The comment at the top of the file: where it comes from, and what could not be seen."""
     yield f"# {findings.name}: written by `fleetkeeper init` on {day}, from what was found. Mend what is not meant."
     yield "# Every key is explained in docs/inventory.md. Secrets never stand in an inventory."
     rights = [f"{machine.node.name}: {right}" for machine in findings.machines for right in machine.missing]
@@ -56,11 +57,12 @@ def head_lines(findings: Findings, day: str) -> Lines:
 
 
 def comment_line(text: str) -> str:
-    """A line of comment. What a server said is shortened; the end of a line cannot get out of it."""
+    """A comment line. Text from a server is shortened to 300 characters, and cannot end the line."""
     return f"#   {one_line(text)[:300]}"
 
 
 def node_lines(findings: Findings, base: Path) -> Lines:
+    """The section `nodes`."""
     yield "# The machines. Each is reached as `ssh` would reach it: your keys, your agent and your ~/.ssh/config count."
     yield "nodes:"
     for machine in findings.machines:
@@ -74,7 +76,7 @@ def node_lines(findings: Findings, base: Path) -> Lines:
 
 
 def pairs(machine: Machine, findings: Findings, base: Path) -> dict[str, object]:
-    """The keys of a node."""
+    """The keys of a node and their values, without empty ones."""
     node = machine.node
     identity = relative(Path(node.identity), base) if node.identity else None
     keys = {
@@ -91,7 +93,7 @@ def pairs(machine: Machine, findings: Findings, base: Path) -> dict[str, object]
 
 
 def relative(path: Path, base: Path) -> str:
-    """A path as the inventory writes it: below its own folder or the home, else whole."""
+    """A path as the inventory has it: relative to its own folder or the home directory, else absolute."""
     for root, sign in ((base.absolute(), "."), (Path.home(), "~")):
         if path.absolute().is_relative_to(root):
             return f"{sign}/{path.absolute().relative_to(root)}"
@@ -100,6 +102,7 @@ def relative(path: Path, base: Path) -> str:
 
 
 def roles(machine: Machine, findings: Findings) -> list[str]:
+    """The roles of a machine in the fleet."""
     name = machine.node.name
     present = {
         "manager": machine.swarm == "manager",
@@ -112,6 +115,7 @@ def roles(machine: Machine, findings: Findings) -> list[str]:
 
 
 def service_lines(findings: Findings) -> Lines:
+    """The section `services`."""
     if not findings.services:
         yield f"services: {flow({'none': nothing(findings, 'no container was seen on these machines')})}"
         yield ""
@@ -127,6 +131,7 @@ def service_lines(findings: Findings) -> Lines:
 
 
 def service_keys(service: FoundService) -> dict[str, object]:
+    """The keys of a service and their values, without empty ones."""
     users: object = list(service.users) if len(service.users) > 1 else "".join(service.users)
     keys = {"name": service.name, "user": users, "master": service.master}
     return {key: value for key, value in keys.items() if value}

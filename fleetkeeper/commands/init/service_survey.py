@@ -23,7 +23,7 @@ WEB = frozenset({"nginx", "apache2", "httpd", "caddy", "traefik", "haproxy"})
 
 
 def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
-    """Every service that runs, or that the swarm was told to run, in the order of their names."""
+    """Every service that runs, or that is defined in the swarm with replicas, in the order of their names."""
     by_name: dict[str, list[Placement]] = defaultdict(list)
     for seen_container in placement.seen_containers(fleet):
         if seen_container.container.running and not visitor(seen_container.container):
@@ -41,7 +41,7 @@ def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
 
 
 def absent(fleet: Fleet, name: str) -> str:
-    """Why a service of the swarm was seen on none of the nodes that were looked at."""
+    """Why a service of the swarm was seen on none of the nodes, in words."""
     tasks = (task for facts in managers(fleet) for task in facts.tasks)
     members = sorted({task.member for task in tasks if task.service == name and task.state == "running"})
     if members:
@@ -50,18 +50,21 @@ def absent(fleet: Fleet, name: str) -> str:
 
 
 def visitor(container: Container) -> bool:
-    """Whether it is somebody's visit: a `docker compose run`, or the throwaway server of a drill."""
+    """Whether it is no service: a `docker compose run`, or the throwaway server of a drill."""
     return container.label(COMPOSE_ONEOFF).lower() == "true" or getattr(container, "drill", False)
 
 
 def deployed(container: Container) -> str:
-    """The exact name that an inventory would call its service by."""
+    """The exact name that an inventory has for the service of a container."""
     compose, project = container.label(COMPOSE_SERVICE), container.label(COMPOSE_PROJECT)
     return f"{project}/{compose}" if compose and project else container.service
 
 
 def keys_of(names: Iterable[str], lines: Mapping[str, SwarmService]) -> Iterator[str]:
-    """Short names for people, each once: without the stack or project before it, where that leaves them apart."""
+    """A short unique key for each name, in their order: without stack or project, unless two would be equal.
+
+    `lines` are the services of the swarm, by name.
+    """
     listed = list(names)
     short = [shortened(name, lines.get(name)) for name in listed]
     for name, key in zip(listed, short, strict=True):
@@ -79,7 +82,7 @@ def shortened(name: str, service: SwarmService | None) -> str:
 
 
 def found_service(key: str, name: str, places: list[Placement]) -> FoundService:
-    """One service with the users that its processes have today."""
+    """One service, with the users that its processes have today."""
     programs = {process.name for location in places for process in processes(location.container)}
     nodes = tuple(dict.fromkeys(location.node for location in places))
     try:
@@ -90,13 +93,15 @@ def found_service(key: str, name: str, places: list[Placement]) -> FoundService:
 
 
 def processes(container: Container) -> list[Process]:
+    """The container's own processes; empty where they were not seen."""
     return [] if isinstance(container.processes, Unobservable) else own_processes_of(container)
 
 
 def users_of(name: str, containers: list[Container]) -> tuple[tuple[str, ...], str, str]:
-    """The users of a service, the user of a master that its workers descend from, and a note.
+    """The users of a service, the user of a master that its workers descend from (or empty), and a note (or empty).
 
-    A service that runs as root gets no user: that is for a person to decide. Raises Unobservable.
+    A service that runs as root gets no user: that is for a person to decide. Raises Unobservable when its processes
+    were not seen.
     """
     everybody = [user for container in containers for user in names_in(container)]
     users = tuple(sorted({user for user in everybody if user != "root"}))
@@ -110,13 +115,14 @@ def users_of(name: str, containers: list[Container]) -> tuple[tuple[str, ...], s
 
 
 def names_in(container: Container) -> list[str]:
-    """Who the processes of a container are, by the container's own names. Raises Unobservable."""
+    """The users of a container's own processes, by the container's own names. Raises Unobservable."""
     accounts = container.accounts if isinstance(container.accounts, dict) else {}
     names = {uid: name for name, uid in reversed(accounts.items()) if re.fullmatch(USER, name)}
     return [named(process.uid, names) for process in own_processes_of(container)]
 
 
 def named(uid: int | None, names: Mapping[int, str]) -> str:
+    """The name of a uid, else its number. Raises Unobservable for None, a user that the container does not know."""
     if uid is None:
         raise Unobservable("a process has a user that its container does not know")
     return "root" if uid == 0 else names.get(uid, str(uid))

@@ -1,4 +1,4 @@
-"""The names that are served with TLS: from the web server's own configuration, certbot's lineages, and a handshake."""
+"""The names that are served with TLS: from the web server's configuration, certbot's lineages, and a handshake."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TlsContainer:
 
 
 def serving(places: Sequence[Placement], services: Sequence[FoundService]) -> Iterator[TlsContainer]:
-    """The running containers that have a web server, or that publish 443."""
+    """The running containers that have a web server, or that publish port 443."""
     for placement in places:
         for service in services:
             if placement.container.running and placement.container.belongs_to(service.name):
@@ -43,7 +43,10 @@ def serving(places: Sequence[Placement], services: Sequence[FoundService]) -> It
 
 
 def published(placement: Placement) -> int:
-    """The port of the node that leads to 443 in the container, or 443 of the node itself."""
+    """The port of the node that leads to 443 in the container, else 443 of the node itself.
+
+    0 when neither is published.
+    """
     ports = [port for port in placement.container.ports if port.host and port.protocol == "tcp"]
     return next((port.host for port in ports if HTTPS in (port.container, port.host) and port.host), 0)
 
@@ -62,7 +65,10 @@ def sites_of(servers: Sequence[TlsContainer], ask: Ask, unseen: list[str]) -> li
 
 
 def site_names(server: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
-    """The names for which a container has a certificate; without any word of its own, those of what it serves."""
+    """The names for which a container has a certificate; where it has none, the names in the one that it serves.
+
+    Adds a line to `unseen` where the container could not be looked into.
+    """
     try:
         [answer] = ask(server.place.node, [node_commands.look_inside(server.place.container.id)])
         inside = parse(answer.text(), server.place.container.id, server.service.key)
@@ -75,19 +81,20 @@ def site_names(server: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
 
 
 def configured(inside: ContainerFiles) -> list[str]:
-    """The names of sites that serve TLS, and those of certbot's lineages; wildcards and catch-alls are not names."""
+    """The names of sites that serve TLS, and those in certbot's lineages, without wildcards and catch-alls."""
     names = [name for site in inside.nginx.sites for name in site.names] if inside.nginx else []
     lineages = [name for lineage in inside.lineages for pem in lineage.chain[:1] for name in alternative(pem)]
     return [name for name in dict.fromkeys([*names, *lineages]) if is_valid_name(name)]
 
 
 def spoken(server: TlsContainer, ask: Ask) -> list[str]:
-    """The names in the certificate that is served to whoever names none."""
+    """The names in the certificate that is served to a client that sends no server name."""
     chain = shaken(server, ("-noservername",), ask)
     return [name for name in alternative(chain[0]) if is_valid_name(name)] if chain else []
 
 
 def is_valid_name(name: str) -> bool:
+    """Whether it is a host name that an inventory accepts, and not `localhost`."""
     try:
         return name not in LOCAL and NAMES.validate_python(name) == name
     except ValidationError:
@@ -95,7 +102,7 @@ def is_valid_name(name: str) -> bool:
 
 
 def alternative(pem: str) -> list[str]:
-    """The DNS names of a certificate (RFC 5280, 4.2.1.6)."""
+    """The DNS names of a PEM certificate (RFC 5280, 4.2.1.6); empty when it has none or cannot be read."""
     try:
         extension = x509.load_pem_x509_certificate(pem.encode()).extensions.get_extension_for_class(
             x509.SubjectAlternativeName
@@ -106,7 +113,10 @@ def alternative(pem: str) -> list[str]:
 
 
 def shaken(server: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
-    """The chain of one handshake, made on the node itself; nothing when there is none."""
+    """The chain of one handshake, made on the node itself, as PEM; empty when there is none.
+
+    `options` are further words for s_client.
+    """
     if not server.port:
         return ()
     try:
@@ -117,7 +127,7 @@ def shaken(server: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[st
 
 
 def served(server: TlsContainer, name: str, ask: Ask) -> ServedSite:
-    """A name with the issuer and the end of the certificate that is served for it now."""
+    """A name with issuer and end of the certificate that is served for it now, or with a note that there is none."""
     chain = shaken(server, ("-servername", name), ask)
     if not chain:
         return ServedSite(name, server.service.key, note="nothing is served for it on 443 now")

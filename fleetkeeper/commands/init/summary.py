@@ -1,4 +1,4 @@
-"""What a person is told at the end of `fleetkeeper init`."""
+"""The last lines that `fleetkeeper init` prints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fleetkeeper.untrusted import one_line
 
 
 def summary(findings: Findings, path: Path) -> Iterator[str]:
-    """What was found in a few lines, what was not, and the command to run next."""
+    """What was found in a few lines, what could not be seen, and the command to run next."""
     parts = [count_of(len(findings.machines), "node"), count_of(len(findings.services), "service")]
     if findings.backups:
         parts.append(f"{count_of(findings.backups.number, 'backup')} ({show_size(findings.backups.used)})")

@@ -1,4 +1,4 @@
-"""Looking at hosts that nobody has described yet: rights, containers, swarm, backups, certificates. Read-only."""
+"""Looking at hosts that no inventory has yet: rights, containers, swarm, backups, certificates. Read-only."""
 
 from __future__ import annotations
 
@@ -35,12 +35,17 @@ FIRST = ("nodes", "containers", "services")
 
 
 class NotTrusted(Exception):
-    """The key of a host is not trusted, and so nothing was asked there. The message is its name."""
+    """The host key of a host is not trusted, so no command was run there. The message is the host's address."""
 
 
 @dataclass
 class Survey:
-    """One look at hosts. `path` is where the inventory will be; host keys are kept beside it once a person says so."""
+    """One look at hosts.
+
+    `path` is where the inventory will be; host keys are written beside it once a person has confirmed them. `say`
+    prints a line, `ask` asks a person (None: nobody is there), `fingerprints` are host keys to trust. `machines` are
+    the hosts that were looked at, by node name.
+    """
 
     path: Path
     say: Callable[[str], None]
@@ -50,7 +55,10 @@ class Survey:
     machines: dict[str, Machine] = field(default_factory=dict)
 
     def all(self, nodes: Sequence[Node], *, follow: bool) -> Findings:
-        """Everything that there is to find. Raises NotTrusted, or UsageError for a host that is no host."""
+        """Everything that is found on the nodes, and with `follow` on all members of their swarm.
+
+        Raises NotTrusted, or UsageError for an invalid host.
+        """
         for node in nodes:
             self.arrive(node)
         with self.links() as links:
@@ -65,13 +73,18 @@ class Survey:
 
     @property
     def inventory(self) -> Inventory:
+        """A provisional inventory of the machines so far."""
         return provisional_inventory((machine.node for machine in self.machines.values()), self.path)
 
     def links(self) -> Links:
+        """New links to the machines so far."""
         return Links(self.inventory, self.ssh_config)
 
     def arrive(self, node: Node) -> None:
-        """Trust a host, and see which rights there are. One that does not answer is written down as it is."""
+        """Trust a host, and add it to `machines` with the rights that the account has.
+
+        One that cannot be reached gets `trouble`. Raises NotTrusted.
+        """
         nodes = [machine.node for machine in self.machines.values()]
         node = node.model_copy(update={"name": unique_node_name(node.name, list(self.machines))})
         inventory = provisional_inventory([*nodes, node], self.path)
@@ -87,7 +100,10 @@ class Survey:
         self.machines[machine.node.name] = machine
 
     def trust(self, inventory: Inventory, node: Node) -> None:
-        """Offer to trust a key that is not known. Raises NotTrusted, or Unobservable for a host that is not there."""
+        """Offer to trust a host key that is not known.
+
+        Raises NotTrusted, or Unobservable for a host that does not answer.
+        """
         from fleetkeeper.transport.ssh.known_hosts import KeyStatus
 
         if node.connection == HERE or compare_keys(inventory, node, self.ssh_config).ruling is KeyStatus.TRUSTED:
@@ -96,7 +112,7 @@ class Survey:
             raise NotTrusted(node.address)
 
     def first_look(self, links: Links) -> Fleet:
-        """Clocks, containers and the swarm; machines are told what they are."""
+        """The facts about clocks, containers and the swarm. Adds time zone and part in the swarm to `machines`."""
         observers = {
             name: observer for name, observer in registry.observers_in(registry.TOPICS).items() if name in FIRST
         }
@@ -105,7 +121,7 @@ class Survey:
         return fleet
 
     def strangers(self, fleet: Fleet) -> list[Stranger]:
-        """The members of the swarm that were not looked at."""
+        """The members of the swarm that were not looked at and are not down."""
         seen = {facts.node_id for facts in swarm_facts(fleet)}
         tried = {machine.node.address for machine in self.machines.values()}
         members = {member.id: member for facts in managers(fleet) for member in facts.members}
@@ -116,7 +132,7 @@ class Survey:
         ]
 
     def members(self, fleet: Fleet) -> Iterator[Node]:
-        """The strangers as nodes, reached as the first manager is."""
+        """These members as nodes, reached as the first manager is; none without a manager."""
         manager = next((machine.node for machine in self.machines.values() if machine.swarm == "manager"), None)
         taken = list(self.machines)
         for stranger in self.strangers(fleet) if manager else ():
@@ -125,9 +141,10 @@ class Survey:
             yield node
 
     def found(self, fleet: Fleet, links: Links) -> Findings:
-        """Services, backups and certificates."""
+        """Everything that goes into the inventory: machines, services, backups and certificates."""
 
         def ask(node: str, commands: Sequence[Command]) -> list[Output]:
+            """The outputs of commands on a node, by the node's name. Raises Unobservable."""
             return links.to(self.inventory.nodes[node]).ask(commands)
 
         unseen = [line for node, line in unseen_parts(fleet) if not self.machines[node].trouble]
@@ -155,7 +172,7 @@ class Survey:
     def backups(
         self, around: SurveyContext, services: Sequence[FoundService], places: Sequence[Placement]
     ) -> tuple[Backups | None, list[str]]:
-        """The dumps of the first database that has a place for them."""
+        """The dumps of the first database that has a place for them, None without one; and what could not be seen."""
         unseen: list[str] = []
         for database in (service for service in services if service.database):
             mine = [location for location in places if location.container.belongs_to(database.name)]
@@ -168,7 +185,7 @@ class Survey:
     def scheduled(
         self, ask: Callable[[str, Sequence[Command]], list[Output]], unseen: list[str]
     ) -> Iterator[Scheduled]:
-        """What looks like a backup in the crontabs and timers of every node that answers."""
+        """What looks like a backup in the schedules of every node. Adds to `unseen` what could not be read."""
         for name, machine in self.machines.items():
             if machine.trouble:
                 continue
@@ -196,7 +213,7 @@ def schedules_of(
 
 
 def describe_machine(machine: Machine, fleet: Fleet) -> Machine:
-    """A machine with what the first look says about it."""
+    """The machine with its time zone and its part in the swarm, as far as they were seen."""
     name = machine.node.name
     try:
         zone = fleet.of(name, Nodes).timezone
@@ -210,12 +227,12 @@ def describe_machine(machine: Machine, fleet: Fleet) -> Machine:
 
 
 def is_unobservable(fact: object) -> bool:
-    """Whether this could not be seen."""
+    """Whether a fact could not be seen."""
     return isinstance(fact, Unobservable)
 
 
 def unseen_parts(fleet: Fleet) -> Iterator[tuple[str, str]]:
-    """What the first look could not see on which node, and which right would help."""
+    """Node and text for each fact that the first look could not see."""
     for (node, topic), fact in fleet.facts.items():
         if isinstance(fact, Unobservable):
             yield node, f"{node}: {topic}: {one_line(fact.why)}" + (f" ({fact.hint})" if fact.hint else "")

@@ -21,13 +21,16 @@ from fleetkeeper.topics.registry import load_inventory, topics_of
 
 
 def undecided_topics(inventory: Inventory) -> list[Topic]:
-    """The topics that propose a section, and whose section the inventory lacks."""
+    """The topics that can propose a section (`init_lines`) which the inventory lacks."""
     topics = topics_of(inventory).values()
     return [one for one in topics if one.init_lines and isinstance(inventory.sections.get(one.policy), Undecided)]
 
 
 def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:
-    """Look at the nodes, and write what is proposed behind what stands in the file. Nothing else of it is touched."""
+    """Look at the nodes, and append the proposed sections to the inventory file. Returns the exit code.
+
+    Nothing else in the file is changed. Raises UsageError.
+    """
     content = path.read_bytes()
     inventory = load_inventory(path, content)
     if not undecided_topics(inventory):
@@ -49,9 +52,9 @@ def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:
 
 
 def with_sections(path: Path, content: bytes, found: Findings) -> bytes:
-    """The content of an inventory, and behind it the sections that it lacks.
+    """The content of an inventory, followed by the sections that it lacks.
 
-    Raises UsageError where nothing can be added behind it, such as behind the end of a document (`...`).
+    Raises UsageError where nothing can be appended to it, such as after the end of a document (`...`).
     """
     undecided = undecided_topics(load_inventory(path, content))
     added = "\n".join(("", *proposed_sections(found, undecided), ""))

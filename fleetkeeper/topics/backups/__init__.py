@@ -1,4 +1,4 @@
-"""Database dumps that happen, are complete, can be told apart, and fit: the heart of the audit."""
+"""The topic `backups`: database dumps are made, are complete, have a plausible time and size, and are thinned."""
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.backups import facts, init_lines, observe, policy, root_questions, rules

@@ -1,4 +1,4 @@
-"""One backup: when it was made, what is proven about it, and whether it counts. Pure."""
+"""One backup file: when it was made, whether it is complete, and whether retention counts it. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from fleetkeeper.topics.backups.facts import File, State
 
 @dataclass(frozen=True)
 class TooSmall:
-    """Why a whole dump is implausible: its size and the least that was wanted, in bytes, and what that follows from."""
+    """Why a complete dump is implausibly small.
+
+    `size` is its size and `least` the smallest plausible size, both in bytes. `compared` says which other size `least`
+    follows from ("others have 2 GiB"); empty when `least` is the policy's `smallest` itself.
+    """
 
     size: int
     least: int
@@ -20,7 +24,7 @@ class TooSmall:
 
     @property
     def wanted(self) -> str:
-        """The least, for a person."""
+        """The smallest plausible size in words: `at least 1 GiB, as others have 2 GiB`."""
         return f"at least {show_size(self.least)}" + (f", as {self.compared}" if self.compared else "")
 
     def __str__(self) -> str:
@@ -32,12 +36,15 @@ NO_REASON = "nobody wrote down why"
 
 @dataclass(frozen=True)
 class Backup:
-    """One file with a backup's name. `time` (UTC) is when it was made: the older of what name and mtime say.
+    """One regular file whose name matches the policy's pattern.
 
-    `named` is the instant in its name. `state` says what is proven; `growing`: written to within the last minute and
-    not proven complete; `future`: dated after the node's clock. `odd` says why its time cannot be believed, if so.
-    `small` says why its size cannot be right; `giant`: it is far bigger than those before and after it; `unconfirmed`:
-    it is the newest, and far bigger than those before it.
+    `named` is the instant in its name and `time` when it was made, both in UTC: `named` where the mtime agrees with it,
+    else the older of the two. `state` is "complete", "broken" or "unknown", and `why` the reason for the last two.
+    `growing`: written to within the last minute and not known to be complete. `future`: name or mtime is more than five
+    minutes after the node's clock. `odd` is the reason why its time cannot be believed or why it is no file of its own
+    (a second name of another backup); empty when neither is so. `small` is the reason why its size is implausible, else
+    None. `giant`: it is far bigger than those before and after it. `unconfirmed`: it is the newest, and far bigger than
+    those before it.
     """
 
     file: File
@@ -54,30 +61,35 @@ class Backup:
 
     @property
     def name(self) -> str:
+        """The file's name."""
         return self.file.name
 
     @property
     def agrees(self) -> bool:
+        """Whether the mtime lies between 5 minutes before and 6 hours after the instant in the name (`times_agree`)."""
         return times_agree(self.named, self.file.mtime)
 
     @property
     def whole(self) -> bool:
-        """Whether it is proven complete, and its time can be believed."""
+        """Whether it is complete and its time can be believed; its size does not matter."""
         return self.state == "complete" and not (self.future or self.growing or self.odd)
 
     @property
     def counts(self) -> bool:
-        """Whether it is whole, and of a size that it may have: the only kind that retention counts."""
+        """Whether it is complete and both its time and its size are plausible: the only kind that retention counts."""
         return self.whole and self.small is None
 
     @property
     def linked(self) -> str:
-        """Why it must not be deleted although it counts, or nothing: it has other names."""
+        """Why it must not be deleted even where `counts` is true: `it has 2 hard links`.
+
+        Empty when it has one name only.
+        """
         return f"it has {self.file.links} hard links" if self.file.links != 1 else ""
 
     @property
     def doubt(self) -> str:
-        """Why it does not count; nothing when it does, and never nothing when it does not."""
+        """Why `counts` is false, in words; empty exactly when `counts` is true."""
         reasons = (
             (self.growing, "it is still being written"),
             (self.future, "dated in the future"),

@@ -1,4 +1,4 @@
-"""The backups as one list, newest first: when each was made, and what is proven about it. Pure."""
+"""The backups of a policy as one list, newest first: when each was made, and whether it is complete. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ CLOCK = 300.0
 
 @dataclass(frozen=True)
 class Catalog:
-    """All backups, newest first, and the files that are none."""
+    """The backups of a policy, newest first, and the other entries of their directory, by name.
+
+    `foreign` are entries whose name does not match the pattern or that are no regular files. `accepted` is the size
+    that a person accepted last, None without one.
+    """
 
     backups: tuple[Backup, ...]
     foreign: tuple[File, ...]
@@ -40,26 +44,30 @@ class Catalog:
 
     @cached_property
     def complete(self) -> tuple[Backup, ...]:
-        """Those that count, newest first: whole, and of a plausible size."""
+        """The backups that retention counts, newest first: complete, and of a plausible time and size."""
         return tuple(backup for backup in self.backups if backup.counts)
 
     @cached_property
     def whole(self) -> tuple[Backup, ...]:
-        """Those that are whole, newest first, whatever their size."""
+        """The backups that are complete and of a plausible time, newest first, whatever their size."""
         return tuple(backup for backup in self.backups if backup.whole)
 
 
 def catalog_of(fleet: Fleet, policy: Policy) -> Catalog:
-    """The backups of a policy as this look saw them, their sizes judged.
+    """The backups of a policy as this look saw them, with their sizes judged.
 
     Raises Unobservable when directory, completeness, the node's clock or the accepted size could not be seen, or that
-    clock is wrong.
+    clock is more than 5 minutes off.
     """
     return seen_files(fleet, policy, accepted_size(fleet, policy))
 
 
 def seen_files(fleet: Fleet, policy: Policy, accepted: AcceptedSize | None = None) -> Catalog:
-    """The backups, where it does not matter what they weigh. Raises Unobservable as `catalog_of`, but for the size."""
+    """The backups of a policy with their sizes judged without reading the accepted size from the look.
+
+    `accepted` is the accepted size to compare with, None for none. Raises Unobservable as `catalog_of`, but not for the
+    accepted size.
+    """
     node = policy.volume.node
     facts = fleet.of(node, Facts)
     return build_catalog(
@@ -72,7 +80,10 @@ def seen_files(fleet: Fleet, policy: Policy, accepted: AcceptedSize | None = Non
 
 
 def accepted_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
-    """The size that a person accepted last. Raises Unobservable when the record was looked for and not seen."""
+    """The size that a person accepted last; None when there is none, or when the look did not ask for the record.
+
+    Raises Unobservable when the record could not be seen.
+    """
     node = policy.volume.node
     if (node, Databases.topic) not in fleet.facts:
         return None
@@ -81,7 +92,10 @@ def accepted_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
 
 
 def true_clock(fleet: Fleet, node: str) -> datetime:
-    """The node's clock, if it can be believed."""
+    """The time by the node's own clock at the look, in UTC.
+
+    Raises Unobservable when the clock was not seen, or is more than 5 minutes (`CLOCK`) off.
+    """
     ahead = fleet.of(node, Nodes).ahead
     if abs(ahead) > CLOCK:
         off = f"its clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
@@ -90,7 +104,10 @@ def true_clock(fleet: Fleet, node: str) -> datetime:
 
 
 def known_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
-    """The same where it decides nothing: that it was not seen must not keep anybody from a backup."""
+    """The size that a person accepted last, as `accepted_size`; None also when it could not be seen.
+
+    For callers to whom it decides nothing: an unseen record must not keep anybody from making a backup.
+    """
     try:
         return accepted_size(fleet, policy)
     except Unobservable:
@@ -105,7 +122,11 @@ def build_catalog(
     now: datetime,
     accepted: AcceptedSize | None = None,
 ) -> Catalog:
-    """Tell backups from other files, order them, and judge their sizes. The order of `files` does not matter."""
+    """The catalog of some directory entries: backups apart from other entries, newest first, with their sizes judged.
+
+    `verified` are the proofs of the files, `now` is the time by the volume node's clock. The order of `files` does not
+    matter.
+    """
     proven = {proof.name: proof for proof in verified}
     backups = []
     foreign = []
@@ -121,7 +142,10 @@ def build_catalog(
 
 
 def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
-    """The same backups; of several names of one file only the first counts: when it rots, all of them do."""
+    """The same backups in the same order; further hard links to an earlier one get `odd`, and do not count.
+
+    Several names of one file are one backup: when its data rots, all of them are lost.
+    """
     known_names: dict[tuple[int, int], str] = {}
     backups = []
     for backup in newest_first:
@@ -133,7 +157,7 @@ def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
 
 
 def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
-    """The same backups, each with what its size says."""
+    """The same backups, with `small`, `giant` and `unconfirmed` set from their sizes."""
     sizes = judge_sizes((backup for backup in backups if backup.whole), policy, accepted)
     if sizes == SizeJudgement():
         return list(backups)
@@ -147,7 +171,12 @@ def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: Ac
 
 
 def unfinished_dumps(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, ...]:
-    """What dumps of ours left that ended with their node: files named NAME.part, an hour old and more."""
+    """The files that interrupted dumps left: regular files `NAME.part`, not written to for an hour.
+
+    NAME matches the policy's pattern.
+
+    `now` is the time by the volume node's clock.
+    """
     return tuple(
         file
         for file in catalog.foreign
@@ -159,6 +188,7 @@ def unfinished_dumps(catalog: Catalog, policy: Policy, now: datetime) -> tuple[F
 
 
 def backup_of(file: File, named: datetime, proven: Mapping[str, DumpProof], now: datetime) -> Backup:
+    """The backup that a file is. `named` is the instant in its name (UTC), `proven` are proofs by file name."""
     written = written_at(file.mtime)
     state, why = state_of_file(file, proven.get(file.name))
     return Backup(
@@ -174,7 +204,10 @@ def backup_of(file: File, named: datetime, proven: Mapping[str, DumpProof], now:
 
 
 def state_of_file(file: File, proof: DumpProof | None) -> tuple[State, str]:
-    """What is proven about exactly this file: a proof of another file that had its name is none."""
+    """The state of a file as its proof says it, and the reason, which is empty for "complete".
+
+    Without a proof, or with one of another file that had the same name (inode, size or mtime differ), it is "unknown".
+    """
     if proof is None:
         return "unknown", NOT_YET
     if proof.identity != file.identity:
@@ -183,7 +216,10 @@ def state_of_file(file: File, proof: DumpProof | None) -> tuple[State, str]:
 
 
 def why_time_is_odd(named: datetime, written: datetime) -> str:
-    """Why the time of a file cannot be believed, or nothing."""
+    """Why the time of a file cannot be believed: its name is over 5 minutes younger than its mtime (`written`).
+
+    Else empty.
+    """
     if named - written > EARLY:
         return "its name is younger than its content"
     return ""

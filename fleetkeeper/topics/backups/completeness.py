@@ -1,8 +1,9 @@
-"""Is a dump whole? Streamed on the node itself, in constant memory; judged section by section.
+"""Whether a dump is complete: streamed on the node itself, in constant memory, and judged section by section.
 
 `gzip -t` is content with a gzip of nothing, and a dump that was cut short can end with the right line by chance: rows
 of a table may hold it. So the whole text is read once, by awk beside gzip (both cores busy: no slower than gzip alone),
-which knows whether a COPY block is open. Broken is what proves damage; what is not understood is not known.
+which keeps track of whether a COPY block is open. A file is "broken" only where damage is proven, and "unknown" where
+its content is not understood.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ SPINNING = 2 * (30 + 5)
 
 @dataclass(frozen=True)
 class Streamed:
-    """What the node said of one file.
+    """The node's report about one file.
 
-    `state` and `reason` are the node's own words, `line` the line that they are about (from 1; 0: none). `kind` is what
-    the file looks like by its first bytes, where it is not complete ("-": what its name says). `rc` and `said` are the
-    exit status and the words of the program that read it.
+    `state` and `reason` are the node's own words, `line` is the line of the dump that they are about (from 1; 0: none).
+    `kind` is the file's type by its first bytes, where it is not complete ("-": the type that its name says). `rc` and
+    `said` are the exit status and the error message of the program that read it.
     """
 
     state: str
@@ -50,9 +51,10 @@ class Streamed:
 
 
 def verify_command(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
-    """Stream these files, in this order, and look at each once more afterwards.
+    """The command that streams these files, in this order, reports on each, and then lists each of them once more.
 
-    `service` is what Docker calls the database's service: archives need the pg_restore in its container.
+    `directory` is their directory on the node. `service` is the Docker name of the database's service: archives need
+    the pg_restore in its container. Its output is for `parse_verified`.
     """
     return Command(
         command_words(load_script(VERIFY_DUMPS), directory, files, (form, service)),
@@ -62,7 +64,10 @@ def verify_command(directory: str, files: Sequence[File], form: Format, service:
 
 
 def prove_command(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
-    """The same as a condition: it ends with 0 only while every one of these files is a whole dump."""
+    """The command that streams these files and exits with 0 only when each of them is a complete dump.
+
+    The arguments are those of `verify_command`.
+    """
     return Command(
         command_words(load_script(PROVE_DUMPS), directory, files, (form, service)),
         sudo=True,
@@ -71,24 +76,36 @@ def prove_command(directory: str, files: Sequence[File], form: Format, service: 
 
 
 def command_words(script: str, directory: str, files: Sequence[File], how: tuple[Format, str]) -> tuple[str, ...]:
+    """The words of a `sh -c` with the script and its arguments.
+
+    Directory, format, service, and the files as `./NAME`.
+    """
     return ("sh", "-c", script, "verify-backups", directory, *how, *(f"./{file.name}" for file in files))
 
 
 def stream_time_limit(files: Sequence[File]) -> float:
-    """Seconds: for all of it, and for two readers that are ended when they took as long as the largest file may."""
+    """The time limit of a command that streams these files, in seconds.
+
+    It allows for reading all of them at `PACE`, and for two readers that hang and are ended after the time that the
+    largest file may take.
+    """
     weights = [bytes_to_stream(file) for file in files]
     return math.ceil(60 + SPINNING + (sum(weights) + 2 * max(weights, default=0)) / PACE)
 
 
 def bytes_to_stream(file: File) -> int:
-    """Bytes that a file takes of what a look may stream. What a node says of a size may be absurd."""
+    """The bytes that a file takes of the read budget of a look: its size, but at least `COST` and at most `LARGEST`.
+
+    The bounds are there because opening a file takes time, and the size that a node reports may be absurd.
+    """
     return min(max(file.size, COST), LARGEST)
 
 
 def parse_verified(output: Output, files: Sequence[File]) -> tuple[DumpProof, ...]:
-    """What the streams proved. A file that is not the same before and after is not known.
+    """The proofs of `files`, in their order, from the output of `verify_command`.
 
-    Nor is one whose answer makes no sense: that costs this file, and no other.
+    A file that is not the same before and after (inode, size, mtime) is "unknown", and so is one whose report makes no
+    sense: that costs this file, and no other. Raises Unobservable when the command failed.
     """
     reports, _, after = output.out.partition(b"\0")
     seen_whole(output)
@@ -101,7 +118,10 @@ def parse_verified(output: Output, files: Sequence[File]) -> tuple[DumpProof, ..
 
 
 def reports_by_number(reports: bytes) -> dict[int, list[str]]:
-    """What was said of each file, by its number. Only a newline ends a line: other control bytes are a file's own."""
+    """The reports on each file, by its number in the command (from 1), each without that number.
+
+    Only a newline ends a line: other control bytes are a file's own. Other lines are left out.
+    """
     answers: dict[int, list[str]] = {}
     for line in reports.decode("utf-8", "replace").split("\n"):
         number, _, rest = line.partition(" ")
@@ -111,7 +131,10 @@ def reports_by_number(reports: bytes) -> dict[int, list[str]]:
 
 
 def proof_of_file(file: File, answers: Sequence[str], same: bool) -> DumpProof:
-    """What one file's answer proves, if there is exactly one that makes sense."""
+    """The proof that the reports on one file give; "unknown" unless there is exactly one and it makes sense.
+
+    `same` says that the file was the same before and after it was read.
+    """
     try:
         [answer] = answers
         seen = parse_stream_report(answer)
@@ -122,7 +145,7 @@ def proof_of_file(file: File, answers: Sequence[str], same: bool) -> DumpProof:
 
 
 def is_lasting(seen: Streamed, state: State) -> bool:
-    """Whether reading the same bytes again would tell the same."""
+    """Whether reading the same bytes again would give the same state."""
     return state != "unknown" or (seen.rc == 0 and seen.reason not in PASSING) or seen.reason == "slow"
 
 
@@ -130,7 +153,7 @@ CHANGED: tuple[State, str] = ("unknown", "it changed while it was read")
 
 
 def parse_stream_report(line: str) -> Streamed:
-    """Read one answer. Raises ValueError when it is none.
+    """One report, `KIND STATE REASON LINE RC - MESSAGE`, as a Streamed. Raises ValueError when it is not of that form.
 
     >>> parse_stream_report("- complete - 0 0 - ").state
     'complete'
@@ -144,7 +167,7 @@ def parse_stream_report(line: str) -> Streamed:
 
 
 def one_line(text: str) -> str:
-    """A tool's message, which may quote any byte of a damaged file."""
+    """A program's message as one line of at most 300 characters; one that cannot be printed becomes a space."""
     return "".join(char if char.isprintable() else " " for char in text).strip()[:MESSAGE]
 
 
@@ -233,7 +256,7 @@ TEXTS = {
 
 
 def judge_stream(seen: Streamed) -> tuple[State, str]:
-    """The three states, and why.
+    """The state of a file, and the reason in words, which is empty for "complete".
 
     >>> judge_stream(Streamed("broken", "empty"))
     ('broken', 'empty: a valid file with no dump in it')
@@ -255,13 +278,15 @@ def judge_stream(seen: Streamed) -> tuple[State, str]:
 
 
 def is_unreadable(seen: Streamed) -> bool:
+    """Whether the reader's message says that the file could not be read (no such file, no permission, no memory …)."""
     return any(sign in seen.said.lower() for sign in UNREADABLE)
 
 
 def judge_damage(seen: Streamed) -> tuple[State, str]:
-    """What a failed reader means. A file of another kind, or one that could not be read, is not broken.
+    """The state of a file whose reader failed, and the reason in words.
 
-    What stands in double quotes is the file's own, not the program's.
+    A file of another type, or one that could not be read, is "unknown", not "broken". Text in double quotes in the
+    reader's message is the file's own, not the program's, and is not interpreted.
     """
     text = re.sub(r'"[^"]*"?', '""', seen.said.lower())
     if is_unreadable(seen):

@@ -1,4 +1,4 @@
-"""When a backup was made: from its name, in the policy's time zone, held against its mtime; and how old it may be."""
+"""When a backup was made: by its name, in the policy's time zone, compared with its mtime; and how old it may be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SELDOM = 20
 
 
 def stamp_in_name(name: str, pattern: str) -> datetime | None:
-    """The local time in a file's name; None when the name is not exactly of the pattern.
+    """The local time in a file's name, without a time zone; None when the name is not exactly of the strftime pattern.
 
     >>> stamp_in_name("backup_2026_01_02T03_04_05.sql.gz", "backup_%Y_%m_%dT%H_%M_%S.sql.gz")
     datetime.datetime(2026, 1, 2, 3, 4, 5)
@@ -38,21 +38,24 @@ def stamp_in_name(name: str, pattern: str) -> datetime | None:
 
 
 def moment_of_stamp(local: datetime, zone: ZoneInfo, mtime: float) -> datetime:
-    """The instant that a stamp means, in UTC.
+    """The instant (UTC) of a local time from a file's name. `mtime` is in epoch seconds.
 
-    The hour that comes twice in autumn is ambiguous: the mtime tells which of the two it was, or else the earlier.
+    The hour that comes twice in autumn is ambiguous: the mtime decides which of the two it was, or else the earlier.
     """
     first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return second if second > first and times_agree(second, mtime) else first
 
 
 def times_agree(named: datetime, mtime: float) -> bool:
-    """Whether a file was written when its name says that its dump was started."""
+    """Whether an mtime (epoch seconds) lies between 5 minutes before and 6 hours after the instant in the name.
+
+    The name is the start of a dump, the mtime its end.
+    """
     return -EARLY <= written_at(mtime) - named <= WRITING
 
 
 def written_at(mtime: float) -> datetime:
-    """When a file was written, in UTC. File systems know times that no calendar does: the nearest that can be told.
+    """An mtime (epoch seconds) as a UTC time; one outside the calendar becomes the nearest time that it has.
 
     >>> written_at(1e12).year, written_at(-1e12).year, written_at(float("nan")).year
     (9000, 1970, 1970)
@@ -61,15 +64,19 @@ def written_at(mtime: float) -> datetime:
 
 
 def max_age(policy: Policy, now: datetime) -> timedelta:
-    """How old the newest complete backup may be: what the policy says, else the schedule's longest gap and grace."""
+    """How old the newest complete backup may be.
+
+    The policy's `max_age`, else the schedule's longest gap plus `grace`.
+    """
     return policy.max_age or longest_gap(policy.schedule, policy.timezone, now.year) + policy.grace
 
 
 @lru_cache
 def longest_gap(schedule: str, timezone: str, year: int) -> timedelta:
-    """The longest time between two runs from the start of a year on, as it really passes (in UTC).
+    """The longest time between two runs of a cron schedule from the start of a year on, in elapsed time (UTC).
 
-    Twice a day is thirteen hours apart once a year, in the night when the clocks go back.
+    Twice a day is thirteen hours apart once a year, in the night when the clocks go back. 366 days for a schedule that
+    is never due.
 
     >>> longest_gap("0 0,12 * * *", "America/Toronto", 2026), longest_gap("0 0,12 * * *", "UTC", 2026)
     (datetime.timedelta(seconds=46800), datetime.timedelta(seconds=43200))

@@ -1,4 +1,4 @@
-"""What stands in the directory of the backups, and what is known about each file there: the facts."""
+"""The entries of the backup directory, and the proofs about its files: the facts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ State = Literal["complete", "broken", "unknown"]
 
 @dataclass(frozen=True)
 class File:
-    """One entry of the directory, not followed. `mtime` and `changed` (ctime) are epoch seconds, `size` is in bytes.
+    """One entry of the directory; links are not followed.
 
-    `blocks` is what it takes on the disk, in bytes. Undecodable bytes in `name` are escaped with backslashes: such a
-    name cannot match a pattern, and is shown only.
+    `mtime` and `changed` (ctime) are epoch seconds. `size` is in bytes, and `blocks` the bytes that it takes on the
+    disk. Undecodable bytes in `name` are escaped with backslashes: such a name cannot match a pattern, and is shown
+    only.
     """
 
     name: str
@@ -32,16 +33,16 @@ class File:
 
     @property
     def identity(self) -> tuple[int, int, float]:
-        """What a file has to be the same in to be the same file: inode, size and mtime."""
+        """Inode, size and mtime: two entries that agree in all three are the same file."""
         return self.inode, self.size, self.mtime
 
 
 @dataclass(frozen=True)
 class DumpProof:
-    """What streaming one file showed. `inode`, `size` and `mtime` say which file it was; `why` is for a person.
+    """The result of streaming one file. `inode`, `size` and `mtime` identify the file; `why` is the reason in words.
 
-    `complete` and `broken` are proven; `unknown` is neither: it could not be read to its end, changed meanwhile, or
-    holds what is not understood. `lasting`: reading the same file again would show the same.
+    `state` "complete" and "broken" are proven; "unknown" is neither: the file could not be read to its end, changed
+    meanwhile, or has content that is not understood. `lasting`: reading the same file again would give the same state.
     """
 
     name: str
@@ -54,14 +55,16 @@ class DumpProof:
 
     @property
     def identity(self) -> tuple[int, int, float]:
+        """Inode, size and mtime of the file that was streamed, as `File.identity`."""
         return self.inode, self.size, self.mtime
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The directory as seen from the volume's node.
+    """The directory of the backups as seen from the volume's node.
 
-    `directory` is its path there. `verified` holds a result for each file that was streamed (or remembered).
+    `directory` is its path there. `verified` has a proof for each file that was streamed, or whose proof was
+    remembered.
     """
 
     topic: ClassVar[str] = "backups"

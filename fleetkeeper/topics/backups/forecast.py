@@ -1,4 +1,4 @@
-"""When budget and disk run out under the keep policy itself, from the history of the sizes of backups. Pure."""
+"""When budget and disk run out under the keep policy, extrapolated from the sizes of past backups. Pure."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ RECENT = 60
 
 @dataclass(frozen=True)
 class Forecast:
-    """`size` is what the newest complete backup weighs (bytes), `daily` how much more each day brings (bytes).
+    """The growth of a policy's backups, and the day on which there is no room for them.
 
-    `runs_out` is the first day within the policy's horizon without room (`now` itself: thinning by keep would not help
-    today either), and `of` what is then missing; None: it lasts.
+    `size` is the size of the newest complete backup (bytes), `daily` by how many bytes it grows each day. `runs_out` is
+    the first day within the policy's horizon without room (the time of the look itself: thinning by keep would not help
+    today either); None when the room lasts. `of` is then the resource that is short: "its budget" or "disk", else
+    empty.
     """
 
     size: int
@@ -40,14 +42,17 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Room:
-    """What a volume takes now, and what its disk may still give, in bytes."""
+    """The bytes that a volume takes now, and the bytes that may still be written to its disk."""
 
     used: int
     free: int
 
 
 def make_forecast(catalog: Catalog, policy: Policy, room: Room, now: datetime, *, thinned: bool = True) -> Forecast:
-    """Reckon from day to day; not `thinned`: as if nothing were ever removed, since something holds that up."""
+    """The forecast for a policy's backups, which must include a complete one.
+
+    `thinned` False computes as if nothing were ever removed, since something holds thinning up.
+    """
     trend = trend_of(catalog.complete)
     expected = Forecast(catalog.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
     others = room.used - total_size(catalog.backups)
@@ -65,11 +70,12 @@ def make_forecast(catalog: Catalog, policy: Policy, room: Room, now: datetime, *
 
 
 def total_size(backups: Sequence[Backup]) -> int:
+    """The bytes that these backups take on the disk."""
     return sum(backup.file.blocks for backup in backups)
 
 
 def trend_of(complete: Sequence[Backup]) -> LinearRegression:
-    """Bytes over epoch seconds, by least squares over the newest; flat when there are too few."""
+    """Bytes over epoch seconds, by least squares over the newest 60; flat when there are fewer than three times."""
     recent = complete[:RECENT]
     times = [backup.time.timestamp() for backup in recent]
     if len(set(times)) < 3:
@@ -78,12 +84,15 @@ def trend_of(complete: Sequence[Backup]) -> LinearRegression:
 
 
 def coming_backups(newest: Backup, trend: LinearRegression, policy: Policy, now: datetime) -> list[Backup]:
-    """The backups that the schedule will make until the horizon, each at least as big as the newest one."""
+    """The backups that the schedule will make until the horizon, oldest first, each at least as big as `newest`."""
     return [future_backup(newest, trend, run) for run in coming_runs(policy, now)]
 
 
 def coming_runs(policy: Policy, now: datetime) -> Iterator[datetime]:
-    """When the schedule is due until the horizon; of one that is due every few minutes some runs stand for all."""
+    """The times at which the schedule is due until the policy's horizon.
+
+    Of a dense schedule at most about 2000 of them.
+    """
     at, end = now.astimezone(policy.zone), now + policy.horizon
     while (run := next(iter(CronSim(policy.schedule, at)), end + DAY)) <= end:
         yield run
@@ -91,13 +100,16 @@ def coming_runs(policy: Policy, now: datetime) -> Iterator[datetime]:
 
 
 def future_backup(newest: Backup, trend: LinearRegression, run: datetime) -> Backup:
+    """The backup that a run of the schedule will make: its size follows the trend, but is at least that of `newest`."""
     size = max(newest.file.size, round(trend.slope * run.timestamp() + trend.intercept))
     file = replace(newest.file, name=f"due at {run.isoformat()}", size=size, blocks=blocks_of(size, newest.file))
     return replace(newest, file=file, time=run, named=run)
 
 
 def blocks_of(size: int, like: File) -> int:
-    """What a file of that size takes on the disk where `like` lies: its blocks are rounded up, and may be packed.
+    """The bytes that a file of `size` bytes takes on the disk of `like`.
+
+    Rounded up to blocks, or compressed as `like` is.
 
     >>> blocks_of(238_490, File("x", 395, 0.0, 1, blocks=4096)), blocks_of(100, File("x", 50, 0.0, 1, blocks=50))
     (241664, 100)
@@ -108,7 +120,7 @@ def blocks_of(size: int, like: File) -> int:
 
 
 def kept_by(complete: Sequence[Backup], made: Sequence[Backup], policy: Policy) -> list[Backup]:
-    """What keep leaves of the backups there are and those that will be made by then."""
+    """The backups, newest first, that `keep` would keep of the present complete ones and those made by then."""
     everything = sorted((*complete, *made), key=lambda backup: backup.time, reverse=True)
     reasons = reasons_to_keep(everything, policy)
     return [backup for backup in everything if backup.name in reasons]

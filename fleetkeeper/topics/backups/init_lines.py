@@ -13,7 +13,7 @@ from fleetkeeper.untrusted import one_line
 
 
 def init_lines(findings: Findings) -> Iterator[str]:
-    """The section, or why there is none."""
+    """The lines of the section `backups`; one with `none: why` where no dumps were found."""
     backups = findings.backups
     if backups is None:
         databases = ", ".join(service.key for service in findings.services if service.database)
@@ -30,13 +30,16 @@ def init_lines(findings: Findings) -> Iterator[str]:
 
 
 def other(backups: Backups, findings: Findings) -> str:
-    """A node for copies: one that does not see the backups, else one that is not theirs."""
+    """The name of a node for copies: one that does not see the backups, else any other.
+
+    `ANOTHER_NODE` when there is none.
+    """
     names = [machine.node.name for machine in findings.machines if machine.node.name != backups.node]
     return next((name for name in names if name not in backups.nodes), names[0] if names else "ANOTHER_NODE")
 
 
 def story(backups: Backups) -> Iterator[str]:
-    """What was found of the dumps, and what is only a proposal."""
+    """Comment lines: the dumps that were found, and which values are only proposals."""
     shared = [node for node in backups.nodes if node != backups.node]
     if backups.number:
         number, each, used = count_of(backups.number, "dump"), show_size(backups.newest), show_size(backups.used)
@@ -52,7 +55,7 @@ def story(backups: Backups) -> Iterator[str]:
 
 
 def policy(backups: Backups) -> Mapping[str, str]:
-    """The keys of `backups`, as they are written. What is the default is left out."""
+    """The keys of the section `backups` with their values as YAML text, without those that have the default value."""
     least = propose_free(backups)
     volume: dict[str, object] = {
         "name": backups.volume,

@@ -1,4 +1,4 @@
-"""Looking at the backups: list the directory, then stream what was never proven, all on the volume's node."""
+"""Looking at the backups: list the directory, then stream files without a proof, all on the volume's node."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def place_of(inventory: Inventory, directory: str) -> str:
-    """What proofs about a directory are remembered by."""
+    """The key under which proofs about a directory are remembered: inventory file, node and directory."""
     return f"{Path(inventory.path).absolute()} {inventory.section(Policy).volume.node} {directory}"
 
 
 def database_service_name(inventory: Inventory) -> str:
-    """What Docker calls the database's service."""
+    """The Docker name of the database's service; empty for an inventory without services."""
     if isinstance(inventory.services, Without):
         return ""
     return inventory.services[inventory.section(Policy).service].name
@@ -60,7 +60,11 @@ def database_service_name(inventory: Inventory) -> str:
 def stream_files(
     directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[DumpProof] = (), service: str = ""
 ) -> Stream:
-    """Stream the newest, and of the others that nobody remembers as many as fit in the policy's `verify`."""
+    """Stream the newest backup, and of the others without a remembered proof as many as fit in the policy's `verify`.
+
+    Returns the proofs, including the `remembered` ones except that of the newest. When none is "complete", up to three
+    more files are streamed one by one, newest first. `service` is the Docker name of the database's service.
+    """
     matches = newest_first(files, policy)
     newest = {file.name for file in matches[:1]}
     known_names = {proof.name for proof in remembered} - newest
@@ -78,7 +82,7 @@ def stream_files(
 
 
 def proofs_in_answer(answer: Output, files: Sequence[File]) -> Sequence[DumpProof]:
-    """What an answer proves of these files; that there was none is not known of each of them."""
+    """The proofs of these files that an answer gives; all "unknown" when the command failed."""
     try:
         return parse_verified(answer, files)
     except Unobservable as why:
@@ -86,7 +90,7 @@ def proofs_in_answer(answer: Output, files: Sequence[File]) -> Sequence[DumpProo
 
 
 def split_batch(batch: Sequence[File]) -> Iterator[Sequence[File]]:
-    """The same files in parts that one command can name: a kernel takes so many words, and no more.
+    """The same files in parts that one command line can name: at most 500 files and about 64 KiB of names.
 
     The newest is alone: whatever happens to a reader of the others, it is judged.
 
@@ -105,14 +109,14 @@ def split_batch(batch: Sequence[File]) -> Iterator[Sequence[File]]:
 
 
 def newest_first(files: Sequence[File], policy: Policy) -> list[File]:
-    """The regular files that have a backup's name, newest name first."""
+    """The regular files whose names match the policy's pattern, the newest by name first."""
     named = [(stamp_in_name(file.name, policy.pattern), file) for file in files if file.kind == "file"]
     dated = [(local, file) for local, file in named if local is not None]
     return [file for _, file in sorted(dated, key=lambda pair: (pair[0], pair[1].name), reverse=True)]
 
 
 def split_by_budget(waiting: Sequence[File], budget: int) -> tuple[list[File], list[File]]:
-    """The newest whatever its size, and as many of the next as fit in `budget` bytes; then the rest.
+    """The files to read now (the newest whatever its size, then as many as fit in `budget` bytes), and the rest.
 
     A small file weighs as much as could be read while it is opened: tens of thousands of them do not fit either.
     """

@@ -21,7 +21,7 @@ MOST = (1 << 64) - 1
 
 
 def look_into(policy: Policy) -> Command:
-    """The command that lists the directory of a policy's backups."""
+    """The command that lists the directory of a policy's backups. Its output is for `parse_listing`."""
     volume = policy.volume
     return Command(
         ("sh", "-c", load_script(LIST_BACKUPS), "list-backups", volume.name, volume.path or "", policy.path), sudo=True
@@ -29,23 +29,27 @@ def look_into(policy: Policy) -> Command:
 
 
 def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:
-    """The directory's path, and what stands in it. Raises Unobservable when it could not be listed whole."""
+    """The directory's path, and its entries. Raises Unobservable when it could not be listed completely."""
     seen_whole(output)
     directory, _, entries = output.out.partition(b"\0")
     return directory.decode("utf-8", "backslashreplace").removesuffix("\n"), tuple(parse_entries(entries))
 
 
 def seen_whole(output: Output) -> None:
-    """A file that went away between two looks of find is no harm; anything else that find complains about is."""
+    """Raise Unobservable when a listing command failed or complained.
+
+    Files that vanished while find was listing ("No such file or directory") are the one complaint that is let pass.
+    """
     complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]
     vanished = [line for line in complaints if line.startswith(LISTERS) and line.endswith("No such file or directory")]
     output.text(ok={0, 1} if complaints and vanished == complaints else {0})
 
 
 def parse_entries(listed: bytes) -> Iterator[File]:
-    """Records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS CTIME/NAME`, ended by NUL or by `//` (TYPE: mode in hex).
+    """Entries from records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS CTIME/NAME`, ended by NUL or by `//`.
 
-    What cannot be read of one entry is that entry's: it is then shown as something that is no file.
+    TYPE is a letter of find's or the mode in hex. An entry whose numbers cannot be read becomes one of kind "other".
+    Raises Unobservable for a record without a name, and when there are more than 200000 records.
 
     >>> [file] = parse_entries(b"f 20 1700000000.5 7 1 1 0 8 1700000001.5/a.sql.gz\\0")
     >>> file.name, file.size, file.kind, file.blocks
@@ -63,7 +67,10 @@ def parse_entries(listed: bytes) -> Iterator[File]:
 
 
 def parse_entry(name: str, facts: bytes) -> File:
-    """One entry of the directory. A size below nothing or beyond any disk is taken for the nearest there can be."""
+    """One entry of the directory.
+
+    A number below 0 or above what a file system can hold becomes the nearest valid one.
+    """
     kind, *written = facts.decode("ascii").split(" ")
     size, inode, device, links, uid, blocks = (parse_whole_number(written[index]) for index in (0, 2, 3, 4, 5, 6))
     return File(
@@ -81,7 +88,7 @@ def parse_entry(name: str, facts: bytes) -> File:
 
 
 def parse_whole_number(number: str) -> int:
-    """A whole number from 0 to the greatest that a file system has."""
+    """The whole part of a number, at least 0 and at most 2^64 - 1."""
     return min(max(int(number.partition(".")[0]), 0), MOST)
 
 
@@ -90,7 +97,7 @@ MOST_FILES = 200_000
 
 
 def split_records(listed: bytes) -> list[bytes]:
-    """The entries of a listing. Raises Unobservable when they are too many."""
+    """The records of a listing. Raises Unobservable when there are more than 200000."""
     end = b"\0" if b"\0" in listed else b"//\n"
     if listed.count(end) > MOST_FILES:
         raise Unobservable(f"there are more than {MOST_FILES} files in the directory")

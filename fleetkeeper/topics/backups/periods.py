@@ -23,19 +23,23 @@ BUCKETS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Period:
-    """A kind of period that `keep` names. `since` is the oldest bucket that it reaches; empty: it reaches them all."""
+    """A kind of period that `keep` names, such as "daily".
+
+    `bucket_of` gives the label of a backup's period (`2026-11-22`). `since` is the label of the oldest period that
+    `keep` reaches; empty when it reaches all of them.
+    """
 
     name: str
     bucket_of: Callable[[Backup], str]
     since: str = ""
 
     def reaches(self, backup: Backup) -> bool:
-        """Names of buckets sort as their times do."""
+        """Whether a backup lies in a period that `keep` reaches: labels sort as their times do."""
         return self.bucket_of(backup) >= self.since
 
 
 def periods_of_keep(complete: Sequence[Backup], policy: Policy) -> Iterator[Period]:
-    """Every kind of period that `keep` names, as far back as its counter reaches over the complete ones."""
+    """Every kind of period that `keep` names, as far back as its counter reaches over `complete` (newest first)."""
     for period, form in BUCKETS.items():
         count = getattr(policy.keep, period)
         if count == 0:
@@ -46,17 +50,18 @@ def periods_of_keep(complete: Sequence[Backup], policy: Policy) -> Iterator[Peri
 
 
 def bucket(form: str, zone: ZoneInfo) -> Callable[[Backup], str]:
+    """The function that gives the label of a backup's period. `form` is the strftime pattern of the labels."""
     return lambda backup: bucket_label(backup.time, zone, form)
 
 
 @lru_cache(maxsize=1 << 17)
 def bucket_label(time: datetime, zone: ZoneInfo, form: str) -> str:
-    """The bucket of a time; a forecast asks for the same ones over and over."""
+    """The label of the period of a time; cached, since a forecast asks for the same ones over and over."""
     return time.astimezone(zone).strftime(form)
 
 
 def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> dict[str, str]:
-    """Of the broken ones that would go, those that must stay, and why: without them a period would have no file.
+    """The broken backups among `gone` that must stay, by name, with the reason: their period would have no file left.
 
     A period is an hour, day, week, month or year as far back as `keep` reaches with it; any file in it counts.
     """
@@ -77,7 +82,7 @@ def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> 
 
 
 def remaining_in(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> tuple[Backup, ...]:
-    """For each broken one that goes, what its period still has then: the newest other file, whatever it is."""
+    """For the periods of the broken backups among `gone`, the newest other file of each that stays, newest first."""
     going = {backup.name for backup in gone}
     broken = [backup for backup in gone if backup.state == "broken"]
     matches: dict[str, Backup] = {}

@@ -1,8 +1,8 @@
-"""Which whole dumps weigh what a dump of this database should weigh. Pure.
+"""Which complete dumps have a plausible size for a dump of this database. Pure.
 
-A dump can be whole and hold nothing: of an empty database, or of the wrong one. One function judges each dump, from the
-oldest to the newest, and what it refuses neither counts for anything that retention promises nor becomes a yardstick:
-dumps of an emptied database never turn plausible by themselves, however many of them there are.
+A dump can be complete and hold nothing: of an empty database, or of the wrong one. One function judges each dump, from
+the oldest to the newest. A refused dump neither counts for retention nor becomes a yardstick: dumps of an emptied
+database never turn plausible by themselves, however many of them there are.
 
 The yardstick is the biggest of the last `LAST` plausible ones, or the size that a person accepted last
 (`remediate backups accept --because …`) and the plausible ones since then. One giant alone is no yardstick for ever:
@@ -36,7 +36,7 @@ AGREEING = 10
 
 @dataclass(frozen=True)
 class SizeJudgement:
-    """What was refused, by name, the giants that stand alone, and the newest, if it is a giant that none confirms."""
+    """Refused dumps by name, the names of single giants, and the newest dump's name if it is an unconfirmed giant."""
 
     refused: Mapping[str, TooSmall] = field(default_factory=dict)
     giants: frozenset[str] = frozenset()
@@ -45,14 +45,17 @@ class SizeJudgement:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """A size that others are compared with, and whose it is."""
+    """A size (bytes) that others are compared with, and `whose` it is in words ("others have 2 GiB")."""
 
     size: int
     whose: str
 
 
 def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> SizeJudgement:
-    """Judge every whole dump. The order of `whole` does not matter."""
+    """The judgement of the sizes of all complete dumps. The order of `whole` does not matter.
+
+    `accepted` is the size that a person accepted last: dumps made since then are compared with it.
+    """
     oldest_first = sorted(whole, key=lambda backup: (backup.time, backup.name))
     if accepted is None:
         return Scan(policy).over(oldest_first)
@@ -68,7 +71,10 @@ def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize 
 
 
 def newest_refused(oldest_first: Sequence[Backup], refused: Mapping[str, TooSmall]) -> list[Backup]:
-    """The newest ones that were refused, down to the first that was not: what a person accepted, they accepted too."""
+    """The newest dumps that were refused, newest first, down to the first that was not.
+
+    A person who accepted a size accepted these too.
+    """
     backups: list[Backup] = []
     for backup in reversed(oldest_first):
         if backup.name not in refused:
@@ -78,9 +84,10 @@ def newest_refused(oldest_first: Sequence[Backup], refused: Mapping[str, TooSmal
 
 
 def least_size(yardstick: Yardstick | None, policy: Policy, size: int = 0) -> TooSmall:
-    """The least that a dump may weigh beside this yardstick: nothing without one.
+    """The smallest plausible size beside a yardstick, as `least` (bytes) of a TooSmall with this `size`; 0 without one.
 
-    Beside one that is above `smallest` itself, never less than that: where all are smaller, they are all there is.
+    Where the yardstick is at least `smallest`, the result is never less than `smallest`; where all dumps are smaller
+    than that, they are compared with each other only.
     """
     floor = -(-yardstick.size * (100 - policy.shrink) // 100) if yardstick else 0
     if yardstick and floor < policy.smallest <= yardstick.size:
@@ -90,7 +97,11 @@ def least_size(yardstick: Yardstick | None, policy: Policy, size: int = 0) -> To
 
 @dataclass
 class Scan:
-    """One walk from the oldest to the newest. `window` are the last plausible ones, `usual` those after a giant."""
+    """One pass over the dumps from the oldest to the newest.
+
+    `window` are the last plausible sizes, `giant` is a dump that is not confirmed yet, and `usual` are the dumps after
+    it that have the size that was usual before.
+    """
 
     policy: Policy
     window: deque[Yardstick] = field(default_factory=lambda: deque(maxlen=LAST))
@@ -100,6 +111,7 @@ class Scan:
     giants: set[str] = field(default_factory=set)
 
     def over(self, oldest_first: Iterable[Backup]) -> SizeJudgement:
+        """The judgement of these dumps. A Scan is used once."""
         for backup in oldest_first:
             self.judge(backup)
         if self.giant:
@@ -125,7 +137,7 @@ class Scan:
             self.window.append(yardstick_of_several(backup))
 
     def beside(self, giant: Backup, backup: Backup) -> None:
-        """A dump after a giant confirms it, or weighs what was usual before."""
+        """Judge a dump after a giant: it confirms the giant, or has the size that was usual before."""
         if backup.file.size >= least_size(yardstick_of_several(giant), self.policy).least:
             self.window.extend([yardstick_of_several(giant), yardstick_of_several(backup)])
             self.refuse(self.usual, yardstick_of_one(giant))
@@ -138,15 +150,16 @@ class Scan:
         self.giant, self.usual = None, []
 
     def refuse(self, backups: Iterable[Backup], yardstick: Yardstick | None) -> None:
+        """Refuse these dumps, as too small beside the yardstick."""
         for backup in backups:
             self.refused[backup.name] = least_size(yardstick, self.policy, backup.file.size)
 
 
 def yardstick_of_several(backup: Backup) -> Yardstick:
-    """A dump as one of several that agree."""
+    """The size of a dump as a yardstick that several others share."""
     return Yardstick(backup.file.size, f"others have {show_size(backup.file.size)}")
 
 
 def yardstick_of_one(backup: Backup) -> Yardstick:
-    """A dump as the one that stands out."""
+    """The size of a dump as a yardstick that is named after this one dump."""
     return Yardstick(backup.file.size, f"{backup.name} has {show_size(backup.file.size)}")

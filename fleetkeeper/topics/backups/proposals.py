@@ -1,4 +1,4 @@
-"""What an inventory proposes where nothing on the servers says what is wanted: which backups stay, in how much room."""
+"""Proposed values for an inventory where nothing on the servers gives them: how many backups stay, in how much room."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 
 def propose_budget(backups: Backups) -> int:
-    """Bytes for all that `keep` keeps, a week of runs that may still lie there, twice over: dumps grow.
+    """A budget in bytes: all dumps that `keep` keeps and a week of runs that may still lie there, twice over.
 
-    Never more than four fifths of what the volume and the free part of its disk could hold.
+    Dumps grow. Never more than four fifths of the bytes that the volume takes and that are free on its disk.
     """
     files = sum(KEEP.values()) + SLACK_DAYS * runs_a_day(backups.schedule)
     expected = round_up(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
@@ -32,7 +32,7 @@ def propose_budget(backups: Backups) -> int:
 
 
 def runs_a_day(schedule: str) -> int:
-    """How often a schedule runs in a day, at least once.
+    """How many times a day a cron schedule runs, rounded up; at least 1.
 
     >>> runs_a_day("0 0,12 * * *"), runs_a_day("0 3 * * 0")
     (2, 1)
@@ -54,17 +54,22 @@ def round_up(count: int) -> int:
 
 
 def rounded_down(count: int) -> int:
+    """The next smaller number of bytes that people write, as for `round_up`."""
     unit, number = parted(count)
     scale = 10 ** int(log10(max(number, 1)))
     return int(max([step for step in STEPS if step * scale <= number] or [1]) * scale * unit)
 
 
 def parted(count: int) -> tuple[int, float]:
+    """The largest binary unit (in bytes) that is not above a number of bytes, and the number in that unit."""
     unit = max(BYTES[name] for name in ("B", "KiB", "MiB", "GiB", "TiB") if BYTES[name] <= max(count, 1))
     return unit, count / unit
 
 
 def propose_free(backups: Backups) -> int | None:
-    """What must stay free on the disk, where the usual gibibyte would be most of it already."""
+    """The bytes that must stay free on the disk; None where the default of one GiB does.
+
+    A value is proposed where less than 2 GiB are free: the default would be most of it already.
+    """
     room = backups.used + backups.free
     return rounded_down(room // 20) if backups.free and backups.free < 2 * FREE and room else None

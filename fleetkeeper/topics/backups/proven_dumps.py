@@ -1,7 +1,7 @@
-"""What earlier looks proved, so that no file is streamed twice: kept by the controller, in its state directory.
+"""The proofs of earlier looks, so that no file is streamed twice: kept by the controller, in its state directory.
 
-A proof is of one file: same place, name, inode, size and mtime. Losing it all costs time, never a wrong answer.
-`given` is the state directory that --state names; empty: the usual one.
+A proof is of one file: same place, name, inode, size and mtime. Losing them all costs time, never a wrong answer.
+`given` is the state directory that --state names; empty: the default one. `location` is a key from `place_of`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode =
 
 
 def recall_proofs(given: str, location: str, files: Sequence[File]) -> tuple[DumpProof, ...]:
-    """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read.
+    """The remembered proofs of exactly these files; empty when nothing is remembered, or the database cannot be read.
 
-    Raises Unobservable when a newer fleetkeeper keeps the memory.
+    Raises Unobservable when a newer fleetkeeper wrote the database.
     """
     identities = {file.name: file.identity for file in files}
     try:
@@ -51,8 +51,10 @@ def recall_proofs(given: str, location: str, files: Sequence[File]) -> tuple[Dum
 
 
 def remember_proofs(given: str, location: str, proofs: Sequence[DumpProof]) -> None:
-    """Keep what is proven about the files of a place, and forget all others. What is not known is kept only
-    where reading it again would show the same."""
+    """Store the proofs about the files of a place in place of all earlier ones of it.
+
+    A proof of "unknown" is stored only where reading the file again would give the same. Errors are ignored.
+    """
     rows = [
         (location, VERSION, proof.name, proof.inode, proof.size, proof.mtime, proof.state, proof.why)
         for proof in proofs
@@ -72,7 +74,10 @@ def fits_in_sqlite(*numbers: int) -> bool:
 
 
 def recall_digests(given: str, location: str, files: Sequence[File]) -> dict[str, str]:
-    """The SHA-256 of exactly these files, by name, as far as it is remembered. Raises Unobservable as above."""
+    """The remembered SHA-256 (hex) of exactly these files, by name; files without one are left out.
+
+    Raises Unobservable when a newer fleetkeeper wrote the database.
+    """
     known_names: dict[str, str] = {}
     try:
         with open_database(given) as memory:
@@ -88,7 +93,7 @@ def recall_digests(given: str, location: str, files: Sequence[File]) -> dict[str
 
 
 def remember_digests(given: str, location: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
-    """Keep the digests of these files of a place, and forget those of all others."""
+    """Store the digests (by name) of these files of a place in place of all earlier ones of it. Errors are ignored."""
     rows = [
         (location, file.name, *file.identity, digests[file.name])
         for file in files
@@ -103,7 +108,10 @@ def remember_digests(given: str, location: str, files: Sequence[File], digests: 
 
 
 def forget_digests(given: str, location: str) -> None:
-    """Have both places read again at the next look. `place` is what their names begin with."""
+    """Delete the digests of every place whose key begins with `location`: the next look reads the files again.
+
+    Errors are ignored.
+    """
     try:
         with open_database(given) as memory:
             memory.execute("DELETE FROM digests WHERE substr(place, 1, ?) = ?", (len(location), location))
@@ -113,7 +121,10 @@ def forget_digests(given: str, location: str) -> None:
 
 @contextmanager
 def open_database(given: str) -> Iterator[sqlite3.Connection]:
-    """The database, in one transaction. Raises sqlite3.Error or OSError, and Unobservable when it is a newer one's."""
+    """The database, in one transaction.
+
+    Raises sqlite3.Error or OSError, and Unobservable when a newer fleetkeeper wrote it.
+    """
     path = state.directory(given) / "verified.sqlite"
     with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
         [version] = connection.execute("PRAGMA user_version").fetchone()

@@ -1,14 +1,14 @@
-"""Which backups stay, and why: restic's `forget`, counting verified ones only. Pure.
+"""Which backups stay, and why: restic's `forget`, counting complete ones only. Pure.
 
 Newest first; buckets by hour, day, ISO week, month and year in the policy's time zone; counters are independent and
 their results are ORed; the newest of each bucket stays; empty periods are not counted; -1 is without end; while a
 counter is not used up the oldest stays too; `within` is relative to the newest
 (https://restic.readthedocs.io/en/stable/060_forget.html).
 
-Ours goes further: only what is proven complete and of a plausible size fills a bucket, what is not known stays until
-it is, what lies in the future neither counts nor anchors, and the newest `at_least` and the oldest of them stay
-whatever the rules say. Of what is broken never the last file of a period goes, nor more at once than
-`keep.broken_at_most`; while the newest whole dump is implausible, or a giant that none confirms, no whole one goes.
+Ours goes further: only a complete dump of a plausible size fills a bucket, an unknown one stays until it is known, one
+that is dated in the future neither counts nor anchors, and the newest `at_least` and the oldest of them stay whatever
+the rules say. Of broken dumps the last file of a period never goes, nor more at once than `keep.broken_at_most`; while
+the newest complete dump is implausible, or an unconfirmed giant, no complete one goes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ExcessBackup:
 
 @dataclass(frozen=True)
 class Hold:
-    """Why less goes than `keep` lets go, and what a person can do about it."""
+    """Why fewer backups go than `keep` lets go, and what a person can do about it."""
 
     why: str
     what_to_do: str
@@ -59,9 +59,10 @@ class Hold:
 
 @dataclass(frozen=True)
 class Retention:
-    """What stays (newest first) and what may go (oldest first). `protected` are names that nothing may remove.
+    """The backups that stay (newest first) and those that may go (oldest first).
 
-    `held` says why something stays that `keep` lets go, if so.
+    `protected` are names that nothing may remove. `held` says why backups stay that `keep` lets go; None when nothing
+    is held up.
     """
 
     kept: tuple[KeptBackup, ...]
@@ -72,7 +73,7 @@ class Retention:
 
 @lru_cache(maxsize=8)
 def apply_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
-    """Sort every backup into what stays and what may go."""
+    """Which backups stay and which may go. `now` is the time by the volume node's clock."""
     retention = let_go(catalog, policy, now)
     if hold := too_many_broken(by_keep(catalog, policy, now), catalog, policy):
         return hold_backups(retention, retention.excess, hold)
@@ -83,14 +84,17 @@ def apply_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 
 @lru_cache(maxsize=8)
 def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
-    """The same as if nothing could hold it up: no period loses its last file all the same."""
+    """Which backups stay and which may go when nothing holds thinning up.
+
+    The last file of a period stays all the same.
+    """
     retention = by_keep(catalog, policy, now)
     return spare_backups(retention, last_of_period([excess.backup for excess in retention.excess], catalog, policy))
 
 
 @lru_cache(maxsize=8)
 def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
-    """What `keep` asks for, and what it lets go, broken ones included."""
+    """Which backups stay and which may go by `keep` alone, broken ones included."""
     reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
     kept: list[KeptBackup] = []
     excess: list[ExcessBackup] = []
@@ -104,23 +108,23 @@ def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 
 
 def overdue_backups(catalog: Catalog, policy: Policy, now: datetime) -> tuple[ExcessBackup, ...]:
-    """What might have gone already when `slack` began: each new backup lets another go, and that is no fault.
+    """The backups that may go today and that might have gone already `slack` ago, oldest first.
 
-    All of it is among the excess of today.
+    Each new backup lets another go, and that is no fault before `slack` has passed.
     """
     today = {excess.backup.name for excess in apply_keep(catalog, policy, now).excess}
     return tuple(excess for excess in let_go_before(catalog, policy, now) if excess.backup.name in today)
 
 
 def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[ExcessBackup, ...]:
-    """What `keep` had let go when `slack` began, whatever has held it up since."""
+    """The backups that `keep` had let go `slack` ago, oldest first, whatever has held them up since."""
     then = now - policy.slack
     earlier = tuple(backup for backup in catalog.backups if backup.time <= then)
     return let_go(replace(catalog, backups=earlier), policy, then).excess
 
 
 def spare_backups(retention: Retention, reasons: Mapping[str, str]) -> Retention:
-    """The same, but these stay, each for its reason."""
+    """The same retention, but the excess backups in `reasons` (by name) stay, each for its reason."""
     if not reasons:
         return retention
     kept = (
@@ -137,12 +141,15 @@ def spare_backups(retention: Retention, reasons: Mapping[str, str]) -> Retention
 
 
 def hold_backups(retention: Retention, gone: Iterable[ExcessBackup], hold: Hold) -> Retention:
-    """The same, but these stay until a person has answered what holds them up."""
+    """The same retention, but `gone` stay for the reason of `hold`, until a person has dealt with it."""
     return replace(spare_backups(retention, {excess.backup.name: hold.why for excess in gone}), held=hold)
 
 
 def newest_implausible(catalog: Catalog) -> Hold | None:
-    """No whole dump goes while the newest is one that nobody can believe: the others may be all there is."""
+    """The hold on all complete dumps while the newest is implausibly small, else None.
+
+    The others may be all there is.
+    """
     newest = next(iter(catalog.whole), None)
     if newest is None or newest.small is None:
         return None
@@ -150,7 +157,10 @@ def newest_implausible(catalog: Catalog) -> Hold | None:
 
 
 def newest_unconfirmed(catalog: Catalog) -> Hold | None:
-    """No whole dump goes for the newest while it is far bigger than all before it: it may be one of something else."""
+    """The hold on all complete dumps while the newest is an unconfirmed giant, else None.
+
+    It may be of something else.
+    """
     newest = next(iter(catalog.whole), None)
     if newest is None or not newest.unconfirmed:
         return None
@@ -169,7 +179,10 @@ MEANT_TO_SHRINK = (
 
 
 def too_many_broken(retention: Retention, catalog: Catalog, policy: Policy) -> Hold | None:
-    """Nothing goes while more look broken than a few: a reader that errs must not empty a volume."""
+    """The hold while more files look broken than `keep.broken_at_most`, else None.
+
+    A wrong reader must not empty a volume.
+    """
     broken = sum(excess.backup.state == "broken" for excess in retention.excess)
     most = policy.keep.broken_at_most.of(len(catalog.backups))
     if broken <= most:
@@ -183,10 +196,11 @@ BY_HAND = "delete those that are worth nothing by hand, or raise `backups.keep.b
 
 
 def needed_for(gone: Sequence[ExcessBackup], catalog: Catalog, policy: Policy) -> tuple[Backup, ...]:
-    """What stays because of which these may go, newest first: it must be proven again before they do.
+    """The backups that stay and because of which `gone` may go, newest first: they must be proven again before that.
 
-    The protected ones; for each whole dump that goes, the one that stands for its hour, day, week, month and year, or
-    where `keep` does not reach back so far, all that use up that counter: were one of them worth nothing, it would.
+    They are the protected ones; for each complete dump that goes, the one that stands for its hour, day, week, month
+    and year, or where `keep` does not reach back so far, all that use up that counter: if one of them were broken, the
+    dump that goes would take its place.
     """
     going = {excess.backup.name for excess in gone}
     whole = [excess.backup for excess in gone if excess.backup.state != "broken"]
@@ -220,7 +234,7 @@ def reasons_to_keep(
 
 
 def by_policy(complete: Sequence[Backup], keep: Keep, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
-    """Reasons by the counters and by `within`."""
+    """Name and reason of each backup that a counter of `keep` or `within` keeps; a name may come several times."""
     yield from by_bucket(complete, "last", keep.last, lambda backup: backup.name)
     for period, form in BUCKETS.items():
         yield from by_bucket(complete, period, getattr(keep, period), bucket(form, zone))
@@ -234,7 +248,10 @@ def by_policy(complete: Sequence[Backup], keep: Keep, zone: ZoneInfo) -> Iterato
 def by_bucket(
     complete: Sequence[Backup], period: str, count: int, bucket_of: Callable[[Backup], str]
 ) -> Iterator[tuple[str, str]]:
-    """The newest of each of `count` buckets; the oldest of all while the count is not used up."""
+    """Name and reason of the newest backup of each of `count` buckets.
+
+    Also those of the oldest backup while the count is not used up. `complete` is newest first; -1 is without end.
+    """
     latest = None
     for index, backup in enumerate(complete, 1):
         if count == 0:
@@ -250,7 +267,7 @@ def by_bucket(
 
 
 def by_protection(complete: Sequence[Backup]) -> Iterator[tuple[str, str]]:
-    """The newest and the oldest verified one stay, whatever the rules say."""
+    """Name and reason of the newest and the oldest complete backup, which stay whatever the rules say."""
     if complete:
         yield complete[0].name, "newest verified"
         yield complete[-1].name, "oldest verified"
@@ -259,7 +276,7 @@ def by_protection(complete: Sequence[Backup]) -> Iterator[tuple[str, str]]:
 def before_the_change(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> tuple[Backup, ...]:
     """The last backup of each size that was usual before a smaller one was accepted, newest first.
 
-    What it held is in no later one. The record holds the last acceptance only: the earlier ones show in the sizes.
+    Its data are in no later one. The record has the last acceptance only: the earlier ones show in the sizes.
     """
     if accepted is None:
         return ()
@@ -272,19 +289,21 @@ def before_the_change(complete: Sequence[Backup], policy: Policy, accepted: Acce
 
 
 def has_shrunk(size: int, to: int, policy: Policy) -> bool:
+    """Whether `to` is more than the policy's `shrink` percent below `size` (both in bytes)."""
     return to * 100 < size * (100 - policy.shrink)
 
 
 def protected_names(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> frozenset[str]:
-    """What not even a budget may remove: the newest `at_least` verified ones, the oldest, and the last before a size
-    was accepted that is so much smaller.
+    """The names of backups that not even a budget may remove.
+
+    They are the newest `at_least` complete ones, the oldest, and those of `before_the_change`.
     """
     stay = (*complete[: policy.at_least], *complete[-1:], *before_the_change(complete, policy, accepted))
     return frozenset(backup.name for backup in stay)
 
 
 def left_alone(backup: Backup, complete: Sequence[Backup], now: datetime) -> tuple[str, ...]:
-    """Why a backup stays although no rule of `keep` needs it, or nothing."""
+    """The reasons why a backup stays although no rule of `keep` needs it; empty when it may go."""
     if backup.growing:
         return ("in progress",)
     if backup.state == "broken" and not (backup.future or backup.odd or backup.linked):
@@ -298,6 +317,6 @@ def left_alone(backup: Backup, complete: Sequence[Backup], now: datetime) -> tup
 
 
 def is_replaced(broken: Backup, complete: Sequence[Backup], now: datetime) -> bool:
-    """Whether a broken dump is surely over, and a newer one made up for it."""
+    """Whether a broken dump has not been written to for a day, and a newer complete one exists."""
     age = now.timestamp() - broken.file.mtime
     return bool(complete) and complete[0].time > broken.time and age > BROKEN_STAYS.total_seconds()

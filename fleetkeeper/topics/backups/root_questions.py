@@ -1,4 +1,4 @@
-"""What root is asked about one inventory's dumps: their volume, directory, service and tables are constant words."""
+"""The commands about one inventory's dumps that run as root: volume, directory, service, tables are constant words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def root_questions_about(inventory: Inventory) -> Iterator[RootQuestion]:
-    """The questions of an inventory with backups. Raises NotApplicable for one without."""
+    """The commands about an inventory's dumps that an audit runs as root.
+
+    Raises NotApplicable for one without backups.
+    """
     policy = inventory.section(Policy)
     service = require_policy(inventory.services)[policy.service].name
     volume = policy.volume
@@ -39,12 +42,15 @@ def root_questions_about(inventory: Inventory) -> Iterator[RootQuestion]:
 
 
 def lies_in(location: str) -> str:
-    """The test for the directory of a place: a volume, a path, and a directory below it, quoted for the shell."""
+    """Shell code that is true when `$1` is the directory of the place.
+
+    `location` is a volume, a path, and a directory below it, quoted for the shell.
+    """
     return f'stands_in "$(place_of {location})" "$1"'
 
 
 def is_dump(pattern: str) -> str:
-    """The test for a file of that directory which is named like a dump and is no link."""
+    """Shell code that is true when `$1` is `./NAME`, NAME matches the strftime pattern, and it is no symbolic link."""
     return f'case $1 in ./*/*) return 1 ;; ./{named_like(pattern)}) [ ! -h "$1" ] ;; *) return 1 ;; esac'
 
 
@@ -52,7 +58,7 @@ WIDTHS = {"Y": 4, "j": 3, "f": 6, **dict.fromkeys("mdHIMSyUW", 2), "w": 1, "u": 
 
 
 def named_like(pattern: str) -> str:
-    """A pattern of the shell for what strftime makes of a pattern: digits where it puts digits.
+    """A shell pattern that matches every name that strftime makes of `pattern`: digits where it puts digits.
 
     >>> named_like("backup_%Y-%m.sql")
     "'backup_'[0-9][0-9][0-9][0-9]'-'[0-9][0-9]'.sql'"

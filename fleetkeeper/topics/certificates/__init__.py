@@ -1,4 +1,4 @@
-"""Certificates: valid, served as they lie on disk, and renewed before they end."""
+"""The topic `certificates`: they are valid, served as they are on disk, and renewed before they end."""
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.certificates import external_probe, facts, init_lines, node_commands, observe, policy, rules

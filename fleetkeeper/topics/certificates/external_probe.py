@@ -1,7 +1,7 @@
-"""The name as the world sees it: resolved, and asked with a TLS handshake, by the machine that audits.
+"""Each name as a client out there sees it: resolved, and asked with a TLS handshake, by the machine that audits.
 
-A proxy, an old DNS record or a firewall in between shows only there. Nothing is asked but the names (or the addresses)
-that the inventory gives, nothing is sent but the handshake, and all of it runs beside the look at the nodes.
+A proxy, an old DNS record or a firewall in between shows only there. Only the names (or the addresses) that the
+inventory gives are asked, nothing is sent but the handshake, and all of it runs beside the look at the nodes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ UNSAFE_RENEGOTIATION = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python 3.12 wa
 
 @dataclass(frozen=True)
 class ExternalAddress:
-    """Where one name is asked for: `host` is what is resolved, `address` what that gave."""
+    """One address and port where a name is asked for. `host` is the name or address that is resolved.
+
+    `address` is one IP address of `host`, empty before it was resolved. `starttls` is the protocol to begin with, or
+    None.
+    """
 
     name: str
     host: str
@@ -47,19 +51,23 @@ class ExternalAddress:
     starttls: str | None = None
 
     def answered(self, **lines: Any) -> ServedCertificate:
+        """The result of asking there, with these further fields."""
         return ServedCertificate(self.name, "", self.port, self.address or self.host, **lines)
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """The addresses of a host, or why there is none."""
+    """The IP addresses of a host; without any, `why` is the reason."""
 
     addresses: tuple[str, ...] = ()
     why: str = ""
 
 
 def from_here(inventory: Inventory) -> Facts:
-    """What the machine that audits sees of every name. Raises NotApplicable where there are no certificates."""
+    """The handshakes that the machine that audits made for every name, as `outside` of the facts.
+
+    Raises NotApplicable where the inventory has no certificates.
+    """
     paths = [path for certificate in inventory.section(Policy).certificates for path in external_addresses(certificate)]
     hosts = list(dict.fromkeys(address.host for address in paths))
     matches = dict(zip(hosts, map_in_threads(resolve_name, hosts, LIMIT, no_resolver), strict=True))
@@ -73,7 +81,7 @@ def from_here(inventory: Inventory) -> Facts:
 
 
 def external_addresses(certificate: Certificate) -> Iterator[ExternalAddress]:
-    """What is asked for one certificate; nothing where the inventory says so."""
+    """The places to ask for one certificate, not resolved yet; none where the inventory has `outside: {none: why}`."""
     outside = certificate.outside or Outside()
     if isinstance(outside, Outside):
         for port in outside.ports or certificate.ports or (HTTPS,):
@@ -83,7 +91,7 @@ def external_addresses(certificate: Certificate) -> Iterator[ExternalAddress]:
 
 
 def resolve_name(host: str) -> Resolved:
-    """The addresses of a name, of both families in turn; those that this machine has no address of its own for are out.
+    """The IP addresses of a name, IPv4 and IPv6 in turn, at most four; only of families that this machine itself has.
 
     >>> resolve_name("127.0.0.1")
     Resolved(addresses=('127.0.0.1',), why='')
@@ -101,11 +109,12 @@ def resolve_name(host: str) -> Resolved:
 
 
 def no_resolver(host: str) -> Resolved:
+    """The result for a host that the resolver did not answer for in time."""
     return Resolved(why=f"no answer from the resolver within {LIMIT:.0f} s")
 
 
 def tls_handshake(address: ExternalAddress) -> ServedCertificate:
-    """One handshake: the chain as it was sent, trusted or not."""
+    """The result of one handshake: the chain as it was sent, whether it is trusted or not, or why there is none."""
     try:
         with socket.create_connection((address.address, address.port), LIMIT) as connection:
             if address.starttls and not begin_postgres_tls(connection):
@@ -123,13 +132,19 @@ def tls_handshake(address: ExternalAddress) -> ServedCertificate:
 
 
 def begin_postgres_tls(connection: socket.socket) -> bool:
-    """Ask PostgreSQL for TLS (SSLRequest, "Message Formats" in its documentation): it answers with one letter."""
+    """Whether a PostgreSQL server accepts TLS on this connection, which it is asked for first.
+
+    SSLRequest, "Message Formats" in PostgreSQL's documentation: the server answers with one letter.
+    """
     connection.sendall(struct.pack("!II", 8, 80877103))
     return connection.recv(1) == b"S"
 
 
 def permissive_client() -> ssl.SSLContext:
-    """A client that takes whatever a server may still speak, and whatever it shows: it is judged afterwards."""
+    """A TLS client that accepts every protocol from TLS 1.0 on, weak ciphers and every certificate.
+
+    They are judged later.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -144,7 +159,8 @@ def permissive_client() -> ssl.SSLContext:
 def peer_certificates(made: ssl.SSLSocket) -> tuple[str, ...]:
     """The certificates that the server sent, as PEM, leaf first. Python has a public name for this since 3.13.
 
-    Raises Unobservable where this Python cannot tell, or where the server sent none (a cipher without certificates).
+    Raises Unobservable where this Python cannot list them, or where the server sent none (a cipher without
+    certificates).
     """
     public = getattr(made, "get_unverified_chain", None)
     if public is not None:
@@ -156,18 +172,23 @@ def peer_certificates(made: ssl.SSLSocket) -> tuple[str, ...]:
 
 
 def require_certificates(sent: tuple[str, ...]) -> tuple[str, ...]:
-    """The certificates. Raises Unobservable for none: then nothing is known about what clients get."""
+    """The same certificates. Raises Unobservable for none: then it is not known what clients get."""
     if not sent:
         raise Unobservable("the server made a handshake without any certificate", "it may offer anonymous ciphers")
     return sent
 
 
 def no_answer(address: ExternalAddress) -> ServedCertificate:
+    """The result for an address that did not complete a handshake in time."""
     return address.answered(chain=Unobservable(f"no handshake within {LIMIT:.0f} s"))
 
 
 def refusal_of_handshake(address: ExternalAddress, error: OSError) -> ServedCertificate:
-    """Why there was no handshake, in our own words; Unobservable where that says nothing about the server."""
+    """The result for a handshake that failed.
+
+    `refused` is the kind of failure; where it is none that we know, `chain` is Unobservable. A failure that says
+    nothing about the server must not become a finding.
+    """
     text = (getattr(error, "reason", None) or error.strerror or str(error)).lower().replace("_", " ")
     low = f"{text} {error}".lower()
     kind: Refused

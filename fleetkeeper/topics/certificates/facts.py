@@ -1,6 +1,6 @@
-"""What was seen of certificates on one node: as they are served, as they lie on disk, and how they are renewed.
+"""What was seen of certificates on one node: what is served, what is on disk, and how it is renewed.
 
-Certificates are public and are kept whole, as PEM. Of private keys only the fingerprint of their public half is kept.
+Certificates are public and are kept whole, as PEM. Of private keys only the digest of their public half is kept.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from fleetkeeper.transport.commands import Unobservable
 
 @dataclass(frozen=True)
 class ServedCertificate:
-    """One handshake for one name: on one port of one container, made on its node; or made from the machine that audits.
+    """One handshake for one name, made on the node of the container, or from the machine that audits.
 
-    `port` is the node's, `inside` the container's (0 where that is not known), `host` the address that was asked.
-    From the machine that audits there is no `container`, and `host` is the name where that did not resolve.
-    `chain` is what the server sent, leaf first. `refused` is why there is none, and `said` openssl's words for it.
-    `old` is the protocol version below TLS 1.2 that it agreed to, if any. `hsts` is the max-age of its
-    Strict-Transport-Security in seconds, None without one.
+    `port` is the node's, `inside` the container's (0 where that is not known), `host` the address that was asked. From
+    the machine that audits `container` is empty, and `host` is the name where that did not resolve. `protocol` is the
+    version that was agreed on, such as TLSv1.3. `chain` is what the server sent, as PEM, leaf first. `refused` is why
+    there is none, and `said` openssl's message about it. `old` are the protocol versions below TLS 1.2 that the server
+    agreed to, if any. `hsts` is the max-age of its Strict-Transport-Security in seconds, None without one.
     """
 
     name: str
@@ -40,7 +40,7 @@ class ServedCertificate:
 
 @dataclass(frozen=True)
 class CertificateFile:
-    """A file with certificates, leaf first. `trouble` is why it could not be read, as the container said it."""
+    """A file with certificates, as PEM, leaf first. `trouble` is why it could not be read, in the container's words."""
 
     path: str
     chain: tuple[str, ...] = ()
@@ -61,10 +61,11 @@ class Key:
 
 @dataclass(frozen=True)
 class Lineage:
-    """One certificate that certbot looks after, from /etc/letsencrypt/renewal/NAME.conf and live/NAME.
+    """One certificate that certbot renews, from /etc/letsencrypt/renewal/NAME.conf and live/NAME.
 
-    `webroots` are directories, with whether each is there. `account_found` says whether the account that the renewal
-    names (or any, where it names none) is on disk. `reloads` says that certbot itself reloads the server afterwards.
+    `configured` says whether the first of these exists. `webroots` are directories, each with whether it exists.
+    `account_found` says whether the account that the renewal names (or any, where it names none) is on disk. `reloads`
+    says that certbot itself reloads the server afterwards. `chain` is the certificate on disk, as PEM, leaf first.
     """
 
     name: str
@@ -80,15 +81,16 @@ class Lineage:
 
     @property
     def path(self) -> str:
+        """The path of its full chain in the container."""
         return f"/etc/letsencrypt/live/{self.name}/fullchain.pem"
 
 
 @dataclass(frozen=True)
 class Renewal:
-    """Something that would run `certbot renew`, and whether the server is reloaded with it.
+    """Something that runs `certbot renew`, and whether the server is reloaded with it.
 
-    `where` is a file and line, a timer, or a process. `faults` keep it from running, `unclear` says what could not be
-    told about it. `inside` says that it is in the container itself. `entered` that it enters containers from the node:
+    `where` is a file and line, a timer, or a process. `faults` keep it from running; `unclear` is why it is not known
+    what it does. `inside`: it is in the container itself. `entered`: it enters containers from the node, and
     `containers` are the ids of those that it would enter now.
     """
 
@@ -103,10 +105,11 @@ class Renewal:
 
 @dataclass(frozen=True)
 class ContainerFiles:
-    """What lies in one container that serves TLS.
+    """The files about certificates in one container that serves TLS.
 
-    `certbot` is its path there, empty without one. `busy` says that a certbot was running during the look. `nginx` is
-    None where the container has no nginx. `letsencrypt` says whether there is a directory /etc/letsencrypt.
+    `container` is its id, `service` the inventory's key of its service. `certbot` is the path of that program, empty
+    without one. `busy`: a certbot was running during the look. `nginx` is None where the container has no nginx.
+    `letsencrypt` says whether /etc/letsencrypt exists. `renewals` are those that run inside the container.
     """
 
     container: str
@@ -123,12 +126,12 @@ class ContainerFiles:
 
 @dataclass(frozen=True)
 class Facts:
-    """One node: each handshake, what is in each container that serves, and what is scheduled on the node itself.
+    """One node: each handshake, the files in each container that serves TLS, and what is scheduled on the node itself.
 
-    `http` is, for each name, the status of a request for its ACME challenges on port 80 (0: nothing answers).
-    `outside` are handshakes by the name itself, wherever it leads: only under `HERE`, the machine that audits.
-    `cron` says whether cron runs on the node; `unseen` are schedules that could not be read; `docker` are paths of the
-    docker client.
+    `http` is, by name, the status of a request for its ACME challenges on port 80 (0: no answer). `outside` are
+    handshakes from the machine that audits, with whatever the name leads to: only under the node `HERE`. `cron` says
+    whether cron runs on the node; `unseen` are schedules that could not be read; `docker` are paths of the docker
+    client.
     """
 
     topic: ClassVar[str] = "certificates"

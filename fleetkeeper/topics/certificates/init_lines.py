@@ -13,7 +13,7 @@ WIDTH = 110
 
 
 def init_lines(findings: Findings) -> Iterator[str]:
-    """The section, or why there is none."""
+    """The lines of the section `certificates`; one with `none: why` where no site was found."""
     if not findings.sites:
         yield f"certificates: {flow({'none': nothing(findings, 'no name was seen that is served with TLS')})}"
         return
@@ -26,5 +26,6 @@ def init_lines(findings: Findings) -> Iterator[str]:
 
 
 def about(site: ServedSite) -> str:
+    """The comment about one site: its note, or its issuer and the day on which its certificate ends."""
     note = site.note or f"issued by {site.issuer}, until {site.until}"
     return one_line(note)[:WIDTH]

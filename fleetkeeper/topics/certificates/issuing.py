@@ -1,4 +1,4 @@
-"""What an authority needs to give a new certificate: an account, a place for its challenge, and port 80."""
+"""What an authority needs to issue a new certificate: an account, a place for its challenge, and port 80."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHY = "when nobody renews it, every client refuses the site from one minute to t
 
 @dataclass(frozen=True)
 class Words:
-    """A finding of this rule, short of where it was seen."""
+    """The texts of a finding of certificates.will_renew, without the place where it was seen."""
 
     saw: str
     want: str
@@ -24,12 +24,13 @@ class Words:
     why: str = WHY
 
     def at(self, view: View) -> Finding:
+        """The finding about the certificate and node of a view."""
         about = view.certificate.name
         return Finding(saw=self.saw, want=self.want, why=self.why, node=view.node, about=about, hint=self.hint)
 
 
 def can_be_issued(view: View, lineage: Lineage) -> Said:
-    """Whether the authority would give a new one: account, switch, and a place for its challenge."""
+    """The findings that keep the authority from issuing a new one: account, switch, and a place for its challenge."""
     if not lineage.autorenew:
         yield Words(
             f"renewal of {lineage.name} is switched off (autorenew = False)",
@@ -54,7 +55,10 @@ def can_be_issued(view: View, lineage: Lineage) -> Said:
 
 
 def unserved_webroots(view: View, lineage: Lineage) -> list[Finding]:
-    """Webroots that nginx does not serve: nothing shows it but the configuration, while no challenge is there."""
+    """A finding for each webroot that nginx does not serve.
+
+    Without a challenge in it only the configuration shows that.
+    """
     return [
         Words(
             f"nginx serves no files from the webroot {path}",
@@ -67,7 +71,7 @@ def unserved_webroots(view: View, lineage: Lineage) -> list[Finding]:
 
 
 def is_served(webroot: str, view: View) -> bool:
-    """Whether nginx' configuration serves files from a webroot; taken for granted where that cannot be told from it."""
+    """Whether nginx' configuration serves files from a webroot; True where that cannot be determined from it."""
     server = view.inside.nginx
     if server is None or server.broken or server.roots is None or not any(p.host == HTTP for p in view.container.ports):
         return True
@@ -76,7 +80,10 @@ def is_served(webroot: str, view: View) -> bool:
 
 
 def challenge_findings(view: View) -> list[Finding | Unobservable]:
-    """Whether port 80 answers for challenges: the authority asks there (RFC 8555, 8.3), and follows redirects."""
+    """A finding where port 80 does not answer for challenges, an Unobservable where it was not seen, else nothing.
+
+    The authority asks there (RFC 8555, 8.3), and follows redirects.
+    """
     status = (view.facts.http or {}).get(view.certificate.name)
     if status is None or isinstance(status, Unobservable):
         why = status or Unobservable("port 80 was not asked")

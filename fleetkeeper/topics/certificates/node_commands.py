@@ -1,7 +1,7 @@
-"""What is asked of a node and of a container about certificates: constant scripts, values only as arguments.
+"""The commands about certificates for a node and for a container: constant scripts, values only as arguments.
 
 Nothing is written. Private keys stay where they are: of a key only the digest of its public half is printed, and of a
-file with certificates only the certificates, whatever else stands in it.
+file with certificates only the certificates, whatever else it contains.
 """
 
 from __future__ import annotations
@@ -24,30 +24,35 @@ MARK = "fleetkeeper-look"
 
 
 def handshake(where: str, options: Sequence[str]) -> Command:
-    """One TLS handshake. `where` is address:port, `options` are further words for s_client."""
+    """The command that makes one TLS handshake. `where` is ADDRESS:PORT, `options` are further words for s_client."""
     return Command(("sh", "-c", load_script(HANDSHAKE), f"TLS handshake with {where}", where, *options), limit=20.0)
 
 
 def old_handshake(where: str, options: Sequence[str]) -> Command:
-    """One handshake that offers nothing newer than TLS 1.1."""
+    """The command that makes one handshake which offers nothing newer than TLS 1.1. Arguments as for `handshake`."""
     return Command(
         ("sh", "-c", load_script(OLD_HANDSHAKE), f"old TLS handshake with {where}", where, *options), limit=25.0
     )
 
 
 def headers(where: str, name: str, options: Sequence[str]) -> Command:
+    """The command that prints the headers of an HTTPS answer for `name`.
+
+    The other arguments are those of `handshake`.
+    """
     return Command(
         ("sh", "-c", load_script(REQUEST_HEADERS), f"HTTPS request to {where}", where, name, *options), limit=20.0
     )
 
 
 def challenge(name: str, address: str, port: int) -> Command:
+    """The command that requests a path for ACME challenges of `name` over HTTP from an address and port."""
     words = ("sh", "-c", load_script(REQUEST_CHALLENGE), f"HTTP request to {address}:{port}", name, address, str(port))
     return Command(words, limit=15.0)
 
 
 def in_container(container: str, command: Command) -> Command:
-    """The same question, asked by root in a container. `command` is a `sh -c` with a name and arguments."""
+    """The same command, run by root in a container. `command` is a `sh -c` with a name and arguments."""
     _, _, script, label, *arguments = command.words
     outer = load_script(FIND_DOCKER) + 'exec docker exec -u 0 "$@"'
     words = ("sh", "-c", outer, label, container, "sh", "-c", script, MARK, *arguments)
@@ -55,14 +60,17 @@ def in_container(container: str, command: Command) -> Command:
 
 
 def look_inside(container: str, names: Sequence[str] = ()) -> Command:
-    """Everything about certificates in one container. nginx may pick files by `names`; paths are read as they are."""
+    """The command that prints everything about certificates in one container, for `parse`.
+
+    `names` are names that nginx may pick files by, and paths of files to read.
+    """
     return in_container(
         container, Command(("sh", "-c", load_script(LOOK_INSIDE), "look into the container", *names), limit=60.0)
     )
 
 
 def root_questions() -> Iterator[RootQuestion]:
-    """What root asks in containers; on the node itself handshakes need no root."""
+    """The commands that root runs in containers; on the node itself handshakes need no root."""
     here, tls = Argument("here"), Argument("tls", many=True)
     questions: tuple[tuple[Command, tuple[Argument, ...]], ...] = (
         (look_inside(""), (Argument("served", many=True),)),

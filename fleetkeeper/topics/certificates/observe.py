@@ -1,7 +1,7 @@
 """How certificates are looked at: containers and schedules first, then each port and each container: two round trips.
 
 Handshakes are made on the node where the container runs: neither a firewall nor a name that leads elsewhere matters.
-What the world sees is asked beside this, in `world`.
+Handshakes from the machine that audits are made beside this, in `external_probe`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ Asked = dict[Command, Output]
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Empty facts on a node where none of their services runs. Raises NotApplicable where there are no certificates."""
+    """The facts of a node; empty ones where no service that certificates name runs.
+
+    Raises NotApplicable where the inventory has no certificates.
+    """
     certificates, services = inventory.section(Policy).certificates, require_policy(inventory.services)
     inspected, everything, own = yield [inspect_containers(), list_schedules(), OWN]
     if inspected.rc == ABSENT:
@@ -65,7 +68,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 def serving_here(
     containers: Iterable[Container], certificates: Iterable[Certificate], services: Mapping[str, Service]
 ) -> list[tuple[Container, str]]:
-    """The running containers of services that certificates name, each with the service's key."""
+    """The running containers of services that certificates name, each with the inventory's key of the service."""
     keys = dict.fromkeys(certificate.service for certificate in certificates)
     return [
         (container, key)
@@ -77,18 +80,19 @@ def serving_here(
 
 
 def of_service(certificates: Iterable[Certificate], service: str) -> list[Certificate]:
+    """The certificates of one service, by its key in the inventory."""
     return [certificate for certificate in certificates if certificate.service == service]
 
 
 def asked_for(certificates: Iterable[Certificate]) -> list[str]:
-    """Names, and paths of files."""
+    """The names of certificates, and the paths of their files where the inventory gives them."""
     return [word for certificate in certificates for word in (certificate.name, certificate.file) if word]
 
 
 def ask_for_certificates(
     others: Sequence[Command], asking: Sequence[Probe]
 ) -> Generator[Sequence[Command], list[Output], Asked]:
-    """One round trip for everything; a second one, through containers, only where the node has no openssl."""
+    """The outputs by command, after one round trip, and a second one in containers where the node has no openssl."""
     commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
     questions = dict(zip(commands, (yield commands), strict=True))
     again = [probe.in_container for probe in asking if questions[probe.on_node].rc == tls_handshakes.NO_OPENSSL]
@@ -99,15 +103,20 @@ def ask_for_certificates(
 
 
 def look_inside(answer: Output, container: str, service: str) -> ContainerFiles | Unobservable:
+    """The files of one container, or why its output could not be parsed.
+
+    `service` is the inventory's key of its service.
+    """
     return or_why(lambda: parse(answer.text(), container, service))
 
 
 def http_status(answer: Output) -> int | Unobservable:
+    """The HTTP status that was printed (0: no answer), or why it could not be seen."""
     return or_why(lambda: tls_handshakes.status(answer))
 
 
 def scheduled_here(everything: Output, own: Output, containers: Sequence[Container]) -> Facts:
-    """What is scheduled on the node itself, or why that could not be seen."""
+    """Facts with what is scheduled on the node itself only, or why that could not be seen."""
     try:
         printed = schedules.read(everything.text())
     except Unobservable as why:

@@ -1,4 +1,4 @@
-"""What was found in a container: certificates, lineages, certbot, and what would run it there."""
+"""What was found in a container: certificates, lineages, certbot, and what runs it there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ T = TypeVar("T")
 
 @dataclass
 class Section:
-    """One line of what the script printed, and the indented lines below it."""
+    """One line of the script's output (`key` and `rest`) with the lines that belong to it.
+
+    `lines` are those marked `|`, without the mark; `trouble` is the one marked `!`, empty without one.
+    """
 
     key: str
     rest: str
@@ -38,11 +41,12 @@ class Section:
 
     @property
     def text(self) -> str:
+        """The lines below it as one text."""
         return "\n".join(self.lines) + "\n"
 
 
 def parse_sections(text: str) -> list[Section]:
-    """The output of the script, in parts. Raises Unobservable when it did not come to its end.
+    """The output of the script in sections. Raises Unobservable when it is cut short.
 
     >>> parse_sections("file /a.pem\\n|x\\n!cannot be read\\nend\\n")
     [Section(key='file', rest='/a.pem', lines=['x'], trouble='cannot be read')]
@@ -63,7 +67,11 @@ def parse_sections(text: str) -> list[Section]:
 
 
 def parse(text: str, container: str, service: str) -> ContainerFiles:
-    """Everything about certificates in one container. Raises Unobservable when the output makes no sense."""
+    """The files about certificates in one container, from the output of `look_inside`.
+
+    `container` is its id, `service` the inventory's key of its service. Raises Unobservable when the output makes no
+    sense.
+    """
     try:
         return put_together(parse_sections(text), container, service)
     except (ValueError, LookupError) as odd:
@@ -71,6 +79,7 @@ def parse(text: str, container: str, service: str) -> ContainerFiles:
 
 
 def put_together(parts: list[Section], container: str, service: str) -> ContainerFiles:
+    """The files of a container from the sections. Raises ValueError or LookupError when they make no sense."""
     names = {part.rest for part in parts if part.key == "process"}
     return ContainerFiles(
         container=container,
@@ -89,10 +98,12 @@ def put_together(parts: list[Section], container: str, service: str) -> Containe
 
 
 def unique_values(types: Iterator[T]) -> tuple[T, ...]:
+    """The same values in their order, each once."""
     return tuple(dict.fromkeys(types))
 
 
 def web_server(parts: list[Section]) -> Nginx | None:
+    """The configuration of nginx as far as it was printed; None where the container has no nginx."""
     for part in parts:
         if part.key == "nginx":
             return nginx.read_configuration(whole_number(part.rest, most=255), part.text)
@@ -100,7 +111,7 @@ def web_server(parts: list[Section]) -> Nginx | None:
 
 
 def parse_key(part: Section) -> Key:
-    """A private key by the digest of its public half: what openssl printed is a PEM of SubjectPublicKeyInfo."""
+    """A private key as the SHA-256 of its public half, from the PEM of SubjectPublicKeyInfo that openssl printed."""
     inner = [line for line in part.lines if line and not line.startswith("-----")]
     if part.trouble or not inner:
         return Key(part.rest, trouble=part.trouble or "nothing was printed")
@@ -111,7 +122,7 @@ def parse_key(part: Section) -> Key:
 
 
 def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
-    """Every certificate of certbot: those with a renewal configuration, and those that have lost it."""
+    """Every lineage of certbot: those with a renewal configuration, and those that have lost it."""
     confs = {p.rest.removesuffix(".conf"): p for p in parts if p.key == "renewal"}
     live = {p.rest.split("/")[-2]: pem_certificates(p.text) for p in parts if p.key == "live"}
     accounts = [p.rest for p in parts if p.key == "account"]
@@ -126,7 +137,7 @@ def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
 
 
 def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], ...]:
-    """The directories of a lineage, each with whether it is there: they follow its configuration."""
+    """The webroots of a lineage, each with whether it exists. Their sections follow that of its configuration."""
     matches: dict[str, bool] = {}
     current = ""
     for part in parts:
@@ -140,7 +151,10 @@ def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], .
 
 @dataclass(frozen=True)
 class RenewalContext:
-    """What a renewal finds around it: accounts on disk, hooks for all lineages, its own webroots."""
+    """What a lineage needs besides its configuration.
+
+    Accounts on disk, hooks for all lineages, and its own webroots.
+    """
 
     accounts: list[str]
     hooked: bool
@@ -148,7 +162,10 @@ class RenewalContext:
 
 
 def parse_lineage(name: str, part: Section, chain: tuple[str, ...], around: RenewalContext) -> Lineage:
-    """One renewal configuration (configobj: `key = value`, `[section]`; the values we need stand in one line each)."""
+    """A lineage from its configuration file and the certificate on disk (`chain`).
+
+    The file is configobj: `key = value`, `[section]`; the values needed here take one line each.
+    """
     pairs = (line.partition("=") for line in part.lines if not line.lstrip().startswith("#"))
     lines = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
     account = lines.get("account", "")
@@ -168,9 +185,9 @@ def parse_lineage(name: str, part: Section, chain: tuple[str, ...], around: Rene
 
 
 def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
-    """What in the container would run certbot: crontabs, which need a cron that runs there, and loops that run now.
+    """What in the container runs certbot: crontabs, and loops that run now. `cron` says whether a cron runs there.
 
-    A certbot that runs at this moment is no schedule: it may be anybody's.
+    A crontab without one has a fault. A certbot that runs at this moment is no schedule: it may be anybody's.
     """
     faults = () if cron else ("no cron runs in the container",)
     for part in parts:
@@ -182,7 +199,7 @@ def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
 
 
 def runs_renewal(text: str) -> bool:
-    """Whether a command line or a script has certbot renew.
+    """Whether a command line or a script runs a renewal by certbot.
 
     >>> commands = ("certbot -q renew", "certbot certificates; renew", "/usr/bin/certbot-auto renew")
     >>> [runs_renewal(command) for command in commands]
@@ -192,7 +209,7 @@ def runs_renewal(text: str) -> bool:
 
 
 def runs_reload(text: str) -> bool:
-    """Whether a command line or a script has a server read its certificates again.
+    """Whether a command line or a script makes a server read its certificates again.
 
     >>> [runs_reload(text) for text in ("nginx -s reload", "kill -HUP 1", "systemctl -q restart x", "kill 7")]
     [True, True, True, False]

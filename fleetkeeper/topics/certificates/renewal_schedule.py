@@ -1,6 +1,6 @@
-"""What on a node would run certbot: crontabs, directories of cron, timers. Of everything else nothing is kept.
+"""What on a node runs certbot: crontabs, directories of cron, timers. Of everything else nothing is kept.
 
-Crontabs are read with everything that keeps cron from running a line.
+Crontabs are read together with everything that keeps cron from running a line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BLOCK = "certificates.will_renew"
 
 
 def renewals_on_node(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
-    """Every place on the node that runs certbot, with the container that it would run in today."""
+    """Every place on the node that runs certbot, with the containers that it would enter now."""
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
@@ -53,11 +53,13 @@ def renewals_on_node(printed: Snapshot, containers: Sequence[Container]) -> Iter
 
 
 def fault_text(fault: Fault, table: Table) -> str:
+    """A fault in words, with the line of the crontab's first syntax error where the text names it."""
     line = str(table.problems[0].line) if table.problems else "?"
     return FAULTS[fault].saw.replace("{fault_line}", line)
 
 
 def renewal_timers(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
+    """The timers whose service runs certbot."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         script = commanded(services.get(timer.get("Unit", ""), {}).get("ExecStart", ""))
@@ -68,7 +70,10 @@ def renewal_timers(printed: Snapshot, containers: Sequence[Container]) -> Iterat
 def renewals_of_script(
     where: str, script: str, faults: Iterable[str], containers: Sequence[Container]
 ) -> Iterator[Renewal]:
-    """The renewals of one script: in containers by `docker exec`, else on the node itself."""
+    """The renewals of one shell text: in containers by `docker exec`, else on the node itself.
+
+    `unclear` where neither shows.
+    """
     text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
     if "certbot" not in text:
         return
@@ -89,6 +94,7 @@ def renewals_of_script(
 def in_container(
     where: str, run: Execution, faults: Iterable[str], again: bool, containers: Sequence[Container]
 ) -> Renewal:
+    """The renewal that a `docker exec` of certbot is, with the containers that it would enter now."""
     try:
         hit = tuple(container.id for container in resolve_target(run.target, containers))
     except Unobservable as why:
@@ -97,18 +103,20 @@ def in_container(
 
 
 def unfit(run: Execution) -> Iterator[str]:
+    """The harmful faults that a `docker exec` without a terminal has, in words."""
     for fault in terminal(run):
         if not FAULTS[fault].harmless:
             yield FAULTS[fault].saw
 
 
 def runs_certbot(run: Execution) -> bool:
-    """Whether what is run in the container is a renewal, with or without a shell around it."""
+    """Whether a command in a container is a renewal, with or without a shell around it."""
     line = " ".join(word if word is not None else "?" for word in run.words)
     return runs_renewal(line.replace('"', " ").replace("'", " "))
 
 
 def cron_runs(printed: Snapshot) -> bool | Unobservable:
+    """Whether cron runs on the node, or why that could not be seen."""
     if "hidden" in printed.lines:
         return Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen")
     match = or_why(lambda: daemon(printed))

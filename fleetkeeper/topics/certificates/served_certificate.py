@@ -1,4 +1,4 @@
-"""One certificate of the inventory as it was seen: each container that serves it, its handshakes and its files."""
+"""One certificate of the inventory in the facts: each container that serves it, its handshakes and its files."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ class View:
 
     @property
     def service(self) -> str:
+        """The name of the container's service."""
         return self.container.service
 
     @property
     def handshakes(self) -> list[ServedCertificate]:
-        """Every port that was asked for this name."""
+        """The handshakes with this container for this name, one for each port that was asked."""
         mine = self.facts.served
         return [
             served for served in mine if (served.name, served.container) == (self.certificate.name, self.container.id)
@@ -52,12 +53,12 @@ class View:
 
     @property
     def served(self) -> list[ServedCertificate]:
-        """The ports where a handshake gave a certificate. Raises Unobservable for a port that could not be told."""
+        """The handshakes that gave a certificate. Raises Unobservable when that of a port could not be seen."""
         return [handshake for handshake in self.handshakes if raise_if_unobservable(handshake.chain)]
 
     @property
     def inside(self) -> ContainerFiles:
-        """What lies in the container. Raises Unobservable when it could not be seen."""
+        """The files about certificates in the container. Raises Unobservable when they could not be seen."""
         why = [files for files in self.facts.inside if isinstance(files, Unobservable)]
         files = [
             files
@@ -69,23 +70,29 @@ class View:
         return files[0]
 
     def about(self, served: ServedCertificate) -> str:
-        """How one port of this name is called."""
+        """The label of one port of this name, as NAME:PORT."""
         return f"{self.certificate.name}:{served.port}"
 
 
 def each_certificate(inventory: Inventory) -> Iterable[Subject]:
-    """One subject for each name. Raises NotApplicable where there are no certificates, and says why."""
+    """One subject for each name. Raises NotApplicable with the reason where there are no certificates."""
     return (Subject("certificate", certificate.name) for certificate in inventory.section(Policy).certificates)
 
 
 def certificate_of(fleet: Fleet, subject: Subject) -> Certificate:
-    """The inventory's entry. Raises NotApplicable with its own reason where there is none."""
+    """The inventory's entry for a subject.
+
+    Raises NotApplicable with the reason where the inventory has no certificates.
+    """
     certificates = fleet.inventory.section(Policy).certificates
     return next(certificate for certificate in certificates if certificate.name == subject.name)
 
 
 def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> Said:
-    """Judge every container that serves the name: what cannot be seen of one hides no finding about another."""
+    """The findings of `judge` about every container that serves the name.
+
+    What cannot be seen of one is Unobservable, and hides no finding about another. A finding where no container runs.
+    """
     certificate = certificate_of(fleet, subject)
     places = placed(fleet, certificate)
     hidden = list(unseen_nodes(fleet))
@@ -100,7 +107,7 @@ def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> 
 
 
 def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
-    """Every container that serves the name. Raises Unobservable while one could not be seen."""
+    """Every container that serves the name. Raises Unobservable while the containers of a node could not be seen."""
     for why in unseen_nodes(fleet):
         raise why
     return [
@@ -110,12 +117,14 @@ def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
 
 
 def placed(fleet: Fleet, certificate: Certificate) -> list[tuple[str, Container]]:
+    """The running containers of a certificate's service on the nodes that were seen, each after its node's name."""
     name = service_of(fleet, certificate.service).name
     everywhere = ((seen_container.node, seen_container.container) for seen_container in seen_containers(fleet))
     return [(node, container) for node, container in everywhere if container.running and container.belongs_to(name)]
 
 
 def nowhere(certificate: Certificate) -> Finding:
+    """The finding that no container of the certificate's service runs."""
     return Finding(
         saw=f"{certificate.name} is served nowhere: no container of {certificate.service} runs",
         want=f"one running container of {certificate.service}",
@@ -131,12 +140,15 @@ def leaf_of(chain: Iterable[str]) -> x509.Certificate:
 
 
 def fingerprint(chain: Iterable[str]) -> str:
-    """SHA-256 of the leaf, in hex."""
+    """The SHA-256 of the leaf, in hex. Raises Unobservable when the leaf cannot be read."""
     return leaf_of(chain).fingerprint(hashes.SHA256()).hex()
 
 
 def lineages_of(view: View) -> list[Lineage]:
-    """The lineages of certbot for the name: the one that the inventory names, else all whose leaf covers it."""
+    """The lineages of certbot for the name: the one that the inventory names, else those whose leaf covers the name.
+
+    Without any, the one that has the certificate's name.
+    """
     matches = view.inside.lineages
     if view.certificate.lineage:
         return [lineage for lineage in matches if lineage.name == view.certificate.lineage]
@@ -145,7 +157,7 @@ def lineages_of(view: View) -> list[Lineage]:
 
 
 def newest_lineage(matches: Iterable[Lineage]) -> Lineage | None:
-    """The lineage that ends last; one without a certificate on disk counts least."""
+    """The lineage whose certificate ends last; one without a certificate on disk only when there is no other."""
     ranked = sorted(
         matches, key=lambda lineage: leaf_of(lineage.chain).not_valid_after_utc.timestamp() if lineage.chain else 0.0
     )
@@ -153,7 +165,7 @@ def newest_lineage(matches: Iterable[Lineage]) -> Lineage | None:
 
 
 def answering(view: View, served: ServedCertificate) -> Site | None:
-    """The site of nginx that answers for the name on this port; None where that cannot be told."""
+    """The site of nginx that answers for the name on this port; None where that is not known."""
     server = view.inside.nginx
     if server is None or server.broken:
         return None
@@ -161,9 +173,9 @@ def answering(view: View, served: ServedCertificate) -> Site | None:
 
 
 def configured(view: View, served: ServedCertificate) -> list[CertificateFile] | None:
-    """The files to be served for the name on this port, as nginx or the inventory says; None where neither does.
+    """The files with the certificate for the name on this port, as nginx or the inventory names them.
 
-    Raises Unobservable when a file that is named was not seen.
+    None where neither names one. Raises Unobservable when such a file was not seen.
     """
     files = {file.path: file for file in view.inside.files}
     for path in paths(view, served):
@@ -174,6 +186,7 @@ def configured(view: View, served: ServedCertificate) -> list[CertificateFile] |
 
 
 def paths(view: View, served: ServedCertificate) -> tuple[str, ...]:
+    """The paths of these files; empty where neither nginx nor the inventory names one."""
     if view.certificate.file:
         return (view.certificate.file,)
     site = answering(view, served)
@@ -181,7 +194,7 @@ def paths(view: View, served: ServedCertificate) -> tuple[str, ...]:
 
 
 def directive(view: View, served: ServedCertificate) -> str:
-    """What to change in nginx' configuration, and where: empty where that cannot be told."""
+    """The directive of nginx that names the certificate, and its place; empty where that is not known."""
     try:
         site = answering(view, served)
     except Unobservable:
@@ -193,6 +206,6 @@ def directive(view: View, served: ServedCertificate) -> str:
 
 
 def served_path(view: View, served: ServedCertificate, lineage: Lineage) -> str:
-    """The file that nginx is told to serve; certbot's own where that cannot be told."""
+    """The path of the file that nginx serves; certbot's own where that is not known."""
     files = configured(view, served)
     return files[0].path if files else lineage.path

@@ -1,4 +1,4 @@
-"""Where a name may be served on a node, what is asked there, and what the answers say."""
+"""The ports of a node where a name may be served, the commands that ask there, and the parsed answers."""
 
 from __future__ import annotations
 
@@ -33,17 +33,19 @@ class TlsEndpoint:
 
     @property
     def options(self) -> tuple[str, ...]:
+        """The options of s_client for its certificate."""
         return options(self.certificate)
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One question about one place. `kind` is `now`, `old` or `headers`."""
+    """One question about one endpoint. `kind` is `now` (a handshake), `old` (one below TLS 1.2) or `headers`."""
 
     place: TlsEndpoint
     kind: str = "now"
 
     def command(self, where: str) -> Command:
+        """The command that asks `where` (ADDRESS:PORT)."""
         if self.kind == "headers":
             return node_commands.headers(where, self.place.certificate.name, self.place.options)
         if self.kind == "now":
@@ -52,22 +54,27 @@ class Probe:
 
     @property
     def on_node(self) -> Command:
+        """The command that asks the published port on the node."""
         host = f"[{self.place.host}]" if ":" in self.place.host else self.place.host
         return self.command(f"{host}:{self.place.port}")
 
     @property
     def in_container(self) -> Command:
-        """The way for a node without openssl."""
+        """The command that asks inside the container, for a node without openssl."""
         return node_commands.in_container(self.place.container, self.command(f"127.0.0.1:{self.place.inside}"))
 
 
 def options(certificate: Certificate) -> tuple[str, ...]:
-    """Options of s_client: the server name, which clients do not send for an IP address (RFC 6066, 3), and STARTTLS."""
+    """The options of s_client for a certificate: server name and STARTTLS.
+
+    Clients do not send a server name for an IP address (RFC 6066, 3).
+    """
     name = ("-noservername",) if is_ip(certificate.name) else ("-servername", certificate.name)
     return (*name, *(("-starttls", certificate.starttls) if certificate.starttls else ()))
 
 
 def is_ip(name: str) -> bool:
+    """Whether a name is an IP address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -76,7 +83,10 @@ def is_ip(name: str) -> bool:
 
 
 def tls_endpoints(container: Container, certificates: Iterable[Certificate]) -> Iterator[TlsEndpoint]:
-    """The ports to ask for each name: those of the policy, else those that the container publishes, else 443."""
+    """The ports to ask for each name: those of the policy, else the TCP ports that the container publishes, else 443.
+
+    A published port 80 is not among them.
+    """
     published = {port.host: port for port in container.ports if port.host and port.protocol == "tcp"}
     for certificate in certificates:
         guessed = [port for port in published if port != HTTP] or [HTTPS]
@@ -88,13 +98,16 @@ def tls_endpoints(container: Container, certificates: Iterable[Certificate]) -> 
 
 
 def probes_of(endpoint: TlsEndpoint) -> list[Probe]:
-    """What is asked at one place."""
+    """The questions about one endpoint: a handshake, an old one, and headers where the policy wants HSTS."""
     kinds = ["now", "old", *(["headers"] if endpoint.certificate.hsts else [])]
     return [Probe(endpoint, kind) for kind in kinds]
 
 
 def challenge_commands(endpoints: Sequence[TlsEndpoint], containers: Iterable[Container]) -> dict[str, Command]:
-    """For each name a request for an ACME challenge, where the container publishes its port 80 (RFC 8555, 8.3)."""
+    """By name, the command that requests an ACME challenge from port 80 (RFC 8555, 8.3).
+
+    The address is the one on which the container publishes port 80, else the node's own.
+    """
     ports = {
         container.id: next(
             (p for p in container.ports if p.host == HTTP and p.protocol == "tcp"), Port(HTTP, host=HTTP)
@@ -110,7 +123,7 @@ def challenge_commands(endpoints: Sequence[TlsEndpoint], containers: Iterable[Co
 
 
 def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> ServedCertificate:
-    """What one place answered."""
+    """The parsed answers about one endpoint. `questions` are outputs by command."""
     answer: dict[str, Output] = {}
     for probe in probes_of(endpoint):
         answer[probe.kind] = questions.get(probe.in_container) or questions[probe.on_node]
@@ -121,7 +134,10 @@ def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> Served
 
 
 def answer_of_endpoint(made: ServedCertificate, answer: Mapping[str, Output]) -> ServedCertificate:
-    """The answers about one place, each read for itself: one that could not be read hides nothing else."""
+    """`made` with the answers about it, by kind.
+
+    An answer that cannot be parsed is Unobservable in its own fields only.
+    """
     sentence = or_why(lambda: tls_handshakes.handshake(answer["now"]))
     if isinstance(sentence, Unobservable):
         return put(made, chain=sentence, old=sentence, hsts=sentence)
@@ -138,4 +154,5 @@ def answer_of_endpoint(made: ServedCertificate, answer: Mapping[str, Output]) ->
 
 
 def put(made: ServedCertificate, **seen: Any) -> ServedCertificate:
+    """The same result with other values in some fields."""
     return ServedCertificate(**{**vars(made), **seen})

@@ -1,4 +1,4 @@
-"""Containers: what runs on each node, as whom, and how far it is kept apart from the node."""
+"""The topic `containers`: what runs on each node, as which user, and how far it is isolated from the node."""
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.containers import facts, observe, rules

@@ -1,4 +1,4 @@
-"""Whose a process is: the names and numbers of a container's own accounts."""
+"""The owners of processes: the names and uids of a container's own accounts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ ROOT = 0
 
 
 def uids_of_users(users: Collection[str], container: Container) -> tuple[set[int], list[str]]:
-    """The uids that users have in a container, and the names that are no user of their own there.
+    """The uids that users have in a container, and those users that have none of their own there.
 
-    A name that the container does not know, or knows as uid 0 (another name for root), is no user of its own.
+    A name that the container does not know, or has as uid 0 (another name for root), has none of its own.
 
     >>> uids_of_users(("web", "toor", "gone", "33"), Container("4f", "db", accounts={"web": 5, "toor": 0}))
     ({33, 5}, ['toor', 'gone'])
@@ -28,7 +28,7 @@ def uids_of_users(users: Collection[str], container: Container) -> tuple[set[int
 
 
 def uid_of(user: str, container: Container) -> int | None:
-    """A user's uid in a container, None when it has no such user. A name counts before a number, as Docker has it.
+    """A user's uid in a container; None when it has no such user. A name takes precedence over a number, as in Docker.
 
     Raises Unobservable when the container's accounts could not be seen and the answer depends on them.
     """
@@ -44,7 +44,7 @@ def uid_of(user: str, container: Container) -> int | None:
 
 
 def means_root(user: str) -> bool:
-    """Whether whoever wrote this user meant root.
+    """Whether a user, as an inventory or an image has it, is written as root: `root` or a zero.
 
     >>> [means_root(user) for user in ("root", "0", "00", "toor")]
     [True, True, True, False]
@@ -53,7 +53,7 @@ def means_root(user: str) -> bool:
 
 
 def describe_lacking(missing: Iterable[str], container: Container) -> str:
-    """What an image lacks, in words.
+    """The users that an image lacks or has as uid 0, in words.
 
     >>> describe_lacking(["web", "toor"], Container("4f", "db", accounts={"toor": 0}))
     'its image has no user web; in its image toor is uid 0, another name for root'
@@ -67,7 +67,7 @@ def describe_lacking(missing: Iterable[str], container: Container) -> str:
 
 
 def describe_processes(processes: Iterable[Process], container: Container) -> str:
-    """Processes in words, the same ones counted.
+    """Processes in words, equal ones counted, at most three kinds.
 
     >>> postgres = Process(7, 999, 999, "postgres")
     >>> describe_processes([postgres, postgres], Container("4f", "db", accounts={"postgres": 999}))
@@ -81,7 +81,10 @@ def describe_processes(processes: Iterable[Process], container: Container) -> st
 
 
 def owner_in_words(process: Process, container: Container) -> str:
-    """Whose process it is, in words: the container's name for it, its number, and the node's where that differs."""
+    """The owner of a process in words.
+
+    The container's name for it, its uid there, and the node's uid where that differs.
+    """
     if process.uid is None:
         return f"uid {process.host_uid} of the node, which the container does not know"
     names = container.accounts if isinstance(container.accounts, dict) else {}

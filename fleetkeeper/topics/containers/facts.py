@@ -32,7 +32,10 @@ class Mount:
 
 @dataclass(frozen=True)
 class Port:
-    """A port the container listens on by declaration. `host` is None where it is not published on this node."""
+    """A port that a container exposes. `host` is the node's port; None where it is not published.
+
+    `host_ip` is the address of the node that it is published on; empty for all.
+    """
 
     container: int
     protocol: str = "tcp"
@@ -45,8 +48,9 @@ class Process:
     """One process of a container.
 
     `pid`, `parent` and `host_uid` are as the node sees them; `uid` is as the container sees it, through its user
-    namespace (None when that namespace has no such user). `entered` says that it does not descend from the container's
-    first process: somebody, or a health check, came in with `docker exec`. `no_new_privileges` is the kernel's word.
+    namespace (None when that namespace has no such user). `entered`: it does not descend from the container's first
+    process; a person or a health check started it with `docker exec`. `no_new_privileges` is the flag of the kernel,
+    None where that has none.
     """
 
     pid: int
@@ -60,7 +64,10 @@ class Process:
 
 @dataclass(frozen=True)
 class Isolation:
-    """How a container is kept apart from its node, as `docker inspect` has it under HostConfig."""
+    """How a container is isolated from its node: fields of `docker inspect` under HostConfig.
+
+    Capabilities are in upper case without `CAP_`. `network` to `cgroupns` are modes, such as "host".
+    """
 
     privileged: bool = False
     cap_add: tuple[str, ...] = ()
@@ -78,9 +85,10 @@ class Isolation:
 
 @dataclass(frozen=True)
 class Denied:
-    """Files of one mount that a user could not use as needed: how many (`more` when counting stopped), and examples.
+    """The files of one mount that a user could not use as needed: how many, and examples.
 
-    `examples` are owner, mode and path, as `0:0 644 /srv/data/x`. `source` is the mount's place on the node.
+    `more`: there are more than `count`. `examples` are owner, mode and path, as `0:0 644 /srv/data/x`. `destination` is
+    the mount's place in the container, `source` that on the node.
     """
 
     destination: str
@@ -92,11 +100,11 @@ class Denied:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What would stand in the way of running a container as `user`; nothing was changed to find out.
+    """The obstacles to running a container as `user`, found without changing anything.
 
     `helpers` are the programs that need root and are named in its start path; `low_ports` those it listens on and the
-    user could not; `unsaved` what it holds outside volumes and would lose when it is made anew; `listens` the TCP ports
-    it serves today, without short-lived ones. Each is whole or Unobservable.
+    user could not; `unsaved` the paths that it wrote outside volumes and that a new container would not have; `listens`
+    the TCP ports it serves today, without short-lived ones. Each is complete or Unobservable.
     """
 
     user: str
@@ -114,11 +122,11 @@ class Container:
     """One container, running or not.
 
     `name` has no leading slash. `state` is Docker's: created, running, paused, restarting, removing, exited, dead.
-    `health` is healthy, unhealthy, starting, or empty without a health check. `user` is what `docker exec` would be
+    `health` is healthy, unhealthy, starting, or empty without a health check. `user` is the user of `docker exec`
     (Config.User: the image's or the service's, may be empty). `patience` is how long (seconds) its health check may
-    fail after a start before the engine gives it up. `pid` is its first process on the node, 0 when stopped.
-    `accounts` are the names and uids of its own /etc/passwd. `processes` is empty for a container that does not run.
-    `preflight` is only there where its processes run as somebody else than the inventory says.
+    fail after a start before the engine gives it up. `pid` is its first process on the node, 0 when stopped. `accounts`
+    are the uids in its own /etc/passwd, by name. `processes` is empty for a container that does not run. `preflight` is
+    only there where its processes run as another user than the inventory says.
     """
 
     id: str
@@ -144,7 +152,7 @@ class Container:
 
     @property
     def remapped(self) -> bool:
-        """Whether a user namespace (userns-remap, a rootless engine) makes its users others on the node.
+        """Whether a user namespace (userns-remap, a rootless engine) gives its users other uids on the node.
 
         Raises Unobservable when its processes could not be seen.
         """
@@ -152,22 +160,24 @@ class Container:
 
     @property
     def running(self) -> bool:
+        """Whether its state is "running": not while it is paused or restarting."""
         return self.state == "running"
 
     @property
     def drill(self) -> bool:
-        """Whether it is our own throwaway server for trying a backup: labelled so, and cut off from every network."""
+        """Whether it is fleetkeeper's own throwaway server of a drill: labelled so, and without any network."""
         return self.label(DRILL) == "drill" and self.isolation.network == "none"
 
     def label(self, key: str) -> str:
+        """The value of a label; empty without it. Only Docker's own labels and those of drills are kept."""
         return (self.labels or {}).get(key, "")
 
     @property
     def swarm_service(self) -> str:
-        """The swarm service that it is a task of; empty for any other container.
+        """The name of the swarm service that it is a task of; empty for any other container.
 
-        Its label may come from the image. Its name does not: that of a task is SERVICE.SLOT.ID. A name that Docker
-        would not give anything says nothing about the label.
+        The label may come from the image. The name does not: that of a task is SERVICE.SLOT.ID. A name that Docker
+        would not give to a container proves nothing about the label.
         """
         service = self.label(SWARM_SERVICE)
         other = DOCKER_NAME.fullmatch(self.name) and self.name != service and not self.name.startswith(f"{service}.")
@@ -175,13 +185,13 @@ class Container:
 
     @property
     def service(self) -> str:
-        """The name people know it by: its swarm service, its compose service, else its own name."""
+        """The name that people know it by: its swarm service, else its compose service, else its own name."""
         return self.swarm_service or self.label(COMPOSE_SERVICE) or self.name
 
     def belongs_to(self, service: str) -> bool:
         """Whether it belongs to that swarm service, compose service or `project/service`, or has exactly that name.
 
-        A container made by `docker compose run` is somebody's visit, not the service.
+        A container made by `docker compose run` is a person's own, not the service's: only its name counts.
         """
         if self.label(COMPOSE_ONEOFF).lower() == "true":
             return self.name == service
@@ -194,9 +204,9 @@ class Container:
 
 @dataclass(frozen=True)
 class Facts:
-    """The containers of one node. `docker` is absent where there is neither a client nor an engine.
+    """The containers of one node. `docker` is "absent" where there is neither a client nor an engine.
 
-    `clock` is the node's own at the time of the look, in epoch seconds.
+    `clock` is the time by the node's own clock at the look, in epoch seconds.
     """
 
     topic: ClassVar[str] = "containers"
@@ -207,7 +217,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Placement:
-    """One container, and the node it is on."""
+    """One container, and the name of its node."""
 
     node: str
     container: Container

@@ -1,8 +1,8 @@
 """How the containers of a node are seen: the engine's own JSON, and one scan of /proc.
 
 Two constant scripts in one round trip. `docker inspect` of everything at once survives a container that vanishes in
-between, and costs one start of the client. Users come from /proc, because an image may drop its privileges itself: what
-`docker inspect` says about users is only what `docker exec` would be.
+between, and costs one start of the client. Users come from /proc, because an image may drop its privileges itself: the
+user in `docker inspect` is only that of `docker exec`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def scan_processes() -> Command:
 
 
 def read_accounts(pids: Sequence[str]) -> Command:
-    """The command that prints the accounts of the containers with these first processes."""
+    """The command that prints the /etc/passwd names and uids of the containers with these first processes."""
     return Command(("sh", "-c", load_script(READ_ACCOUNTS), "reading /etc/passwd of containers", *pids), sudo=True)
 
 
@@ -59,6 +59,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def root_questions() -> Iterator[RootQuestion]:
+    """The commands that an audit runs as root about containers."""
     yield inspect_containers().words
     yield scan_processes().words
     yield (*read_accounts(()).words[:3], Argument("text"), Argument("processes", many=True))

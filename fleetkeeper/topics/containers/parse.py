@@ -1,7 +1,7 @@
-"""What `docker inspect` printed, as facts.
+"""Facts from the output of `docker inspect`.
 
 Fields come and go between engines 20.10 and 29: a missing one is empty. Environment, arguments and foreign labels are
-never looked at.
+never read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HIGHEST = 65535
 
 
 def parse_containers(printed: str) -> tuple[Container, ...]:
-    """The containers that `docker inspect` printed.
+    """The containers that `docker inspect` printed. Raises Unobservable when it printed no list of containers.
 
     >>> parse_containers('[{"Id": "4f", "Name": "/db", "State": {"Status": "exited", "ExitCode": 1}}]')[0].exit_code
     1
@@ -33,7 +33,7 @@ def parse_containers(printed: str) -> tuple[Container, ...]:
 
 
 def parse_container(inspected: Json) -> Container:
-    """One container, as `docker inspect` of any engine shows it.
+    """One container, from its object in the output of `docker inspect`.
 
     >>> inspected = {"Id": "4f", "Name": "/db", "Config": {"User": "0:0"}, "State": {"Status": "paused", "Pid": 7}}
     >>> parse_container(inspected).user
@@ -63,7 +63,7 @@ def parse_container(inspected: Json) -> Container:
 
 
 def parse_status(state: Json) -> str:
-    """Docker's word for the state; derived from the flags where an engine leaves it out.
+    """Docker's state of a container; derived from the flags where an engine leaves it out.
 
     >>> parse_status({"Status": "restarting", "Running": True}), parse_status({"Running": True}), parse_status({})
     ('restarting', 'running', 'exited')
@@ -73,13 +73,13 @@ def parse_status(state: Json) -> str:
 
 
 def parse_health(state: Json) -> str:
-    """Empty without a health check: engines say so by leaving it out or by "none"."""
+    """The state of the health check; empty without one: engines leave it out or write "none"."""
     text = text_in(part(state, "Health"), "Status")
     return "" if text == "none" else text
 
 
 def health_check_patience(check: Json) -> float:
-    """Seconds from a start until a health check has failed for good; the engine counts in nanoseconds.
+    """Seconds from a start until a health check has finally failed; the engine counts in nanoseconds.
 
     >>> health_check_patience({"Interval": 2e9, "Timeout": 3e9, "Retries": 3, "StartPeriod": 60e9})
     75.0
@@ -93,6 +93,7 @@ def health_check_patience(check: Json) -> float:
 
 
 def parse_mount(inspected: Json) -> Mount:
+    """One mount, from its object in the output of `docker inspect`."""
     return Mount(
         type=text_in(inspected, "Type") or ("volume" if inspected.get("Name") else "bind"),
         source=text_in(inspected, "Source"),
@@ -104,7 +105,7 @@ def parse_mount(inspected: Json) -> Mount:
 
 
 def parse_ports(inspected: Json) -> tuple[Port, ...]:
-    """Exposed and published ports; those that a container that runs has really published come first."""
+    """Exposed and published ports. Ports that are really published replace those that are only configured."""
     published = dict(part(part(inspected, "HostConfig"), "PortBindings"))
     published.update({k: v for k, v in part(part(inspected, "NetworkSettings"), "Ports").items() if v})
     exposed = dict.fromkeys(part(part(inspected, "Config"), "ExposedPorts"))
@@ -112,7 +113,7 @@ def parse_ports(inspected: Json) -> tuple[Port, ...]:
 
 
 def parse_port(key: str, bindings: object) -> list[Port]:
-    """One port and where it is published.
+    """One port (`443/tcp`) with each of its bindings, or without one. Empty for a key that is no port.
 
     >>> parse_port("443/tcp", [{"HostIp": "", "HostPort": "8443"}])
     [Port(container=443, protocol='tcp', host_ip='', host=8443)]
@@ -138,6 +139,7 @@ def host_port(binding: Json) -> int | None:
 
 
 def parse_isolation(host: Json) -> Isolation:
+    """The isolation of a container, from HostConfig."""
     return Isolation(
         privileged=flag_in(host, "Privileged"),
         cap_add=parse_capabilities(texts(host, "CapAdd")),
@@ -155,7 +157,7 @@ def parse_isolation(host: Json) -> Isolation:
 
 
 def parse_capabilities(written: Iterable[str]) -> tuple[str, ...]:
-    """Capabilities in one spelling: Compose files say sys_admin, engines since 20.10 say CAP_SYS_ADMIN.
+    """Capabilities in one spelling: upper case, without CAP_. Compose files write sys_admin, engines CAP_SYS_ADMIN.
 
     >>> parse_capabilities(["sys_admin", "CAP_CHOWN"])
     ('SYS_ADMIN', 'CHOWN')

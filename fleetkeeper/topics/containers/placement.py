@@ -21,23 +21,23 @@ __all__ = [
 
 
 def service_of(fleet: Fleet, service: str) -> Service:
-    """The inventory's entry for a service. Raises NotApplicable when the inventory has no services, and says why."""
+    """The inventory's entry for a service. Raises NotApplicable with the reason when the inventory has no services."""
     return require_policy(fleet.inventory.services)[service]
 
 
 def running_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
     """Every running container of a service (key of the inventory's `services`), on all nodes.
 
-    Found by swarm label, compose label, `project/service` or exact container name; never by a part of a name.
-    Raises Unobservable while a node that could hold one was not seen: none, one and many would all be guesses.
+    They match by swarm label, compose label, `project/service` or exact container name; never by a part of a name.
+    Raises Unobservable while a node that could have one was not seen: none, one and many would all be guesses.
     """
     return tuple(instance for instance in all_placements(fleet, service) if instance.container.running)
 
 
 def all_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
-    """Like `placements`, with the containers that do not run: created, paused, restarting, exited.
+    """Every container of a service, as `running_placements`, with those that do not run (created, paused, exited …).
 
-    Raises Unobservable as `placements` does.
+    Raises Unobservable as `running_placements` does.
     """
     name = service_of(fleet, service).name
     for why in unseen_nodes(fleet):
@@ -48,7 +48,7 @@ def all_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
 
 
 def unseen_nodes(fleet: Fleet) -> Iterator[Unobservable]:
-    """Why the containers of a node could not be seen, for each such node."""
+    """An Unobservable for each node whose containers could not be seen."""
     for node in fleet.inventory.nodes:
         try:
             fleet.of(node, Facts)

@@ -1,6 +1,7 @@
-"""What would stand in the way of running a container as another user, found out without changing anything.
+"""The obstacles to running a container as another user, found without changing anything.
 
-Asked only of containers of declared services whose processes run as somebody else: a fleet that is right pays nothing.
+They are looked for only in containers of declared services whose processes run as another user: a fleet in order costs
+nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ SHARED = Unobservable(
 def run_preflights(
     raw: str, containers: Sequence[Container], services: Mapping[str, Service]
 ) -> Generator[Sequence[Command], list[Output], tuple[Container, ...]]:
-    """The containers, with a preflight for those that run as somebody else. At most one round trip."""
+    """The containers, with a preflight for those that run as another user. At most one round trip.
+
+    `raw` is the output of `docker inspect`.
+    """
     questions = [(container, user) for container in containers if (user := user_to_try(container, services))]
     if not questions:
         return tuple(containers)
@@ -61,7 +65,10 @@ def run_preflights(
 
 
 def user_to_try(container: Container, services: Mapping[str, Service]) -> str:
-    """The user to try, for a container whose processes are somebody else's: the first that it knows. Else empty."""
+    """The user that a container should run as: the first of its service's users that it knows.
+
+    Empty where its processes run as they should, could not be seen, or the container is in a user namespace.
+    """
     for service in services.values():
         if service.user and container.pid and container.belongs_to(service.name):
             try:
@@ -73,12 +80,13 @@ def user_to_try(container: Container, services: Mapping[str, Service]) -> str:
 
 
 def start_words(raw: str) -> dict[str, tuple[str, ...]]:
-    """The words of each container's command line that can name a program: used to look them up, then forgotten."""
+    """By container id, the words of its command line that can name a program. They are looked up, then forgotten."""
     inspected = parts({"containers": json_document(raw, "`docker inspect`")}, "containers")
     return {text_in(item, "Id"): start_programs(item) for item in inspected}
 
 
 def start_programs(inspected: Json) -> tuple[str, ...]:
+    """The first eight words of a container's command line that can name a program."""
     line = " ".join([text_in(inspected, "Path"), *texts(inspected, "Args")])
     words = (
         word for word in re.split(r"[\s;|&()'\"]+", line) if re.fullmatch(r"[A-Za-z0-9_/][\w./+-]*", word, re.ASCII)
@@ -87,6 +95,10 @@ def start_programs(inspected: Json) -> tuple[str, ...]:
 
 
 def preflight_commands(container: Container, user: str, words: Iterable[str]) -> list[Command]:
+    """Three commands: read the start scripts, find files that `user` could not use, and run `docker diff`.
+
+    `words` are the words of the container's command line that can name a program.
+    """
     pid = str(container.pid)
     mounts = [part for mount in mounts_with_files(container) for part in ("rw" if mount.rw else "ro", mount.source)]
     return [
@@ -103,13 +115,17 @@ def preflight_commands(container: Container, user: str, words: Iterable[str]) ->
 
 
 def mounts_with_files(container: Container) -> list[Mount]:
-    """The mounts with files on them; what Docker itself mounts below /etc is not among them."""
+    """The volumes and bind mounts that have a path on the node.
+
+    What Docker itself mounts below /etc is not among them.
+    """
     return [mount for mount in container.mounts if mount.type in ("volume", "bind") and mount.source.startswith("/")]
 
 
 def parse_preflight(
     container: Container, user: str, start: Output, access: Output, diff: Output
 ) -> Preflight | Unobservable:
+    """The preflight from the outputs of `preflight_commands`; Unobservable when the second makes no sense."""
     try:
         uid, gid, counted = parse_access(access.text(), mounts_with_files(container))
     except (Unobservable, ValueError) as why:
@@ -128,6 +144,7 @@ def parse_preflight(
 
 
 def preflight_or_why(answer: Output, parse: Any) -> Any:
+    """The parsed output, or an Unobservable with the reason."""
     try:
         return parse(answer.text())
     except Unobservable as why:
@@ -137,7 +154,9 @@ def preflight_or_why(answer: Output, parse: Any) -> Any:
 
 
 def parse_access(printed: str, mounts: Sequence[Mount]) -> tuple[int, int, tuple[Denied, ...]]:
-    """Who it is, and what of each mount that user could not use.
+    """The user's uid and gid, and the files of each mount that it could not use.
+
+    Mounts without such files are left out.
 
     >>> parse_access("who 33 33\\nmount\\n1\\n 0:0 600 /srv/x\\n", [Mount("bind", "/srv", "/data")])[2][0].examples
     ('0:0 600 /srv/x',)
@@ -152,6 +171,7 @@ def parse_access(printed: str, mounts: Sequence[Mount]) -> tuple[int, int, tuple
 
 
 def parse_denied(mount: Mount, section: str) -> Denied | None:
+    """The files of one mount that a user could not use; None when there are none."""
     count, *examples = section.rstrip("\n").split("\n")
     number = whole_number(count)
     if not number:
@@ -162,12 +182,15 @@ def parse_denied(mount: Mount, section: str) -> Denied | None:
 
 
 def parse_helpers(printed: str) -> tuple[str, ...]:
+    """The helpers that a start path names, in the order of `HELPERS`."""
     named = {line.removeprefix("helper ") for line in split_lines(printed) if line.startswith("helper ")}
     return tuple(name for name in HELPERS if name in named)
 
 
 def low_ports(printed: str) -> tuple[int, ...]:
-    """The ports below the floor on which something listens. Docker 20.10 and later set the floor to 0 by themselves.
+    """The listening ports that only root may bind: those below the container's floor for others.
+
+    Docker 20.10 and later set that floor to 0 by themselves.
 
     >>> low_ports("floor 1024\\nport 0050\\nport 1F40\\n"), low_ports("floor 0\\nport 0050\\n")
     ((80,), ())
@@ -177,7 +200,7 @@ def low_ports(printed: str) -> tuple[int, ...]:
 
 
 def parse_listening_ports(printed: str) -> tuple[int, ...]:
-    """The TCP ports on which something listens, without those the kernel hands out for a while (32768 and above).
+    """The TCP ports on which something listens, ascending, without those that the kernel assigns (32768 and above).
 
     >>> parse_listening_ports("floor 0\\nport 1F90\\nport 9C41\\n")
     (8080,)
@@ -187,7 +210,7 @@ def parse_listening_ports(printed: str) -> tuple[int, ...]:
 
 
 def listening_port(written: str) -> int:
-    """A port as the kernel writes it, in hexadecimal. Raises Unobservable for anything else."""
+    """A port from the kernel's hexadecimal form. Raises Unobservable for anything else."""
     if not re.fullmatch(r"[0-9A-Fa-f]{1,4}", written):
         raise Unobservable(f"{one_line(written[:40])} is no port")
     return int(written, 16)
@@ -202,7 +225,7 @@ HARMLESS = re.compile(
 
 
 def unsaved_files(printed: str, mounts: Iterable[Mount]) -> tuple[str, ...]:
-    """What a container wrote outside its volumes and would lose, from `docker diff`.
+    """The paths in the output of `docker diff` that a container wrote outside its mounts, without harmless ones.
 
     >>> unsaved_files("A /etc/letsencrypt/key.pem\\nA /tmp/x\\nA /data\\n", [Mount("bind", "/d", "/data")])
     ('/etc/letsencrypt/key.pem',)

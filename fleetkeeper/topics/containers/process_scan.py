@@ -36,7 +36,11 @@ FROM_PROC = re.compile(r"/proc/([0-9]{1,10})/(status|cgroup|uid_map):(.*)", re.D
 
 @dataclass
 class ScannedProcess:
-    """What one scan said about one process."""
+    """The lines of one process in the scan.
+
+    `status` has the fields of /proc/PID/status by name; `extents` are those of its uid_map (first uid inside, first on
+    the node, how many). `odd` is why the uid_map makes no sense, else empty.
+    """
 
     status: dict[str, str] = field(default_factory=dict)
     cgroups: list[str] = field(default_factory=list)
@@ -45,7 +49,7 @@ class ScannedProcess:
 
 
 def parse_scan(printed: str) -> dict[int, ScannedProcess]:
-    """The lines that `grep -H` found, by process.
+    """The processes in the output of the scan (lines of `grep -H`), by pid.
 
     >>> uid_map = "/proc/7/uid_map:         0     100000      65536\\n"
     >>> seen = parse_scan("/proc/7/status:Uid:\\t101\\t101\\t101\\t101\\n" + uid_map)
@@ -64,6 +68,7 @@ def parse_scan(printed: str) -> dict[int, ScannedProcess]:
 
 
 def note_line(process: ScannedProcess, file: str, line: str) -> None:
+    """Add one line of a file of /proc to its process."""
     if file == "status":
         key, _, value = line.partition(":")
         process.status[key] = value.strip()
@@ -76,7 +81,9 @@ def note_line(process: ScannedProcess, file: str, line: str) -> None:
 
 
 def uid_inside(host_uid: int, extents: Extents) -> int | None:
-    """The user that a container sees: its namespace's extents are (first inside, first on the node, how many).
+    """The uid that a container sees for a uid of the node; None when its namespace has no such user.
+
+    `extents` are (first inside, first on the node, how many).
 
     >>> uid_inside(100999, [(0, 100000, 65536)]), uid_inside(1000, [(0, 1000, 1), (1, 100000, 65536)])
     (999, 0)
@@ -90,7 +97,7 @@ def uid_inside(host_uid: int, extents: Extents) -> int | None:
 
 
 def container_of(cgroups: Iterable[str], known_names: Mapping[str, Container]) -> str:
-    """The container of this engine whose control group a process is in; empty when it is in none.
+    """The id of the container of this engine whose control group a process is in; empty when it is in none.
 
     Paths differ by cgroup version and driver; an engine inside a container adds its own ids below the outer ones.
 
@@ -101,7 +108,10 @@ def container_of(cgroups: Iterable[str], known_names: Mapping[str, Container]) -
 
 
 def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers | Unobservable:
-    """The processes of each container, by its id; or why /proc could not be read."""
+    """The processes of each container, by its id, or why they are not known.
+
+    Unobservable when /proc could not be read.
+    """
     known_names = {container.id: container for container in containers}
     try:
         seen = parse_scan(scan.text())
@@ -115,7 +125,7 @@ def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers 
 
 
 def scan_or_why(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...] | Unobservable:
-    """The processes of one container, or why they are not known: one of them shows something that makes no sense."""
+    """The processes of one container, or an Unobservable when one of them makes no sense."""
     try:
         return processes_of_container(container, members)
     except Unobservable as why:
@@ -123,15 +133,16 @@ def scan_or_why(container: Container, members: Mapping[int, ScannedProcess]) -> 
 
 
 def is_alive(process: ScannedProcess) -> bool:
-    """Whether it is a process of the container: not what is left of one (a zombie), nor runc, still making it."""
+    """Whether it is a process of the container: neither a zombie nor runc while it is still making the container."""
     gone = not process.status or process.status.get("State", "").startswith(("Z", "X"))
     return not gone and not process.status.get("Name", "").startswith("runc:[")
 
 
 def processes_of_container(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...]:
-    """The processes of one container, its users translated through the namespace of its first process.
+    """The processes of one container, by pid, with uids translated through the namespace of its first process.
 
-    A browser makes a further namespace for its own children, in which they are root: that is root of nothing here.
+    Empty where that process was not in the scan. A browser makes a further namespace for its own children, in which
+    they are root: that is root of nothing here. Raises Unobservable when a process makes no sense.
     """
     first = members.get(container.pid)
     if first is None or not first.extents:
@@ -141,7 +152,10 @@ def processes_of_container(container: Container, members: Mapping[int, ScannedPr
 
 
 def process_of(pid: int, seen: ScannedProcess, extents: Extents, came_in: bool) -> Process:
-    """One process, and whose it is (see `owner`). Raises Unobservable where that makes no sense."""
+    """One process, with its uids as `owner_of` determines them. Raises Unobservable when its lines make no sense.
+
+    `came_in` becomes its `entered`.
+    """
     if seen.odd or "Uid" not in seen.status:
         raise Unobservable(f"process {pid}: {seen.odd or 'it shows no user'}")
     host_uid = owner_of(seen.status["Uid"], extents)
@@ -158,9 +172,10 @@ def process_of(pid: int, seen: ScannedProcess, extents: Extents, came_in: bool) 
 
 
 def owner_of(written: str, extents: Extents) -> int:
-    """Whose a process is, by its Uid line: real, effective, saved and file system user, as the node counts them.
+    """The uid on the node that a process has, by its Uid line: real, effective, saved and file system uid.
 
     The effective one, unless it is root for one of the first three: it can go back to that at any time (setuid(2)).
+    Raises Unobservable when the line has not four numbers.
 
     >>> owner_of("33 33 33 33", [(0, 0, 65536)]), owner_of("33 33 0 33", [(0, 0, 65536)])
     (33, 0)
@@ -173,7 +188,7 @@ def owner_of(written: str, extents: Extents) -> int:
 
 
 def entered_processes(container: Container, members: Mapping[int, ScannedProcess]) -> set[int]:
-    """The processes that came in from outside, with `docker exec` or a health check: not heirs of the first process.
+    """The pids of processes that `docker exec` or a health check started: they do not descend from the first process.
 
     A container with a process namespace of its own hands orphans to its first process, so descent is a proof there;
     with the node's or another's namespace it is not, and every process counts as the container's own.
@@ -185,6 +200,7 @@ def entered_processes(container: Container, members: Mapping[int, ScannedProcess
 
 
 def is_descendant(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
+    """Whether a process is `ancestor` or descends from it. `parents` are the parents' pids by pid."""
     met: set[int] = set()
     while pid in parents and pid not in met:
         if pid == ancestor:
@@ -195,7 +211,7 @@ def is_descendant(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
 
 
 def parse_accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
-    """The account names and uids of each container, by its first process; why not, where they could not be read.
+    """By the pid of its first process, the uids of each container by account name, or why they could not be read.
 
     >>> parse_accounts(Output(0, b"=7\\n root:0\\n postgres:999\\n\\n=8\\n"))
     {7: {'postgres': 999, 'root': 0}, 8: {}}
@@ -208,9 +224,9 @@ def parse_accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
 
 
 def parse_passwd(body: str) -> dict[str, int] | Unobservable:
-    """Names and uids of one /etc/passwd. An image without one has no names, which is a fact.
+    """The uids of one /etc/passwd by name, or why it could not be read.
 
-    The first of two entries with one name counts, as for getpwnam(3).
+    An image without that file has no names. The first of two entries with one name counts, as for getpwnam(3).
     """
     if complaint := re.search(r"^!(.*)", body, re.MULTILINE):
         return Unobservable(*REFUSALS.get(complaint[1], (f"the container's {complaint[1]}", BY_NUMBER)))
@@ -224,7 +240,10 @@ def join_processes(
     processes: OfContainers | Unobservable,
     names: Mapping[int, dict[str, int] | Unobservable],
 ) -> tuple[Container, ...]:
-    """The containers with their processes and account names."""
+    """The containers with their processes and account names.
+
+    `processes` are by container id, `names` by the pid of the container's first process.
+    """
     return tuple(
         replace(
             container,
@@ -236,7 +255,11 @@ def join_processes(
 
 
 def own_processes(container: Container, processes: OfContainers | Unobservable) -> tuple[Process, ...] | Unobservable:
-    """A container that runs has at least its first process: without it the scan did not see (or it has just ended)."""
+    """The processes of one container, or why they could not be seen.
+
+    A container that runs has at least its first process: without that the scan was not allowed to see it, or the
+    container has just ended.
+    """
     if not container.pid:
         return ()
     if isinstance(processes, Unobservable):

@@ -1,4 +1,4 @@
-"""Mail: something on each node delivers what cron writes to people, or the inventory says why not."""
+"""The topic `mail`: a mailer on each node delivers cron's mail, or the inventory has a reason why not."""
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.mail import observe, policy, rules

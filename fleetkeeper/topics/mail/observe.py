@@ -1,4 +1,4 @@
-"""How a node's way for cron's mail is looked at: one script. Nothing is sent."""
+"""How a node's way of delivering cron's mail is looked at: one script. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FIND_MAILER = "fleetkeeper/topics/mail/scripts/find_mailer.sh"
 class Facts:
     """One node. `sendmail` is the program behind /usr/sbin/sendmail, empty without one.
 
-    `installed`, `configured` and `running` name mailers of ours to know; `listening` says that somebody does at port
-    25, and `hidden` that the processes of others cannot be seen.
+    `installed`, `configured` and `running` are names of mailers that the script knows; `listening`: a process listens
+    on port 25; `hidden`: processes of other users cannot be seen (hidepid).
     """
 
     topic: ClassVar[str] = "mail"
@@ -38,16 +38,17 @@ class Facts:
 
 
 def find_mailer() -> Command:
-    """The command that prints what would take mail from cron."""
+    """The command that prints which mailers are installed, configured and running on a node, for `parse`."""
     return Command(("sh", "-c", load_script(FIND_MAILER), "looking for a mailer"), sudo=True)
 
 
 def root_questions() -> Iterator[RootQuestion]:
+    """The commands that an audit runs as root about mail."""
     yield find_mailer().words
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """One round trip. Raises NotApplicable where the inventory does not ask for mail."""
+    """Facts after one round trip. Raises NotApplicable where the inventory does not ask for mail on this node."""
     if node.name in inventory.section(Policy).without:
         raise NotApplicable(inventory.section(Policy).without[node.name])
     [answer] = yield [find_mailer()]
@@ -55,7 +56,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def parse(printed: str) -> Facts:
-    """What the script printed. Raises Unobservable when it did not come to its end.
+    """The facts from the output of the script. Raises Unobservable when it is cut short.
 
     >>> parse("sendmail /usr/sbin/sendmail\\ninstalled postfix\\nrunning postfix\\nend\\n").running
     ('postfix',)
@@ -66,6 +67,7 @@ def parse(printed: str) -> Facts:
     said = [row.partition(" ")[::2] for row in rows[:-2]]
 
     def named(key: str) -> tuple[str, ...]:
+        """The rests of the lines that begin with a word, each once."""
         return tuple(dict.fromkeys(rest for word, rest in said if word == key))
 
     sendmail, heard, hidden = ("".join(named("sendmail")[:1]), bool(named("listening")), bool(named("hidden")))

@@ -1,4 +1,4 @@
-"""What is promised about mail: what cron writes to people reaches somebody."""
+"""The rule that cron's mail is delivered."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_delivered(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
 
 
 def missing(facts: Facts) -> str:
-    """What keeps a letter of cron from being delivered, as far as that is known; empty for nothing."""
+    """Why a letter of cron is not delivered, in words; empty when nothing that is known prevents it."""
     if not facts.sendmail:
         return "there is no /usr/sbin/sendmail, so cron discards what it has to say"
     idle = [name for name in QUEUING if name in facts.installed and name not in facts.running]
@@ -58,10 +58,12 @@ def missing(facts: Facts) -> str:
 
 
 def program(facts: Facts) -> str:
+    """The file name of the program behind /usr/sbin/sendmail."""
     return facts.sendmail.rpartition("/")[2]
 
 
 def is_known(facts: Facts) -> bool:
+    """Whether the node has a mailer that is known here."""
     return bool(facts.installed) or program(facts) in AT_ONCE
 
 

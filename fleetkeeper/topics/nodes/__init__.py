@@ -1,4 +1,4 @@
-"""Nodes: can they be asked, with the rights we are meant to have, and is their clock right."""
+"""The topic `nodes`: whether a node answers, gives the rights that it should, and has the right time."""
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.nodes import facts, observe, rules

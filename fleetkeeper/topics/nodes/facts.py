@@ -1,4 +1,4 @@
-"""What was seen of one machine: who we are there, and how far its clock is from ours."""
+"""What was seen of one machine: the rights of our account there, and the difference between its clock and ours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Facts(NodeClock):
 
     `ahead` is how many seconds its clock is ahead of ours, at best guess; the truth lies within ± `uncertainty` seconds
     (half of the round trip). `timezone` is its name (America/Toronto) or empty, `utc_offset` in seconds east of UTC.
-    `uid` is who we are there, and `root_uid` who our sudo makes us (or why it does not).
+    `uid` is that of our account there, and `root_uid` the uid that sudo gives it, or why it gives none.
     """
 
     topic: ClassVar[str] = "nodes"

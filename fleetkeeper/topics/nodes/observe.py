@@ -1,4 +1,4 @@
-"""How a machine is asked who and where we are, and what time it is there."""
+"""How a node is asked for our account's rights, its name, its time and its time zone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ TIMEZONE = Command(("sh", "-c", "cat /etc/timezone 2>/dev/null || readlink -f /e
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Ask who and where we are; ask for the time once more, alone, when the first round trip was too slow to tell."""
+    """Facts after one round trip, or two.
+
+    The time is asked once more, alone, when the first one was too slow to judge it.
+    """
     clock, hostname, who, root, zone = yield [CLOCK, HOSTNAME, WHO, WHO_AS_ROOT, TIMEZONE]
     ahead, uncertainty = clock_skew(clock)
     if too_wide(uncertainty, clock_tolerance(inventory)):
@@ -38,15 +41,16 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def clock_tolerance(inventory: Inventory) -> float:
-    """Seconds that a clock may be off: section `clock` of the inventory, else 5."""
+    """Seconds by which a clock may be off: `within` in the section `clock` of the inventory, else 5."""
     clock = getattr(inventory, "clock", None)
     return (clock if isinstance(clock, Clock) else Clock()).within.total_seconds()
 
 
 def too_wide(uncertainty: float, allowed: float) -> bool:
-    """Whether a round trip was so slow that it says little about the clock."""
+    """Whether the uncertainty (seconds) of a clock is more than half of the allowed difference (seconds)."""
     return uncertainty > allowed / 2
 
 
 def root_questions() -> Iterator[RootQuestion]:
+    """The commands that an audit runs as root about the node itself."""
     yield WHO_AS_ROOT.words

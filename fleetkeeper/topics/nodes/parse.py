@@ -1,4 +1,4 @@
-"""What `date`, `id` and the file of the time zone printed."""
+"""Facts from the output of `date`, `id` and the file of the time zone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from fleetkeeper.transport.commands import Output, Unobservable
 
 
 def clock_skew(clock: Output) -> tuple[float, float]:
-    """How far a node's clock is ahead of ours, and how unsure that is, in seconds.
+    """How far a node's clock is ahead of ours, and how uncertain that is, both in seconds.
 
-    The node read its clock at some moment between our sending the question and receiving the answer.
+    The node read its clock at some moment between our sending the question and receiving the answer. Raises
+    Unobservable when `date` printed no time.
     """
     seconds, resolution, _ = read_clock(clock.text())
     least, most = seconds - clock.received, seconds + resolution - clock.sent
@@ -20,6 +21,8 @@ def clock_skew(clock: Output) -> tuple[float, float]:
 
 def read_clock(printed: str) -> tuple[float, float, int]:
     """Epoch seconds, their resolution in seconds, and the offset from UTC in seconds.
+
+    Raises Unobservable for other output.
 
     >>> read_clock("1764000000.250000000 -0500")
     (1764000000.25, 0.0, -18000)
@@ -38,7 +41,7 @@ def read_clock(printed: str) -> tuple[float, float, int]:
 
 
 def timezone_name(answer: Output) -> str:
-    """The name of the node's time zone, or empty when it has none that we can name.
+    """The name of the node's time zone; empty when it is not known.
 
     >>> timezone_name(Output(0, b"America/Toronto\\n")), timezone_name(Output(0, b"/usr/share/zoneinfo/Etc/UTC\\n"))
     ('America/Toronto', 'Etc/UTC')
@@ -48,7 +51,7 @@ def timezone_name(answer: Output) -> str:
 
 
 def printed_number(answer: Output) -> int | Unobservable:
-    """The number that was printed, or why there is none."""
+    """The number that was printed, or an Unobservable when there is none."""
     try:
         return whole_number(answer.text().strip())
     except Unobservable as why:

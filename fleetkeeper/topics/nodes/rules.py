@@ -1,4 +1,4 @@
-"""The machines themselves: can they be asked, with the rights we are meant to have, and is their clock right."""
+"""The rule about the nodes themselves: they answer, our account has its rights, and the clock is right."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def can_be_looked_at(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobs
 
 
 def judged_rights(facts: Facts, node: Node) -> Iterator[Finding | Unobservable]:
+    """A finding where sudo does not give root as the inventory says; an Unobservable where the rights were not seen."""
     if isinstance(facts.root_uid, Unobservable):
         yield replace(facts.root_uid, node=node.name)
     elif node.sudo and facts.root_uid != 0:
@@ -45,6 +46,10 @@ def judged_rights(facts: Facts, node: Node) -> Iterator[Finding | Unobservable]:
 
 
 def judged_clock(facts: Facts, node: str, allowed: float) -> Iterator[Finding | Unobservable]:
+    """A finding where the clock is certainly off by more than `allowed` seconds.
+
+    An Unobservable after a slow round trip.
+    """
     least, most = facts.ahead - facts.uncertainty, facts.ahead + facts.uncertainty
     if least > allowed or most < -allowed:
         yield Finding(
@@ -64,7 +69,7 @@ def judged_clock(facts: Facts, node: str, allowed: float) -> Iterator[Finding | 
 
 
 def span_in_words(seconds: float) -> str:
-    """A span for people.
+    """A number of seconds in words: in hours or minutes from two of them on, else in seconds.
 
     >>> span_in_words(7.26), span_in_words(600), span_in_words(90000)
     ('7.3 s', '10 min', '25 h')

@@ -1,4 +1,4 @@
-"""Schedules: whether the backup is run on the node where the database runs, by a cron that is alive."""
+"""The topic `schedules`: the backup runs on the node where the database runs, by a cron that runs."""
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic

@@ -1,4 +1,4 @@
-"""Which entries are meant for a service, which of them do their work, and where they ought to be."""
+"""Which entries are meant for a service, which of them run its backup, and when they should be due."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from fleetkeeper.transport.commands import Unobservable
 
 @dataclass(frozen=True)
 class MatchedEntry:
-    """One entry, and the containers that it finds now on its own node."""
+    """One entry, and the containers that its command finds now on its own node.
+
+    `meant` says that it is meant for the backups' service.
+    """
 
     entry: Entry
     found: tuple[Container, ...]
     meant: bool
 
     def does(self, home: Placement) -> bool:
-        """Whether it runs the command in exactly the right container."""
+        """Whether it runs the command in exactly the right container, without a harmful fault and not at boot only."""
         fires = not harmful(self.entry) and self.entry.times != REBOOT
         return fires and [container.id for container in self.found] == [home.container.id]
 
@@ -35,7 +38,10 @@ class MatchedEntry:
 def read_entries(
     fleet: Fleet, node: str, home: Placement, policy: Policy
 ) -> tuple[list[MatchedEntry], list[Unobservable]]:
-    """The entries of one node with what they find, and why some cannot be told."""
+    """The entries of one node with the containers that they find, and an Unobservable for each that cannot be resolved.
+
+    `home` is the running container of the service. Raises Unobservable where the node's schedules were not seen.
+    """
     containers = fleet.of(node, Containers).containers
     name = service_of(fleet, policy.service).name
     entries: list[MatchedEntry] = []
@@ -53,7 +59,7 @@ def read_entries(
 
 
 def doubtful_places(facts: Facts, node: str) -> Iterator[Unobservable]:
-    """Places that may run the command, for all that anybody can read there."""
+    """An Unobservable for each place that may run the command in a form that cannot be read."""
     for suspect in facts.suspects:
         if suspect.why:
             why = f"{suspect.where} may run the backup: {suspect.why}"
@@ -63,7 +69,10 @@ def doubtful_places(facts: Facts, node: str) -> Iterator[Unobservable]:
 
 
 def means_service(target: Target, containers: tuple[Container, ...], home: Container, service: str) -> bool:
-    """Whether a target means the service: it would find its container, or names one that the service had before."""
+    """Whether a target is meant for the service: it finds its container, or has a name that the service had before.
+
+    `containers` are those that it finds now, `service` is the Docker name of the service.
+    """
     if resolve_target(target, (home,)):
         return True
     names = [target.name, *(value for key, value in target.filters if key == "name")]
@@ -72,7 +81,7 @@ def means_service(target: Target, containers: tuple[Container, ...], home: Conta
 
 
 def wanted_times(policy: Policy) -> str:
-    """The policy's schedule, as cron reads it. Raises Unobservable for one that only we could read."""
+    """The policy's schedule as canonical five fields of cron. Raises Unobservable for one that cron does not accept."""
     fields = policy.schedule.split()
     try:
         if len(fields) == 5:
@@ -84,7 +93,7 @@ def wanted_times(policy: Policy) -> str:
 
 
 def zone_of(fleet: Fleet, node: str) -> ZoneInfo:
-    """The time zone that the node's cron works in. Raises Unobservable for one that we do not know."""
+    """The time zone that the node's cron works in. Raises Unobservable for one that is not known here."""
     name = raise_if_unobservable(fleet.of(node, Facts).timezone, node)
     try:
         return ZoneInfo(name)

@@ -1,4 +1,4 @@
-"""What was seen of a node's schedules: only what could be a backup entry, and nothing of anybody else's commands."""
+"""What was seen of a node's schedules: only entries that may be the backup, and nothing of anybody else's commands."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Kind = Literal["user crontab", "system crontab", "directory", "timer"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One place that runs the policy's backup command, or means to.
+    """One place that runs the policy's backup command, or is meant to.
 
     `place` is a file or a timer, `line` counts from 1 (0 where there are no lines). `times` is a canonical five-field
-    expression, `@reboot`, `never`, or empty when they could not be read. `fault_line` is the line of a syntax error
-    that makes cron ignore the whole file. `written` is the whole line, and empty where it does anything besides,
-    or may hold a secret.
-    `changed` is the epoch second at which the place was last written.
+    expression, `@reboot`, `never`, or empty when they could not be read. `target` is the container that it enters.
+    `fault_line` is the line of a syntax error that makes cron ignore the whole file. `written` is the whole line, and
+    empty where it does anything besides, or may hold a secret. `ours`: fleetkeeper wrote it. `changed` is the epoch
+    second at which the place was last written.
     """
 
     place: str
@@ -39,15 +39,15 @@ class Entry:
 
     @property
     def where(self) -> str:
-        """For a person: the file, or the timer, and the line."""
+        """The file or the timer, with the line where it has one: FILE:LINE."""
         return f"{self.place}:{self.line}" if self.line else self.place
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A place that mentions backups in a way that could not be read as the policy's command.
+    """A place that mentions backups in a form that could not be read as the policy's command.
 
-    `why` is said where it may be that very command: then nobody can tell, which is unknown.
+    `why` is the reason where it may be that very command (its outcome is then unknown); empty where it is not.
     """
 
     place: str
@@ -56,6 +56,7 @@ class Suspect:
 
     @property
     def where(self) -> str:
+        """The file or the timer, with the line where it has one: FILE:LINE."""
         return f"{self.place}:{self.line}" if self.line else self.place
 
 
@@ -63,10 +64,10 @@ class Suspect:
 class Facts:
     """The schedules of one node.
 
-    `timezone` is the one that cron works in. `unseen` are places that could not be read. `account` is whose crontab
-    `crontab` is. `docker` are paths of the docker client. `manager` starts services here: systemd, service, openrc, or
-    empty. `unit` is what it calls cron, `enabled` whether cron starts at boot (None where that was not seen). `jobs`
-    counts what users' crontabs run here.
+    `cron` is the running daemon, None when there is none. `timezone` is the one that cron works in. `unseen` are places
+    that could not be read. `account` is the owner of `crontab`. `docker` are paths of the docker client. `manager`
+    starts services here: systemd, service, openrc, or empty. `unit` is its name for cron, `enabled` whether cron starts
+    at boot (None where that was not seen). `jobs` is the number of entries in users' crontabs.
     """
 
     topic: ClassVar[str] = "schedules"

@@ -12,13 +12,15 @@ def harmful(entry: Entry) -> tuple[Fault, ...]:
 
 
 def saw(entry: Entry, fault: Fault) -> str:
-    """One sentence: which entry, and what is wrong with it."""
+    """One sentence: the entry, and its fault."""
     return f"the entry {entry.where} {fill(FAULTS[fault].saw, entry)}"
 
 
 def hint(entry: Entry, fault: Fault) -> str:
+    """What a person can do about a fault of an entry."""
     return fill(FAULTS[fault].hint, entry)
 
 
 def fill(text: str, entry: Entry) -> str:
+    """The text with the entry's user and fault line in place of `{user}` and `{fault_line}`."""
     return text.replace("{user}", entry.user).replace("{fault_line}", str(entry.fault_line))

@@ -1,4 +1,4 @@
-"""How a node's schedules are looked at: one script, and a second one only for what the first cannot know."""
+"""How a node's schedules are looked at: one script, and further ones only for what that script cannot know."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ HIDDEN = Unobservable("processes of other users are hidden (hidepid): whether cr
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Every place that cron and systemd read, on one node. Raises NotApplicable where there are no backups."""
+    """The facts from every place that cron and systemd read.
+
+    Raises NotApplicable where the inventory has no backups.
+    """
     policy = inventory.section(Policy)
     everything, own = yield [list_schedules(), OWN]
     printed = snapshot.read(everything.text())
@@ -56,7 +59,10 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def own_file(own: Output, printed: Snapshot) -> list[SnapshotFile]:
-    """This account's own crontab, where the directory of all crontabs cannot be read."""
+    """The account's own crontab as a file, where the directory of all crontabs cannot be read; else empty.
+
+    It adds the account to the uids in `printed`.
+    """
     if own.rc != 0 or not printed.lines.get("unseen"):
         return []
     path = f"/var/spool/cron/crontabs/{printed.one('account')}"
@@ -65,7 +71,10 @@ def own_file(own: Output, printed: Snapshot) -> list[SnapshotFile]:
 
 
 def words_to_ask(scheduled: ScheduledBackups, printed: Snapshot) -> list[str]:
-    """Users and programs that the candidates need and that the first script did not tell about."""
+    """The users and programs to ask the node about.
+
+    The candidates need them, and the first script did not print them.
+    """
     line = set(printed.lines.get("docker", []))
     words: dict[str, None] = {}
     for candidate in scheduled.candidates:
@@ -76,6 +85,7 @@ def words_to_ask(scheduled: ScheduledBackups, printed: Snapshot) -> list[str]:
 
 
 def make_facts(printed: Snapshot, scheduled: ScheduledBackups, own: Output, answers: Snapshot) -> Facts:
+    """The facts of a node. `own` is the output of `crontab -l`, `answers` the answers about users and programs."""
     return Facts(
         entries=tuple(entry_with_faults(candidate, printed, answers) for candidate in scheduled.candidates),
         suspects=tuple(scheduled.suspects),
@@ -94,7 +104,7 @@ def make_facts(printed: Snapshot, scheduled: ScheduledBackups, own: Output, answ
 
 
 def entry_with_faults(candidate: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
-    """The entry with the faults that only the node could tell."""
+    """The entry of a candidate, with the faults that only the node knows (users, programs, permissions, time zone)."""
     programs = {*printed.lines.get("docker", []), *answers.lines.get("program", [])}
     users = set(answers.lines.get("user", []))
     entry, faults = candidate.entry, list[Fault]()
@@ -118,11 +128,12 @@ def entry_with_faults(candidate: Candidate, printed: Snapshot, answers: Snapshot
 
 
 def enabled(state: str) -> bool | None:
-    """Whether the manager starts it at boot, from the word that `systemctl is-enabled` has for it."""
+    """Whether cron starts at boot, from the state that `systemctl is-enabled` prints; None for an empty one."""
     return state.startswith("enabled") if state else None
 
 
 def root_questions() -> Iterator[RootQuestion]:
+    """The commands that an audit runs as root about schedules."""
     yield OWN.words
     yield list_schedules().words
     yield (*ask([]).words[:3], Argument("text"), Argument("asked", many=True))

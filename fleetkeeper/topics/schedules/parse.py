@@ -1,6 +1,6 @@
-"""From what a node printed to the entries that run, or mean to run, the policy's backup command.
+"""The entries that run, or are meant to run, the policy's backup command, from the output of a node.
 
-Everything else that stands in somebody's crontab is forgotten here: it is not ours, and it may hold secrets.
+Everything else in people's crontabs is dropped here: it is not ours, and it may hold secrets.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ KINDS: dict[str, Kind] = {"user": "user crontab", "system": "system crontab", "d
 class Candidate:
     """An entry, and what must still be asked of the node about it.
 
-    One of `programs` must be there for its docker to be found. `users` must all exist, its own and those of other lines
-    of the same file: one that does not exist makes cron ignore the file. `zoned`: its crontab sets CRON_TZ.
+    One of `programs` must exist for its docker to be found. `users` (name, line) must all exist, its own and those of
+    other lines of the same file: one that does not exist makes cron ignore the file. `zoned`: its crontab sets CRON_TZ.
     """
 
     entry: Entry
@@ -55,7 +55,7 @@ class Candidate:
 class Behind:
     """A line, or a timer, that runs a script: what the script does is only known once it was read.
 
-    `made` makes the entry from what the script turns out to run; until then it is only a `suspect`.
+    `made` makes the candidate from a `docker exec` in the script; until then there is only a `suspect`.
     """
 
     script: str
@@ -65,7 +65,7 @@ class Behind:
 
 @dataclass
 class ScheduledBackups:
-    """Everything that the places of one node have to say about backups."""
+    """Everything about backups in the places of one node. `jobs` is the number of entries in users' crontabs."""
 
     candidates: list[Candidate] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
@@ -74,12 +74,12 @@ class ScheduledBackups:
 
     @property
     def scripts(self) -> list[str]:
-        """The scripts that are read, of all that stand behind lines."""
+        """The paths of the scripts to read, each once, at most 100."""
         return list(dict.fromkeys(behind.script for behind in self.behind))[:MOST_SCRIPTS]
 
 
 def find_backups(printed: Snapshot, command: str) -> ScheduledBackups:
-    """Look for the policy's command in every crontab and directory."""
+    """The candidates, suspects and scripts in every crontab. `command` is the policy's backup command."""
     scheduled = ScheduledBackups()
     expected = shlex.split(command)
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
@@ -99,7 +99,10 @@ def find_backups(printed: Snapshot, command: str) -> ScheduledBackups:
 
 @dataclass(frozen=True)
 class CrontabFile:
-    """A crontab, read, and what is wrong with it as a whole. `users` are some that exist on the node."""
+    """A parsed crontab, and the faults of the whole file.
+
+    `wanted` are the words of the policy's command, `users` some accounts that exist on the node.
+    """
 
     file: SnapshotFile
     table: Table
@@ -109,16 +112,20 @@ class CrontabFile:
 
     @property
     def system(self) -> bool:
+        """Whether its lines have a user field."""
         return self.file.kind == "system"
 
     @cached_property
     def other_users(self) -> tuple[tuple[str, int], ...]:
-        """The users that its lines name, each with the first such line."""
+        """The users in its user fields, each with the number of the first such line."""
         return tuple({job.user: (job.user, job.line) for job in reversed(self.table.jobs) if job.user}.values())
 
 
 def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
-    """The candidates of one crontab."""
+    """Add the candidates, suspects and scripts of one crontab to `scheduled`.
+
+    Lines that are commented out are candidates only in a file without any other.
+    """
     before = len(scheduled.candidates)
     for job in crontab.table.jobs:
         if len(scheduled.candidates) > MOST_ENTRIES:
@@ -144,7 +151,7 @@ def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
 
 
 def in_job(crontab: CrontabFile, job: Job) -> Iterator[Candidate]:
-    """The candidates of one line that runs something."""
+    """The candidates of one line, read with and without a user field; empty when it does not run the wanted command."""
     readings: list[tuple[str, str, tuple[Fault, ...]]] = [(job.user or crontab.file.name, job.command, ())]
     if crontab.system:
         readings.append(("", f"{job.user} {job.command}", ("no user field",)))
@@ -160,7 +167,9 @@ def in_job(crontab: CrontabFile, job: Job) -> Iterator[Candidate]:
 
 
 def scripted(command: str) -> str:
-    """The script that a line runs and that may make backups: the one path that it begins with, or hands to a shell.
+    """The path of a script that a line runs and that may make backups; empty without one.
+
+    It is the one path that the line begins with, or that it gives to a shell.
 
     >>> scripted("nice -n 19 /bin/sh /opt/pg-backup.sh -v"), scripted("/usr/bin/true"), scripted("tar c /backup")
     ('/opt/pg-backup.sh', '', '')
@@ -179,7 +188,10 @@ def scripted(command: str) -> str:
 
 
 def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, expected: Sequence[str]) -> None:
-    """Look into the scripts that were read; one that cannot be made out, or is not there, stays a suspect."""
+    """Add the candidates from the scripts that were read to `scheduled`; an unreadable or missing script is a suspect.
+
+    `expected` are the words of the policy's command.
+    """
     texts = {file.path: file.content.decode("utf-8", "surrogateescape") for file in printed.files}
     known_names: dict[str, list[Execution] | None] = {}
     left = MOST_READ
@@ -199,17 +211,18 @@ def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, expected: Seq
 
 
 def running_anywhere(text: str, expected: Sequence[str]) -> list[Execution]:
-    """What a script runs of the wanted command; where it cannot be read as a whole, line by line."""
+    """The runs of the wanted command in a script; where it cannot be parsed as a whole, those of each line."""
     return running(text, expected) or [run for line in text.split("\n") for run in running(line, expected)]
 
 
 def through(crontab: CrontabFile, job: Job, run: Execution) -> Candidate:
-    """The entry of a line whose script runs the command: what it says of itself is not the command, and not shown."""
+    """The candidate of a line whose script runs the command. The line itself is not kept: it is not the command."""
     made = candidate(crontab, job, job.user or crontab.file.name, (run, terminal(run)))
     return replace(made, entry=replace(made.entry, written=""))
 
 
 def candidate(crontab: CrontabFile, job: Job, user: str, reading: tuple[Execution, tuple[Fault, ...]]) -> Candidate:
+    """The candidate of one line. `reading` is a run of the command in it, and the faults of the line."""
     run, faults = reading
     shell = job.environment.get("SHELL", "/bin/sh").rpartition("/")[2]
     target = run.target if shell in SHELLS else Target("unclear", why=f"its crontab sets SHELL={shell}")
@@ -233,7 +246,7 @@ def candidate(crontab: CrontabFile, job: Job, user: str, reading: tuple[Executio
 
 
 def in_problem(crontab: CrontabFile, problem: LineProblem) -> Iterator[Candidate]:
-    """A line that cron cannot read and that means the policy's command all the same."""
+    """The candidates of a line that cron cannot parse and that is meant to run the wanted command all the same."""
     rest = BLANKS.split(problem.text.strip(" \t"), maxsplit=6 if crontab.system else 5)[-1]
     fault: Fault = "too long" if problem.why == "bad command" else "bad times"
     job = Job(problem.line, problem.text, UNKNOWN_TIMES, "", rest, {})
@@ -246,7 +259,7 @@ def in_problem(crontab: CrontabFile, problem: LineProblem) -> Iterator[Candidate
 def understood(
     command: str, expected: Sequence[str], environment: Mapping[str, str]
 ) -> list[tuple[Execution, tuple[Fault, ...]]]:
-    """What a command line does with the policy's command, each with what keeps it from doing so."""
+    """The runs of the wanted command in a command line of cron, each with the faults that keep it from working."""
     text, percent = cut_at_percent(command)
     carriage: tuple[Fault, ...] = ("carriage return",) if command.endswith("\r") else ()
     runs = running(text, expected, environment)
@@ -257,7 +270,10 @@ def understood(
 
 
 def running(script: str, expected: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Execution]:
-    """What a script runs of the wanted command. `environment` is what the crontab sets: cron expands nothing in it."""
+    """The runs of the wanted command in a script; empty when it cannot be parsed.
+
+    `environment` is what the crontab sets: cron expands nothing in it.
+    """
     context = Context({name: (Part("text", value),) for name, value in environment.items()})
     try:
         return [execution for execution in docker_executions(script.rstrip("\r"), context) if execution.runs(expected)]
@@ -266,12 +282,15 @@ def running(script: str, expected: Sequence[str], environment: Mapping[str, str]
 
 
 def dumps(text: str) -> bool:
-    """Whether a script looks as if it made dumps."""
+    """Whether a script mentions dumps, or docker and then backup in one line."""
     return bool(DUMP.search(text)) or occur_in_order(text, DOCKER, BACKUP, LINE)
 
 
 def unread(script: str, expected: Sequence[str], where: str = "") -> str:
-    """Why it cannot be told whether a script runs the wanted command; empty when it is clear that it does not."""
+    """Why it is not known whether a script runs the wanted command; empty when it certainly does not.
+
+    `where` is the path of the script, for the message.
+    """
     if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(expected[0])}(?![\w-])", script):
         return ""
     try:
@@ -283,6 +302,7 @@ def unread(script: str, expected: Sequence[str], where: str = "") -> str:
 
 
 def programs(run: Execution, path: str) -> tuple[str, ...]:
+    """The paths at which the docker of a run may be: its own, else one for each directory of its PATH."""
     if "/" in run.docker:
         return (run.docker,)
     return tuple(f"{directory.rstrip('/')}/{run.docker}" for directory in (run.path or path).split(":") if directory)

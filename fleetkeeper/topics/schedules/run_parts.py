@@ -1,4 +1,4 @@
-"""Scripts in /etc/cron.daily and the like, which run-parts runs when a line of cron says so."""
+"""Scripts in /etc/cron.daily and the like, which run-parts runs when a line of cron starts it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ from fleetkeeper.topics.schedules.parse import (
 
 
 def in_directories(printed: Snapshot, expected: Sequence[str], scheduled: ScheduledBackups) -> None:
-    """Look for the policy's command in every script of cron's directories."""
+    """Add what is found in the scripts of cron's directories to `scheduled`.
+
+    `expected` are the words of the command.
+    """
     for file in printed.files:
         if file.kind == "directory":
             in_directory(file, expected, printed, scheduled)
 
 
 def in_directory(file: SnapshotFile, expected: Sequence[str], printed: Snapshot, scheduled: ScheduledBackups) -> None:
-    """A script in /etc/cron.daily and the like, which run-parts runs when /etc/crontab says so."""
+    """Add the candidates, suspects and scripts of one script in a directory of cron to `scheduled`."""
     text = file.content.decode("utf-8", "surrogateescape")
     runs = running_anywhere(text, expected)
     starter = run_parts(file, printed)
@@ -47,6 +50,7 @@ def in_directory(file: SnapshotFile, expected: Sequence[str], printed: Snapshot,
     path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
 
     def made(run: Execution) -> Candidate:
+        """The candidate for a run of the command in this script."""
         lines = (*faults, *terminal(run))
         entry = Entry(file.path, 0, "directory", user, times, run.target, lines, changed=file.changed)
         return Candidate(entry, programs(run, path))

@@ -1,4 +1,4 @@
-"""systemd's timers: which of them run the policy's command, and when, in the fields of cron."""
+"""systemd timers: which of them run the policy's command, and when, in the fields of cron."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def find_timers(printed: Snapshot, expected: Sequence[str], scheduled: ScheduledBackups) -> None:
-    """Add the timers whose service runs the wanted command."""
+    """Add the candidates, suspects and scripts of timers to `scheduled`. `expected` are the words of the command."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         service = services.get(timer.get("Unit", ""), {})
@@ -41,7 +41,7 @@ def find_timers(printed: Snapshot, expected: Sequence[str], scheduled: Scheduled
 
 
 def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Execution) -> Candidate:
-    """The entry that a timer is, whose service runs the command."""
+    """The candidate of a timer whose service runs the command. Both are properties of their units, by name."""
     faults: tuple[Fault, ...] = () if timer.get("ActiveState") == "active" else ("timer inactive",)
     entry = Entry(
         place=timer.get("Id", "a timer"),

@@ -1,4 +1,4 @@
-"""Services: whether what was declared runs, and whether it can be moved away from its data."""
+"""The topic `services`: what was declared runs, and cannot be moved away from its data."""
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic

@@ -1,4 +1,4 @@
-"""What was seen of the swarm, the services it was asked to run, and the volumes of one node.
+"""What was seen of the swarm, the services that are defined in it, and the volumes of one node.
 
 Nothing secret is kept: no environment, no arguments, no options of volume drivers.
 """
@@ -14,7 +14,7 @@ LENT = "fleetkeeper.user"
 
 @dataclass(frozen=True)
 class Member:
-    """One node of the swarm, as a manager sees it."""
+    """One node of the swarm, as a manager sees it: `docker node inspect`. `address` is its IP address."""
 
     id: str
     hostname: str
@@ -30,7 +30,7 @@ class Member:
 
 @dataclass(frozen=True)
 class ServiceMount:
-    """One mount that a service asks for. `remote` says that the stack file itself names a network file system.
+    """One mount that a service defines. `remote` says that the stack file itself names a network file system.
 
     `mode` is that of a tmpfs, None where the stack file leaves it to Docker (1777).
     """
@@ -46,7 +46,7 @@ class ServiceMount:
 
 @dataclass(frozen=True)
 class Published:
-    """A port that the world sees (`port`), and where it leads in the container (`target`).
+    """A port that is published (`port`), and the port in the container that it leads to (`target`).
 
     `mode` is host (only on the nodes where its tasks run) or ingress (on every node of the swarm).
     """
@@ -70,15 +70,15 @@ class MountedSecret:
 
 @dataclass(frozen=True)
 class SwarmService:
-    """One service as the swarm was told to run it.
+    """One service as it is defined in the swarm.
 
     `version` is its version index, which an update must name. `order` is the update order (stop-first, start-first).
     `replicas` is None for a global service. `helpers` are the programs among runuser, su, gosu, chown, … that its
     command line names; the command line itself is not kept. `lent` is the user that fleetkeeper gave it and that the
-    stack file may not say: its mark is gone once that file is deployed. `shape` is a digest of all else that they
-    are told, without values of the environment: another one when a person has changed something. `lent_updates` is
-    "lent" while its own update settings wait in a label and fleetkeeper's are in force, "changed" when somebody has set
-    others since and the label is still there.
+    stack file may not have: its label is gone once that file is deployed. `shape` is a digest of all other settings of
+    its containers, without values of the environment: it differs when a person has changed one. `lent_updates` is
+    "lent" while its own update settings are kept in a label and fleetkeeper's are in force, "changed" when somebody has
+    set others since and the label is still there, else empty.
     """
 
     id: str
@@ -103,7 +103,10 @@ class SwarmService:
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a service: `state` and `desired` are the swarm's words in lower case, `member` its host name."""
+    """One task of a service, with the host name of its node (`member`).
+
+    `state` is the present and `desired` the desired state, both in the swarm's words in lower case.
+    """
 
     service: str
     member: str
@@ -114,7 +117,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of this node. `remote` says that its data is on the network or another driver's, not on this disk."""
+    """A volume of this node. `remote`: its data are on the network or with another driver, not on this disk."""
 
     name: str
     driver: str = "local"
@@ -124,7 +127,10 @@ class Volume:
 
 @dataclass(frozen=True)
 class Facts:
-    """One node. Members, services and tasks are only known to a manager. `node_id` is the swarm's id of this node."""
+    """One node. Members, services and tasks are only known to a manager. `node_id` is the swarm's id of this node.
+
+    `remote_mounts` are the directories on which network file systems are mounted.
+    """
 
     topic: ClassVar[str] = "services"
     swarm: Literal["manager", "worker", "inactive", "absent"]

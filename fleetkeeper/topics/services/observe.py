@@ -31,7 +31,10 @@ def inspect_swarm() -> Command:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """One round trip: the swarm's state, this node's volumes, and on a manager the members, services and tasks."""
+    """Facts after one round trip.
+
+    The swarm's state, this node's volumes, and on a manager members, services and tasks.
+    """
     answer, mounts = yield [inspect_swarm(), MOUNTS]
     if answer.rc == ABSENT:
         return Facts("absent")
@@ -39,4 +42,5 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def root_questions() -> Iterator[RootQuestion]:
+    """The commands that an audit runs as root about the swarm."""
     yield inspect_swarm().words

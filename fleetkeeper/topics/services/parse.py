@@ -1,4 +1,4 @@
-"""What the engine says of its swarm and its volumes, as facts: JSON documents, one after the other."""
+"""Facts from what the engine prints about its swarm and its volumes: JSON documents, one after the other."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmo
 
 
 def parse(printed: str, remote: tuple[str, ...]) -> Facts:
-    """The documents in the order in which the script prints them. Raises Unobservable when one is missing.
+    """The facts from the documents, in the order in which the script prints them.
+
+    Raises Unobservable when one is missing. `remote` are the directories on which network file systems are mounted.
 
     >>> parse('{"LocalNodeState":"inactive","NodeID":"","ControlAvailable":false}\\n[]', ()).swarm
     'inactive'
@@ -79,7 +81,10 @@ def parse(printed: str, remote: tuple[str, ...]) -> Facts:
 
 
 def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
-    """Raises Unobservable while the node is neither in a swarm nor out of it (joining, locked, in error)."""
+    """The node's role in a swarm.
+
+    Raises Unobservable while it is neither in one nor out (joining, locked, in error).
+    """
     state = text_in(swarm, "LocalNodeState", "inactive")
     if state not in ("active", "inactive"):
         raise Unobservable(f"its part in the swarm is {state}: {text_in(swarm, 'Error', 'no reason given')[:200]}")
@@ -89,10 +94,12 @@ def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
 
 
 def labels(of: Json, key: str) -> dict[str, str]:
+    """The labels in a mapping under `key`, by name."""
     return {name: text_in(part(of, key), name) for name in part(of, key)}
 
 
 def member(inspected: Json) -> Member:
+    """One member of the swarm, from `docker node inspect`."""
     spec, described = part(inspected, "Spec"), part(inspected, "Description")
     status, platform = part(inspected, "Status"), part(described, "Platform")
     return Member(
@@ -110,6 +117,7 @@ def member(inspected: Json) -> Member:
 
 
 def service(inspected: Json) -> SwarmService:
+    """One service of the swarm, from `docker service inspect`."""
     spec = part(inspected, "Spec")
     task = part(spec, "TaskTemplate")
     made = part(task, "ContainerSpec")
@@ -136,7 +144,9 @@ def service(inspected: Json) -> SwarmService:
 
 
 def shape(made: Json) -> str:
-    """A short digest of what the tasks are told, except as whom; of `name=value` only the names count.
+    """A digest (16 hex digits) of a container spec without user and labels.
+
+    Of `NAME=VALUE` only the names are included.
 
     >>> shape({"Image": "a", "Env": ["KEY=1"], "User": "web"}) == shape({"Env": ["KEY=2"], "Image": "a"})
     True
@@ -149,7 +159,7 @@ def shape(made: Json) -> str:
 
 
 def replicas(mode: Json) -> int | None:
-    """How many tasks are wanted; None for a global service.
+    """How many tasks a service should have; None for a global service.
 
     >>> replicas({"Replicated": {"Replicas": 2}}), replicas({"Replicated": {}}), replicas({"Global": {}})
     (2, 1, None)
@@ -160,6 +170,7 @@ def replicas(mode: Json) -> int | None:
 
 
 def mount(spec: Json) -> ServiceMount:
+    """One mount of a service, from its container spec."""
     driver = part(part(spec, "VolumeOptions"), "DriverConfig")
     name = text_in(driver, "Name", "local")
     return ServiceMount(
@@ -174,14 +185,14 @@ def mount(spec: Json) -> ServiceMount:
 
 
 def helpers(made: Json) -> tuple[str, ...]:
-    """Which programs that need root a service's command line names; all other words of it are forgotten."""
+    """The helpers (programs that need root) in a service's command line; all other words of it are dropped."""
     line = " ".join(word for key in ("Command", "Args") for word in texts(made, key))
     words = {PurePosixPath(word).name for word in re.split(r"[\s;|&()'\"]+", line)}
     return tuple(name for name in HELPERS if name in words)
 
 
 def published(spec: Json) -> tuple[Published, ...]:
-    """The ports that the world sees. One that the swarm is to choose by itself is not known here.
+    """The published ports of a service. One whose number the swarm chooses by itself is left out.
 
     >>> published({"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]}})
     (Published(port=8080, target=80, protocol='tcp', mode='host'),)
@@ -200,7 +211,7 @@ def published(spec: Json) -> tuple[Published, ...]:
 
 
 def handed(made: Json) -> Iterator[MountedSecret]:
-    """The secrets and configs that are files in the containers, with their owners; never what is in them."""
+    """The secrets and configs that are files in the containers, with their owners and modes; never their content."""
     kinds: tuple[tuple[Literal["secret", "config"], str], ...] = (("secret", "Secrets"), ("config", "Configs"))
     for kind, key in kinds:
         files = (part(item, "File") for item in parts(made, key))
@@ -218,7 +229,7 @@ def handed(made: Json) -> Iterator[MountedSecret]:
 
 
 def task(line: Json) -> Task:
-    """One line of `docker service ps`.
+    """One task, from a line of `docker service ps` as JSON.
 
     >>> task({"Name": "rodan_db.1", "Node": "vgpu", "DesiredState": "Running", "CurrentState": "Pending 3 hours ago",
     ...       "Error": "\\"no suitable node\\""})
@@ -234,6 +245,7 @@ def task(line: Json) -> Task:
 
 
 def volume(inspected: Json, remote: Iterable[str]) -> Volume:
+    """One volume, from `docker volume inspect`. `remote` are the directories of network file systems."""
     driver, mountpoint = text_in(inspected, "Driver", "local"), text_in(inspected, "Mountpoint")
     networked = part(inspected, "Options").get("type") in NETWORK
     return Volume(
@@ -245,7 +257,7 @@ def volume(inspected: Json, remote: Iterable[str]) -> Volume:
 
 
 def below(path: str, directories: Iterable[str]) -> bool:
-    """Whether a path is one of the directories or lies in one.
+    """Whether a path is one of the directories or is below one.
 
     >>> below("/srv/data/db", ["/srv/data"]), below("/srv/database", ["/srv/data"])
     (True, False)
@@ -254,7 +266,9 @@ def below(path: str, directories: Iterable[str]) -> bool:
 
 
 def remote_mounts(mounts: Output) -> tuple[str, ...]:
-    """Where file systems of the network are mounted, from /proc/self/mounts (proc(5), fstab(5): octal escapes).
+    """The directories on which network file systems are mounted.
+
+    From /proc/self/mounts (proc(5), fstab(5): octal escapes).
 
     >>> remote_mounts(Output(0, b"nas:/b /srv/my\\\\040data nfs4 rw 0 0\\n/dev/sda1 / ext4 rw 0 0\\n"))
     ('/srv/my data',)

@@ -25,8 +25,9 @@ LONGEST = 4096
 def own_updates(spec: Mapping[str, Any]) -> Json | None:
     """The service's own update settings while ours are in force; None when those in force are the service's own.
 
-    The label is believed only as long as the settings are exactly what we made of it: what somebody has set since is
-    newer. `spec` is a service's, as the Engine API has it. Raises Unobservable for a newer fleetkeeper's label.
+    The label is valid only as long as the settings are exactly what we made of it: settings that somebody has made
+    since are newer. `spec` is a service's, as the Engine API has it. Raises Unobservable for a newer fleetkeeper's
+    label.
 
     >>> label = {OWN_UPDATES: '{"Order": "start-first", "Parallelism": 2}'}
     >>> own_updates({"Labels": label, "UpdateConfig": {**CAREFUL, "Parallelism": 2}})
@@ -41,12 +42,15 @@ def own_updates(spec: Mapping[str, Any]) -> Json | None:
 
 
 def label_of(own: Mapping[str, Any]) -> str:
-    """What the label holds for a service's own update settings."""
+    """The value of the label for a service's own update settings: JSON with a version."""
     return json.dumps({VERSION_KEY: VERSION, **own})
 
 
 def parse_label(label: str) -> Json | None:
-    """The settings in a label; None for anything else."""
+    """The settings in the value of a label; None when it is not one of ours.
+
+    Raises Unobservable for a newer version.
+    """
     if len(label) > LONGEST:
         return None
     try:
@@ -65,7 +69,7 @@ def parse_label(label: str) -> Json | None:
 
 
 def whole(updates: Mapping[str, Any]) -> Json:
-    """Update settings with all that was left out, so that two ways of writing them can be compared.
+    """Update settings with the engine's defaults for all that was left out, so that two can be compared.
 
     >>> whole({"Order": "", "Parallelism": 1}) == whole({"Parallelism": 1, "FailureAction": "pause", "Delay": 0})
     True
@@ -74,7 +78,7 @@ def whole(updates: Mapping[str, Any]) -> Json:
 
 
 def is_careful(updates: Mapping[str, Any]) -> bool:
-    """Whether settings stop first and leave the way back to us.
+    """Whether update settings stop the old task first and pause after a failure, which leaves the rollback to us.
 
     >>> is_careful({"Parallelism": 3}), is_careful({"Order": "start-first"})
     (True, False)
@@ -83,7 +87,10 @@ def is_careful(updates: Mapping[str, Any]) -> bool:
 
 
 def lent_updates(spec: Mapping[str, Any]) -> Literal["", "lent", "changed"]:
-    """Whether a service has our update settings, or had them and somebody has set others since."""
+    """Whether a service has our update settings ("lent"), had them and has others since ("changed"), or neither ("").
+
+    `spec` is a service's, as the Engine API has it. Raises Unobservable for a newer fleetkeeper's label.
+    """
     if OWN_UPDATES not in (spec.get("Labels") or {}):
         return ""
     return "changed" if own_updates(spec) is None else "lent"

@@ -1,4 +1,4 @@
-"""Volumes: what they take, what they may take, and what is left on their disks."""
+"""The topic `volumes`: how much they take, how much they may take, and how much is free on their disks."""
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class VolumeEntry:
-    """A file or directory below the volume's root, and the bytes that it takes on the disk."""
+    """A file or directory below the volume's root: its path from there, and the bytes that it takes on the disk."""
 
     path: str
     used: int
@@ -16,10 +16,11 @@ class VolumeEntry:
 
 @dataclass(frozen=True)
 class Facts:
-    """One volume, as seen from the node where it is counted. Sizes are bytes on the disk.
+    """One volume, as seen from the node where it is counted. Sizes are in bytes on the disk.
 
-    `entries` are its files and directories. `free` and `free_inodes` are what is left on its file system for anybody
-    but root; a file system without a table of inodes has 0 `inodes`. `biggest` begins with the biggest.
+    `entries` is the number of its files and directories, `disk` the size of its file system. `free` and `free_inodes`
+    are what that has left for anybody but root; a file system without a table of inodes has 0 `inodes`. `biggest` are
+    the biggest entries, the biggest first.
     """
 
     topic: ClassVar[str] = "volumes"

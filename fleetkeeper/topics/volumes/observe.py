@@ -17,7 +17,7 @@ MEASURE_VOLUME = "fleetkeeper/topics/volumes/scripts/measure_volume.sh"
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Look at the volume of the backups, from the node that counts it."""
+    """The facts of the volume of the backups, on the node that counts it; None on any other."""
     policy = inventory.section(Policy)
     if policy.volume.node != node.name:
         return None
@@ -26,7 +26,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def usage_of(policy: Policy) -> Command:
-    """The command that measures a policy's volume and its disk."""
+    """The command that measures a policy's volume and its disk. Its output is for `parse`."""
     volume = policy.volume
     return Command(
         ("sh", "-c", load_script(MEASURE_VOLUME), "sh", volume.name, volume.path or ""), sudo=True, limit=120
@@ -34,5 +34,8 @@ def usage_of(policy: Policy) -> Command:
 
 
 def root_questions_about(inventory: Inventory) -> Iterator[RootQuestion]:
-    """The question of an inventory with backups. Raises NotApplicable for one without."""
+    """The commands that an audit runs as root about the volume of an inventory.
+
+    Raises NotApplicable for one without backups.
+    """
     yield usage_of(inventory.section(Policy)).words

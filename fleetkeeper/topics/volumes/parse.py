@@ -1,4 +1,4 @@
-"""What the script printed of a volume: sizes in KiB, as du and df count them."""
+"""Facts from the output of the script that measures a volume: sizes in KiB, as du and df count them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KIBS = re.compile("[0-9]{1,18}", re.ASCII)
 
 
 def parse(output: Output) -> Facts:
-    r"""Read what the script prints. Raises Unobservable when a part of the volume could not be counted.
+    r"""The facts from the output of the script. Raises Unobservable when a part of the volume could not be counted.
 
     >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n1 20\t./a\n"))
     >>> usage.used, usage.free, usage.biggest
@@ -40,7 +40,7 @@ def parse(output: Output) -> Facts:
 
 
 def entry(line: str) -> VolumeEntry | None:
-    """One line of du's; None for what only looks like one: the rest of a name that holds a newline."""
+    """One line of du; None for a line that only looks like one: the rest of a name that holds a newline."""
     size, tab, path = line.removeprefix("1 ").partition("\t")
     if not (line.startswith("1 ") and tab and path.startswith("./") and KIBS.fullmatch(size)):
         return None
@@ -48,5 +48,5 @@ def entry(line: str) -> VolumeEntry | None:
 
 
 def number(words: list[str], index: int) -> int:
-    """A count of df's; `-` or nothing where the file system has none."""
+    """A count of df; 0 where it prints `-` or nothing, since the file system has none."""
     return whole_number(words[index]) if words[index:] and words[index] != "-" else 0

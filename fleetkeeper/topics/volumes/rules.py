@@ -1,4 +1,4 @@
-"""What volumes take, what they may take, and what is left on their disks."""
+"""The rules about the bytes and inodes that a volume takes, and about the room on its disk."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ TOLD = 3
 
 
 def each_volume(inventory: Inventory) -> Iterable[Subject]:
-    """The volume of the backups. Raises NotApplicable where there are no backups, and says why."""
+    """The volume of the backups, as the one subject.
+
+    Raises NotApplicable with the reason where there are no backups.
+    """
     volume = inventory.section(Policy).volume
     return (Subject("volume", volume.name, volume.node),)
 
@@ -58,7 +61,7 @@ def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unob
 
 
 def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
-    """What is too much or too little, and what is wanted."""
+    """What is too much or too little, and what is wanted, in words, for each limit that is broken."""
     volume = policy.volume
     if volume.budget is not None and usage.used > volume.budget:
         yield f"{volume.name} takes {show_size(usage.used)}", f"at most {show_size(volume.budget)}"
@@ -71,7 +74,10 @@ def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
 
 
 def strangers(usage: Facts, policy: Policy) -> str:
-    """What else fills the volume: the biggest entries that are no backups, down to a hundredth of it."""
+    """The biggest entries of the volume that are no backups, in words.
+
+    At most three, each at least 1 % of what it takes.
+    """
     heavy = [entry for entry in usage.biggest if entry.used * 100 >= usage.used]
     biggest = [entry for entry in heavy if stamp_in_name(entry.path.rpartition("/")[2], policy.pattern) is None]
     others = [f"{entry.path} ({show_size(entry.used)})" for entry in biggest if entry.path != policy.path][:TOLD]
@@ -117,6 +123,10 @@ WITHOUT_ROOM = "thinning by keep will not make room then, and backups will fail"
 
 
 def forecast_text(expected: Forecast, policy: Policy, now: datetime, held: Hold | None = None) -> str:
+    """The forecast in words: when the room runs out, and why.
+
+    `held` is what holds thinning up, None when nothing does.
+    """
     if held:
         when = "already" if expected.runs_out == now else f"about {expected.runs_out:%Y-%m-%d}"
         return f"{held.why}; without thinning {policy.volume.name} runs out of {expected.of} {when}"

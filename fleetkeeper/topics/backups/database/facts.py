@@ -1,4 +1,4 @@
-"""What was seen of the database behind the backups, and what `remediate` wrote down about it before."""
+"""The database servers behind the backups, and the record that `remediate` keeps about them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from fleetkeeper.transport.commands import Unobservable
 
 @dataclass(frozen=True)
 class Cluster:
-    """One running server of the backups' service. `container` is the full id.
+    """One running server of the backups' service.
 
-    `system` is its system identifier, made by initdb and never again the same; `directory` is its data directory in the
-    container. `rows` counts the tables that the inventory names in `floors`; a table that is not there has -1.
+    `container` is the full container id. `system` is the server's system identifier, made by initdb and never again the
+    same; `directory` is its data directory in the container. `rows` has the row counts of the tables that the inventory
+    names in `floors`, by table name; -1 for a table that does not exist.
     """
 
     container: str
@@ -26,7 +27,7 @@ class Cluster:
 
     @property
     def born(self) -> datetime:
-        """When initdb made it: the upper half of a system identifier is the time, in epoch seconds.
+        """When initdb made the cluster (UTC): the upper half of a system identifier is the time, in epoch seconds.
 
         >>> Cluster("", "7575134923612332072", "").born.year
         2025
@@ -36,9 +37,10 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The database that a person, a drill or a restore found to be the right one.
+    """The database that a person, a drill or a restore accepted as the right one.
 
-    `volume` is the name (or the path) of its data volume, `node` where it was then.
+    `system` is its system identifier. `volume` is the name (or the path) of its data volume and `node` its node at that
+    time. `at` is when it was accepted, and `by` by whom.
     """
 
     system: str
@@ -50,9 +52,10 @@ class Accepted:
 
 @dataclass(frozen=True)
 class AcceptedSize:
-    """The size (bytes) of a whole dump that a person said is right: from then on others are compared with it.
+    """The size (bytes) of a complete dump that a person accepted: from then on other dumps are compared with it.
 
-    `backup` is its name and `made` when it was made; `at` is when it was accepted, `by` whom and `because` of what.
+    `backup` is the name of that dump and `made` when it was made; `at` is when it was accepted, `by` by whom, and
+    `because` the reason.
     """
 
     backup: str
@@ -65,11 +68,12 @@ class AcceptedSize:
 
 @dataclass(frozen=True)
 class Drill:
-    """One backup that was restored into a throwaway server. `error` is empty when it came back whole.
+    """One backup that was restored into a throwaway server. `error` is empty when all of its data was restored.
 
-    `at` is when; `seconds` how long it took (the time to recover); `age` how old the backup was then, in seconds (what
-    would have been lost). `rows` counts every table; `lacking` says what the live database had and the restored one
-    did not. `refused` says why it could not be tried at all (no room, no image): then it proves nothing, either way.
+    `at` is when; `seconds` how long it took (the time to recover); `age` how old the backup was then, in seconds (the
+    data of that time would have been lost). `rows` has the row count of every table, by table name. `lacking` lists the
+    missing extensions, tables and rows, in words. `refused` is the reason why the drill could not be tried at all (no
+    room, no image), else empty: a refused drill proves nothing, either way.
     """
 
     backup: str
@@ -85,7 +89,10 @@ class Drill:
 
 @dataclass(frozen=True)
 class Records:
-    """What is written down on the volume's node. `digest` is the SHA-256 of the file; empty when there is none."""
+    """The record on the volume's node. `digest` is the SHA-256 (hex) of its file.
+
+    Empty when the file does not exist.
+    """
 
     accepted: Accepted | None = None
     drills: tuple[Drill, ...] = ()
@@ -94,7 +101,7 @@ class Records:
 
     @property
     def last_drill(self) -> Drill | None:
-        """The last drill that proved something: one that was refused did not."""
+        """The latest drill that was not refused; None without one."""
         return max((drill for drill in self.drills if not drill.refused), key=lambda drill: drill.at, default=None)
 
 

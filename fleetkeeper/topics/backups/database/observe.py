@@ -1,4 +1,4 @@
-"""Asking the database who it is, inside its own container, and reading what was written down before."""
+"""Asking the database for its system identifier, inside its own container, and reading the record about it."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def clusters_or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
+    """The parsed answer, or the Unobservable that parsing raised."""
     try:
         return parse(answer)
     except Unobservable as why:
@@ -58,7 +59,10 @@ def clusters_or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobser
 
 
 def clusters_of(policy: Policy, service: str) -> Command:
-    """The command that asks every container of the service who its database is."""
+    """The command that prints system identifier, data directory and row counts for every container of the service.
+
+    `service` is the Docker name of the service. The output is for `parse_clusters`.
+    """
     tables = tuple(policy.floors)
     questions = ("sh", "-c", load_script(ASK_CONTAINERS), "ask-database", load_script(ASK_DATABASE), service)
     words = (*questions, policy.user or "", policy.database or "", *tables)
@@ -66,21 +70,27 @@ def clusters_of(policy: Policy, service: str) -> Command:
 
 
 def record_path(policy: Policy) -> str:
-    """Where `remediate` writes down what it knows about a policy's database, on the volume's node."""
+    """The path of the record about a policy's database, on the volume's node."""
     return f"{RECORDS}/backups-{policy.service}.json"
 
 
 def backups_of(policy: Policy) -> str:
-    """Which backups a record is about: two inventories may give their services the same name, on one node."""
+    """The text that identifies the backups of a policy in their record: volume, path, pattern and database.
+
+    It is needed because two inventories may give their services the same name, on one node.
+    """
     return " ".join((policy.volume.path or policy.volume.name, policy.path, policy.pattern, policy.database or ""))
 
 
 def records_of(policy: Policy) -> Command:
+    """The command that prints the record about a policy's database; it exits with 3 (`NONE_YET`) when there is none."""
     return Command(("sh", "-c", SHELL_RECORDS, "read-record", record_path(policy)), sudo=True)
 
 
 def parse_clusters(output: Output) -> tuple[Cluster, ...]:
-    r"""What the containers said. Raises Unobservable when one of them could not be asked.
+    r"""The clusters that the containers reported; empty on a node without Docker.
+
+    Raises Unobservable when a container could not be asked, or its database user may not read all settings.
 
     >>> parse_clusters(Output(0, b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\n"))
     (Cluster(container='f00', system='7575134923612332072', directory='/d', rows={'auth_user': 120}),)
@@ -102,10 +112,11 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
 
 
 def parse_records(output: Output, of: str = "", path: str = "the record of the database") -> Records:
-    """The record, or an empty one. Raises Unobservable when it is there and cannot be read or understood, and when it
-    is about other backups than `of`: what was accepted or failed there says nothing here.
+    """The record, or an empty one where the file does not exist.
 
-    A file without a version is one of version 1, which knew no size. One of a later version is not guessed at.
+    `of` is the text of `backups_of` that the record must be about (empty: any), `path` the file, for messages. Raises
+    Unobservable when the file cannot be read or understood, was written by a newer fleetkeeper, or is about other
+    backups than `of`. A file without a version is one of version 1, which had no accepted size.
     """
     if output.rc == NONE_YET:
         return Records()
@@ -122,7 +133,7 @@ def parse_records(output: Output, of: str = "", path: str = "the record of the d
 
 
 def record_bytes(records: Records, of: str = "") -> bytes:
-    """The record as it is written to the node. `of` says which backups it is about."""
+    """The record as the JSON file that is written to the node. `of` is the text of `backups_of`."""
     return (
         ADAPTER.dump_json(StoredRecord(VERSION, records.accepted, records.drills, records.size, of), indent=1) + b"\n"
     )
@@ -138,14 +149,14 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Version:
-    """The version of a record's file, read first: what a later one holds is not understood here."""
+    """The version of a record's file, which is read first: fields of a later version are not understood here."""
 
     version: int = 1
 
 
 @dataclass(frozen=True)
 class StoredRecord(Version):
-    """The record's file, as it is on the node."""
+    """The content of a record's file on the node. `of` is the text of `backups_of`; empty in older files."""
 
     accepted: Accepted | None = None
     drills: tuple[Drill, ...] = ()

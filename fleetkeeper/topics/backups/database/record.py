@@ -1,4 +1,4 @@
-"""Adding to what is written down about a database: nothing that somebody else wrote meanwhile is dropped. Pure."""
+"""Adding to the record about a database: nothing that somebody else wrote meanwhile is dropped. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Dated = TypeVar("Dated", Accepted, AcceptedSize)
 
 
 def merge_records(records: Records, addition: Records) -> Records:
-    """The records with everything that the addition brings; of two acceptances the later one counts.
+    """The records with everything that the addition brings; of two acceptances the later one stays.
 
     The same addition merged twice is merged once, and the order of two additions does not matter, but for drills that
     are too many to be remembered. The digest stays that of `records`: it is the file that they were read from.
@@ -33,9 +33,10 @@ def merge_records(records: Records, addition: Records) -> Records:
 
 
 def put_right(records: Records, addition: Records, now: datetime) -> Records:
-    """The records; their drills that a clock gone wrong dated ahead of `now` come right before those of the addition.
+    """The same records, with drills that a wrong clock dated after `now` moved to just before those of the addition.
 
-    Else one of them would pass for the last one until its date has come, whatever fails or succeeds meanwhile.
+    A drill counts as such when it is more than 5 minutes after `now`; the order of several is kept. Else one of them
+    would pass for the last one until its date has come, whatever fails or succeeds meanwhile.
     """
     ahead = newest_drills_first([drill for drill in records.drills if drill.at > now + CLOCKS_DIFFER])
     first = min((drill.at for drill in addition.drills), default=now)
@@ -46,25 +47,29 @@ def put_right(records: Records, addition: Records, now: datetime) -> Records:
 
 
 def later_accepted(first: Dated | None, second: Dated | None) -> Dated | None:
-    """The one that was accepted later; of two at the same moment the second."""
+    """The item that was accepted later; of two at the same moment the second; None when both are None."""
     if first is None or second is None:
         return first or second
     return first if first.at > second.at else second
 
 
 def newest_drills_first(drills: Sequence[Drill]) -> tuple[Drill, ...]:
-    """Each drill once, oldest first."""
+    """The drills, each once, sorted by time: oldest first."""
     once = {drill_key(drill): drill for drill in drills}
     return tuple(once[key] for key in sorted(once))
 
 
 def drill_key(drill: Drill) -> tuple[datetime, str, str, str]:
-    """What tells a drill from any other."""
+    """The fields in which two drills must agree to be the same drill: time, backup, error, refusal."""
     return drill.at, drill.backup, drill.error, drill.refused
 
 
 def drills_to_keep(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
-    """The last few drills, the last that succeeded, and the last of each dump that failed and never came back since."""
+    """The drills that stay in the record, oldest first; `drills` must be sorted so.
+
+    They are the last 10 (`REMEMBERED`), the last that succeeded, and the last failure of each dump that has not been
+    restored since (of those again the last 10).
+    """
     recent = drills[-REMEMBERED:]
     older = drills[:-REMEMBERED]
     good = [drill for drill in older if not drill.error and not drill.refused]
@@ -76,7 +81,7 @@ def drills_to_keep(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
 
 
 def contains_addition(records: Records, addition: Records) -> bool:
-    """Whether everything of the addition is in the records: the proof that it was written down."""
+    """Whether the records contain everything of the addition: the proof that it was written."""
     accepted = addition.accepted is None or records.accepted == addition.accepted
     size = addition.size is None or records.size == addition.size
     return accepted and size and set(map(drill_key, addition.drills)) <= set(map(drill_key, records.drills))

@@ -1,4 +1,4 @@
-"""What the drills of the backups say: whether they come back. Pure."""
+"""The rule that backups can be restored, judged by the drills in the record. Pure."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
 
 def wanted_drill(failed: Drill | None, policy: Policy) -> str:
-    """Which drill would do."""
+    """The drill that would satisfy the rule, in words."""
     if failed is not None or policy.drills is None:
         return "a drill that succeeded since, of that dump or of a newer one"
     return f"a drill that succeeded within {show_duration(policy.drills)}"
 
 
 def show_age(age: timedelta) -> str:
-    """How long ago something was, by dates that another machine wrote down.
+    """How long ago something was, in words, by dates that another machine wrote.
 
     >>> show_age(timedelta(days=3)), show_age(timedelta(days=-3))
     ('3 d ago', '3 d ahead, by a clock that was wrong')
@@ -72,7 +72,7 @@ def show_age(age: timedelta) -> str:
 
 
 def refused_since(records: Records, last: Drill | None) -> str:
-    """Why the newest drill could not be tried at all, where it came after the last one that proved something."""
+    """Why the newest drill could not be tried, in words; empty unless it came after `last` and was refused."""
     newest = max(records.drills, key=lambda drill: drill.at, default=None)
     if newest is None or not newest.refused or (last and last.at > newest.at):
         return ""
@@ -80,14 +80,15 @@ def refused_since(records: Records, last: Drill | None) -> str:
 
 
 def drill_records(fleet: Fleet, policy: Policy) -> Records:
-    """What is written down on the volume's node. Raises Unobservable when it was not seen."""
+    """The record on the volume's node; an empty one without a file. Raises Unobservable when it was not seen."""
     return raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
 
 
 def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
-    """What the drills say against every dump there is: nothing, unless one failed that none has made up for.
+    """The hold on every complete dump while a failed drill has not been made up for, else None.
 
-    Raises Unobservable when the record was looked for and not seen, or drills are asked for and nobody looked.
+    Raises Unobservable when the record was looked for and not seen, or drills are wanted and the look left the record
+    out.
     """
     if policy.drills is None and (policy.volume.node, Databases.topic) not in fleet.facts:
         return None
@@ -98,9 +99,9 @@ def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
 
 
 def last_failure(records: Records, policy: Policy) -> Drill | None:
-    """The last drill that failed and that none has made up for: a later one that succeeded, of that dump or a newer.
+    """The last failed drill without a later success with that dump or a newer one; None when there is none.
 
-    An older dump that comes back says nothing about what has broken since it was made.
+    A success with an older dump says nothing about what has broken since it was made.
     """
     proved = sorted((drill for drill in records.drills if not drill.refused), key=lambda drill: drill.at)
     for index, failed in reversed(list(enumerate(proved))):
@@ -110,14 +111,17 @@ def last_failure(records: Records, policy: Policy) -> Drill | None:
 
 
 def makes_up_for(later: Drill, failed: Drill, policy: Policy) -> bool:
-    """Whether a drill succeeded with the dump that had failed, or with a newer one."""
+    """Whether the later drill succeeded with the dump that had failed, or with a newer one."""
     if later.error:
         return False
     return later.backup == failed.backup or dumped_at(later, policy) > dumped_at(failed, policy)
 
 
 def dumped_at(drill: Drill, policy: Policy) -> datetime:
-    """When the dump of a drill was made, by its name; never after the drill itself."""
+    """When the dump of a drill was made (UTC), by its name, else by its age at the drill.
+
+    Never after the drill itself.
+    """
     written = drill.at.timestamp() - drill.age
     local = stamp_in_name(drill.backup, policy.pattern)
     return min(drill.at, moment_of_stamp(local, policy.zone, written) if local else written_at(written))

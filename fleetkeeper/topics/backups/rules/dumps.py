@@ -1,4 +1,4 @@
-"""What is promised about backups: they are young, whole, of a likely size, honest about their time, and thinned."""
+"""The rules that backups are young, complete, of a plausible size and time, and thinned."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ SEE = "see what they are: they were read, and nobody can tell (`remediate backup
 
 
 def each_database(inventory: Inventory) -> Iterable[Subject]:
-    """The service whose database is dumped. Raises NotApplicable where there are no backups, and says why."""
+    """The service whose database is dumped, as the one subject.
+
+    Raises NotApplicable with the reason where there is none.
+    """
     return (Subject("service", inventory.section(Policy).service),)
 
 
@@ -87,7 +90,11 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
 
 def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobservable:
-    """Why nothing can be said. Raises NotApplicable when the audit was asked to leave out what takes long."""
+    """The Unobservable that says why nothing can be judged, with a hint.
+
+    `unknown` are the backups that are not known to be complete. Raises NotApplicable for an audit with --quick, which
+    does not stream.
+    """
     if fleet.inventory.quick:
         raise NotApplicable(f"left out by --quick: {why}")
     unread = any(backup.why in {NOT_YET, CHANGED} for backup in unknown)
@@ -97,11 +104,12 @@ def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobse
 
 
 def not_known(backup: Backup) -> str:
+    """Why a backup does not count, as the end of a sentence that begins with its name."""
     return f"it is {backup.doubt}" if backup.state == "unknown" and not backup.growing else backup.doubt
 
 
 def describe_stale(newest: Backup | None, backups: Catalog, now: datetime) -> str:
-    """How old the newest is, and which younger files do not count."""
+    """How old the newest complete backup is, and which younger files do not count, in words."""
     younger = [backup for backup in backups.backups if newest is None or backup.time > newest.time]
     but = "; ".join(f"{backup.name} does not count: {backup.doubt}" for backup in younger[:2])
     if newest is None:
@@ -141,7 +149,7 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
 
 
 def left_over(parts: Sequence[File], node: str) -> Iterator[Finding]:
-    """Warnings about what dumps left that never ended: it takes room, and no rule removes it."""
+    """A warning for each file that an interrupted dump left: it takes room, and no rule removes it."""
     for part in parts:
         yield Finding(
             saw=f"{part.name} ({show_size(part.size)}) is {UNFINISHED}",
@@ -155,7 +163,7 @@ def left_over(parts: Sequence[File], node: str) -> Iterator[Finding]:
 
 
 def name_a_few(backups: Sequence[Backup]) -> str:
-    """A few names, and how many more there are.
+    """The names of the first five, and how many more there are.
 
     >>> name_a_few([])
     ''
@@ -222,6 +230,7 @@ def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
 
 
 def told_time(backups: Sequence[Backup], what: str, policy: Policy, hint: str) -> Iterator[Finding]:
+    """One finding about all of these backups; none when there are no backups. `what` is the end of "N …"."""
     if backups:
         yield Finding(
             saw=f"{len(backups)} {what}: {name_a_few(backups)}",
@@ -261,7 +270,7 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
 
 
 def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Unobservable]:
-    """Files that were never verified may be more than `keep` asks for: then nothing can be said."""
+    """An Unobservable when backups of unknown state would be more than `keep` asks for, if they were complete."""
     policy = fleet.inventory.section(Policy)
     unknown = [
         backup
@@ -274,18 +283,19 @@ def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Uno
 
 
 def hoped(backup: Backup) -> Backup:
+    """The backup as if it were complete, if its state is unknown and it is not being written."""
     return replace(backup, state="complete") if backup.state == "unknown" and not backup.growing else backup
 
 
 def retention_of(fleet: Fleet, policy: Policy) -> Retention:
-    """What stays and what may go, as this look saw it. Raises Unobservable as `catalog_of` does."""
+    """Which backups stay and which may go, as this look saw them. Raises Unobservable as `catalog_of` does."""
     return apply_keep(catalog_of(fleet, policy), policy, true_clock(fleet, policy.volume.node))
 
 
 def why_held(fleet: Fleet, policy: Policy) -> Hold | None:
-    """Why no whole dump may go, if so: sizes that cannot be believed, too many broken ones, a drill that failed.
+    """Why no complete dump may go: sizes that cannot be believed, too many broken ones, a failed drill.
 
-    Raises Unobservable as `retained` and `failed_drill` do.
+    None when one may. Raises Unobservable as `retention_of` and `failed_drill` do.
     """
     return retention_of(fleet, policy).held or failed_drill(fleet, policy)
 

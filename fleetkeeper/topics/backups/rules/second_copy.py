@@ -1,4 +1,4 @@
-"""A second place for backups: what stands beside the database burns with it. Pure."""
+"""A second place for backups, since a copy beside the database is lost together with it. Pure."""
 
 from __future__ import annotations
 
@@ -69,7 +69,10 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
 
 
 def abandoned_parts(fleet: Fleet, second: Elsewhere, directory: CopyDirectory) -> Iterator[Finding]:
-    """Warnings about copies that never came to their end. Raises Unobservable while the node's clock was not seen."""
+    """A warning for each file that an interrupted copy left an hour ago or earlier.
+
+    Raises Unobservable when the node's clock was not seen.
+    """
     for name, written in directory.parts.items():
         if fleet.now(second.node).timestamp() - written > ABANDONED:
             yield Finding(
@@ -84,7 +87,7 @@ def abandoned_parts(fleet: Fleet, second: Elsewhere, directory: CopyDirectory) -
 
 
 def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
-    """What was not read that may be a true copy of a complete backup, and young enough; or nothing."""
+    """Why a backup in the second place, young enough, may be a good copy and could not be judged; empty without one."""
     _, here, directory = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
     for backup in young_enough(catalog_of(fleet, policy).backups, second, now):
@@ -102,7 +105,10 @@ def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
 def both_places(
     fleet: Fleet, policy: Policy, second: Elsewhere
 ) -> tuple[Sequence[Backup], CopyDirectory, CopyDirectory]:
-    """The complete backups, newest first, and what was seen of both places. Raises Unobservable."""
+    """The complete backups, newest first, and the listings of the backups' own place and of the second place.
+
+    Raises Unobservable when one of them was not seen.
+    """
     node = policy.volume.node
     here = raise_if_unobservable(fleet.of(node, Copies).here, node) or CopyDirectory()
     directory = raise_if_unobservable(fleet.of(second.node, Copies).there, second.node) or CopyDirectory()
@@ -110,7 +116,7 @@ def both_places(
 
 
 def young_enough(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:
-    """Those of which a copy would be young enough."""
+    """The backups that are at most `max_age` of the second place old."""
     return [backup for backup in backups if now - backup.time <= second.max_age]
 
 
@@ -122,7 +128,7 @@ def one_disk(policy: Policy, second: Elsewhere, here: CopyDirectory, directory: 
 def not_elsewhere(
     backups: Sequence[Backup], here: CopyDirectory, directory: CopyDirectory, now: datetime
 ) -> tuple[str, str]:
-    """What is wrong with the second place, and what can be done."""
+    """Why the second place does not satisfy the rule, and a hint, in words."""
     if not directory.directory:
         return "there is no such directory", SECOND
     if any(is_one_file(backup.name, here, directory) for backup in backups):
@@ -139,6 +145,7 @@ def not_elsewhere(
 
 
 def one_place_finding(policy: Policy) -> Finding:
+    """The warning for an inventory that does not mention a second place."""
     return Finding(
         saw="the inventory names no second place for backups",
         want="`elsewhere: {node: …, path: …}`, or `elsewhere: {none: why}`",

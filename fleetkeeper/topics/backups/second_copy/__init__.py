@@ -1,4 +1,4 @@
-"""The newest backups at both of their places, told apart by digest.
+"""The newest backups at both of their places, compared by SHA-256.
 
-The rule stands where people look for it: `backups.exist_elsewhere`.
+The rule is in another folder, where people look for it: `backups.exist_elsewhere`.
 """

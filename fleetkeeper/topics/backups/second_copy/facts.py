@@ -1,4 +1,4 @@
-"""The newest backups at both of their places, as seen: names, digests, and which files they are."""
+"""The newest backups at both of their places: names, digests, and which files they are."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MOST = 60
 
 @dataclass(frozen=True)
 class CopyDirectory:
-    """One place: the names of all its backups and, by name, the SHA-256 of the newest ones.
+    """One place: the names of all its backups, newest first, and the SHA-256 (hex) of the newest ones, by name.
 
-    `directory` is where it really is, without links; empty: there is no such directory. `marks` tell a file from its
-    copy (inode and time of last change, which no copy shares with the file). `device` is the newest file's. `free` are
-    the bytes that the place may still take; -1 where nobody asked. `parts` are what copies of ours left that did not
-    end, each with the epoch second when somebody last wrote to it.
+    `directory` is its path with links resolved; empty when it does not exist. `marks` (by name) distinguish a file from
+    its copy: inode and ctime, which no copy shares with the file. `device` is that of the directory or its newest file
+    (0: unknown). `free` is the number of bytes that may still be written there; -1 where that was not measured. `parts`
+    are the files that interrupted copies left, by name, with their mtime in epoch seconds.
     """
 
     names: tuple[str, ...] = ()
@@ -34,7 +34,10 @@ class CopyDirectory:
 
 @dataclass(frozen=True)
 class Facts:
-    """One node: the volume of the backups if it is `here`, their second place if it is `there`."""
+    """One node: `here` is the volume of the backups, `there` their second place.
+
+    None on a node that does not have it.
+    """
 
     topic: ClassVar[str] = "copies"
     here: CopyDirectory | Unobservable | None = None
@@ -42,21 +45,21 @@ class Facts:
 
 
 def is_same_copy(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
-    """Whether a backup is at both places, byte for byte, and is two files."""
+    """Whether the second place has a file of this name with the same SHA-256, and it is a file of its own."""
     equal = name in here.digests and here.digests[name] == directory.digests.get(name)
     return equal and not is_one_file(name, here, directory)
 
 
 def is_other_file(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
-    """Whether another file has its name at the second place."""
+    """Whether the second place has a file of this name with another SHA-256."""
     return name in here.digests and name in directory.digests and here.digests[name] != directory.digests[name]
 
 
 def is_one_file(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
-    """Whether both places show the very same file: one storage, seen from two sides."""
+    """Whether both places show the very same file: one storage, seen from two nodes."""
     return name in here.marks and here.marks[name] == directory.marks.get(name)
 
 
 def is_uncompared(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
-    """Whether a backup has its name at both places, and nobody knows whether it is the same."""
+    """Whether the second place has a file of this name, and one of the two digests is missing."""
     return name in directory.names and not (name in here.digests and name in directory.digests)

@@ -1,4 +1,4 @@
-"""Listing both places of the backups, and reading the newest files to their end where nobody remembers them."""
+"""Listing both places of the backups, and reading the newest files to their end where no digest is remembered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PACE = 20 * 10**6
 
 @dataclass(frozen=True)
 class Listing:
-    """What one place showed: see `Place` for `directory`, `device` and `free`."""
+    """The entries of one place; `directory`, `device` and `free` as in `CopyDirectory`."""
 
     directory: str
     files: tuple[File, ...]
@@ -59,12 +59,15 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def look_into_copies(path: str) -> Command:
-    """The command that lists the second place, which need not be there."""
+    """The command that lists the second place, which need not exist. Its output is for `parse_copies`."""
     return Command(("sh", "-c", load_script(LIST_COPIES), "list-copies", path), sudo=True)
 
 
 def list_and_digest(listing: Command, policy: Policy, inventory: Inventory, which: str) -> Seeing:
-    """List one place, and digest its newest files as far as nobody remembers them."""
+    """List one place, and read its newest files whose digest is not remembered.
+
+    `listing` is the command that lists it, `which` is "here" or "there". Returns an Unobservable where that failed.
+    """
     try:
         [listed] = yield [listing]
         copies = parse_copies(listed) if which == "there" else Listing(*parse_listing(listed))
@@ -95,7 +98,7 @@ PART = re.compile(r"\.fleetkeeper\..+\.part", re.DOTALL)
 
 
 def parse_copies(output: Output) -> Listing:
-    r"""What the second place showed.
+    r"""The listing of the second place. Raises Unobservable when it could not be listed completely.
 
     >>> parse_copies(Output(0, b"2048 65024 \0"))
     Listing(directory='', files=(), device=65024, free=2097152)
@@ -112,9 +115,10 @@ def parse_copies(output: Output) -> Listing:
 
 
 def within_budget(unknown: Sequence[File], backups: Sequence[File], budget: int) -> list[File]:
-    """Of the unknown, the newest of all whatever they weigh, and as many of the next as fit in `budget` bytes.
+    """The unknown files to read now: those of the newest three, and as many others as fit in `budget` (bytes).
 
-    Where all of the newest are known already, the next one whatever it weighs: so each is read at some look.
+    `backups` are all files, newest first. Where the newest three are known already, the next one is read whatever its
+    size: so each is read at some look.
     """
     newest = [file for file in unknown if file in backups[:DIGESTED]]
     rest = unknown[len(newest) :]
@@ -127,25 +131,28 @@ def within_budget(unknown: Sequence[File], backups: Sequence[File], budget: int)
 
 
 def recent_backups(backups: Sequence[File], policy: Policy, max_age: timedelta) -> list[File]:
-    """Those of which a copy may be young enough: so much older than the newest by name, and at most `MOST`."""
+    """The files of which a copy may be young enough, newest first: at most `MOST`, and always the newest three.
+
+    The age is the difference to the newest, by the times in the names.
+    """
     stamps = [stamp_in_name(file.name, policy.pattern) for file in backups[:MOST]]
     dated = [(local, file) for local, file in zip(stamps, backups, strict=False) if local is not None]
     return [file for index, (local, file) in enumerate(dated) if index < DIGESTED or dated[0][0] - local <= max_age]
 
 
 def file_mark(file: File) -> str:
-    """What tells a file from its copy: no copy was changed in the same second and has the same inode."""
+    """Inode and ctime of a file as text: no copy was changed in the same second and has the same inode."""
     return f"{file.inode}.{int(file.changed)}"
 
 
 def digest_command(directory: str, files: Sequence[File]) -> Command:
-    """The command that reads these files to their end."""
+    """The command that prints the SHA-256 of these files. Its output is for `parse`."""
     words = ("sh", "-c", load_script(DIGEST_FILES), "digest-backups", directory, *(f"./{file.name}" for file in files))
     return Command(words, sudo=True, limit=60 + sum(file.size for file in files) / PACE)
 
 
 def parse(output: Output) -> dict[str, str]:
-    """Digests by name.
+    """The SHA-256 (hex) of each file, by name.
 
     >>> parse(Output(0, b"e3b0 ./backup_1.sql.gz\\n"))
     {'backup_1.sql.gz': 'e3b0'}

@@ -1,4 +1,4 @@
-"""The rule that nothing is served or renewed that the inventory does not know."""
+"""The rule that every name that is served and every lineage that is renewed is in the inventory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def each_serving_service(inventory: Inventory) -> Iterable[Subject]:
-    """The services that certificates name. Raises NotApplicable where there are no certificates, and says why."""
+    """The services that certificates name, as subjects.
+
+    Raises NotApplicable with the reason where there are no certificates.
+    """
     keys = dict.fromkeys(certificate.service for certificate in inventory.section(Policy).certificates)
     return (Subject("service", key) for key in keys)
 
@@ -52,12 +55,17 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
 
 
 def further(acme: object) -> tuple[str, ...]:
+    """The further names that an `acme` section asks for in the same certificate; empty without such a section."""
     return getattr(acme, "names", ())
 
 
 def strangers(
     inside: ContainerFiles, names: list[str], lineages: set[str], node: str
 ) -> Iterator[Finding | Unobservable]:
+    """A warning for each lineage and each site in one container that the inventory does not mention.
+
+    `names` and `lineages` are those of the inventory. An Unobservable where a site's names cannot be compared.
+    """
     for lineage in inside.lineages:
         if lineage.name not in lineages and not is_known(held(lineage), names):
             yield warning(
@@ -80,28 +88,31 @@ def strangers(
 
 
 def held(lineage: Lineage) -> tuple[str, ...]:
+    """The names in the certificate of a lineage; without one on disk, the lineage's own name."""
     return alternatives(leaf_of(lineage.chain)) if lineage.chain else (lineage.name,)
 
 
 def plain(site: Site) -> tuple[str, ...]:
-    """The names of a site that a client can ask for."""
+    """The names of a site that a client can ask for: no catch-all, `localhost` or regular expression."""
     return tuple(name for name in site.names if name not in ("_", "", "localhost") and not name.startswith("~"))
 
 
 def is_answered(site: Site, names: Iterable[str]) -> bool:
-    """Whether nginx would answer for one of the names with this site.
+    """Whether nginx answers for one of the names with this site.
 
-    Raises Unobservable where that turns on an expression that is not followed here.
+    Raises Unobservable where that depends on a regular expression that is not evaluated here.
     """
     patterns = sorted(site.names, key=lambda pattern: pattern.startswith("~"))
     return any(answers(pattern, name) for pattern in patterns for name in names)
 
 
 def is_known(matches: Iterable[str], names: Iterable[str]) -> bool:
+    """Whether one of the inventory's names is covered by one of `matches`, which may have wildcards."""
     return any(covers(pattern, name) for pattern in matches for name in names)
 
 
 def warning(saw: str, about: str, node: str) -> Finding:
+    """The warning about a name or lineage (`about`) that the inventory does not mention."""
     return Finding(
         saw=saw,
         want="each of them under `certificates` in the inventory",

@@ -1,7 +1,7 @@
-"""What the world gets, held against the same promises: judged from the handshakes that the machine that audits made.
+"""Certificates as a client out there gets them, judged from the handshakes of the machine that audits.
 
-A name that does not resolve there is not for it to ask, unless the inventory says under `outside` that it must be. What
-the service's own node told already is not told again.
+A name that does not resolve there is only unknown where the inventory has `outside` for it. What the service's own node
+showed already is not reported again.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ LEADS = "compare DNS (`getent hosts`), firewall and proxies with what the server
 
 
 def external_handshakes(fleet: Fleet, certificate: Certificate) -> Iterator[ServedCertificate | Unobservable]:
-    """Every handshake from here, and what could not be told; nothing where the name does not lead anywhere from here.
+    """Every handshake for a certificate from the machine that audits, or an Unobservable where one could not be judged.
 
-    Raises Unobservable when nobody looked from here.
+    Nothing for a port that only we guessed and a name that leads nowhere from here. Raises Unobservable when nobody
+    looked from here.
     """
     if isinstance(certificate.outside, Without):
         return
@@ -55,7 +56,7 @@ def external_handshakes(fleet: Fleet, certificate: Certificate) -> Iterator[Serv
 
 
 def only_guessed(fleet: Fleet, certificate: Certificate, served: ServedCertificate) -> bool:
-    """Whether nobody said that the name is served on this port, and its own nodes serve it on others."""
+    """Whether the inventory names no ports for the certificate, and its own nodes serve it on others than this one."""
     lines = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
     ports = {
         handshake.port
@@ -67,16 +68,20 @@ def only_guessed(fleet: Fleet, certificate: Certificate, served: ServedCertifica
 
 
 def at(served: ServedCertificate) -> str:
-    """An address and port as people write them."""
+    """Address and port as `192.0.2.7:443` or `[2001:db8::7]:443`."""
     return f"[{served.host}]:{served.port}" if ":" in served.host else f"{served.host}:{served.port}"
 
 
 def external_finding(served: ServedCertificate, saw: str, want: str, why: str, hint: str) -> Finding:
+    """A finding about one handshake from the machine that audits."""
     return Finding(saw=saw, want=want, why=why, about=f"{served.name} at {at(served)}", hint=hint)
 
 
 def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[], Case]) -> Said:
-    """What a client out there would complain about, and the service's own node does not serve."""
+    """A finding for each problem of a chain that clients out there get and that the service's own nodes do not serve.
+
+    `case` gives the criteria; it is called only where there is something to judge, and may raise Unobservable.
+    """
     here = own(fleet, certificate)
     for served in external_handshakes(fleet, certificate):
         if isinstance(served, Unobservable):
@@ -93,6 +98,7 @@ def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[],
 
 
 def nothing(served: ServedCertificate) -> Finding:
+    """The finding about an address that gives no certificate."""
     why = WORDS.get(served.refused, f"it refused the handshake: {served.said}")
     return external_finding(
         served,
@@ -104,6 +110,7 @@ def nothing(served: ServedCertificate) -> Finding:
 
 
 def external_certificates(served: ServedCertificate) -> tuple[str, ...]:
+    """The chain of a handshake; empty where it could not be seen."""
     return () if isinstance(served.chain, Unobservable) else served.chain
 
 
@@ -115,11 +122,12 @@ def own(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
 
 
 def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
+    """The containers that serve the name, on the nodes that were seen."""
     return [View(fleet, certificate, *places, facts_of_node(fleet, places[0])) for places in placed(fleet, certificate)]
 
 
 def facts_of_node(fleet: Fleet, node: str) -> Facts:
-    """What was seen on a node; nothing where it could not be: other lines of the verdict say so."""
+    """The facts of a node; empty ones where it could not be seen, which other lines of the verdict report."""
     try:
         return fleet.of(node, Facts)
     except Unobservable:
@@ -129,7 +137,10 @@ def facts_of_node(fleet: Fleet, node: str) -> Facts:
 def others(
     fleet: Fleet, certificate: Certificate
 ) -> Iterator[tuple[ServedCertificate, x509.Certificate] | Unobservable]:
-    """What the world gets that no node of the service serves, with its leaf; and what could not be told."""
+    """Each handshake whose leaf no node of the service serves, with that leaf.
+
+    An Unobservable where it could not be judged.
+    """
     leafs = {fingerprint(item) for item in own(fleet, certificate)}
     for served in external_handshakes(fleet, certificate):
         if isinstance(served, Unobservable):
@@ -139,7 +150,10 @@ def others(
 
 
 def differences(fleet: Fleet, certificate: Certificate) -> Said:
-    """Whether the name leads to the certificate that the service itself serves."""
+    """A finding for each address that serves another certificate than the service itself.
+
+    None where a proxy is declared.
+    """
     by_proxy = isinstance(certificate.outside, Outside) and certificate.outside.proxy
     compared = own(fleet, certificate) and not by_proxy
     for other in others(fleet, certificate):
@@ -158,7 +172,7 @@ def differences(fleet: Fleet, certificate: Certificate) -> Said:
 
 
 def endings(fleet: Fleet, certificate: Certificate) -> Said:
-    """Whether what the world gets ends soon, where it is not the service's own."""
+    """A finding for each certificate that ends soon, among those that only clients out there get."""
     for other in others(fleet, certificate):
         if isinstance(other, Unobservable):
             yield other

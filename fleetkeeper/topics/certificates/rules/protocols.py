@@ -22,6 +22,7 @@ def use_sound_tls(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserv
 
 
 def sound(view: View) -> Said:
+    """The findings about protocol versions and HSTS on each port of one container."""
     for served in view.handshakes:
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
@@ -32,6 +33,10 @@ def sound(view: View) -> Said:
 
 
 def protocols(view: View, served: ServedCertificate) -> Finding | Unobservable | None:
+    """The finding about TLS versions below 1.2 on one port, or why they could not be seen.
+
+    None where there are none.
+    """
     if isinstance(served.old, Unobservable):
         return Unobservable(f"port {served.port}: {served.old.why}", served.old.hint, view.node)
     if not served.old:
@@ -47,6 +52,7 @@ def protocols(view: View, served: ServedCertificate) -> Finding | Unobservable |
 
 
 def hsts(view: View, served: ServedCertificate) -> Finding | Unobservable | None:
+    """The finding about a missing Strict-Transport-Security header, or why it could not be seen; else None."""
     if not view.certificate.hsts or served.hsts:
         if isinstance(served.hsts, Unobservable):
             return Unobservable(f"port {served.port}: {served.hsts.why}", served.hsts.hint, view.node)

@@ -49,7 +49,7 @@ def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservabl
 
 
 def renewing(view: View) -> Said:
-    """Each thing that a renewal needs, in the order in which it needs them."""
+    """The findings about each thing that a renewal needs, in the order in which it needs them."""
     lineage = newest_lineage(lineages_of(view))
     yield from certbot_findings(view, lineage)
     if lineage is not None and lineage.configured:
@@ -60,7 +60,7 @@ def renewing(view: View) -> Said:
 
 
 def certbot_findings(view: View, lineage: Lineage | None) -> Iterator[Finding]:
-    """Whether certbot is there, knows the name, and may ask for it."""
+    """The findings about a missing certbot, a missing lineage for the name, or one without its configuration."""
     inside = view.inside
     if not inside.certbot and not any(works_for(renewal, view) for renewal in all_renewals(view)):
         yield Words(
@@ -84,16 +84,23 @@ def certbot_findings(view: View, lineage: Lineage | None) -> Iterator[Finding]:
 
 
 def called(view: View) -> str:
-    """The name that the inventory gives to the lineage, if it does."""
+    """The name that the inventory gives to the lineage, as ` called NAME`; else empty."""
     return f" called {view.certificate.lineage}" if view.certificate.lineage else ""
 
 
 def all_renewals(view: View) -> list[Renewal]:
+    """Everything that runs certbot, in the container and on the node.
+
+    Raises Unobservable where the node's were not seen.
+    """
     return [*view.inside.renewals, *raise_if_unobservable(view.facts.renewals, view.node)]
 
 
 def scheduled(view: View, lineage: Lineage | None) -> Said:
-    """Whether something runs certbot for this container, and reloads the server afterwards."""
+    """A finding where nothing runs certbot for this container, or nothing reloads the server afterwards.
+
+    An Unobservable where a place that could not be read may run it.
+    """
     everything = all_renewals(view)
     working = [renewal for renewal in everything if works_for(renewal, view)]
     unclear = [renewal for renewal in everything if renewal.unclear]
@@ -110,7 +117,7 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
 
 
 def works_for(renewal: Renewal, view: View) -> bool:
-    """Whether it would run certbot on what this container serves, and nothing keeps it from doing so."""
+    """Whether it runs certbot on the certificates that this container serves, and nothing keeps it from doing so."""
     if renewal.faults or renewal.unclear:
         return False
     if renewal.inside:
@@ -122,7 +129,7 @@ def works_for(renewal: Renewal, view: View) -> bool:
 
 
 def sharing(view: View, mount: Mount | None) -> Iterable[str]:
-    """Containers of the node that have the same /etc/letsencrypt: certbot often runs beside the server."""
+    """The ids of the node's containers with the same /etc/letsencrypt: certbot often runs beside the server."""
     from fleetkeeper.topics.containers.facts import Facts as Containers
 
     containers = view.fleet.of(view.node, Containers).containers
@@ -134,12 +141,13 @@ def sharing(view: View, mount: Mount | None) -> Iterable[str]:
 
 
 def mount_of(container: Container) -> Mount | None:
-    """What /etc/letsencrypt is in a container: the mount that lies nearest to it, if any."""
+    """The mount of a container that /etc/letsencrypt is on; None where it is on none."""
     above = [mount for mount in container.mounts if f"{LETSENCRYPT}/".startswith(mount.destination.rstrip("/") + "/")]
     return max(above, key=lambda item: len(item.destination), default=None)
 
 
 def nothing_scheduled(view: View, everything: list[Renewal]) -> Finding:
+    """The finding that nothing runs certbot for this container, with why the first three renewals do not count."""
     vain = "; ".join(f"{renewal.where} does not count: {vain_because(renewal, view)}" for renewal in everything[:3])
     return Words(
         f"nothing runs `certbot renew` for {view.service}" + (f" ({vain})" if vain else ""),
@@ -149,6 +157,7 @@ def nothing_scheduled(view: View, everything: list[Renewal]) -> Finding:
 
 
 def vain_because(renewal: Renewal, view: View) -> str:
+    """Why a renewal does not work for this container, in words."""
     if renewal.faults:
         return renewal.faults[0]
     if renewal.entered and not renewal.containers:
@@ -159,7 +168,7 @@ def vain_because(renewal: Renewal, view: View) -> str:
 
 
 def by_cron(view: View, working: list[Renewal]) -> Said:
-    """Entries of the node's crontabs need a cron that runs."""
+    """A finding where every renewal needs the node's cron, and cron does not run."""
     outside = [renewal for renewal in working if not renewal.inside and "/" in renewal.where]
     if len(outside) < len(working):
         return
@@ -177,6 +186,7 @@ def by_cron(view: View, working: list[Renewal]) -> Said:
 
 
 def no_reload(view: View, working: list[Renewal]) -> Finding:
+    """The finding that nothing reloads the server after a renewal."""
     return Words(
         f"{working[0].where} renews, and nothing reloads {view.service} afterwards",
         WANT_RELOAD,
@@ -186,7 +196,7 @@ def no_reload(view: View, working: list[Renewal]) -> Finding:
 
 
 def reloadable(view: View) -> Iterator[Finding]:
-    """Whether nginx would take its own configuration: else no renewal is ever served (case 54)."""
+    """A finding where nginx refuses its own configuration: then no renewal is ever served (case 54)."""
     server = view.inside.nginx
     if server is not None and server.broken:
         yield Words(
@@ -198,7 +208,7 @@ def reloadable(view: View) -> Iterator[Finding]:
 
 
 def kept(view: View) -> Iterator[Finding]:
-    """Whether a new container finds certificates and account again (case 58)."""
+    """A finding where a new container would not find certificates and account again (case 58)."""
     if not view.inside.letsencrypt:
         return
     mount = mount_of(view.container)

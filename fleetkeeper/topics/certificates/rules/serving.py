@@ -1,4 +1,4 @@
-"""Rules about time left, and about what is served against what lies on disk."""
+"""Rules about the time that a certificate has left, and about served certificates compared with those on disk."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def are_far_from_expiry(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
 
 
 def far_from_expiry(view: View) -> Said:
+    """A finding for each port of one container whose certificate ends too soon."""
     now = view.fleet.looked_at
     for served in view.handshakes:
         if isinstance(served.chain, Unobservable):
@@ -60,6 +61,7 @@ def far_from_expiry(view: View) -> Said:
 def ending(
     view: View, served: ServedCertificate, leaf: x509.Certificate, spans: tuple[timedelta, timedelta]
 ) -> Finding:
+    """The finding about one port. `spans` are the time that the certificate has left and the least that is wanted."""
     left, span = spans
     return Finding(
         saw=f"on port {served.port}: it {chain_problems.ending(leaf, left)}",
@@ -84,6 +86,10 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 
 
 def served_as_on_disk(view: View) -> Said:
+    """The findings about served certificates that are not those on disk.
+
+    Raises Unobservable where they cannot be compared.
+    """
     answered = [handshake for handshake in view.handshakes if raise_if_unobservable(handshake.chain)]
     if not answered:
         raise Unobservable("it is served on no port: see certificates.are_valid")
@@ -102,7 +108,7 @@ def served_as_on_disk(view: View) -> Said:
 
 
 def compared(view: View, served: ServedCertificate, files: list[CertificateFile]) -> Said:
-    """One port against the files for it."""
+    """A finding where one port serves none of the certificates in `files`; an Unobservable where no file has one."""
     present = [file for file in files if file.chain]
     if not present:
         trouble = files[0].trouble if files else "is not there"
@@ -115,6 +121,7 @@ def compared(view: View, served: ServedCertificate, files: list[CertificateFile]
 
 
 def stale(view: View, served: ServedCertificate, file: CertificateFile) -> Finding:
+    """The finding that a port serves another certificate than the one in a file."""
     now, then = leaf_of(file.chain), leaf_of(raise_if_unobservable(served.chain))
     return Finding(
         saw=f"port {served.port} serves the certificate that ends {then.not_valid_after_utc:%Y-%m-%d %H:%M}; "
@@ -128,7 +135,7 @@ def stale(view: View, served: ServedCertificate, file: CertificateFile) -> Findi
 
 
 def copied(view: View, served: ServedCertificate, files: list[CertificateFile], lineage: Lineage) -> Iterator[Finding]:
-    """A copy of certbot's file that nobody refreshes: nginx serves what it is told, and it is not what is renewed."""
+    """A finding where nginx uses a copy that is older than certbot's own file: renewals never reach such a copy."""
     if not lineage.chain or lineage.path in [file.path for file in files]:
         return
     renewed = leaf_of(lineage.chain)

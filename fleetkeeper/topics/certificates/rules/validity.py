@@ -54,7 +54,7 @@ def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
 
 def validity_findings(view: View) -> Said:
-    """Every port where TLS is spoken, or has to be; then the keys on disk."""
+    """The findings about ports where TLS is missing, about each chain that is served, and about the keys on disk."""
     yield from silent_ports(view)
     case = case_of(view.fleet, view.certificate)
     for served in view.handshakes:
@@ -67,11 +67,15 @@ def validity_findings(view: View) -> Said:
 
 
 def case_of(fleet: Fleet, mine: Certificate) -> Case:
-    """What the name is judged by. Raises Unobservable when there are no authorities to judge by."""
+    """The criteria for a name: trusted roots, the time of the look, and allowed issuers.
+
+    Raises Unobservable when there are no trusted roots.
+    """
     return Case(mine.name, trusted_roots(fleet.inventory.ca, mine.ca), fleet.looked_at, mine.allow_issuer)
 
 
 def validity_finding(problem: ChainProblem, view: View, served: ServedCertificate) -> Finding:
+    """The finding about one problem of the chain on one port."""
     dated = problem.kind in ("expired", "not yet valid")
     return Finding(
         saw=f"on port {served.port}: {problem.saw}",
@@ -86,13 +90,16 @@ def validity_finding(problem: ChainProblem, view: View, served: ServedCertificat
 
 
 def nginx_place(view: View, served: ServedCertificate) -> str:
-    """Where nginx is told what to serve."""
+    """The directive of nginx that names the served certificate, as the end of a hint; empty where it is not known."""
     match = directive(view, served)
     return f". nginx takes it from {match}" if match else ""
 
 
 def skew(view: View) -> str:
-    """What to know about the node's clock, where it is off: a server with a wrong clock renews at the wrong time."""
+    """How far the node's clock is off, as the end of a hint; empty for less than a minute, or where it was not seen.
+
+    A server with a wrong clock renews at the wrong time.
+    """
     try:
         ahead = view.fleet.of(view.node, Nodes).ahead
     except Unobservable:
@@ -104,11 +111,12 @@ def skew(view: View) -> str:
 
 
 def abs_of(seconds: float) -> timedelta:
+    """Seconds, without their sign, as a span."""
     return timedelta(seconds=abs(seconds))
 
 
 def silent_ports(view: View) -> Iterator[Finding]:
-    """Ports of the policy without TLS; and the name that is served on no port at all (case 59)."""
+    """A finding for each port of the policy without TLS, and one for a name that is served on no port (case 59)."""
     answered = [handshake for handshake in view.handshakes if handshake.chain]
     for served in view.handshakes:
         if not served.chain and served.port in view.certificate.ports:
@@ -126,6 +134,7 @@ def silent_ports(view: View) -> Iterator[Finding]:
 
 
 def silent(view: View, served: ServedCertificate) -> Finding:
+    """The finding that a port gives no certificate."""
     return Finding(
         saw=f"port {served.port} gives no certificate: {words(served)}",
         want=f"TLS on port {served.port}",
@@ -137,14 +146,17 @@ def silent(view: View, served: ServedCertificate) -> Finding:
 
 
 def words(served: ServedCertificate) -> str:
-    """Why there was no handshake, for a person."""
+    """Why there was no handshake, in words."""
     if served.refused == "alert":
         return f"it refused the handshake: {served.said}"
     return external.WORDS.get(served.refused, served.said or "no answer")
 
 
 def keys(view: View) -> Said:
-    """Whether each private key on disk belongs to the certificate beside it: else the next reload fails."""
+    """A finding for each private key on disk that is missing or does not belong to its certificate.
+
+    The next reload would fail. An Unobservable where a key could not be compared.
+    """
     try:
         inside = view.inside
     except Unobservable as why:
@@ -170,12 +182,13 @@ Pair = tuple[str, str]
 
 
 def by_nginx(view: View) -> list[Pair]:
-    """The certificate and key files of nginx' sites for the name. nginx has tried to load them when it was asked."""
+    """The certificate and key files of nginx' sites for the name; `nginx -t` has loaded them."""
     sites = [site for handshake in view.handshakes if (site := answering(view, handshake))]
     return [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False)]
 
 
 def by_certbot(view: View) -> list[Pair]:
+    """The certificate and key files of certbot's lineages for the name."""
     return [(lineage.path, lineage.path.replace("fullchain", "privkey")) for lineage in lineages_of(view)]
 
 
@@ -188,6 +201,7 @@ def digest(leaf: x509.Certificate) -> str:
 
 
 def unpaired(view: View, pair: Pair, saw: str) -> Finding:
+    """The finding about a certificate file and a key file (`pair`) that do not belong together."""
     return Finding(
         saw=saw,
         want=WANT_KEY,

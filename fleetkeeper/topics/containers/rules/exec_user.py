@@ -1,4 +1,4 @@
-"""As whom one enters containers: what `docker exec` would be."""
+"""The user that `docker exec` has in containers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
-    """One subject for every service. Raises NotApplicable where the inventory says that there are none."""
+    """One subject for every service of the inventory. Raises NotApplicable where it has `none: why` instead."""
     yield from (Subject("service", key) for key in require_policy(inventory.services))
 
 
@@ -38,6 +38,7 @@ def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding 
 
 
 def judged_entry(location: Placement) -> Iterator[Finding | Unobservable]:
+    """A warning where `docker exec` into one container gives root; an Unobservable where the user is not known."""
     container = location.container
     try:
         harmless = entry_uid(container) != ROOT or container.remapped
@@ -56,7 +57,9 @@ def judged_entry(location: Placement) -> Iterator[Finding | Unobservable]:
 
 
 def entry_uid(container: Container) -> int | None:
-    """The uid that `docker exec` gets, None where it would fail: Docker's own rules (name first, then number).
+    """The uid that `docker exec` has in a container, by Docker's rules (name first, then number).
+
+    None where it would fail.
 
     >>> [entry_uid(Container("4f", "db", user=user, accounts={"toor": 0})) for user in ("", "00", "0:0", "toor", "5:0")]
     [0, 0, 0, 0, 5]

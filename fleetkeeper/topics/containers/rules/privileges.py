@@ -1,4 +1,4 @@
-"""How far containers are kept apart from their node, and what would let them out.
+"""How far containers are isolated from their node, and what lets a process in one of them break out.
 
 The ids are those of the CIS Docker Benchmark 1.6 (July 2023), section 5; older editions count one less from 5.2 on.
 """
@@ -62,7 +62,7 @@ HOST_NAMESPACES = (
 
 @dataclass(frozen=True)
 class Escape:
-    """One way out of a container: the benchmark's id, what was seen and is wanted, how bad it is, and why."""
+    """One way out of a container: the benchmark's id, the text of the finding, its severity, and why it matters."""
 
     cis: str
     saw: str
@@ -91,12 +91,15 @@ def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 
 
 def ended_task(container: Container) -> bool:
-    """A task of the swarm that has ended is kept for its log only: the swarm starts another one instead."""
+    """Whether it is a task of the swarm that has ended: it is kept for its log only, and never started again."""
     return bool(container.label(SWARM_SERVICE)) and container.state in ("exited", "dead", "removing")
 
 
 def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unobservable]:
-    """One finding for each way out. `key` is the inventory's service, where it has one: waivers can name it."""
+    """A finding for each way out of one container. `key` is the inventory's key of its service, or empty.
+
+    The key becomes `about` of the finding, so that waivers can name it.
+    """
     name = location.container.name
     for look in WAYS:
         try:
@@ -114,6 +117,7 @@ def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unob
 
 
 def privileged_paths(container: Container) -> Iterator[Escape]:
+    """The escape of a container that runs with `--privileged`."""
     if container.isolation.privileged:
         yield Escape(
             "5.5", "is privileged: nothing keeps it from the node", "not privileged, single capabilities at most"
@@ -121,12 +125,14 @@ def privileged_paths(container: Container) -> Iterator[Escape]:
 
 
 def added_capabilities(container: Container) -> Iterator[Escape]:
+    """An escape for each added capability that amounts to root of the node."""
     for name in container.isolation.cap_add:
         if name in CAPABILITIES:
             yield Escape("5.4", f"has the capability {name}: it can {CAPABILITIES[name]}", f"without {name}")
 
 
 def socket_paths(container: Container) -> Iterator[Escape]:
+    """An escape for each mounted socket of a container engine."""
     for mount in container.mounts:
         if PurePosixPath(mount.source).name in SOCKETS:
             yield Escape(
@@ -135,6 +141,7 @@ def socket_paths(container: Container) -> Iterator[Escape]:
 
 
 def sensitive_mounts(container: Container) -> Iterator[Escape]:
+    """An escape for each bind mount of a directory of the system; only a warning where it is mounted read-only."""
     for mount in container.mounts:
         if mount.type == "bind" and is_sensitive(mount):
             how = "write" if mount.rw else "read"
@@ -147,7 +154,9 @@ def sensitive_mounts(container: Container) -> Iterator[Escape]:
 
 
 def is_sensitive(mount: Mount) -> bool:
-    """A directory of the system itself, or one of its keys. Harmless files in it, such as /etc/localtime, may pass.
+    """Whether a mount is a directory of the system itself, a disk, or a file that opens the node (`KEYS`).
+
+    Harmless files, such as /etc/localtime, are none of these.
 
     >>> [is_sensitive(Mount("bind", source, "/x")) for source in ("/", "/etc/", "/etc/cron.d/x", "/dev/sda1")]
     [True, True, True, True]
@@ -164,12 +173,14 @@ def is_sensitive(mount: Mount) -> bool:
 
 
 def host_namespaces(container: Container) -> Iterator[Escape]:
+    """An escape for each namespace of the node that a container shares."""
     for kind, cis, what in HOST_NAMESPACES:
         if getattr(container.isolation, kind) == "host":
             yield Escape(cis, f"shares {what}", f"a {kind} namespace of its own")
 
 
 def device_paths(container: Container) -> Iterator[Escape]:
+    """An escape for each raw memory or disk device, and for each rule that allows block devices or all devices."""
     for path in container.isolation.devices:
         if path.startswith(RAW) or path == "/dev":
             yield Escape("5.18", f"has the node's device {path}", "no raw memory or disk of the node")
@@ -181,7 +192,10 @@ def device_paths(container: Container) -> Iterator[Escape]:
 
 
 def filter_paths(container: Container) -> Iterator[Escape]:
-    """Filters that were switched off. Docker itself drops SELinux's label where a namespace of the node is shared."""
+    """An escape for each filter (seccomp, AppArmor, SELinux) that was switched off.
+
+    Docker itself drops SELinux's label where a namespace of the node is shared: that is none.
+    """
     shared = "host" in (container.isolation.pid, container.isolation.ipc) or container.isolation.privileged
     for option in container.isolation.security_opt:
         kind, _, value = option.replace(":", "=", 1).partition("=")
@@ -193,7 +207,10 @@ def filter_paths(container: Container) -> Iterator[Escape]:
 
 
 def no_new_privileges(container: Container) -> Iterator[Escape]:
-    """The kernel's word on every process of its own; the option alone where nothing runs."""
+    """A warning where a process of its own lacks the kernel's flag; where nothing runs, where the option is missing.
+
+    Raises Unobservable when the processes could not be seen.
+    """
     kernel = [
         process.no_new_privileges for process in raise_if_unobservable(container.processes) if not process.entered
     ]

@@ -1,4 +1,4 @@
-"""As whom containers run: judged by process, never by one string of `docker inspect`."""
+"""The users that containers run as: judged by process, never by the user in `docker inspect`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ WHY_ROOT = "root inside a container is root on the node for whoever finds a way 
 
 
 def each_service_and_node(inventory: Inventory) -> Iterator[Subject]:
-    """The services that name their users, then every node, for the containers that the inventory does not mention."""
+    """The services that name their users, then every node, as subjects.
+
+    A node is the subject for containers that the inventory does not mention.
+    """
     services = inventory.services if isinstance(inventory.services, dict) else {}
     yield from (Subject("service", key) for key, service in services.items() if service.user)
     yield from (Subject("node", name) for name in inventory.nodes)
@@ -58,7 +61,7 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 
 
 def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobservable]]:
-    """The containers of a service that have processes, and why there may be more, or why there are none.
+    """The containers of a service that have processes, and Unobservables where there may be more, or there are none.
 
     Raises NotApplicable where there is none and the inventory asks for none.
     """
@@ -97,6 +100,7 @@ def why_idle(container: Container) -> str:
 
 
 def judged_users(location: Placement, service: Service) -> Iterator[Finding | Unobservable]:
+    """A finding where processes of one container run as another user; an Unobservable where that could not be seen."""
     try:
         wrong, missing = wrong_processes(location.container, service)
     except Unobservable as why:
@@ -107,7 +111,7 @@ def judged_users(location: Placement, service: Service) -> Iterator[Finding | Un
 
 
 def wrong_processes(container: Container, service: Service) -> tuple[list[Process], list[str]]:
-    """The processes that run as somebody else, and the policy's users that the container does not know.
+    """The processes that run as another user than the service's, and those users that the container does not know.
 
     Raises Unobservable when its processes or accounts could not be seen and the answer depends on them.
     """
@@ -124,7 +128,7 @@ def wrong_processes(container: Container, service: Service) -> tuple[list[Proces
 
 
 def ancestor_pids(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
-    """The pids of all processes from which one of `of` descends."""
+    """The pids of all processes from which one of `of` descends, as far as they are among `processes`."""
     parents = {process.pid: process.parent for process in processes}
     matches: set[int] = set()
     for item in of:
@@ -136,6 +140,10 @@ def ancestor_pids(of: Iterable[Process], processes: Iterable[Process]) -> set[in
 
 
 def finding_of(location: Placement, wrong: list[Process], service: Service, missing: list[str]) -> Finding:
+    """The finding about processes of one container that run as another user.
+
+    `missing` are users that it does not know.
+    """
     remapped = all(process.uid == ROOT and process.host_uid != ROOT for process in wrong)
     return Finding(
         saw=f"{location.container.name} runs {describe_processes(wrong, location.container)}",
@@ -160,12 +168,18 @@ def wanted_users(service: Service) -> str:
 
 
 def own_processes_of(container: Container) -> list[Process]:
-    """The processes that are the container's own, not visitors'. Raises Unobservable when they could not be seen."""
+    """The container's own processes, without those that `docker exec` started.
+
+    Raises Unobservable when they were not seen.
+    """
     return [process for process in raise_if_unobservable(container.processes) if not process.entered]
 
 
 def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable]:
-    """One finding for each container with root processes that the inventory does not mention (or asks no user of)."""
+    """A finding for each container on a node with root processes and without a declared user.
+
+    Raises NotApplicable on a node without Docker.
+    """
     facts = fleet.of(node, Facts)
     if facts.docker == "absent":
         raise NotApplicable("no Docker on this node")
@@ -175,11 +189,13 @@ def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable
 
 
 def asked_for_users(fleet: Fleet, container: Container) -> bool:
+    """Whether the inventory has a user for the service of a container."""
     key = placement.declared_service(fleet, container)
     return bool(key) and bool(placement.service_of(fleet, key).user)
 
 
 def judged_stranger(location: Placement) -> Iterator[Finding | Unobservable]:
+    """A finding where a container without a declared user runs processes as root of the node."""
     container = location.container
     try:
         roots = [process for process in own_processes_of(container) if process.uid == ROOT and process.host_uid == ROOT]
@@ -198,4 +214,5 @@ def judged_stranger(location: Placement) -> Iterator[Finding | Unobservable]:
 
 
 def seen_from(why: Unobservable, location: Placement) -> Unobservable:
+    """The same Unobservable with the container's name and its node."""
     return Unobservable(f"{location.container.name}: {why.why}", hint=why.hint, node=location.node)

@@ -1,4 +1,4 @@
-"""What is promised about schedules: the backup runs where the database runs, cron is alive, and backups appear."""
+"""The rules that the backup is scheduled where the database runs, and that cron runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
 
 
 def homeless_finding(policy: Policy, homes: Sequence[Placement]) -> Finding:
-    """Nowhere or in several places: nobody can say where the entry belongs."""
+    """The finding about a service that runs nowhere or several times: it is not known where the entry belongs."""
     if not homes:
         return Finding(
             saw=f"{policy.service} runs nowhere, so there is nothing to back up and no node to do it on",
@@ -69,7 +69,7 @@ def homeless_finding(policy: Policy, homes: Sequence[Placement]) -> Finding:
 
 
 def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
-    """The node where the service runs: one entry that works, due when it should be."""
+    """The findings about the node where the service runs: one entry must work there, due when the policy says."""
     try:
         facts = fleet.of(home.node, Facts)
         entries, unclear = read_entries(fleet, home.node, home, policy)
@@ -88,7 +88,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
 
 
 def missing_entry(facts: Facts, home: Placement, policy: Policy) -> Finding:
-    """There is no entry at all."""
+    """The finding that no entry runs the backup."""
     others = ", ".join(suspect.where for suspect in facts.suspects[:3])
     return Finding(
         saw=f"nothing on {home.node} runs `{policy.command}` in {home.container.service}, which runs there",
@@ -100,7 +100,7 @@ def missing_entry(facts: Facts, home: Placement, policy: Policy) -> Finding:
 
 
 def complaints(item: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
-    """What keeps an entry from doing its work, each with a hint."""
+    """What keeps an entry from running the backup, each with a hint."""
     entry = item.entry
     lines = [
         (fault_messages.saw(entry, fault), fault_messages.hint(entry, fault)) for fault in fault_messages.harmful(entry)
@@ -123,7 +123,10 @@ BY_SERVICE = "find the container by its service's label: names and ids change, a
 
 
 def broken_entries(entries: Iterable[MatchedEntry], home: Placement, *, alone: bool) -> Iterator[Finding]:
-    """Entries that do not do their work. Beside one that does, they are warnings, unless they hit another container."""
+    """The findings about entries that do not run the backup.
+
+    `alone` says that no other entry does. Else they are warnings, unless an entry finds several containers.
+    """
     for entry in entries:
         foreign = not entry.meant and (bool(entry.found) or not alone)
         if foreign or (entry.entry.faults == ("commented out",) and not alone):
@@ -141,6 +144,7 @@ def broken_entries(entries: Iterable[MatchedEntry], home: Placement, *, alone: b
 
 
 def finding(entry: MatchedEntry, node: str, saw: str, hint: str, severity: str) -> Finding:
+    """The finding about one entry."""
     return Finding(
         saw=saw,
         want="one entry that cron runs, in exactly the right container",
@@ -155,7 +159,10 @@ def finding(entry: MatchedEntry, node: str, saw: str, hint: str, severity: str) 
 def time_findings(
     fleet: Fleet, working: Sequence[MatchedEntry], home: Placement, policy: Policy
 ) -> Iterator[Finding | Unobservable]:
-    """Whether the entries that work are together due exactly when the policy says."""
+    """A finding where the working entries together are not due exactly when the policy says.
+
+    An Unobservable for unreadable times.
+    """
     unknown = [entry.entry.where for entry in working if not is_understood(entry.entry.times)]
     if unknown:
         yield Unobservable(f"cannot tell when {', '.join(unknown)} is due", "write its times as cron does", home.node)
@@ -186,7 +193,7 @@ def time_findings(
 
 
 def entries_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
-    """Any other node: entries for the service are left over from a time when it ran there."""
+    """The findings about another node: entries for the service there are left over from a time when it ran there."""
     try:
         entries, unclear = read_entries(fleet, node, home, policy)
         unseen = fleet.of(node, Facts).unseen
@@ -201,6 +208,7 @@ def entries_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
 
 
 def orphan(entry: MatchedEntry, node: str, home: Placement, policy: Policy) -> Finding:
+    """The finding about an entry that was left over on a node where the service does not run."""
     hits = ", ".join(container.name for container in entry.found)
     does = f"would run `{policy.command}` in {hits}" if hits else "fails every time it is due"
     return Finding(

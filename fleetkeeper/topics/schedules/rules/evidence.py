@@ -1,4 +1,4 @@
-"""The proof that a schedule works: a backup appeared when it was last due."""
+"""The rule that a schedule works: a backup appeared when it was last due."""
 
 from __future__ import annotations
 
@@ -51,19 +51,20 @@ def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
 
 
 def only(homes: Sequence[Placement]) -> Placement:
+    """The one place where the service runs. Raises NotApplicable for none or several."""
     if len(homes) != 1:
         raise NotApplicable(f"the service runs in {len(homes)} places: see schedules.backup_runs_where_postgres_runs")
     return homes[0]
 
 
 def standing_since(facts: Facts, working: Sequence[MatchedEntry]) -> float:
-    """Since when cron and the entry are as they are, in epoch seconds of the node's clock."""
+    """The epoch second (node's clock) since which cron has run and the entries have not been changed."""
     cron = raise_if_unobservable(facts.cron) if isinstance(facts.cron, Unobservable) else facts.cron
     return max([cron.started if cron else 0.0, *(entry.entry.changed for entry in working)])
 
 
 def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:
-    """When each backup was made: by its name, and by its mtime."""
+    """The times at which each backup may have been made: that in its name, and its mtime. Raises Unobservable."""
     zone = policy.zone
     for file in raise_if_unobservable(fleet.of(policy.volume.node, Backups).files, policy.volume.node):
         local = dump_times.stamp_in_name(file.name, policy.pattern)

@@ -1,4 +1,4 @@
-"""What fleetkeeper changed in a service: a user that its stack file may not say, and settings that were only lent."""
+"""What fleetkeeper changed in a service: a user that its stack file may not have, and update settings that it lent."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def have_their_own_settings(fleet: Fleet, subject: Subject) -> Iterator[Finding 
 
 
 def drift_findings(service: SwarmService) -> Iterator[Finding]:
+    """A finding where a service still has lent update settings, or their label."""
     if service.lent_updates:
         yield Finding(
             saw=left_behind(service),
@@ -46,7 +47,7 @@ def drift_findings(service: SwarmService) -> Iterator[Finding]:
 
 
 def left_behind(service: SwarmService) -> str:
-    """What a change that never came to its end has left on a service.
+    """What an interrupted change has left on a service, in words.
 
     >>> left_behind(SwarmService("s1", "rodan_web", lent_updates="lent"))
     "rodan_web has fleetkeeper's update settings (stop-first, pause) instead of its own"
@@ -57,11 +58,11 @@ def left_behind(service: SwarmService) -> str:
 
 
 def notes(fleet: Fleet) -> Iterator[str]:
-    """What fleetkeeper changed and what is not as its owner has it yet, whatever was asked for: one line for each.
+    """A line for each service that fleetkeeper gave a user, and for each that a change of it has left unfinished.
 
-    A service that runs as the user it was given, with the line for its stack file; and one that a change has left with
-    our update settings. The mark is a label of the service. `docker stack deploy` sets labels as its file has them, and
-    so takes it away; where the file lacks the user, the rule finds the service again.
+    The first has the line for its stack file, which may lack the user; the mark of such a service is a label of the
+    service. `docker stack deploy` sets labels as its file has them, and so removes it; where the file lacks the user,
+    the rule finds the service again. The second still has our update settings, or their label.
     """
     matches = {service.name: service for facts in managers(fleet) for service in facts.services}
     for service in (service for service in matches.values() if service.lent_updates):
@@ -74,14 +75,14 @@ def notes(fleet: Fleet) -> Iterator[str]:
 
 
 def unfinished(fleet: Fleet) -> tuple[str, ...]:
-    """The services that a killed change has left with our update settings or their label."""
+    """The names of services on which an interrupted change has left our update settings or their label."""
     return tuple(
         dict.fromkeys(service.name for facts in managers(fleet) for service in facts.services if service.lent_updates)
     )
 
 
 def drift_line(name: str, stack: str, user: str) -> str:
-    """The line of a stack file that gives a service its user.
+    """The line of a stack file that gives a service its user. `stack` is the stack's name, empty without one.
 
     >>> drift_line("rodan_web", "rodan", "django")
     'services.web.user: django'

@@ -1,4 +1,4 @@
-"""A database that lost its data stops everything: dumps of an empty one would push out the real ones."""
+"""The rule that the database still has its data: dumps of an empty one would push out the real ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 
 
 def emptied(node: str, cluster: Cluster, table: str, least: int) -> Iterator[Finding | Unobservable]:
-    """What is wrong with a table that has a floor. One that is not there has -1 rows."""
+    """A finding where a table has fewer rows than its floor (-1: it does not exist).
+
+    An Unobservable where none were counted.
+    """
     if table not in cluster.rows:
         yield Unobservable(f"nobody has counted {table}", node=node)
     elif (rows := cluster.rows[table]) < least:
@@ -60,7 +63,10 @@ WHY = "backups of a database without its data push out the good ones; until this
 
 
 def the_only(fleet: Fleet) -> tuple[str, Cluster]:
-    """The one server that runs, and its node. Raises Unobservable when there is none, or several, or one unseen."""
+    """The node of the one server that runs, and that server.
+
+    Raises Unobservable when there is none, when there are several, and when a node was not seen.
+    """
     matches = [
         (node, cluster)
         for node in fleet.inventory.nodes
@@ -74,7 +80,7 @@ def the_only(fleet: Fleet) -> tuple[str, Cluster]:
 
 
 def another(fleet: Fleet, node: str, cluster: Cluster, accepted: Accepted) -> Finding:
-    """It is another database: say since when, and where the old one probably is."""
+    """The finding that another database runs: since when, and where the accepted one probably is."""
     holders = [name for name in fleet.inventory.nodes if holds(fleet, name, accepted.volume)]
     places = (
         f"nodes with a volume {accepted.volume}: {', '.join(holders)}" if holders else "no node seen has that volume"
@@ -89,7 +95,10 @@ def another(fleet: Fleet, node: str, cluster: Cluster, accepted: Accepted) -> Fi
 
 
 def stays_behind(fleet: Fleet, accepted: Accepted) -> bool:
-    """Whether the data cannot have come along to another node: its volume is on the old one's disk, as far as known."""
+    """Whether the data cannot have moved to another node.
+
+    The volume is on the disk of the accepted node, or was not seen.
+    """
     try:
         seen_there = fleet.of(accepted.node, Facts)
     except Unobservable:
@@ -100,7 +109,7 @@ def stays_behind(fleet: Fleet, accepted: Accepted) -> bool:
 
 
 def another_state(node: str, accepted: Accepted) -> Finding:
-    """The same cluster, from another copy of its data."""
+    """The finding that the accepted cluster runs on another node, from another copy of its data."""
     return Finding(
         saw=f"the accepted database, but on {node} and from that node's own copy of {accepted.volume or 'its data'}",
         want=f"on {accepted.node}, where it was accepted on {accepted.at:%Y-%m-%d}",
@@ -111,7 +120,7 @@ def another_state(node: str, accepted: Accepted) -> Finding:
 
 
 def holds(fleet: Fleet, node: str, volume: str) -> bool:
-    """Whether a node is known to have a volume of that name."""
+    """Whether a node was seen to have a volume of that name."""
     try:
         return any(item.name == volume for item in fleet.of(node, Facts).volumes)
     except Unobservable:

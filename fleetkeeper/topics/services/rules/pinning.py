@@ -1,4 +1,4 @@
-"""Whether a service can be moved away from its data."""
+"""The rule that a service cannot be moved away from its data."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
 
 
 def why_not(fleet: Fleet, name: str) -> str:
-    """Raises Unobservable when there is a swarm whose manager nobody looks at."""
+    """Why a service is none of a swarm, in words.
+
+    Raises Unobservable when no manager of the swarm is in the inventory.
+    """
     if any(managers(fleet)):
         return f"{name} is no service of the swarm: it stays on its node"
     workers = [node for node in fleet.inventory.nodes if fleet.of(node, Facts).swarm == "worker"]
@@ -52,6 +55,7 @@ def why_not(fleet: Fleet, name: str) -> str:
 
 
 def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
+    """A finding where a service with local data may run on several members of the swarm."""
     data = local_data(fleet, service)
     members = next((facts.members for facts in managers(fleet)), ())
     fitting = [member for member in members if fits(member, service.constraints)]
@@ -67,11 +71,12 @@ def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
 
 
 def hosts(members: Iterable[Member]) -> str:
+    """The host names of members, sorted, in words."""
     return ", ".join(sorted(member.hostname for member in members))
 
 
 def home(fleet: Fleet, service: SwarmService) -> str:
-    """The host name of the swarm's node where it runs today; empty when it runs on none or several."""
+    """The host name of the swarm node where a service runs now; empty when it runs on none or several."""
     tasks = {
         task.member
         for facts in managers(fleet)
@@ -82,12 +87,15 @@ def home(fleet: Fleet, service: SwarmService) -> str:
 
 
 def local_data(fleet: Fleet, service: SwarmService) -> list[str]:
-    """The names of the mounts that it writes and that are on one node's disk."""
+    """The sources (else targets) of the mounts that a service writes and that are on one node's disk."""
     return [mount.source or mount.target for mount in service.mounts if local(fleet, mount)]
 
 
 def local(fleet: Fleet, mount: ServiceMount) -> bool:
-    """A volume that some node knows as local is local; one that no node has yet is what the stack file says."""
+    """Whether a mount is written and on one node's disk.
+
+    A volume is when some node has it locally; for one that no node has yet, the stack file decides.
+    """
     if mount.read_only or mount.remote or mount.type not in ("volume", "bind"):
         return False
     seen = list(swarm_facts(fleet))
@@ -98,9 +106,9 @@ def local(fleet: Fleet, mount: ServiceMount) -> bool:
 
 
 def fits(member: Member, constraints: Iterable[str]) -> bool:
-    """Whether the swarm may place a task on a member, as swarmkit's own constraint filter decides it.
+    """Whether the swarm may place a task on a member, by the rules of swarmkit's constraint filter.
 
-    Values are compared without case; a label that is not there is empty; what the filter does not know fits nowhere.
+    Values are compared without case; a missing label is empty; a constraint that the filter does not know fits nowhere.
 
     >>> vgpu = Member("7f", "vgpu", labels={"queue": "GPU"})
     >>> fits(vgpu, ["node.labels.queue == gpu", "node.role != manager"]), fits(vgpu, ["node.hostname == data"])
@@ -110,6 +118,7 @@ def fits(member: Member, constraints: Iterable[str]) -> bool:
 
 
 def satisfied(member: Member, constraint: str) -> bool:
+    """Whether a member satisfies one constraint; False for one that cannot be parsed."""
     read = CONSTRAINT.fullmatch(constraint.strip())
     if not read:
         return False
@@ -119,7 +128,7 @@ def satisfied(member: Member, constraint: str) -> bool:
 
 
 def attribute(member: Member, key: str) -> str | None:
-    """What a constraint's key stands for on a member; None for a key that swarmkit does not know."""
+    """The value of a constraint's key for a member; None for a key that swarmkit does not know."""
     lower = key.lower()
     for prefix, labels in (("node.labels.", member.labels), ("engine.labels.", member.engine_labels)):
         if lower.startswith(prefix):

@@ -1,4 +1,4 @@
-"""Whether what was declared runs, seen from the containers of all nodes and, where there is a swarm, its manager."""
+"""The rule that declared services run, judged by the containers of all nodes and by a manager of the swarm, if any."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
 
 
 def judged_state(location: Placement, clock: float) -> Iterator[Finding | Unobservable]:
-    """One finding for a container that is there and does not work. What has ended is history."""
+    """A finding for a container that does not work; an Unobservable while its first health check runs.
+
+    `clock` is the time of its node in epoch seconds. Containers that have ended are not judged.
+    """
     container = location.container
     if container.state in ("restarting", "paused", "dead"):
         yield finding(f"{container.name} {why_idle(container)}", location, "look at its last words: `docker logs`")
@@ -64,7 +67,10 @@ def judged_state(location: Placement, clock: float) -> Iterator[Finding | Unobse
 
 
 def young(location: Placement, clock: float) -> bool:
-    """Whether a container started a moment ago, by its node's own clock (epoch seconds)."""
+    """Whether a container started less than 5 minutes ago, by its node's own clock (epoch seconds).
+
+    Raises Unobservable when its start is not known.
+    """
     try:
         started = datetime.fromisoformat(location.container.started_at).timestamp()
     except ValueError:
@@ -73,13 +79,14 @@ def young(location: Placement, clock: float) -> bool:
 
 
 def finding(saw: str, location: Placement, hint: str) -> Finding:
+    """The finding about one container."""
     return Finding(
         saw, "running and well", "it does not do its work", location.node, location.container.name, hint=hint
     )
 
 
 def ambiguous_name(service: Service, present: list[Placement]) -> Iterator[Finding]:
-    """Two Compose projects, or a Compose service and another container, under one name: which is meant?"""
+    """A finding where running containers of several Compose projects (or of one and none) match one name."""
     kinds = sorted({location.container.label(COMPOSE_PROJECT) for location in present})
     if len(kinds) > 1:
         names = ", ".join(f"{location.container.name} on {location.node}" for location in present)
@@ -94,7 +101,10 @@ def ambiguous_name(service: Service, present: list[Placement]) -> Iterator[Findi
 def judged_number(
     fleet: Fleet, service: Service, present: list[Placement], placements: list[Placement], some_unseen: bool
 ) -> Iterator[Finding | Unobservable]:
-    """Too few only when all nodes were seen; too many always."""
+    """A finding where too few or too many containers run.
+
+    Too few only when all nodes were seen (`some_unseen` False).
+    """
     text = told_to_swarm(fleet, service.name)
     want = wanted_replicas(service, text)
     have = len(present)
@@ -111,28 +121,32 @@ def judged_number(
 
 
 def wanted_replicas(service: Service, text: SwarmService | None) -> int | None:
-    """How many should run; None when nobody said. Declared, but told to run 0 times, is wrong."""
+    """How many containers should run: the inventory's number, else the swarm's, but then at least 1.
+
+    None when neither has one.
+    """
     if service.replicas is not None:
         return service.replicas
     return max(1, text.replicas) if text and text.replicas is not None else None
 
 
 def in_trouble(container: Container) -> bool:
-    """Whether `judged_state` has already said why it does not run."""
+    """Whether `judged_state` has already reported why it does not run."""
     return container.state in ("restarting", "paused", "dead")
 
 
 def updating(service: SwarmService | None) -> bool:
+    """Whether the swarm is updating the service or rolling it back."""
     return service is not None and service.update_state in ("updating", "rollback_started")
 
 
 def told_to_swarm(fleet: Fleet, name: str) -> SwarmService | None:
-    """What a manager says about a service, where one was seen and knows it."""
+    """The service as a manager of the swarm defines it; None when no manager was seen or none knows it."""
     return next((service for facts in managers(fleet) for service in facts.services if service.name == name), None)
 
 
 def unseen(fleet: Fleet) -> Iterator[Unobservable]:
-    """Why the swarm could not be asked, for each node where it could not: any of them may be its manager."""
+    """An Unobservable for each node whose swarm could not be seen: any of them may be a manager."""
     for node in fleet.inventory.nodes:
         try:
             fleet.of(node, Facts)
@@ -141,12 +155,12 @@ def unseen(fleet: Fleet) -> Iterator[Unobservable]:
 
 
 def managers(fleet: Fleet) -> Iterator[Facts]:
-    """What the managers of the swarm that could be seen say."""
+    """The facts of the managers of the swarm that were seen."""
     return (facts for facts in swarm_facts(fleet) if facts.swarm == "manager")
 
 
 def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placements: list[Placement]) -> Finding:
-    """Too few run: with what the swarm, or else the ended containers, say about the reason."""
+    """The finding that too few run, with the reasons that the swarm, or else the ended containers, give."""
     ended = [
         f"{location.container.name} on {location.node} {why_idle(location.container)}"
         for location in placements
@@ -165,7 +179,7 @@ def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placemen
 
 
 def reasons(fleet: Fleet, name: str) -> str:
-    """What the manager says about the tasks that should run and do not, or run where nobody looks."""
+    """Why tasks that should run do not, or run on nodes outside the inventory, in words; empty without a manager."""
     tasks = [task for facts in managers(fleet) for task in facts.tasks if task.service == name]
     strangers = strange_members(fleet)
     waiting = [reason(task, strangers) for task in tasks if task.desired in ("running", "ready")]
@@ -174,7 +188,9 @@ def reasons(fleet: Fleet, name: str) -> str:
 
 
 def reason(task: Task, strangers: set[str]) -> str:
-    """Why one task that should run does not, in words.
+    """Why one task that should run does not, in words; empty when it runs on a node of the inventory.
+
+    `strangers` are host names of swarm nodes that are not in the inventory.
 
     >>> reason(Task("rodan_db", "", "running", "pending", "no suitable node (1 node not available)"), set())
     'a task is pending: no suitable node (1 node not available)'
@@ -186,13 +202,13 @@ def reason(task: Task, strangers: set[str]) -> str:
 
 
 def strange_members(fleet: Fleet) -> set[str]:
-    """The host names of swarm nodes that are none of the inventory's."""
+    """The host names of swarm nodes that are not in the inventory."""
     ours = {facts.node_id for facts in swarm_facts(fleet) if facts.node_id}
     return {member.hostname for facts in managers(fleet) for member in facts.members if member.id not in ours}
 
 
 def swarm_facts(fleet: Fleet) -> Iterator[Facts]:
-    """What every node that could be asked says about the swarm."""
+    """The facts about the swarm of every node where they were seen."""
     for node in fleet.inventory.nodes:
         try:
             yield fleet.of(node, Facts)
