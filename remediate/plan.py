@@ -39,19 +39,19 @@ class Plan:
 
     @property
     def nodes(self) -> frozenset[str]:
-        """Every node that the plan touches or asks."""
+        """Names of all nodes that the plan changes or asks."""
         return frozenset(name for step in (*self.steps, *self.requires) for name in (step.node, *other_nodes(step)))
 
 
 def other_nodes(step: AnyStep | Require) -> tuple[str, ...]:
-    """The other nodes that a step needs, such as the one that a file is copied from."""
+    """Nodes besides its own that a step needs, such as the one that a file is copied from; empty for most."""
     matches: tuple[str, ...] = getattr(step, "also", ())
     return matches
 
 
 @dataclass(frozen=True)
 class ForAPerson:
-    """There is nothing that a tool should do here: why not, and what a person can do, step by step."""
+    """A remedy's answer when no tool should act: the reason, and what a person can do, step by step."""
 
     why: str
     what_to_do: str
