@@ -1,7 +1,7 @@
 """Applying one plan: the only code that opens links for writing.
 
-One change at a time. Every precondition is asked again under the lock right before its step, every way back is in the
-journal before its step, and whether anything is fixed is said by the rule that failed, on a fresh look.
+One change at a time. Every precondition is checked again under the lock right before its step, every way back is in the
+journal before its step, and whether anything is fixed is judged by the rule that failed, on a fresh look.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ class Doing:
 
     @property
     def found_wanting(self) -> bool:
-        """Whether the step that ended last is read-only: what it checks is the work of the steps before it."""
+        """Whether the step that ended last is read-only: what it checks is the result of the steps before it."""
         return bool(self.rows) and looks_only(self.rows[-1])
 
     def ready(self) -> None:

@@ -116,9 +116,8 @@ class StepRow:
 class Journal:
     """The journal of one state directory, an SQLite file.
 
-    Every method raises Unwritable when it cannot be written or read.
-
-    Opening it raises UsageError when the file cannot be written, or is no journal of this version.
+    Every method raises Unwritable when it cannot be written or read. Opening it raises UsageError when the file cannot
+    be written, or is no journal of this version.
     """
 
     def __init__(self, path: Path) -> None:

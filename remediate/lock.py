@@ -135,8 +135,8 @@ class Silence:
 class Locks:
     """The locks of one run on its nodes. Leaving the `with` block releases them.
 
-    `path` is the lock's file on each node, `beat` the seconds between heartbeats. `tell` is called with a line of text
-    when a node goes silent or answers again.
+    `link_to` gives the link of a node, `path` is the lock's file there, `beat` the seconds between heartbeats. `tell`
+    is called with a line of text when a node goes silent or answers again.
     """
 
     def __init__(self, link_to: Callable[[str], WritingLink], run: str, path: str = LOCK, beat: float = BEAT) -> None:
@@ -174,7 +174,7 @@ class Locks:
         return node in self.held and self.held[node].alive()
 
     def confirm(self, node: str) -> None:
-        """Ask the node whether this run still holds its lock. Raises Lost when it does not."""
+        """Check with the node that this run still holds its lock. Raises Lost when it does not."""
         if not self.alive(node):
             raise Lost(taken_away(node))
 

@@ -10,7 +10,7 @@ from remediate.proposal import PlannedChange
 
 
 class End(Enum):
-    """What became of a plan. The value is the word in the journal and in reports."""
+    """What became of a plan. The value is the text in the journal and in reports."""
 
     FIXED = "fixed"
     DONE = "done"
@@ -56,13 +56,13 @@ class Changed(Exception):
 
 
 class Origin(Protocol):
-    """Who wants a plan: a rule that has a finding, or a person who asked for it."""
+    """Whoever wants a plan: a rule that has a finding, or a person who requested it."""
 
     def propose_again(self, planned: PlannedChange) -> PlannedChange:
         """The plan from a fresh look, under the lock: no more than was agreed to.
 
-        Raises Needless, Changed, or Unobservable. Whatever holds a plan back (a gate, a failed drill, a doubt) is asked
-        again here, since it is part of proposing.
+        Raises Needless, Changed, or Unobservable. Whatever holds a plan back (a gate, a failed drill, a doubt) is
+        checked again here, since it is part of proposing.
         """
         ...
 

@@ -1,8 +1,8 @@
-"""The one runner: everything that changes a server goes through here, whichever command asks for it.
+"""The one runner: every command that changes a server does so through it.
 
 Plan → consent → locks → look and propose again → apply → prove → journal → way back. A run begins and ends in
-`Runner.run` alone: so an interruption, a lock that somebody else holds and a journal that cannot be written come out
-the same for every command, and no exit code says that nothing was changed after something was.
+`Runner.run` alone: so an interruption, a lock that somebody else holds and a journal that cannot be written have the
+same outcome for every command, and no exit code says that nothing was changed after something was.
 """
 
 from __future__ import annotations
@@ -218,9 +218,8 @@ class PlanRun:
     def apply(self, plans: Sequence[PlannedChange], origin: Origin, terms: Terms = EVERYTHING) -> list[PlanEnd]:
         """Apply the plans that `terms` cover, one after the other, under the locks of all their nodes.
 
-        Returns their ends.
-
-        Raises Busy before any change, KeyboardInterrupt, and Unwritable when the journal can no longer be written.
+        Returns their ends. Raises Busy before any change, KeyboardInterrupt, and Unwritable when the journal can no
+        longer be written.
         """
         first = len(self.ends)
         plans = [replace(change, number=number) for number, change in enumerate(plans, first + 1)]

@@ -37,9 +37,8 @@ Key = tuple[str, str, str, str]
 class Session:
     """One inventory, the links to its nodes, and the limits of the call.
 
-    `only` are the ids of --only (empty: all rules).
-
-    `progress` is called with a node's name and whether it was reached; `patience` is in seconds.
+    `only` are the ids of --only (empty: all rules). `progress` is called with a node's name and whether it was reached;
+    `patience` is in seconds.
     """
 
     inventory: Inventory

@@ -1,4 +1,4 @@
-"""`remediate backups accept`: a person says that the database that runs now is the right one, and its dumps' size."""
+"""`remediate backups accept`: record that the database that runs now is the right one, and its dumps' size."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
 
 
 def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
-    """A line that complete dumps are kept, while an earlier failed drill has no later success; else empty."""
+    """A line while complete dumps are kept: an earlier drill failed, and this one was of an older dump. Else empty."""
     if failed is None or done.error:
         return []
     still = (
@@ -344,6 +344,7 @@ def drill_lines(lacking: tuple[str, ...]) -> list[Line]:
 
 
 def show_seconds(seconds: float) -> str:
+    """A number of seconds as text for a person."""
     from datetime import timedelta
 
     return show_duration(timedelta(seconds=seconds))

@@ -13,8 +13,9 @@ class Losses:
     """What would be lost if `now` were replaced by `instead`, as far as it was counted.
 
     `rows` are how many more rows each table has in `now`, by table, most first; `whole` those of the tables that
-    `instead` lacks. `changed` are tables with as many rows and other content, `back` those with more rows in `instead`,
-    `blind` those whose content could not be compared. `differs`: some table has other content.
+    `instead` lacks. `changed` are tables with as many rows and other content, `extensions` those that `instead` lacks,
+    `back` tables with more rows in `instead`, `blind` those whose content could not be compared. `differs`: some table
+    has other content.
     """
 
     rows: dict[str, int]

@@ -81,7 +81,7 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
 
 
 class Refused(Exception):
-    """A person must settle something first; `answer` says what, and how."""
+    """A person must settle something first; `answer` has the reason and what to do."""
 
     def __init__(self, why: str, what_to_do: str) -> None:
         super().__init__(why)

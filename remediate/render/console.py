@@ -1,6 +1,6 @@
 """Lines on a terminal: colours where it has them, plain text elsewhere (NO_COLOR, pipes).
 
-Whoever made a line has put what a server said on one line; here, at the last door, nothing passes that does not show.
+Text of a server is put on one line where the line is made; here every character that does not show is escaped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A proposal as text: what is wrong, the exact change, what it disturbs, and the way back.
 
-Plain lines with the name of a style each; colours are put on where the terminal is known. What came from a server is
-escaped here, once.
+Plain lines with the name of a style each; colours are added where the terminal is known. Text of a server is escaped
+here, once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Giving the files of a volume to a user, with the old owners kept on the node so that all of it can be taken back."""
+"""Giving the files of a volume to a user, with the old owners kept on the node so that all of it can be undone."""
 
 from __future__ import annotations
 

@@ -37,10 +37,9 @@ KEPT = 67
 class Server:
     """The database server in the live container.
 
-    `live` is the name of the live database, `user` its role for the scripts.
-
-    `called` is the service's name in Docker, `system` the system identifier of its data: a way back finds by them the
-    container that has replaced the one that was seen. `limit` is in seconds.
+    `live` is the name of the live database, `user` its role for the scripts. `called` is the service's name in Docker,
+    `system` the system identifier of its data: a way back finds by them the container that has replaced the one that
+    was seen. `limit` is in seconds.
     """
 
     node: str

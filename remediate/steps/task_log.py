@@ -1,6 +1,6 @@
 """The last lines that a task printed before it failed, without the secrets that its service was given.
 
-They are for the terminal of whoever is there, and are not kept: no journal and no report holds what a program printed.
+They are only shown on the terminal: no journal and no report keeps what a program printed.
 """
 
 from __future__ import annotations

@@ -94,9 +94,8 @@ class UpdateService:
     def still_true(self, link: Link, context: StepContext) -> None:
         """Check that user and image are those that the plan saw.
 
-        Raises Stale, Unobservable; AlreadyBack for a way back.
-
-        A way back has nothing to do only once user, label and update settings are all back.
+        Raises Stale, Unobservable; AlreadyBack for a way back. A way back has nothing to do only once user, label and
+        update settings are all back.
         """
         now = current_settings(link, self.service)
         if self.back and now.user == self.user:

@@ -1,4 +1,4 @@
-"""The remedy for backups that stand in one place only: copy the newest complete one to the second place."""
+"""The remedy for backups that exist in one place only: copy the newest complete one to the second place."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The steps of remedies for certificates: certbot once, with its reason; nginx tested, reloaded and compared.
 
-Scripts are constant; values come as arguments. certbot prints neither keys nor tokens, so its words may be shown.
+Scripts are constant; values come as arguments. certbot prints neither keys nor tokens, so its output may be shown.
 """
 
 from __future__ import annotations

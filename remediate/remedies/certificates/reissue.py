@@ -1,7 +1,7 @@
-"""A new certificate in the place of one that no client takes, where certbot keeps it and the inventory says how.
+"""A new certificate in place of one that no client accepts, where certbot keeps it and the inventory allows it.
 
-Renewing would not mend it: certbot renews what ends soon, with the names and the authority that it had. So it is asked
-for one with the inventory's names, once, and told not to mind that the old one is not due: it is of no use to anybody.
+Renewing would not mend it: certbot renews what ends soon, with the names and the authority that it had. So it gets one
+with the inventory's names, once, and is forced although the old one is not due: that one is of no use to anybody.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ STAGING = re.compile(r"staging|[./-]test", re.IGNORECASE)
 
 
 def reissue_plan(view: View, served: ServedCertificate, kinds: Iterable[Kind], finding: Finding) -> Answer:
-    """The plan that replaces what is served, if it is certbot's own file and another certificate would be better."""
+    """The plan that replaces what is served, if it is certbot's own file and another would be better; or why not."""
     lineage = newest_lineage(lineages_of(view)) or served_from(view, served)
     if not MENDED & set(kinds):
         return ForAPerson("another certificate would not mend this", finding.hint)
@@ -141,6 +141,7 @@ def new_and_dropped_names(view: View, lineage: Lineage) -> tuple[list[str], list
 
 
 def certonly_command(view: View, lineage: Lineage, names: Iterable[str]) -> tuple[str, ...]:
+    """The words after `certbot` that replace the lineage's certificate by one for `names`; its kind of key stays."""
     domains = [word for name in names for word in ("--domain", name)]
     kind = ("--key-type", "rsa" if is_rsa(lineage) else "ecdsa")
     forced = ("--force-renewal", "--renew-with-new-domains")

@@ -84,7 +84,7 @@ def on_node(view: View, *words: str) -> str:
 def not_reloadable(view: View) -> ForAPerson | None:
     """Why nginx must not be reloaded: it would refuse its configuration, and goes on with the old one (case 54).
 
-    None else.
+    Also when the container has no nginx. None when it can be reloaded.
     """
     server = view.inside.nginx
     if server is None:

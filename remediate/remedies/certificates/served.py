@@ -127,7 +127,7 @@ def reload_plan(view: View, served: ServedCertificate, path: str) -> Plan:
 
 
 def served_port(view: View, finding: Finding) -> ServedCertificate | None:
-    """The handshake that the finding is about; None when none is."""
+    """The handshake with the port that the finding is about; None when the look has none."""
     return next((handshake for handshake in view.handshakes if view.about(handshake) == finding.about), None)
 
 

@@ -1,7 +1,7 @@
-"""Giving a service its own user: only where nothing that can be seen stands in the way, and with a way back.
+"""Giving a service its own user: only where nothing that can be seen prevents it, and with a way back.
 
-The runbook's to-do list asks for it; it breaks things when files belong to root or start scripts want to be root. So
-what would not work is not tried: a person reads the exact reasons, and what must change in image, volume or stack file.
+The runbook's to-do list requires it; it breaks things when files belong to root or start scripts need root. So what
+would not work is not tried: a person reads the exact reasons, and what must change in image, volume or stack file.
 """
 
 from __future__ import annotations

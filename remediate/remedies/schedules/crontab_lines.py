@@ -1,6 +1,6 @@
 """Lines that we install in a node's crontab: made of constants, of the inventory, and of names in their closed form.
 
-A node's own words come in as names that `installed_word` takes, or as members of a closed set; with anything else no
+Text of a node comes in as names that `installed_word` accepts, or as members of a closed set; with anything else no
 line is made, and the plan is for a person.
 """
 

@@ -1,7 +1,7 @@
 """Remedies about schedules: the entry on the node where the service runs, none elsewhere, and a cron that runs.
 
-The entry stands in root's crontab, not in /etc/cron.d: the runbook tells people to look with `crontab -l`, and a file
-in /etc/cron.d would be a second place that nobody looks at.
+The entry is in root's crontab, not in /etc/cron.d: the runbook says to look with `crontab -l`, and a file in
+/etc/cron.d would be a second place that nobody looks at.
 """
 
 from __future__ import annotations
