@@ -312,7 +312,10 @@ def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> st
 
 
 def exit_reasons(left: Proposal, ends: Sequence[PlanEnd] = ()) -> list[Exit]:
-    """An exit code for each reason: what a look shows to be left, and how plans ended. Warnings alone give none."""
+    """An exit code for each reason: what a look shows to be left, and how plans ended.
+
+    A warning gives none, unless its plan failed or ended unknown.
+    """
     exits = [Exit.NOT_ALL_SEEN for _ in left.unknown]
     exits += [Exit.FINDINGS_REMAIN for action in left.by_hand if action.finding.severity == "error"]
     exits += [Exit.FINDINGS_REMAIN for change in left.planned if answers_errors(change)]

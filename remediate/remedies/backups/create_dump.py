@@ -142,7 +142,7 @@ def room_needed(fleet: Fleet, policy: Policy) -> int:
 
 
 def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteFiles, ...] | ForAPerson:
-    """The steps that make `needed` bytes free (none when they are), or why a person must."""
+    """The steps that make `needed` bytes free (none when they are, or the disk was not seen), or why a person must."""
     try:
         free = fleet.of(policy.volume.node, Volumes).free
     except Unobservable:
