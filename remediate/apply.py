@@ -1,7 +1,7 @@
 """Applying one plan: the only code that opens links for writing.
 
-One change at a time. Every precondition is asked again under the lock right before its step, every way back is in the
-journal before its step, and whether anything is fixed is said by the rule that failed, on a fresh look.
+One change at a time. Every precondition is checked again under the lock right before its step, every way back is in the
+journal before its step, and whether anything is fixed is judged by the rule that failed, on a fresh look.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class RunInProgress(Protocol):
 
 
 def narrow_to_agreed(fresh: Plan, agreed: Plan) -> Plan | None:
-    """The fresh plan, cut down to what was agreed to; None when it would do anything else.
+    """The fresh plan, limited to what was agreed to; None when it would do anything else.
 
-    Steps that only look are the fresh plan's own. Of those that change something each must be the one that was agreed
-    to, in the same order, whatever content they expect by now; a deletion may have become smaller, and takes only files
-    that both plans name.
+    Read-only steps are the fresh plan's own. Each step that changes something must be the one that was agreed to, in
+    the same order, whatever content it expects by now; a deletion may have become smaller, and takes only files that
+    both plans name.
     """
     old = [step for step in agreed.steps if step.changes]
     if len(old) != sum(step.changes for step in fresh.steps) or not set(fresh.disturbs) <= set(agreed.disturbs):
@@ -78,6 +78,7 @@ def narrow_to_agreed(fresh: Plan, agreed: Plan) -> Plan | None:
 
 
 def narrowed_step(fresh: AnyStep, agreed: AnyStep) -> AnyStep | None:
+    """The fresh step, limited to the agreed one; None when it does something else, or has no file left to delete."""
     if isinstance(fresh, DeleteFiles) and isinstance(agreed, DeleteFiles):
         return fresh.within(agreed)
     return fresh if agreed_to(fresh) == agreed_to(agreed) else None
@@ -85,7 +86,7 @@ def narrowed_step(fresh: AnyStep, agreed: AnyStep) -> AnyStep | None:
 
 @dataclass
 class Applier:
-    """Applies one plan of a run, whose locks are held."""
+    """Applies one plan of a run, whose locks are held. `origin` judges the result."""
 
     run: RunInProgress
     locks: Locks
@@ -96,7 +97,10 @@ class Applier:
         return self.run.runner.journal
 
     def apply(self, planned: PlannedChange) -> PlanEnd:
-        """Apply the plan and judge it. Raises only KeyboardInterrupt and Unwritable."""
+        """Apply the plan, judge it, write both to the journal, and return how it ended.
+
+        Raises only KeyboardInterrupt, and Unwritable when the journal cannot be written.
+        """
         self.write_down(planned)
         try:
             ended = self.attempt(planned)
@@ -108,7 +112,7 @@ class Applier:
         return ended
 
     def attempt(self, planned: PlannedChange) -> PlanEnd:
-        """Preconditions, steps, proof."""
+        """Check the preconditions, do the steps, and judge the result. After a failure the steps are undone."""
         doing = Doing(self, planned)
         try:
             doing.ready()
@@ -125,7 +129,10 @@ class Applier:
         return self.judged(doing, "")
 
     def judged(self, doing: Doing, lost: str) -> PlanEnd:
-        """Look again. A plan that did not help is taken back at once."""
+        """Judge the plan by a fresh look; one that did not help is undone at once, one that could not be seen is left.
+
+        `lost` is how the connection was lost during the last step; empty when it was not.
+        """
         planned = doing.planned
         proof, why = self.origin.prove(planned, lost)
         text = "; ".join(part for part in (lost, why) if part)
@@ -138,6 +145,7 @@ class Applier:
         return doing.stopped(end, text, by_itself=not lost)
 
     def write_down(self, planned: PlannedChange) -> None:
+        """Write the plan to the journal, before its first step."""
         shown, subject = step_heads(planned.plan), planned.subject.name
         row = PlanRow(self.run.id, planned.number, planned.rule.id, subject, shown, planned.memory, outcome="", why="")
         self.journal.plan(row)
@@ -149,14 +157,19 @@ class Applier:
         self.run.runner.screen.say(text)
 
     def writing_to(self, node: str) -> WritingLink:
+        """The node's link for writing. Raises Unobservable when its lock is not ours."""
         return guarded_writing_link(self.locks, self.link_to)(node)
 
     def next_place(self) -> StepContext:
+        """The context of the run's next step, with these locks, links to other nodes, and the screen for progress."""
         self.locks.tell = self.say
         return self.locks.guarding(replace(self.run.next_place(), reach=self.writing_to, say=self.say))
 
     def step(self, step: AnyStep, plan: int) -> str:
-        """One step: precondition, way back into the journal, change. Returns its harmless words."""
+        """Check a step's precondition, write it with its way back to the journal, and do it. Returns its harmless text.
+
+        Raises Stale, StepFailed, Lost, Unobservable, and Unwritable when the journal cannot be written.
+        """
         context = self.next_place()
         link = self.writing_to(step.node)
         try:
@@ -172,7 +185,10 @@ class Applier:
         return self.done(step, link, context)
 
     def done(self, step: AnyStep, link: WritingLink, context: StepContext) -> str:
-        """Do one step that is written down, and write down how it ended."""
+        """Do a step that is in the journal already, and write how it ended there. Returns its harmless text.
+
+        Raises Stale, StepFailed and Lost.
+        """
         try:
             done = step.do(link, context)
         except ODD as why:
@@ -193,25 +209,26 @@ class Applier:
         return done.said
 
     def ended(self, context: StepContext, state: str, rc: int | None, text: str) -> None:
+        """Write to the journal how a step ended: its state, exit status (None: unknown) and harmless text."""
         self.journal.ended(self.run.id, context.number, state, rc, text)
 
 
 ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
-"""What code raises that has misunderstood an answer. What a node prints is input, and must not stop the other plans."""
+"""Errors of code that parses an answer wrongly. What a node prints is input, and must not stop the other plans."""
 
 
 def not_understood(why: Exception) -> str:
-    """Without its words: they may hold what the node printed."""
+    """A message with the type of the error only: its text may hold what the node printed."""
     return f"an answer was not understood ({type(why).__name__})"
 
 
 def locks_of(run: str, link_to: Callable[[str], Link], context: StepContext) -> Locks:
-    """The locks of a run, none taken yet."""
+    """The locks of a run, none taken yet; `context.lock` is their file on each node."""
     return Locks(lambda node: writing_link(link_to(node)), run, context.lock)
 
 
 def guarded_writing_link(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], WritingLink]:
-    """A node's link, for writing: only while its lock is ours. What is returned raises Unobservable."""
+    """A function that returns a node's link for writing, and raises Unobservable when the node's lock is not ours."""
 
     def writing_to(node: str) -> WritingLink:
         if not locks.alive(node):
@@ -224,7 +241,7 @@ def guarded_writing_link(locks: Locks, link_to: Callable[[str], Link]) -> Callab
 
 
 def starting_row(context: StepContext, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:
-    """The journal's row of a step that is about to be done."""
+    """The journal's row, in state `starting`, of a step that is about to be done. `inverse` is its way back, if any."""
     shown = one_line(masked(step.show().split("\n")[0]))
     way_back = json.dumps(dump(inverse)) if inverse else None
     forward = json.dumps(journal_form(step))
@@ -235,12 +252,13 @@ def starting_row(context: StepContext, plan: int, step: AnyStep, inverse: AnySte
 
 
 def rc_of(why: Exception) -> int | None:
+    """The exit status of a StepFailed; None for other errors, or when it has none."""
     return why.rc if isinstance(why, StepFailed) else None
 
 
 @dataclass
 class Doing:
-    """One attempt at one plan."""
+    """One attempt at one plan. `first` is the number of the run's last step before it, `said` the last step's text."""
 
     applier: Applier
     planned: PlannedChange
@@ -252,26 +270,29 @@ class Doing:
 
     @property
     def rows(self) -> list[StepRow]:
-        """What the journal knows of this attempt's steps."""
+        """The journal's rows of this attempt's steps, in order."""
         return [row for row in self.applier.journal.steps(self.applier.run.id) if row.number > self.first]
 
     @property
     def changed(self) -> bool:
-        """Whether anything may have been changed by now."""
+        """Whether a step of this attempt may have changed something that is not undone."""
         return bool(undoable_steps(self.rows))
 
     def told(self, why: StepFailed) -> str:
-        """Why it failed, with the step where there are several: an exit status alone says little."""
+        """The reason of the failure; of several steps it names the failed one, since an exit status says little."""
         several = len(self.planned.plan.steps) > 1
         return f"{self.rows[-1].shown}: {why}" if several and self.rows and why.rc is not None else str(why)
 
     @property
     def found_wanting(self) -> bool:
-        """Whether the step that ended last only looked: what it looked at is the work of the steps before it."""
+        """Whether the step that ended last is read-only: what it checks is the result of the steps before it."""
         return bool(self.rows) and looks_only(self.rows[-1])
 
     def ready(self) -> None:
-        """What must hold before anything is changed: the plan's own questions, and room on every disk."""
+        """Check the plan's `requires`, and the room on every disk, before anything is changed.
+
+        Raises Stale, StepFailed or Unobservable.
+        """
         plan = self.planned.plan
         for require in plan.requires:
             require.still_true(self.applier.link_to(require.node))
@@ -283,12 +304,17 @@ class Doing:
             )
 
     def all_steps(self) -> None:
+        """Do the plan's steps in order. The first that fails raises Stale, StepFailed, Lost or Unobservable."""
         for number, step in enumerate(self.planned.plan.steps, 1):
             self.applier.say(progress_line(self.planned, number, step))
             self.said = self.applier.step(step, self.planned.number) or self.said
 
     def stopped(self, end: End, why: str, *, by_itself: bool = False) -> PlanEnd:
-        """Take back what was done. `by_itself`: the remedy itself is to blame, so it is remembered."""
+        """Undo what was done, and return the end of the plan with the reason `why`.
+
+        `by_itself`: the plan failed or did not help. Once all of it is undone, it is marked as rolled back, and not
+        planned again.
+        """
         if not self.changed:
             return PlanEnd(self.planned, end, f"{why}; nothing was changed")
         back = take_back(
@@ -298,6 +324,6 @@ class Doing:
 
 
 def progress_line(planned: PlannedChange, number: int, step: AnyStep) -> str:
-    """One line while a step is being done."""
+    """One line about the step that is being done: plan, rule, number of the step, node, and what it does."""
     shown = one_line(masked(step.show().split("\n")[0]))
     return f"{planned.number}. {planned.rule.id}, step {number}/{len(planned.plan.steps)} on {step.node}: {shown}"

@@ -33,13 +33,13 @@ def parse_allowed(values: Iterable[str]) -> frozenset[Disturbs]:
 
 
 def lacking_consent(plan: Plan, given: Collection[Disturbs]) -> list[str]:
-    """The words of --allow that a plan still needs."""
+    """The words of --allow that a plan still needs; `given` are the kinds that are agreed to."""
     missing = consent_kinds(plan) - set(given)
     return [word for word, kind in WORDS.items() if kind in missing]
 
 
 def ask_consent(plans: Iterable[Plan], given: Collection[Disturbs], ask: Callable[[str], bool]) -> frozenset[Disturbs]:
-    """The kinds that a person at the terminal agrees to, each asked once, besides those given already.
+    """The kinds that a person agrees to, each asked once with `ask`, besides those in `given`.
 
     A plan that has been refused for one kind is not asked about for another.
     """
@@ -55,10 +55,10 @@ def ask_consent(plans: Iterable[Plan], given: Collection[Disturbs], ask: Callabl
 
 
 def is_covered(plan: Plan, agreed: Collection[Disturbs]) -> bool:
-    """Whether a plan may be applied."""
+    """Whether `agreed` has every kind of consent that a plan needs."""
     return consent_kinds(plan) <= set(agreed)
 
 
 def consent_kinds(plan: Plan) -> set[Disturbs]:
-    """The kinds of consent that a plan needs; a reload counts as nothing."""
+    """The kinds of consent that a plan needs; a reload counts as "nothing"."""
     return {"nothing" if kind in HARMLESS else kind for kind in plan.disturbs or ("nothing",)}

@@ -1,4 +1,4 @@
-"""Whether every disk that will be written to can be: asked before any change."""
+"""A check, before any change, that every directory to be written is writable and has room."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ CHECK_DIRECTORIES = "remediate/scripts/check_directories.sh"
 
 
 def require_room(link: Link, node: str, directories: Iterable[str]) -> None:
-    """A full or read-only disk is noticed before any change. Raises StepFailed, or Unobservable."""
+    """Check that the directories on the node are writable, with 256 KiB free. Raises StepFailed, or Unobservable.
+
+    Of a directory that does not exist, the nearest one above it is checked. StepFailed has `changed=False`.
+    """
     paths = tuple(directories)
     if paths:
         text = (

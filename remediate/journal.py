@@ -47,7 +47,11 @@ CREATE TABLE steps (
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run. `ended` is empty while it lasts, or when it was killed."""
+    """One run. `started`, `ended` and `noticed` are times in UTC (ISO 8601); `exit` is the exit code.
+
+    `ended` is None while it lasts, or when it was killed. `undoes` is the id of the run that it undoes, else empty.
+    `noticed` is when a person decided about an interrupted run, or when it was undone.
+    """
 
     id: str
     started: str
@@ -65,7 +69,10 @@ class RunRow:
 
 @dataclass(frozen=True)
 class PlanRow:
-    """One plan of a run, and what became of it. `outcome` is empty while it lasts, or when the run was killed."""
+    """One plan of a run, and what became of it. `outcome` is empty while it lasts, or when the run was killed.
+
+    `shown` has the first line of each step; `memory` is that of `PlannedChange`.
+    """
 
     run: str
     number: int
@@ -79,7 +86,11 @@ class PlanRow:
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step. `state` is starting, done, not done, failed, lost, undoing or undone."""
+    """One step. `state` is starting, done, not done, failed, lost, undoing or undone.
+
+    `step` and `inverse` are JSON; `before` and `after` are digests, or a harmless word such as a user's name. `plan` is
+    the number of its plan, `rc` an exit status. `started` and `ended` are times in UTC (ISO 8601).
+    """
 
     run: str
     number: int
@@ -98,12 +109,16 @@ class StepRow:
 
     @property
     def way_back(self) -> Any:
-        """The journalled inverse as JSON; None when there is no way back."""
+        """The inverse as parsed JSON, for `steps.load`; None when there is no way back."""
         return json.loads(self.inverse) if self.inverse else None
 
 
 class Journal:
-    """The journal of one state directory. Every method raises Unwritable when the disk does not take or give it."""
+    """The journal of one state directory, an SQLite file.
+
+    Every method raises Unwritable when it cannot be written or read. Opening it raises UsageError when the file cannot
+    be written, or is no journal of this version.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -137,26 +152,30 @@ class Journal:
         self.db.close()
 
     def begin(self, who: str, inventory: str, path: str, program: str, undoes: str = "") -> str:
-        """Open a run and return its id, which no other controller will ever use."""
+        """Write the beginning of a run.
+
+        Returns its id, which no other controller uses: UTC time, 4 random hex digits.
+        """
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         row = (run, utc_now(), who, inventory, path, program, socket.gethostname(), os.getpid(), undoes)
         self.write("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", row)
         return run
 
     def end(self, run: str, exit_status: int) -> None:
+        """Write the time at which a run ended, and its exit code."""
         self.write("UPDATE runs SET ended = ?, exit = ? WHERE id = ?", (utc_now(), exit_status, run))
 
     def plan(self, plan: PlanRow) -> None:
-        """Write down a plan before its first step."""
+        """Write a plan, or replace the row of the same run and number."""
         row = (plan.run, plan.number, plan.rule, plan.subject, plan.shown, plan.memory, plan.outcome, plan.why)
         self.write("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def judged(self, run: str, plan: int, outcome: str, why: str) -> None:
-        """What became of a plan, as the second look saw it."""
+        """Write the outcome of a plan, as the second look saw it, and the reason."""
         self.write("UPDATE plans SET outcome = ?, why = ? WHERE run = ? AND number = ?", (outcome, why, run, plan))
 
     def starting(self, row: StepRow) -> None:
-        """A step, with its way back, before anything is sent."""
+        """Write a step, with its way back, before anything is sent to the node."""
         values = (row.run, row.number, row.plan, row.node, row.shown, row.step, row.inverse, "starting", utc_now())
         self.write(
             "INSERT INTO steps (run, number, plan, node, shown, step, inverse, state, started)"
@@ -165,24 +184,26 @@ class Journal:
         )
 
     def ended(self, run: str, step: int, state: str, rc: int | None = None, text: str = "") -> None:
+        """Write the state in which a step ended, its exit status (None: unknown) and its harmless text."""
         self.write(
             "UPDATE steps SET state = ?, rc = ?, said = ?, ended = ? WHERE run = ? AND number = ?",
             (state, rc, text, utc_now(), run, step),
         )
 
     def left(self, run: str, step: int, before: str, after: str) -> None:
-        """The digests before and after a step."""
+        """Write the digests before and after a step."""
         self.write("UPDATE steps SET before = ?, after = ? WHERE run = ? AND number = ?", (before, after, run, step))
 
     def state(self, run: str, step: int, state: str) -> None:
+        """Write the new state of a step."""
         self.write("UPDATE steps SET state = ? WHERE run = ? AND number = ?", (state, run, step))
 
     def runs(self, limit: int = 20) -> list[RunRow]:
-        """The latest runs, newest first: in the order in which they were begun, whatever the clock said."""
+        """The latest `limit` runs (-1: all), newest first: by the order in which they were begun, not by the clock."""
         return [RunRow(*row) for row in self.all("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", limit)]
 
     def run(self, name: str) -> RunRow:
-        """The run of that id, of an id that begins so, or the last one that changed something ("last").
+        """The run with that id, with an id that begins so, or the last one that has a step ("last").
 
         Raises UsageError when there is none, or when several begin so.
         """
@@ -196,25 +217,27 @@ class Journal:
         return rows[0]
 
     def plans(self, run: str) -> list[PlanRow]:
+        """The plans of the run with that id, by number."""
         return [PlanRow(*row) for row in self.all("SELECT * FROM plans WHERE run = ? ORDER BY number", run)]
 
     def steps(self, run: str) -> list[StepRow]:
+        """The steps of the run with that id, by number."""
         return [StepRow(*row) for row in self.all("SELECT * FROM steps WHERE run = ? ORDER BY number", run)]
 
     def interrupted(self) -> list[RunRow]:
-        """Runs that never ended, whose process is gone, and that had started a step or were undoing another run's.
+        """Runs without an end whose process is gone, and that had started a step or were undoing another run.
 
-        Nobody has decided about them yet.
+        Oldest first. Those that a person has decided about (`noticed`) are left out.
         """
         rows = self.all(f"{THAT_CHANGED} AND ended IS NULL AND noticed IS NULL ORDER BY rowid")
         return [run for run in (RunRow(*row) for row in rows) if not is_alive(run)]
 
     def noticed(self, run: str) -> None:
-        """A person has been told, and has decided: do not say it again, nor of attempts to undo it."""
+        """Mark a run, and the attempts to undo it, as decided by a person: `interrupted` then leaves them out."""
         self.write("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (utc_now(), run, run))
 
     def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:
-        """The run that tried the same and took it back, and why; None when nobody did, or when it has helped since."""
+        """The run that applied the same plan and rolled it back, and why; None without one, or if it helped since."""
         matches = self.all(
             "SELECT run, why, outcome FROM plans JOIN runs ON runs.id = run"
             " WHERE inventory = ? AND rule = ? AND subject = ? AND memory = ?"
@@ -231,6 +254,7 @@ class Journal:
             raise Unwritable(self.path, why) from None
 
     def all(self, query: str, *values: object) -> list[Any]:
+        """All rows of a query, as tuples. Raises Unwritable."""
         try:
             with closing(self.db.execute(query, values)) as cursor:
                 return cursor.fetchall()
@@ -248,7 +272,10 @@ MOVE = "move the file away to begin a new journal; the old one is then only need
 
 
 def is_alive(run: RunRow) -> bool:
-    """Whether the process of a run is still there. One of another machine is asked about rather than forgotten."""
+    """Whether the process of a run still exists.
+
+    False for a run of another machine, which a person is then asked about.
+    """
     if run.host != socket.gethostname():
         return False
     try:
@@ -279,11 +306,11 @@ def stat_fields(pid: int) -> list[str]:
 
 
 CLOCKS_DIFFER = 5.0
-"""Seconds by which a process may seem to begin after what it has written down itself."""
+"""Seconds by which a process may seem to have begun after the time that it wrote itself."""
 
 
 def born_after(pid: int, moment: datetime) -> bool:
-    """Whether a process is younger than that: then it merely has the number of one that has ended.
+    """Whether a process began after `moment`: then it merely has the number of one that has ended.
 
     False where there is no /proc to tell (proc(5): field 22 of stat in clock ticks since boot, `btime` in seconds).
 
@@ -299,4 +326,5 @@ def born_after(pid: int, moment: datetime) -> bool:
 
 
 def utc_now() -> str:
+    """The time in UTC, in ISO 8601 with whole seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")

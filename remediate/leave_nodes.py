@@ -1,4 +1,4 @@
-"""Leaving nodes: the usual way from a look to a plan and its application, with one rule that no audit has."""
+"""`remediate leave`: from a look to a plan and its application as usual, with the one rule of `trace_removal`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RULE = "leave.nothing_is_left"
 
 
 class Leaving(Remediation):
-    """A remediation that looks for traces, and at nothing else."""
+    """A remediation whose look collects only what fleetkeeper has left on the nodes."""
 
     def look(self, session: Session, audit: Audit) -> Fleet:
         with Progress(len(self.inventory.nodes), quiet=self.call.quiet) as progress:
@@ -31,7 +31,7 @@ class Leaving(Remediation):
         return fleet
 
     def finish(self, proposal: Proposal, fixing: FixSession | None, code: Exit) -> None:
-        """The JSON document, or the command that does it."""
+        """Print the JSON document, the command that would remove what is left, or that nothing is left."""
         if self.call.as_json:
             super().finish(proposal, fixing, code)
         elif fixing is None and proposal.planned:
@@ -42,7 +42,10 @@ class Leaving(Remediation):
 
 
 def leave_nodes(call: Call) -> Exit:
-    """Show what is left on the nodes of `call.limit` and, with --fix, remove it. Raises UsageError."""
+    """Show what is left on the nodes of `call.limit` and, with --fix, remove it. Returns the exit code.
+
+    Raises UsageError.
+    """
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
     inventory = open_audit(inventory_name(call, screen), call.limit, state=call.state).one()

@@ -38,7 +38,7 @@ BUSY, NO_LOCK = 75, 73
 
 
 class Busy(Exception):
-    """Somebody else holds the lock of a node; `who` says who and since when."""
+    """Somebody else holds the lock of `node`; `who` names the holder and since when, as the lock's file does."""
 
     def __init__(self, node: str, who: str) -> None:
         super().__init__(f"{node} is locked by {who}")
@@ -46,10 +46,10 @@ class Busy(Exception):
 
 
 class HeldLock:
-    """A lock that we hold on one node. A thread of its own keeps it.
+    """A lock that this run holds on one node. A thread sends its heartbeats, at least one every `beat` seconds.
 
-    The connection may break and be made again between two steps: the lock is then gone at once, so it is never
-    believed in without an answer that was asked for now.
+    `answer` is how long `alive` waits, in seconds. The connection may break and be made again between two steps, and
+    the lock is then gone at once: so only an answer that was requested now proves that it is held.
     """
 
     def __init__(self, node: str, stream: Stream, beat: float = BEAT, answer: float = ANSWER) -> None:
@@ -63,7 +63,7 @@ class HeldLock:
         self.thread.start()
 
     def keep(self) -> None:
-        """Send heartbeats, at least every `beat` seconds, until one is not answered."""
+        """Send heartbeats, at least every `beat` seconds, until one is not answered or `release` is called."""
         number = 0
         while not self.lost:
             self.wanted.wait(self.beat)
@@ -74,7 +74,10 @@ class HeldLock:
             self.heartbeat(str(number))
 
     def heartbeat(self, number: str) -> None:
-        """One heartbeat. The lock is believed in from the moment of sending, once that is answered."""
+        """Send one heartbeat, `number`, which the node repeats. That confirms the lock as of the time of sending.
+
+        Without an answer, `lost` is set.
+        """
         self.sent = sent = time.monotonic()
         try:
             self.stream.write(f"{number}\n".encode())
@@ -87,7 +90,7 @@ class HeldLock:
             self.news.notify_all()
 
     def alive(self) -> bool:
-        """Whether the lock is ours now: asks the node, and waits for its answer."""
+        """Whether the node confirms the lock now: sends a heartbeat, and waits up to `answer` seconds."""
         question = time.monotonic()
         self.wanted.set()
         with self.news:
@@ -96,12 +99,15 @@ class HeldLock:
 
     @property
     def silence(self) -> float:
-        """Seconds since a heartbeat was sent that the node has not answered yet."""
+        """Seconds since the heartbeat was sent that the node has not answered yet; 0.0 when all are answered."""
         sent = self.sent
         return time.monotonic() - sent if sent is not None else 0.0
 
     def release(self) -> None:
-        """Let go. A lock that cannot be reached any more frees itself."""
+        """Stop the heartbeats, and end the holder on the node.
+
+        A node that cannot be reached frees the lock by itself.
+        """
         self.over.set()
         self.wanted.set()
         try:
@@ -115,9 +121,10 @@ class HeldLock:
 
 @dataclass(frozen=True)
 class Silence:
-    """When whoever waits is told that a node does not answer: seconds without an answer to a heartbeat.
+    """When a silent node is reported, in seconds without an answer to a heartbeat.
 
-    `first` until the first word, `again` until each further one; looked at every `check` seconds.
+    The first report comes after `first`, each further one after `again` more; the time is compared every `check`
+    seconds.
     """
 
     check: float = 1.0
@@ -126,7 +133,11 @@ class Silence:
 
 
 class Locks:
-    """The locks of one run, taken all or none."""
+    """The locks of one run on its nodes. Leaving the `with` block releases them.
+
+    `link_to` gives the link of a node, `path` is the lock's file there, `beat` the seconds between heartbeats. `tell`
+    is called with a line of text when a node goes silent or answers again.
+    """
 
     def __init__(self, link_to: Callable[[str], WritingLink], run: str, path: str = LOCK, beat: float = BEAT) -> None:
         self.link_to, self.path, self.beat = link_to, path, beat
@@ -137,10 +148,10 @@ class Locks:
         self.over, self.listening = threading.Event(), False
 
     def take(self, nodes: Iterable[str]) -> dict[str, Unobservable]:
-        """Lock the nodes, in the order of their names so that two remediators cannot block one another.
+        """Lock the nodes, in the order of their names so that two runs cannot block one another.
 
-        Returns the nodes that could not be locked, and why. Raises Busy when somebody else holds one of them; then
-        none is held.
+        Returns the nodes that could not be locked, each with the reason. Raises Busy when somebody else holds one of
+        them; then no lock is held.
         """
         failed: dict[str, Unobservable] = {}
         for node in sorted(set(nodes)):
@@ -159,19 +170,23 @@ class Locks:
         return failed
 
     def alive(self, node: str) -> bool:
+        """Whether the node confirms now that this run holds its lock; False for a node that was never locked."""
         return node in self.held and self.held[node].alive()
 
     def confirm(self, node: str) -> None:
-        """Raises Lost when the lock is not ours any more."""
+        """Check with the node that this run still holds its lock. Raises Lost when it does not."""
         if not self.alive(node):
             raise Lost(taken_away(node))
 
     def guarding(self, context: StepContext) -> StepContext:
-        """The place of a step that asks for these locks again before each of its writes."""
+        """A copy of `context` with `confirm` and `token` of these locks, for steps that ask again before each write."""
         return replace(context, confirm=self.confirm, token=self.who)
 
     def listen(self) -> None:
-        """Tell whoever waits when a node goes silent, again after a while, and when it answers again."""
+        """Report through `tell` when a node goes silent, as `pace` says, and when it answers again.
+
+        Ends with `release`.
+        """
         lines: dict[str, float] = {}
         while not self.over.wait(self.pace.check):
             for node, held in list(self.held.items()):
@@ -188,6 +203,7 @@ class Locks:
                     )
 
     def release(self) -> None:
+        """Release every lock, and end the reports about silent nodes."""
         self.over.set()
         for held in self.held.values():
             held.release()
@@ -203,7 +219,12 @@ class Locks:
 
 
 def start_holder(link: WritingLink, node: str, path: str, who: str, patience: int = PATIENCE) -> Stream:
-    """Start the holder on the node. Raises Busy, or Unobservable when there can be no lock."""
+    """Start the process that holds the lock on the node. Returns its stream: each line written to it is a heartbeat.
+
+    `path` is the lock's file, `who` the text in it, `patience` the seconds without a heartbeat after which the process
+    ends. Raises Busy when somebody else holds the lock, Unobservable when the file cannot be written or the connection
+    is lost.
+    """
     stream = link.open(("sh", "-c", load_script(HOLD_LOCK), "sh", path, str(patience), who), sudo=True)
     try:
         line = read_line(stream)
@@ -223,7 +244,10 @@ RIGHT = "set `sudo: true` for the node, or log in as root; a full or read-only /
 
 
 def read_line(stream: Stream) -> str:
-    """One line from the node. Raises Unobservable when the connection is gone."""
+    """One line from the node, stripped; what has come so far when the output ends.
+
+    Raises Unobservable when the connection was lost.
+    """
     text = b""
     while not text.endswith(b"\n"):
         got = stream.read(1)
@@ -234,13 +258,13 @@ def read_line(stream: Stream) -> str:
 
 
 def holder_name(run: str) -> str:
-    """Who we are, for whoever finds the lock taken."""
+    """The text in the lock file about this run: account, machine, process id, run id and start time (UTC)."""
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return f"{account_and_machine()} (process {os.getpid()}, run {run}) since {since}"
 
 
 def account_and_machine() -> str:
-    """The account and the machine that changes are made from.
+    """`USER@HOST` that changes are made from: the account before sudo, with unusual characters replaced by `?`.
 
     >>> bool(account_and_machine())
     True

@@ -1,4 +1,4 @@
-"""What a remedy answers: a plan that can be shown, or why a person must act."""
+"""The two answers of a remedy: a plan that can be shown, or why a person must act."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ Disturbs = Literal["nothing", "reload", "restart", "deletion", "ownership"]
 
 @dataclass(frozen=True)
 class Plan:
-    """One remedy for one finding, before anything happens. Pure data; whoever holds it cannot run it.
+    """One remedy for one finding, before anything happens. Pure data; it has no link by which to run.
 
     `steps` are done in order, each only while its own precondition still holds; `requires` are read-only questions that
-    are asked again, under the lock, before the first step.
-    `disturbs` are the kinds of disturbance that need consent, `disturbance` says the same to a person
-    ("a restart of rodan_nginx, about 10 s"). `undo` says how it is undone, or why it cannot be.
-    `success` says how it will be judged. `after` are ids of rules whose plans must go first, and must not have failed.
-    `memory` is what a rolled-back plan is remembered by: while it stays the same (image and spec, say), the plan is not
-    made again. Empty means the shown steps themselves.
+    are asked again, under the lock, before the first step. `disturbs` are the kinds of disturbance that need consent,
+    `disturbance` describes them for a person ("a restart of rodan_nginx, about 10 s"). `undo` describes the way back,
+    or why there is none, `success` how the result will be judged. `after` are ids of rules whose plans must go first,
+    and must not have failed. `memory` identifies a rolled-back plan: while it stays the same (image and spec, say), the
+    plan is not made again. Empty means the shown steps themselves.
     """
 
     steps: tuple[AnyStep, ...]
@@ -39,19 +38,19 @@ class Plan:
 
     @property
     def nodes(self) -> frozenset[str]:
-        """Every node that the plan touches or asks."""
+        """Names of all nodes that the plan changes or asks."""
         return frozenset(name for step in (*self.steps, *self.requires) for name in (step.node, *other_nodes(step)))
 
 
 def other_nodes(step: AnyStep | Require) -> tuple[str, ...]:
-    """The other nodes that a step needs, such as the one that a file is copied from."""
+    """Nodes besides its own that a step needs, such as the one that a file is copied from; empty for most."""
     matches: tuple[str, ...] = getattr(step, "also", ())
     return matches
 
 
 @dataclass(frozen=True)
 class ForAPerson:
-    """There is nothing that a tool should do here: why not, and what a person can do, step by step."""
+    """A remedy's answer when no tool should act: the reason, and what a person can do, step by step."""
 
     why: str
     what_to_do: str

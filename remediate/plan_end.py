@@ -1,4 +1,4 @@
-"""What becomes of a plan: its end, its proof, and who wants it."""
+"""How a plan can end, how that is proved, and the protocol of whoever wants a plan."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from remediate.proposal import PlannedChange
 
 
 class End(Enum):
-    """What became of a plan. The value is the word in the journal and in reports."""
+    """What became of a plan. The value is the text in the journal and in reports."""
 
     FIXED = "fixed"
     DONE = "done"
@@ -25,10 +25,10 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class PlanEnd:
-    """The end of one plan. `why` is for a person; `undone` says what the way back did.
+    """The end of one plan. `why` is for a person; `undone` has a line of text for each step that was undone.
 
-    `rolled_back` is True when all that was changed has been undone because it did not work or did not help.
-    `words` are the last lines of a program that failed: for the terminal, never for the journal or a document.
+    `rolled_back` is True when all that was changed has been undone because it did not work or did not help. `words` are
+    the last lines of a program that failed: for the terminal, never for the journal or a document.
     """
 
     planned: PlannedChange
@@ -40,7 +40,7 @@ class PlanEnd:
 
 
 class Proof(Enum):
-    """What the second look saw."""
+    """What the look after a plan shows: the findings are gone, are still there, or could not be seen."""
 
     FIXED = "fixed"
     FAILING = "failing"
@@ -56,16 +56,19 @@ class Changed(Exception):
 
 
 class Origin(Protocol):
-    """Who wants a plan: a rule that has a finding, or a person who asked for it."""
+    """Whoever wants a plan: a rule that has a finding, or a person who requested it."""
 
     def propose_again(self, planned: PlannedChange) -> PlannedChange:
         """The plan from a fresh look, under the lock: no more than was agreed to.
 
-        Raises Needless, Changed, or Unobservable. Whatever holds a plan back (a gate, a failed drill, a doubt) is asked
-        again here, since it is part of proposing.
+        Raises Needless, Changed, or Unobservable. Whatever holds a plan back (a gate, a failed drill, a doubt) is
+        checked again here, since it is part of proposing.
         """
         ...
 
     def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
-        """Whether it worked, on a fresh look. `lost` says how the connection was lost while it was done, if it was."""
+        """Whether the plan worked, on a fresh look, and the reason.
+
+        `lost` is how the connection was lost; empty if it was not.
+        """
         ...

@@ -26,13 +26,13 @@ TriedBefore = Callable[[str, str, str], str]
 
 
 def never_tried(rule: str, subject: str, memory: str) -> str:
-    """For a proposal without a journal."""
+    """Always empty: without a journal, no plan was tried before."""
     return ""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a proposal keeps within: the nodes of --limit (empty: all), and what was rolled back before."""
+    """The limits of a proposal: the nodes of --limit (empty: all), and `tried`: why a plan is not made again."""
 
     limit: frozenset[str] = frozenset()
     tried: TriedBefore = never_tried
@@ -57,18 +57,19 @@ class PlannedChange:
 
     @property
     def identity(self) -> str:
-        """What a person agreed to, as a digest of data: the steps that change something, and what they disturb."""
+        """SHA-256 (hex) of what a person agrees to: the steps that change something, and what they disturb."""
         steps = [agreed_to(step) for step in self.plan.steps if step.changes]
         return content_digest(json.dumps([steps, sorted(self.plan.disturbs)], sort_keys=True).encode())
 
     @property
     def memory(self) -> str:
+        """The text by which a rolled-back plan is recognised: the plan's own, else `identity`."""
         return self.plan.memory or self.identity
 
 
 @dataclass(frozen=True)
 class ByHand:
-    """A finding that only a person can answer, and how."""
+    """A finding that only a person can answer, with the reason and what to do."""
 
     finding: Finding
     answer: ForAPerson
@@ -76,7 +77,7 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A promise that could not be judged, or a finding for which no plan could be made for want of a fact."""
+    """A rule that could not be judged for a subject, or a finding without a plan because a fact could not be seen."""
 
     rule: str
     subject: str
@@ -87,9 +88,9 @@ class Unknown:
 class Proposal:
     """Everything that follows from one look.
 
-    `held_back` says why some plans are withheld, when they are; `notes` is what should be said besides: about waivers,
-    and about changes that a stack file lacks. `left` are services that a killed change has left, whatever
-    was asked for: while there is one, nobody says that there is nothing to do.
+    `held_back` is the reason why some plans are withheld (empty: none is); `notes` are about waivers, and about changes
+    that a stack file lacks. `left` are services that a killed change has left, whatever the call was limited to: while
+    there is one, it is never reported that there is nothing to do.
     """
 
     planned: tuple[PlannedChange, ...] = ()
@@ -108,7 +109,11 @@ def propose(
     gate: Iterable[Verdict] = (),
     bounds: Bounds = EVERYTHING,
 ) -> Proposal:
-    """What to do about each finding, in order. A waived finding is never remedied."""
+    """The proposal for these verdicts: a plan for each finding, in order of application, or what a person must do.
+
+    `remedies` are by rule id, in order of application; `gate` are the verdicts of GATE. A waived finding is never
+    remedied.
+    """
     verdicts, gate = list(verdicts), list(gate)
     answers = [answer for verdict in verdicts for answer in remedy_answers(verdict, fleet, remedies)]
     plans = merge_plans(answer for answer in answers if isinstance(answer, PlannedChange))
@@ -140,7 +145,7 @@ def propose(
 def remedy_answers(
     verdict: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]
 ) -> Iterator[PlannedChange | list[ByHand | Unknown]]:
-    """The remedy's answer to each finding of a verdict."""
+    """For each finding of a verdict its plan (with number 0), or a list with the reason why there is none."""
     for finding in (*verdict.findings, *verdict.warnings):
         remedy = remedies.get(verdict.rule.id)
         try:
@@ -161,12 +166,13 @@ def remedy_answers(
 
 
 def no_remedy(rule: Rule, finding: Finding) -> ForAPerson:
+    """The answer to a finding whose rule has no remedy: the rule's reason for that, and the finding's hint."""
     why = rule.person or "there is no remedy for it yet"
     return ForAPerson(why, finding.hint or f"bring about what is wanted: {finding.want}")
 
 
 def merge_plans(plans: Iterable[PlannedChange]) -> list[PlannedChange]:
-    """One plan for several findings of a rule, where the remedy gives the same one for each."""
+    """The plans; those of one rule with the same steps and `requires` become one, with the findings of all."""
     matches: dict[Any, PlannedChange] = {}
     for plan in plans:
         key = (plan.rule.id, plan.plan.steps, plan.plan.requires)
@@ -176,7 +182,7 @@ def merge_plans(plans: Iterable[PlannedChange]) -> list[PlannedChange]:
 
 
 def why_gate_is_closed(gate: Iterable[Verdict]) -> str:
-    """Why remedies that could harm the backups must not run; empty when the database still has its data."""
+    """Why remedies that could harm the backups must not run; empty when GATE has no finding."""
     for verdict in gate:
         if verdict.findings:
             return f"{verdict.subject.name} may have lost its data: {verdict.findings[0].saw}"
@@ -184,7 +190,10 @@ def why_gate_is_closed(gate: Iterable[Verdict]) -> str:
 
 
 def withheld_plans(change: PlannedChange, gate: Iterable[Verdict]) -> list[ByHand]:
-    """No schedule, backup, thinning or user remedy runs on a database that lost its data, nor deletes on doubt."""
+    """The findings of a plan that the gate withholds, each with the reason; empty when it does not.
+
+    No plan of the topics GATED runs on a database that may have lost its data, and none deletes while that is unknown.
+    """
     if change.rule.topic not in GATED:
         return []
     why = why_gate_is_closed(gate)
@@ -196,7 +205,10 @@ def withheld_plans(change: PlannedChange, gate: Iterable[Verdict]) -> list[ByHan
 
 
 def plans_beyond_limit(change: PlannedChange, limit: Collection[str]) -> list[ByHand]:
-    """A remedy that needs a node outside --limit is refused, not cut in half."""
+    """The findings of a plan that needs a node outside --limit, each with the reason; empty when it does not.
+
+    Such a plan is refused, not reduced.
+    """
     outside = sorted(change.plan.nodes - set(limit)) if limit else []
     names = ", ".join(outside)
     answer = ForAPerson(f"the remedy also needs {names}, outside --limit", f"add --limit {' --limit '.join(outside)}")
@@ -204,14 +216,14 @@ def plans_beyond_limit(change: PlannedChange, limit: Collection[str]) -> list[By
 
 
 def plans_tried_before(change: PlannedChange, tried: TriedBefore) -> list[ByHand]:
-    """What was rolled back is not planned again while nothing has changed."""
+    """The findings of a plan that was rolled back before, each with the reason; empty when it was not."""
     why = tried(change.rule.id, change.subject.name, change.memory)
     answer = ForAPerson(why, "mend the cause first; --again plans it all the same")
     return [ByHand(finding, answer) for finding in change.findings] if why else []
 
 
 def order_plans(plans: list[PlannedChange], rules: list[str]) -> list[PlannedChange]:
-    """The registry's order, except that what a plan comes after goes first."""
+    """The plans in the order of `rules` (ids), except that those named in a plan's `after` go before it."""
     left = sorted(plans, key=lambda item: rules.index(item.rule.id))
     done: list[PlannedChange] = []
     while left:
@@ -223,5 +235,5 @@ def order_plans(plans: list[PlannedChange], rules: list[str]) -> list[PlannedCha
 
 
 def change_count(plan: Plan) -> int:
-    """How many changes a plan makes; each deleted file counts."""
+    """How many changes a plan makes; each deleted file counts as one."""
     return sum(len(getattr(step, "files", ())) or 1 for step in plan.steps if step.changes)

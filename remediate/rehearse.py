@@ -49,7 +49,7 @@ TOPICS = ("nodes", "containers", "certificates")
 
 @dataclass
 class Rehearsal:
-    """One inventory, open."""
+    """Rehearsals of renewals on one inventory; `session` looks at it, `journal` records them."""
 
     inventory: Inventory
     session: Session
@@ -57,6 +57,7 @@ class Rehearsal:
     journal: Journal
 
     def run(self, certificates: Sequence[Certificate], *, yes: bool) -> Exit:
+        """Rehearse the renewal of these certificates, after a question unless `yes`. Returns the exit code."""
         planned, codes = self.plans(self.session.look(TOPICS), certificates)
         if not planned:
             return worst_exit(codes)
@@ -68,7 +69,7 @@ class Rehearsal:
         return worst_exit([*codes, *self.apply(planned)])
 
     def plans(self, fleet: Fleet, certificates: Sequence[Certificate]) -> tuple[list[PlannedChange], list[Exit]]:
-        """A plan for each certificate that certbot keeps; what cannot be rehearsed is said."""
+        """A plan for each certificate that certbot keeps, and an exit code for each other one. The reason is shown."""
         planned: list[PlannedChange] = []
         codes: list[Exit] = []
         for certificate in certificates:
@@ -84,7 +85,7 @@ class Rehearsal:
         return planned, codes
 
     def add(self, planned: list[PlannedChange], subject: Subject, plan: Plan) -> None:
-        """One more plan, unless another name in the same certificate has brought it already."""
+        """Append a plan to `planned`, unless it is there already for another name in the same certificate."""
         same = [change.subject.name for change in planned if change.plan == plan]
         if same:
             self.screen.say(f"{subject}: rehearsed with {same[0]}, in the same certificate")
@@ -92,17 +93,24 @@ class Rehearsal:
             planned.append(PlannedChange(len(planned) + 1, RULES[RULE], subject, (), plan))
 
     def apply(self, planned: Sequence[PlannedChange]) -> list[Exit]:
+        """Apply the plans in one run. Returns its exit code, as a list."""
         runner = Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
         return [runner.run(lambda run: self.work(run, planned))]
 
     def work(self, run: PlanRun, planned: Sequence[PlannedChange]) -> Exit:
-        """Rehearse each. Judged by certbot's own exit status: what the rule says afterwards was so before."""
+        """Rehearse each, and return the exit code.
+
+        The proof is certbot's exit status: the rule's verdict does not change.
+        """
         for change in planned:
             run.apply([change], RequestedPlan(partial(self.plan_again, change), said="certbot could renew it now"))
         return worst_exit(OF_END[ended.end] for ended in run.ends)
 
     def plan_again(self, planned: PlannedChange) -> Plan:
-        """The same rehearsal from a fresh look, under the lock. Raises Changed, Unobservable."""
+        """The same rehearsal from a fresh look, under the lock.
+
+        Raises Changed when it is not possible now, Unobservable.
+        """
         fleet = self.session.look(TOPICS)
         certificate = certificate_of(fleet, planned.subject)
         try:
@@ -115,7 +123,10 @@ class Rehearsal:
 
 
 def certbot_views(matches: Sequence[View], certificate: Certificate) -> Iterator[View]:
-    """The containers where certbot keeps the certificate. Raises LookupError, with the reason, when there is none."""
+    """The containers in which certbot keeps the certificate.
+
+    Raises LookupError, with the reason, when there is none.
+    """
     if not matches:
         raise LookupError(f"no container of {certificate.service} runs")
     able = [view for view in matches if view.inside.certbot and newest_lineage(lineages_of(view))]
@@ -125,6 +136,7 @@ def certbot_views(matches: Sequence[View], certificate: Certificate) -> Iterator
 
 
 def dry_run(view: View) -> Plan:
+    """The plan that runs `certbot renew --dry-run` in the container, for its newest lineage of the certificate."""
     server = ServingContainer(view)
     lineage = newest_lineage(lineages_of(view))
     name = lineage.name if lineage else view.certificate.name
@@ -139,7 +151,10 @@ def dry_run(view: View) -> Plan:
 
 
 def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
-    """Rehearse the renewal of these certificates, of all when none is named. Raises UsageError."""
+    """Rehearse the renewal of these certificates, of all when none is named. Returns the exit code. Raises UsageError.
+
+    `hosts` is the inventory (None: the last audited), `given` the state directory.
+    """
     if yes and hosts is None:
         raise UsageError("--yes needs --hosts: nobody is there to see which servers are meant")
     if not yes and not sys.stdin.isatty():
@@ -158,6 +173,7 @@ def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | Non
 
 
 def chosen_certificates(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
+    """The certificates with these names, in that order; all of the inventory when none is named. Raises UsageError."""
     try:
         certificates = inventory.section(Policy).certificates
     except NotApplicable as why:

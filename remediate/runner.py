@@ -1,8 +1,8 @@
-"""The one runner: everything that changes a server goes through here, whichever command asks for it.
+"""The one runner: every command that changes a server does so through it.
 
 Plan → consent → locks → look and propose again → apply → prove → journal → way back. A run begins and ends in
-`Runner.run` alone: so an interruption, a lock that somebody else holds and a journal that cannot be written come out
-the same for every command, and no exit code says that nothing was changed after something was.
+`Runner.run` alone: so an interruption, a lock that somebody else holds and a journal that cannot be written have the
+same outcome for every command, and no exit code says that nothing was changed after something was.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ WAIT = "wait for it; a lock whose holder is gone frees itself within a minute"
 class Terms:
     """What a person agreed to: kinds of disturbance, how many changes at most, after how many failures to stop.
 
-    `answered`: somebody at a terminal was asked, and has said no to what is not agreed.
+    None: no limit. `answered`: somebody at a terminal was asked, and refused what is not agreed.
     """
 
     agreed: frozenset[Disturbs] = frozenset({"nothing"})
@@ -67,7 +67,7 @@ class RequestedPlan:
 
     `make` plans it again under the lock, from a fresh look; what it returns must be what was agreed to, unless nobody
     was shown the steps (`shown` False: a record of what has just been seen). It raises Changed where what the person
-    agreed to no longer holds, Unobservable where that cannot be seen. `prove_it` looks at the thing itself; None: the
+    agreed to no longer holds, Unobservable where that cannot be seen. `prove_it` looks at the result itself; None: the
     exit statuses of the steps are the proof.
     """
 
@@ -75,7 +75,7 @@ class RequestedPlan:
     prove_it: Callable[[], tuple[Proof, str]] | None = None
     shown: bool = True
     said: str = ""
-    """What is told when it is done."""
+    """The reason given in the plan's end when it is done."""
 
     def propose_again(self, planned: PlannedChange) -> PlannedChange:
         """The same plan from a fresh look. Raises Changed, Unobservable."""
@@ -88,7 +88,7 @@ class RequestedPlan:
         return replace(planned, plan=plan)
 
     def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
-        """Whether it was done, as the thing itself shows."""
+        """Whether the plan was done, and the reason: as `prove_it` says, else by the exit statuses of its steps."""
         if self.prove_it is not None:
             return self.prove_it()
         return (Proof.UNKNOWN, "whether it was done could not be seen") if lost else (Proof.FIXED, self.said)
@@ -96,7 +96,10 @@ class RequestedPlan:
 
 @dataclass
 class Runner:
-    """How one command changes servers. `name` and `path` are the inventory's; `link_to` gives the link of a node."""
+    """How one command changes servers. `name` and `path` are the inventory's; `link_to` gives the link of a node.
+
+    `place` is the context that each step's own is made from.
+    """
 
     journal: Journal
     name: str
@@ -106,9 +109,10 @@ class Runner:
     place: StepContext = field(default_factory=lambda: StepContext("", 0))
 
     def run(self, work: Callable[[PlanRun], Exit], undoes: str = "") -> Exit:
-        """Begin a run, do the work, end the run, and say what became of its plans.
+        """Begin a run, call `work` with it, end it, and show how its plans ended. Returns the exit code.
 
-        Raises UsageError when the run cannot be begun: then nothing was changed.
+        `undoes` is the id of the run that this one undoes, if any. Raises UsageError when the run cannot be begun, or
+        when `work` raises it before anything was changed.
         """
         try:
             run = PlanRun(self, self.begin(undoes), undoes)
@@ -122,12 +126,16 @@ class Runner:
         return code
 
     def begin(self, undoes: str) -> str:
+        """Write the beginning of a run to the journal. Returns the run's id."""
         return self.journal.begin(
             account_and_machine(), self.name, self.path, f"fleetkeeper {version('fleetkeeper')}", undoes
         )
 
     def ended(self, run: PlanRun, work: Callable[[PlanRun], Exit]) -> Exit:
-        """Do the work, and write down how it ended. Raises Unwritable."""
+        """Call `work`, and write the exit code to the journal; Busy and KeyboardInterrupt become exit codes.
+
+        Raises Unwritable, and UsageError while nothing was changed.
+        """
         try:
             code = work(run)
         except Busy as why:
@@ -146,7 +154,7 @@ class Runner:
         return code
 
     def after(self, run: PlanRun) -> str:
-        """What a person can do about a run that ended early."""
+        """A sentence for a person about a run that ended early: what was changed, and the commands to go on with."""
         if not run.changed:
             return "nothing was changed"
         if run.undoes:
@@ -155,7 +163,10 @@ class Runner:
         return f"`remediate log {run.id}` says what was done{back}"
 
     def unwritten(self, run: PlanRun, why: Unwritable) -> Exit:
-        """The journal could not be written any more: say so, and what that means."""
+        """Report that the journal cannot be written any more, and whether anything was changed.
+
+        Returns the exit code.
+        """
         if not run.changed:
             self.screen.error(f"{why}; nothing was changed", hint=ROOM)
             return Exit.USAGE
@@ -165,7 +176,10 @@ class Runner:
 
 @dataclass
 class PlanRun:
-    """One run: what it has applied so far. `ends` grows as plans end, so that an interruption loses nothing."""
+    """One run, and the ends of the plans applied so far: `ends` grows, so that an interruption loses nothing.
+
+    `steps` is how many steps have a number.
+    """
 
     runner: Runner
     id: str
@@ -184,24 +198,28 @@ class PlanRun:
 
     @property
     def undoable(self) -> bool:
-        """Whether `remediate undo` could take anything of it back."""
+        """Whether `remediate undo` can undo any step of this run."""
         return any(row.inverse for row in self.begun)
 
     def next_place(self) -> StepContext:
-        """Where the next step of this run keeps things."""
+        """The context of the next step of this run, with its number."""
         self.steps += 1
         return replace(self.runner.place, run=self.id, number=self.steps)
 
     @contextmanager
     def locks(self, nodes: Iterator[str]) -> Iterator[tuple[Locks, Mapping[str, Unobservable]]]:
-        """The locks of these nodes, and those that could not be had. Raises Busy."""
+        """Lock these nodes for the `with` block. Yields the locks, and the reason for each node without one.
+
+        Raises Busy.
+        """
         with locks_of(self.id, self.runner.link_to, self.runner.place) as locks:
             yield locks, locks.take(nodes)
 
     def apply(self, plans: Sequence[PlannedChange], origin: Origin, terms: Terms = EVERYTHING) -> list[PlanEnd]:
-        """Apply what is agreed to, one plan after the other, under the locks of all their nodes. Returns their ends.
+        """Apply the plans that `terms` cover, one after the other, under the locks of all their nodes.
 
-        Raises Busy before any change, KeyboardInterrupt, and Unwritable when the journal can no longer be written.
+        Returns their ends. Raises Busy before any change, KeyboardInterrupt, and Unwritable when the journal can no
+        longer be written.
         """
         first = len(self.ends)
         plans = [replace(change, number=number) for number, change in enumerate(plans, first + 1)]
@@ -220,13 +238,16 @@ class PlanRun:
         return self.ends[first:]
 
     def code(self) -> Exit:
-        """The exit code of the plan that ended last."""
+        """The exit code of the plan that ended last. Raises IndexError before any has."""
         return OF_END[self.ends[-1].end]
 
 
 @dataclass
 class Applying:
-    """The plans of one call of `Run.apply`, while their locks are held."""
+    """The plans of one call of `PlanRun.apply`, while their locks are held.
+
+    `unlocked` has the reason for each other node.
+    """
 
     run: PlanRun
     origin: Origin
@@ -235,7 +256,10 @@ class Applying:
     unlocked: Mapping[str, Unobservable]
 
     def one(self, planned: PlannedChange) -> PlanEnd:
-        """Apply one plan, or say why not: looked at and proposed again first."""
+        """Propose one plan again from a fresh look, and apply it.
+
+        Returns its end, with the reason when it was not applied.
+        """
         if why := not_now(planned, self.terms, self.run.ends):
             return PlanEnd(planned, End.SKIPPED, why)
         for node in sorted(planned.plan.nodes & set(self.unlocked)):
@@ -251,7 +275,7 @@ class Applying:
         return Applier(self.run, self.locks, self.origin).apply(fresh)
 
     def cut_short(self, left: Sequence[PlannedChange], why: BaseException) -> Iterator[PlanEnd]:
-        """The ends of the plan that was cut short, if it had begun, and of those after it."""
+        """The ends of the plans `left` by an interruption: of the one that had begun, if any, and of those after it."""
         interrupted = isinstance(why, KeyboardInterrupt)
         begun = {row.plan for row in self.run.begun}
         for change in left:
@@ -263,7 +287,7 @@ class Applying:
 
 
 def too_many(expected: Sequence[PlannedChange], terms: Terms) -> str:
-    """Why nothing at all is done: the plan is larger than --max-changes."""
+    """The reason to apply nothing: the plans make more changes than --max-changes. Empty when they do not."""
     changes = sum(change_count(change.plan) for change in expected)
     if terms.max_changes is None or changes <= terms.max_changes:
         return ""
@@ -271,7 +295,10 @@ def too_many(expected: Sequence[PlannedChange], terms: Terms) -> str:
 
 
 def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> str:
-    """Why a plan is not applied: no consent, something that comes first failed, or too much has failed."""
+    """Why a plan is not applied: no consent, too many failures, or a plan that comes first failed.
+
+    Empty when it may be.
+    """
     if not is_covered(planned.plan, terms.agreed):
         missing = ",".join(lacking_consent(planned.plan, terms.agreed))
         needed = f"--allow {missing}" if missing else "--yes"
@@ -285,7 +312,10 @@ def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> st
 
 
 def exit_reasons(left: Proposal, ends: Sequence[PlanEnd] = ()) -> list[Exit]:
-    """The reasons for an exit code: what a look shows to be left, and how plans ended. Warnings alone leave it 0."""
+    """An exit code for each reason: what a look shows to be left, and how plans ended.
+
+    A warning gives none, unless its plan failed or ended unknown.
+    """
     exits = [Exit.NOT_ALL_SEEN for _ in left.unknown]
     exits += [Exit.FINDINGS_REMAIN for action in left.by_hand if action.finding.severity == "error"]
     exits += [Exit.FINDINGS_REMAIN for change in left.planned if answers_errors(change)]
@@ -293,5 +323,5 @@ def exit_reasons(left: Proposal, ends: Sequence[PlanEnd] = ()) -> list[Exit]:
 
 
 def answers_errors(planned: PlannedChange) -> bool:
-    """Whether the plan answers more than warnings."""
+    """Whether a finding of the plan is an error, not a warning."""
     return any(finding.severity == "error" for finding in planned.findings)

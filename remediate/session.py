@@ -29,13 +29,17 @@ from remediate.remedies import REMEDIES
 PATIENCE = 3.0
 """Seconds until a second look when the first one after a change still fails: workers and caches take a moment."""
 LEAVES = {"containers.run_as_their_own_user": "services.have_their_own_settings"}
-"""What a remedy leaves when it is killed is found by another rule than its own."""
+"""By rule: the rule that finds what a remedy of the first leaves when it is killed."""
 Key = tuple[str, str, str, str]
 
 
 @dataclass
 class Session:
-    """One inventory, the way to its nodes, and what is asked of it. `only` are the rules of --only (empty: all)."""
+    """One inventory, the links to its nodes, and the limits of the call.
+
+    `only` are the ids of --only (empty: all rules). `progress` is called with a node's name and whether it was reached;
+    `patience` is in seconds.
+    """
 
     inventory: Inventory
     link_to: Callable[[Node], Link]
@@ -44,9 +48,9 @@ class Session:
     progress: Callable[[str, bool], None] = lambda node, reached: None
     patience: float = PATIENCE
     before: Verdict | None = None
-    """What the rule of the plan that is being applied said right before it: what is new after it is its doing."""
+    """The verdict right before the current plan was applied: a finding that is new afterwards comes from the plan."""
     proposed: frozenset[Key] = frozenset()
-    """The findings of the last proposal."""
+    """Keys of the findings of the last proposal."""
 
     def link_by_name(self, node: str) -> Link:
         return self.link_to(self.inventory.nodes[node])
@@ -61,7 +65,7 @@ class Session:
 
     @property
     def asked(self) -> list[Rule]:
-        """The rules that are judged: those of --only, and with them what a killed remedy of theirs would leave."""
+        """The rules to judge: those of --only, and those that find what a killed remedy of one of them leaves."""
         only = self.only | {left for rule, left in LEAVES.items() if rule in self.only}
         return [rule for rule in self.rules.values() if not only or rule.id in only]
 
@@ -70,21 +74,26 @@ class Session:
         return remedies_of(self.topics)
 
     def look(self, names: Collection[str] = ()) -> Fleet:
-        """A fresh look at all nodes; for some kinds of facts only, when they are named."""
+        """A fresh look at all nodes; for these topics only, when some are named."""
         observers = {
             name: observer for name, observer in observers_in(self.topics).items() if not names or name in names
         }
         return look_at_fleet(self.inventory, self.link_to, observers, datetime.now(UTC), self.progress)
 
     def verdicts(self, fleet: Fleet) -> list[Verdict]:
+        """The verdicts of the rules to judge, on the nodes of --limit."""
         return judge_rules(self.asked, fleet, self.bounds.limit)
 
     def gate(self, fleet: Fleet) -> list[Verdict]:
-        """Whether the database still has its data, whatever --only and --limit say."""
+        """The verdict of GATE (the database kept its data), whatever --only and --limit say.
+
+        Empty without that rule.
+        """
         rule = self.rules.get(GATE)
         return judge_rules([rule] if rule else [], fleet)
 
     def propose(self, fleet: Fleet) -> Proposal:
+        """The proposal that follows from a look, with notes on waivers and services that a killed change has left."""
         verdicts = self.verdicts(fleet)
         self.proposed = frozenset(known_names for verdict in verdicts for known_names in finding_keys(verdict))
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
@@ -121,7 +130,10 @@ class Session:
         return replace(again[0], number=planned.number, plan=plan)
 
     def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
-        """Whether the findings of a plan are gone, by the rule that found them, on a fresh look at all nodes."""
+        """Whether the findings of a plan are gone by their rule, on a fresh look at all nodes, and the reason.
+
+        When they are not, a second look after `patience` seconds decides.
+        """
         proof, why = self.judged_again(planned)
         if proof is Proof.FAILING:
             time.sleep(self.patience)
@@ -129,36 +141,38 @@ class Session:
         return proof, why
 
     def judged_again(self, planned: PlannedChange) -> tuple[Proof, str]:
+        """Whether the findings of a plan are gone, and the reason, after one fresh look."""
         fleet = self.look(topics_read_by(planned.rule))
         return proof_from_verdict(judge_subject(planned.rule, fleet, planned.subject), planned, self.before)
 
 
 def finding_keys(now: Verdict) -> set[Key]:
+    """The keys of a verdict's findings and warnings."""
     return {finding_key(finding) for finding in (*now.findings, *now.warnings)}
 
 
 def finding_places(findings: Iterable[Finding]) -> set[tuple[str, str]]:
-    """What findings are about, whatever is wanted there."""
+    """The (node, about) of each finding: what it is about, whatever is wanted there."""
     return {(finding.node, finding.about) for finding in findings}
 
 
 def unseen_about(now: Verdict, planned: PlannedChange, dark: Collection[str]) -> list[Unobservable]:
-    """What could not be seen and may be about the plan's findings. `dark` are nodes that were dark all along.
+    """The reasons in a verdict why something that the plan's findings are about could not be seen.
 
-    Such a node is no reason to doubt what the others show, unless the plan has to do with it: one dead node does not
-    stop the remedies of the others.
+    `dark` are nodes that could not be seen before the plan either. Such a node is no reason to doubt what the others
+    show, unless the plan involves it: one dead node does not stop the remedies of the others.
     """
     concerned = {*planned.plan.nodes, *(finding.node for finding in planned.findings), ""}
     return [why for why in now.unknown if why.node in concerned or why.node not in dark]
 
 
 def dark_nodes(now: Verdict) -> frozenset[str]:
-    """The nodes that a verdict could not see."""
+    """Names of the nodes that a verdict could not see."""
     return frozenset(why.node for why in now.unknown)
 
 
 def why_withdrawn(proposal: Proposal, expected: Collection[Key]) -> Changed | Unobservable:
-    """Why there is a finding and no plan for it any more."""
+    """The error to raise when findings with the keys `expected` exist, and no plan for them any more."""
     for by_hand in proposal.by_hand:
         if finding_key(by_hand.finding) in expected:
             return Changed(by_hand.answer.why)
@@ -168,9 +182,9 @@ def why_withdrawn(proposal: Proposal, expected: Collection[Key]) -> Changed | Un
 
 
 def proof_from_verdict(now: Verdict, planned: PlannedChange, before: Verdict | None = None) -> tuple[Proof, str]:
-    """What a fresh verdict says about a plan: its findings must be gone, and the subject has no new one, on any node.
+    """Whether a plan worked, by a fresh verdict, and the reason: its findings are gone, and there is no new one.
 
-    Findings of the same rule that were there before, and that other plans answer, do not count against this one.
+    New findings count on any node. Findings of the same rule that `before` had, and that other plans answer, do not.
     """
     expected = {finding_key(finding) for finding in planned.findings}
     known_names, dark = (finding_keys(before), dark_nodes(before)) if before else (expected, planned.dark)
@@ -187,12 +201,12 @@ def proof_from_verdict(now: Verdict, planned: PlannedChange, before: Verdict | N
 
 
 def finding_key(finding: Finding) -> Key:
-    """What makes a finding the same one at the next look, although what was seen may read differently."""
+    """The (node, about, want, severity) that identifies a finding across looks; what was seen may read differently."""
     return finding.node, finding.about, finding.want, finding.severity
 
 
 def topics_read_by(rule: Rule) -> set[str]:
-    """The topics that a rule needs, with those that every judgement may ask: clocks and placements."""
+    """The topics that a rule needs, and those that any rule may need: nodes (clocks) and containers (placements)."""
     return {facts.topic for facts in rule.looks_at} | {"nodes", "containers"}
 
 

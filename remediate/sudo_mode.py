@@ -1,4 +1,4 @@
-"""As whom repairs are done: `sudo: audit` says how far looking goes; whoever repairs asks sudo for everything."""
+"""The `sudo` setting of nodes for repairs: `sudo: audit` limits what a look may run, and repairs need all of sudo."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from fleetkeeper.inventory.load import Inventory
 
 
 def for_repairs(inventory: Inventory) -> Inventory:
-    """The inventory for a run that may change something. On nodes with `sudo: audit` it asks for all of sudo.
+    """A copy of the inventory for a run that may change something: `sudo: audit` becomes `sudo: true`.
 
-    Whether it gets that is sudo's to decide: the account of the nightly audit does not, a person who logs in as
-    themselves does.
+    Whether sudo grants that is up to its own configuration: to the account of the nightly audit it does not, to a
+    person who logs in as themselves it does.
     """
     nodes = {name: node.model_copy(update={"sudo": bool(node.sudo)}) for name, node in inventory.nodes.items()}
     return inventory.model_copy(update={"nodes": nodes})

@@ -1,4 +1,4 @@
-"""How what `remediate` has left on a node is removed: one rule about it, and its remedy.
+"""The rule that nothing of fleetkeeper is left on a node, and its remedy: for `remediate leave`.
 
 Lines, hook and user stay: a backup or a renewal that stopped with us would be the worst of traces. They lose their
 marks and our name, and are ordinary ones from then on.

@@ -1,4 +1,4 @@
-"""The way back: one mechanism for a remedy that did not help, for `remediate undo`, and after a crash."""
+"""Undoing steps: one mechanism for a plan that did not help, for `remediate undo`, and after a crash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNDOABLE = frozenset({"starting", "done", "failed", "lost", "undoing"})
 
 @dataclass(frozen=True)
 class Back:
-    """What the way back did, step by step. `whole` when nothing is left that a step had changed."""
+    """The result of undoing steps: a line of text for each, and whether nothing that they changed is left (`whole`)."""
 
     said: tuple[str, ...]
     whole: bool
@@ -37,9 +37,10 @@ def take_back(
     next_place: Callable[[], StepContext],
     begun: Callable[[StepRow], None] = lambda row: None,
 ) -> Back:
-    """Undo steps, the last one first. One that is not as the journal says it was left is not touched.
+    """Undo the steps of these rows, the last one first, and mark them in the journal as undone. Returns the result.
 
-    `begun` is told of each step right before it is undone.
+    A step whose result is no longer what the journal says is left alone. `begun` is called with each row right before
+    it is undone. Raises UsageError when a way back was written by another fleetkeeper.
     """
     lines: list[str] = []
     whole = True
@@ -57,7 +58,10 @@ def one_back(
     context: StepContext,
     begun: Callable[[StepRow], None],
 ) -> tuple[str, bool]:
-    """Undo one step, and look whether it is undone: what to say, and whether its change is gone now."""
+    """Undo one step, and check that it is undone. Returns (a line about it, whether its change is gone now).
+
+    The line is empty when there was nothing to undo. Raises UsageError as `inverse_of` does.
+    """
     inverse = inverse_of(row)
     if inverse is None:
         return no_way_back(row)
@@ -82,7 +86,10 @@ def one_back(
 
 
 def still_there(inverse: AnyStep, link: WritingLink, context: StepContext) -> str:
-    """Why a step that was just undone may not be; empty when it is, or when its exit status is all there is to see."""
+    """Why a step that was just undone may still be in force.
+
+    Empty when it is not, or when only its exit status can tell.
+    """
     try:
         inverse.still_true(link, context)
     except AlreadyBack:
@@ -94,18 +101,19 @@ def still_there(inverse: AnyStep, link: WritingLink, context: StepContext) -> st
 
 
 def no_way_back(row: StepRow) -> tuple[str, bool]:
-    """A step that only looked leaves nothing; one that changed something without a way back says so."""
+    """(line, whether its change is gone) of a step without a way back: ("", True) for a read-only one."""
     if looks_only(row):
         return "", True
     return f"no way back on {row.node}: {row.shown}", False
 
 
 def looks_only(row: StepRow) -> bool:
+    """Whether the step of a row is read-only, as the journal has it."""
     return '"changes": false' in row.step
 
 
 def inverse_of(row: StepRow) -> AnyStep | None:
-    """The journalled way back of a step, if it has one. Raises UsageError for one that another fleetkeeper wrote."""
+    """The way back of a step, from the journal; None without one. Raises UsageError when another version wrote it."""
     try:
         return load(row.way_back) if row.inverse else None
     except ValueError:
@@ -114,5 +122,5 @@ def inverse_of(row: StepRow) -> AnyStep | None:
 
 
 def undoable_steps(rows: Sequence[StepRow]) -> list[StepRow]:
-    """Steps that may have left something behind."""
+    """The rows of steps that may have changed something and are not undone yet."""
     return [row for row in rows if row.state in UNDOABLE and not looks_only(row)]

@@ -1,4 +1,4 @@
-"""`remediate backups accept`: a person says that the database that runs now is the right one, and its dumps' size."""
+"""`remediate backups accept`: record that the database that runs now is the right one, and its dumps' size."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ TOPICS = ("nodes", "containers", "databases", "services", "backups")
 
 
 def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
-    """Show which database runs, and what its newest dump weighs, ask, and write it down on the volume's node."""
+    """Show the database that runs and the size of its newest dump, ask, and record them on the volume's node.
+
+    `yes`: no question. `because` is the reason why that size is right. Returns the exit code. Raises UsageError when a
+    reason is needed and nobody can be asked.
+    """
     fleet = desk.look(*TOPICS)
     try:
         records, accepted = accepted_records(fleet, desk.policy), right_one(fleet, account_and_machine())
@@ -61,7 +65,10 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
 
 
 def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
-    """The same from a fresh look, under the lock. Raises Changed when another database runs by now, Unobservable."""
+    """The plan that records `addition`, from a fresh look under the lock.
+
+    Raises Changed when another database runs by now, Unobservable.
+    """
     shown = addition.accepted
     now = right_one(fleet, account_and_machine())
     if shown and (now.system, now.node, now.volume) != (shown.system, shown.node, shown.volume):
@@ -70,13 +77,13 @@ def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
 
 
 def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
-    """The plan that adds this to what is written down, as a fresh look saw it. Raises Unobservable."""
+    """The plan that adds `addition` to the records that the look saw. Raises Unobservable."""
     before = put_right(accepted_records(fleet, policy), addition, fleet.looked_at)
     return accept_plan(policy, before, addition)
 
 
 def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Proof, str]:
-    """Whether all of it is written down now, as a fresh look saw it."""
+    """Whether the records that the look saw hold all of `addition`, and the reason."""
     try:
         exists = contains_addition(accepted_records(fleet, policy), addition)
     except Unobservable as why:
@@ -85,20 +92,24 @@ def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Pr
 
 
 def accepted_records(fleet: Fleet, policy: Policy) -> Records:
-    """What is written down so far. Raises Unobservable."""
+    """The records on the volume's node; empty ones when there is no file. Raises Unobservable."""
     return raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
 
 
 def right_one(fleet: Fleet, by: str) -> Accepted:
-    """The one database that runs, to be written down. Raises Unobservable when it cannot be told."""
+    """The one database that runs, as a record dated now; `by` is who accepts it.
+
+    Raises Unobservable when none or several run, or a node was not seen.
+    """
     node, cluster = the_only(fleet)
     return Accepted(cluster.system, node, data_volume(fleet, node, cluster), datetime.now(UTC), by)
 
 
 def odd_one(fleet: Fleet, policy: Policy, *, asked: bool) -> Backup | None:
-    """The newest whole dump, where its size has to be accepted: a person gives a reason, or retention waits for one.
+    """The newest complete dump, when its size has to be accepted; else None.
 
-    Raises Unobservable when the backups could not be seen, and it has to be known.
+    It has to be when a person gives a reason (`asked`), or retention waits for one. Raises Unobservable when `asked`
+    and the backups could not be seen, or none is complete.
     """
     try:
         catalog = catalog_of(fleet, policy)
@@ -116,12 +127,12 @@ VERIFY = "`remediate backups verify` streams those that are not known; without a
 
 
 def waits_for_a_person(catalog: Catalog) -> bool:
-    """Whether some size is one that only a person can explain."""
+    """Whether the newest complete dump is implausibly small, or any complete one implausibly large."""
     return catalog.whole[0].small is not None or any(backup.giant for backup in catalog.whole)
 
 
 def size_lines(newest: Backup, policy: Policy) -> list[Line]:
-    """What is accepted with the size of the newest dump."""
+    """Lines for a person: the newest dump, its size, and what accepting that size means."""
     tiny = newest.file.size < policy.smallest
     still = f"  it stays a finding below {show_size(policy.smallest)}: see `backups.smallest` in the inventory"
     size = show_size(newest.file.size)
@@ -134,9 +145,9 @@ def size_lines(newest: Backup, policy: Policy) -> list[Line]:
 
 
 def asked_reason(*, yes: bool) -> str:
-    """Why this size is right, typed at the terminal; empty: the size is left as it is.
+    """The reason why this size is right, typed at the terminal; empty: only the database is accepted.
 
-    Raises UsageError where nobody can be asked.
+    Raises UsageError with `yes`, or without a terminal.
     """
     if yes or not sys.stdin.isatty():
         hint = "add --because 'why it is'; or answer at a terminal, where the size can be left as it is"
@@ -146,11 +157,12 @@ def asked_reason(*, yes: bool) -> str:
 
 
 def size_of(newest: Backup, because: str) -> AcceptedSize:
+    """The record that accepts the size of the newest dump, dated now, by the account that runs this program."""
     return AcceptedSize(newest.name, newest.file.size, newest.time, datetime.now(UTC), account_and_machine(), because)
 
 
 def in_force(addition: Records, before: Records) -> Records:
-    """The same, dated after what it replaces: a record that a clock gone wrong dated ahead must not outlive it."""
+    """`addition`, dated after the records that it replaces: one that a wrong clock dated ahead must not outlive it."""
     accepted, size = addition.accepted, addition.size
     if accepted and before.accepted and before.accepted.at >= accepted.at:
         accepted = replace(accepted, at=before.accepted.at + TICK)
@@ -176,10 +188,12 @@ def data_volume(fleet: Fleet, node: str, cluster: Cluster) -> str:
 
 
 def newest_size(mount: Mount) -> int:
+    """The length of a mount's path in the container: the longest one is the innermost."""
     return len(mount.destination)
 
 
 def describe_database(fleet: Fleet, accepted: Accepted) -> list[Line]:
+    """Lines for a person: the database that runs, where, and how many rows its tables have."""
     node, cluster = the_only(fleet)
     rows = [
         Line(
@@ -197,7 +211,7 @@ def describe_database(fleet: Fleet, accepted: Accepted) -> list[Line]:
 
 
 def describe_replaced(before: Accepted | None, now: Accepted) -> list[Line]:
-    """Which database was accepted until now, when it is another one."""
+    """A line for a person with the database that was accepted until now, when it is another one; else empty."""
     if before is None or before.system == now.system:
         return []
     when = f"accepted on {before.at:%Y-%m-%d} by {safe_line(before.by)}"
@@ -210,7 +224,7 @@ def describe_replaced(before: Accepted | None, now: Accepted) -> list[Line]:
 
 
 def accept_plan(policy: Policy, before: Records, after: Records) -> Plan:
-    """The plan that writes the record: all that was there before, and what comes after."""
+    """The plan that writes the records file: all that was in it before, and what is added."""
     content = record_bytes(merge_records(before, after), backups_of(policy))
     step = WriteFile(policy.volume.node, record_path(policy), content, before.digest or ABSENT, mode=0o600)
     return Plan(steps=(step,), success="the record can be read, and agrees with what runs")

@@ -32,7 +32,10 @@ from remediate.sudo_mode import for_repairs
 
 @dataclass
 class Desk:
-    """One inventory, open. `policy` is its `backups` section."""
+    """One open inventory for one command.
+
+    `policy` is its `backups` section; `session` looks, `journal` records runs.
+    """
 
     inventory: Inventory
     policy: Policy
@@ -45,14 +48,15 @@ class Desk:
         return self.session.look(topics)
 
     def catalog(self, fleet: Fleet) -> Catalog:
-        """All backups, to find one by its name; that the accepted size was not seen keeps nobody from it."""
+        """All backups that a look saw, to find one by its name. Raises Unobservable, but not for the accepted size."""
         return seen_files(fleet, self.policy, known_size(fleet, self.policy))
 
     def planned(self, rule: str, plan: Plan) -> PlannedChange:
+        """The plan as the only change of a run, for a rule and the service of the backups."""
         return PlannedChange(1, RULES[rule], Subject("service", self.policy.service), (), plan)
 
     def answer(self, rule: str, fleet: Fleet, made: Plan | ForAPerson) -> PlannedChange | None:
-        """The plan, unless a person must act or the database may have lost its data: then that is said."""
+        """The plan as a change. None, with the reason on the screen, when a person must act or the gate is closed."""
         if isinstance(made, ForAPerson):
             self.screen.error(made.why, hint=made.what_to_do)
             return None
@@ -63,15 +67,15 @@ class Desk:
 
     @property
     def runner(self) -> Runner:
-        """What begins and ends the one run of a command."""
+        """The runner that begins and ends the one run of a command."""
         return Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
 
     def held_back(self, fleet: Fleet) -> str:
-        """Why nothing may be done with the database; empty when it still has its data."""
+        """Why nothing may be done with the database: it may have lost its data. Empty when it has not."""
         return why_gate_is_closed(self.session.gate(fleet))
 
     def apply(self, planned: PlannedChange, wish: RequestedPlan) -> Exit:
-        """Apply one plan that a person asked for, in a run of its own."""
+        """Apply one plan that a person asked for, in a run of its own. Returns the exit code."""
 
         def work(run: PlanRun) -> Exit:
             run.apply([planned], wish)
@@ -80,6 +84,7 @@ class Desk:
         return self.runner.run(work)
 
     def show(self, planned: PlannedChange) -> None:
+        """Show the plan on the screen."""
         self.screen.lines(plan_lines(planned, 1))
 
 
@@ -87,7 +92,10 @@ class Desk:
 def open_context(
     hosts: str | None, given: Path | None, *, looks: bool = False, quiet: bool = False, as_json: bool = False
 ) -> Iterator[Desk]:
-    """Open the inventory that is meant; `looks`: nothing will be changed. Raises UsageError when it has no backups."""
+    """Open an inventory for the `with` block. Raises UsageError when it has no backups.
+
+    `hosts` is its name or path (None: the last audited), `given` the state directory; `looks`: nothing will be changed.
+    """
     screen = Screen(quiet=quiet, json=as_json)
     inventory = open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).one()
     inventory = inventory if looks else for_repairs(inventory)
@@ -104,7 +112,7 @@ def open_context(
 
 
 def one_of(catalog: Catalog, name: str) -> Backup:
-    """The backup of that name. Raises UsageError when there is none."""
+    """The backup with that file name. Raises UsageError when there is none."""
     matches = {backup.name: backup for backup in catalog.backups}
     if name not in matches:
         newest = catalog.backups[0].name if catalog.backups else "there is none at all"

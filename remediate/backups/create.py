@@ -27,13 +27,13 @@ NO_ROOM = ForAPerson("there is no room for it", "thin first: `remediate --only b
 
 @dataclass
 class Creating:
-    """One backup that a person asked for. `name` is the file that the plan makes."""
+    """One backup that a person asked for. `name` is the file that the plan makes; empty before there is a plan."""
 
     desk: Desk
     name: str = field(default="", init=False)
 
     def plan(self, fleet: Fleet) -> Plan | ForAPerson:
-        """How it is made, from a look. Raises Unobservable."""
+        """The plan that makes the backup, or why a person must act; sets `name`. Raises Unobservable."""
         finding = Finding(saw="a backup was asked for", want=f"one of {datetime.now(UTC):%H:%M} UTC")
         made = make_one(finding, fleet)
         if isinstance(made, Plan) and made.disturbs != ("nothing",):
@@ -43,14 +43,17 @@ class Creating:
         return made
 
     def plan_again(self) -> Plan | ForAPerson:
-        """The plan from a fresh look, under the lock. Raises Changed, Unobservable."""
+        """The plan from a fresh look, under the lock.
+
+        Raises Changed when the database may have lost its data, Unobservable.
+        """
         fleet = self.desk.look()
         if why := self.desk.held_back(fleet):
             raise Changed(f"held back: {why}; `fleetkeeper explain {GATE}` says what to do")
         return self.plan(fleet)
 
     def prove(self) -> tuple[Proof, str]:
-        """Whether the file that was to be made stands in the directory of the backups, and is a whole dump."""
+        """Whether the file `name` exists in the directory of the backups and is a complete dump, and the reason."""
         desk = self.desk
         node = desk.inventory.nodes[desk.policy.volume.node]
         link = desk.session.link_to(node)
@@ -65,7 +68,7 @@ class Creating:
             return Proof.UNKNOWN, f"{self.name} could not be looked at: {why}"
 
     def whole(self, directory: str, file: File) -> tuple[Proof, str]:
-        """What streaming the new file proves. Raises Unobservable."""
+        """Whether the new file is a complete dump, by streaming it, and the reason. Raises Unobservable."""
         desk = self.desk
         link = desk.session.link_to(desk.inventory.nodes[desk.policy.volume.node])
         [answer] = link.ask(
@@ -79,14 +82,17 @@ class Creating:
 
 
 def made_file(plan: Plan) -> str:
-    """The name of the dump that a plan makes: an argument of its last step."""
+    """The file name of the dump that a plan makes: an argument of its last step."""
     step = plan.steps[-1]
     assert isinstance(step, RunInContainer)
     return step.words[5]
 
 
 def create(desk: Desk) -> Exit:
-    """Dump the database, whether the newest backup is fresh or not, and verify the file on its node."""
+    """Dump the database, whether the newest backup is fresh or not, and verify the file on its node.
+
+    Returns the exit code.
+    """
     creating = Creating(desk)
     fleet = desk.look()
     try:

@@ -1,4 +1,4 @@
-"""What a database holds, as it says itself: asked inside its own container."""
+"""The contents of a database, as its server reports them inside its own container."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from fleetkeeper.untrusted import one_line, without_values
 
 @dataclass(frozen=True)
 class DatabaseContents:
-    """What one database holds: rows by table, and extensions. `content` is a sum over each table's rows, if asked for.
+    """The contents of one database: rows by table, and extensions.
 
-    Where the server was asked who it is, `said` has `user`, `database`, `preload`, and `encoding` when the database is
-    there; the rest are names of roles, tablespaces, databases kept `besides` it, `prepared` transactions, replication
+    `content` is a sum over each table's rows, by table; empty when it was not asked for. `said` are facts about the
+    server by key: `user`, `database`, `preload`, and `encoding` when the database exists; empty when it was not asked
+    for. The rest are names of roles, tablespaces, databases kept `besides` it, `prepared` transactions, replication
     `slots` and `subscriptions`.
     """
 
@@ -35,7 +36,7 @@ class DatabaseContents:
     subscriptions: tuple[str, ...] = ()
 
     def tell(self, what: str) -> str:
-        """What the server said of itself. Raises Unobservable for what it did not say: the role may not read it."""
+        """The server's fact with that key in `said`. Raises Unobservable without it: the role may not read it."""
         if what not in self.said:
             role = self.said.get("user") or "the role of the backups"
             raise Unobservable(
@@ -49,7 +50,9 @@ NAMED = {"preload": "shared_preload_libraries", "seconds": "time"}
 
 
 def parse_contents(answer: Output) -> DatabaseContents:
-    r"""Read what the scripts print. Raises Unobservable where a number is none.
+    r"""The contents that a script printed: `KEY|VALUE`, `rows TABLE|NUMBER`, `content TABLE|NUMBER`, one a line.
+
+    Raises Unobservable where a number is none.
 
     >>> printed = b"user|a|b\nrole|rodan\nrows public.auth_user|120\ncontent public.auth_user|-7\n"
     >>> found = parse_contents(Output(0, printed))
@@ -81,9 +84,9 @@ def parse_contents(answer: Output) -> DatabaseContents:
 
 @dataclass(frozen=True)
 class Name:
-    """What a server knows by one name. `oid` is empty when it has no such database, and never changes.
+    """What a server has under one name. `oid` is that of the database; empty when there is none. It never changes.
 
-    `mark` is what a restore wrote in its comment: that it was never live, and what it held.
+    `mark` is the comment that a restore wrote: that the database was never live, and what it held.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Name:
 
     @property
     def there(self) -> bool:
+        """Whether a database of this name exists."""
         return bool(self.oid)
 
     @property
@@ -101,9 +105,9 @@ class Name:
 
 
 def known_names(answer: Output, names: Sequence[str]) -> tuple[str, tuple[Name, ...]]:
-    r"""The server's system identifier (empty when it is not told), and what it knows by each of the names asked for.
+    r"""(system identifier, a `Name` for each of `names`), from the output of list_databases.sh.
 
-    Raises Unobservable.
+    The identifier is empty when the role may not read it. Raises Unobservable.
 
     >>> known_names(Output(0, b"system|7\noid 16384|\nabsent|\n"), ("live", "other"))
     ('7', (Name(name='live', oid='16384', mark=''), Name(name='other', oid='', mark='')))
@@ -121,12 +125,12 @@ def known_names(answer: Output, names: Sequence[str]) -> tuple[str, tuple[Name, 
 
 
 SAID = re.compile(r"(?:psql:[^ ]{0,40}:([0-9]{1,19}): |pg_restore: error: )?[^\W\d_]{3,20}:  ")
-"""Where the server's own words begin in what a script says, and the line of the SQL that they are about."""
+"""Where the server's own message begins in a script's text, and the line of the SQL that it is about."""
 COMMAND = re.compile(r"(invalid command) .*", re.DOTALL)
 
 
 def why_failed(text: str) -> str:
-    r"""Why something failed, as a script of ours says it, without secrets and without values of rows.
+    r"""The reason in a script's error text, without secrets and without values of rows.
 
     >>> why_failed('it does not restore: psql:<stdin>:7: ERROR:  invalid input syntax for type integer: "4111 1111"')
     'it does not restore: invalid input syntax for type integer (line 7 of its SQL)'
@@ -142,12 +146,12 @@ def why_failed(text: str) -> str:
 
 
 def ask_server(link: Link, command: Command, ok: Collection[int] = OK) -> Output:
-    """One command; raises Unobservable with what it said when it ended otherwise."""
+    """The output of one command. Raises Unobservable when it was lost, or its exit status is not in `ok`."""
     [answer] = link.ask([command])
     answer.text(ok)
     return answer
 
 
 def count_command(placement: Placement, script: str, *words: str, limit: float) -> Command:
-    """One of the scripts that only read, in the live container."""
+    """The command that runs one of the read-only scripts in the live container; `limit` is in seconds."""
     return Command(("docker", "exec", placement.container.id, "sh", "-c", script, "sh", *words), sudo=True, limit=limit)

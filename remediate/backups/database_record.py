@@ -1,4 +1,4 @@
-"""Adding to what is written down about a database, whatever else was written meanwhile."""
+"""Adding to the records about a database, whatever else was written meanwhile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ TOPICS = ("nodes", "containers", "databases", "services")
 
 
 def write_down(desk: Desk, run: PlanRun, rule: str, addition: Records) -> Exit:
-    """Add this to the record, planned anew under the lock from what is in it by then, and read it back."""
+    """Add to the records in this run, planned under the lock from what is in them by then, and read them back.
+
+    Returns the exit code; the plan is shown under `rule`.
+    """
 
     def made() -> Plan:
         plan = plan_again if addition.accepted else plan_to_record

@@ -14,18 +14,19 @@ from remediate.steps import DropDatabase, RestoreDatabase, Run, SwapDatabases
 from remediate.steps.swap_databases import Server
 
 PACE = 250_000
-"""Bytes of a compressed dump that the slowest server restores in a second."""
+"""Bytes per second of a compressed dump that the slowest server restores."""
 NOTHING = DatabaseContents()
 LONGEST = 36
-"""So much of the live name goes into the new names: with what is added they stay within Postgres' 63 bytes."""
+"""Characters of the live name that go into the new names: with what is added they stay within Postgres' 63 bytes."""
 
 
 @dataclass(frozen=True)
 class Swap:
-    """One restore: what is restored, where, and the names that the databases get.
+    """One restore: the backup, the container, and the names that the databases get.
 
-    `path` is the dump as the container sees it; `there` says whether a database of the live name is there at all.
-    `called` is what Docker calls the service, `system` the system identifier of its data, if it is known.
+    `path` is the dump as the container sees it; `there` is whether a database of the live name exists. `stamp` is the
+    time in the new names. `called` is the service's name in Docker, `system` the system identifier of its data, if it
+    is known.
     """
 
     policy: Policy
@@ -43,27 +44,28 @@ class Swap:
     def short(self) -> str:
         """The live name in plain letters, so that nobody has to quote the names that are made of it.
 
-        They end in a stamp: two databases whose names look alike so do not meet.
+        They end in a stamp: so two databases with similar names do not collide.
         """
         return re.sub(r"[^A-Za-z0-9_]", "_", self.live, flags=re.ASCII)[:LONGEST]
 
     @property
     def new(self) -> str:
-        """The restored database, before it takes the live name."""
+        """The name of the restored database, before it takes the live name."""
         return f"{self.short}_restored_{self.stamp}"
 
     @property
     def filling(self) -> str:
-        """The same, until it is whole."""
+        """The name of the restored database until the restore is complete."""
         return f"{self.short}_filling_{self.stamp}"
 
     @property
     def aside(self) -> str:
+        """The name that the old live database gets."""
         return f"{self.short}_before_{self.stamp}"
 
     @property
     def server(self) -> Server:
-        """The live container, with the time that a restore may take there."""
+        """The server in the live container; its limit is the time in seconds that a restore may take there."""
         return Server(
             *(self.place.node, self.place.container.id, self.policy.service, self.user, self.live),
             called=self.called,
@@ -72,7 +74,7 @@ class Swap:
         )
 
     def beside(self, proof: Run) -> Plan:
-        """Verify the dump once more, and restore it into a new database."""
+        """The plan that verifies the dump once more (`proof`), and restores it into a new database."""
         step = RestoreDatabase(self.server, self.new, self.path, self.policy.format)
         return Plan(
             steps=(proof, step),
@@ -81,7 +83,7 @@ class Swap:
         )
 
     def change(self, restored: DatabaseContents = NOTHING, takes_oid: str = "", live_oid: str = "") -> Plan:
-        """Give the live name to the restored database, and keep the old one aside.
+        """The plan that gives the live name to the restored database, and keeps the old one as `aside`.
 
         `restored` is what the restored one holds, and the oids are those of both, as they were seen.
         """
@@ -101,5 +103,5 @@ class Swap:
         )
 
     def away(self) -> Plan:
-        """Drop the restored database again."""
+        """The plan that drops the restored database."""
         return Plan(steps=(DropDatabase(self.server, self.new),), undo="none is needed: it holds what the dump holds")

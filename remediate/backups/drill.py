@@ -1,6 +1,6 @@
 """`remediate backups drill`: restore a backup into a throwaway server, and see whether everything came back.
 
-The server is a container of the database's image, without network, with limits, and with a clock of its own: it ends.
+The server is a container of the database's image, without network, with limits, and with a time limit of its own.
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ HOLD_INPUT_OPEN = "remediate/backups/scripts/hold_input_open.sh"
 RULE = "backups.come_back"
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
 PACE = 500_000
-"""Bytes of a compressed dump that the slowest server restores in a second."""
+"""Bytes per second of a compressed dump that the slowest server restores."""
 UNPACKED = {"sql.gz": 12, "dump": 12, "sql": 2}
 """How many times its size a dump may need on the disk as a database, with its indexes."""
 SLOW_COUNT = 1800.0
 """Seconds that counting every table of the live database may take."""
 BAD = 66
-"""What the throwaway container exits with when the dump does not restore: that is proved."""
+"""Exit status of the throwaway container when the dump does not restore."""
 OWN = ("drill: ", "docker: ")
-"""What lines begin with that the script says for a person, and docker."""
+"""Prefixes of the lines that the script, or docker, prints for a person."""
 REMEMBERED = 10
 BEFORE = "at the last drill"
 MEANT = "  If tables are smaller, or gone, on purpose: `remediate backups accept`, and the next drill begins anew."
 TRIES, WAIT = 6, 15.0
-"""How often, and after how many seconds, a lock that somebody else holds is asked for again."""
+"""How often, and after how many seconds, a lock that somebody else holds is tried again."""
 TINY = 50
 """Tables with fewer rows may shrink as they like: sessions, queues, locks."""
 
 
 def drill(desk: Desk, name: str | None) -> Exit:
-    """Try the named backup, or the newest complete one; write down what came of it."""
+    """Restore the named backup (None: the newest complete one) on trial, record the result, return the exit code."""
     fleet = desk.look(*TOPICS)
     try:
         backup = choose_backup(desk, fleet, name)
@@ -98,7 +98,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
 
 
 def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
-    """That no whole dump is removed: an earlier drill failed, and this one was of an older dump."""
+    """A line while complete dumps are kept: an earlier drill failed, and this one was of an older dump. Else empty."""
     if failed is None or done.error:
         return []
     still = (
@@ -108,7 +108,7 @@ def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
 
 
 def the_right_one(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
-    """Which database runs, to be written down with a drill that succeeded; where it cannot be told, that is said."""
+    """The record of the database that runs, with the time of the drill; None, with the reason shown, if unknown."""
     try:
         return replace(right_one(fleet, f"{account_and_machine()}, by a drill"), at=done.at)
     except Unobservable as why:
@@ -119,10 +119,7 @@ def the_right_one(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
 
 
 def write_drill_down(desk: Desk, addition: Records) -> Exit:
-    """Write the drill down, whatever else is written meanwhile, and although somebody else holds the lock for a while.
-
-    A drill that failed, or could not be tried, is never told as something that was done.
-    """
+    """Record the drill, waiting a while for the lock; one that failed is not shown as done. Returns the exit code."""
     [drill] = addition.drills
 
     def work(run: PlanRun) -> Exit:
@@ -149,7 +146,7 @@ NOT_NOTED = "until it is, nothing holds thinning up: do not remove a backup, and
 
 
 def run_patiently(desk: Desk, work: Callable[[PlanRun], Exit]) -> Exit:
-    """A run of its own, begun again for a while when somebody else holds the lock; the code says if it never was."""
+    """The exit code of a run of its own; while somebody else holds the lock, it is tried again for a while."""
     for _ in range(TRIES):
         try:
             code = desk.runner.run(work)
@@ -164,7 +161,7 @@ def run_patiently(desk: Desk, work: Callable[[PlanRun], Exit]) -> Exit:
 
 
 def told_doubts(doubtful: tuple[str, ...]) -> list[Line]:
-    """What a person should look at in the live database, if anything."""
+    """Lines for a person about what to look at in the live database; empty without doubts."""
     if not doubtful:
         return []
     return [
@@ -175,12 +172,13 @@ def told_doubts(doubtful: tuple[str, ...]) -> list[Line]:
 
 
 def refuse_drill(desk: Desk, why: ForAPerson) -> Exit:
+    """Show why no drill is possible. Returns the exit code."""
     desk.screen.error(why.why, hint=why.what_to_do)
     return Exit.FINDINGS_REMAIN
 
 
 def choose_backup(desk: Desk, fleet: Fleet, name: str | None) -> Backup:
-    """The backup to try. Raises Unobservable when no complete one is known, UsageError for a name that is not there."""
+    """The named backup, or the newest complete one. Raises Unobservable without one, UsageError for an unknown name."""
     catalog = desk.catalog(fleet)
     if name:
         return one_of(catalog, name)
@@ -191,7 +189,7 @@ def choose_backup(desk: Desk, fleet: Fleet, name: str | None) -> Backup:
 
 @dataclass(frozen=True)
 class Trial:
-    """One backup that is to be tried: in which container's image, seen through which of its mounts."""
+    """One backup to restore on trial: in a container of the image of `place`, which mounts the backups as `mount`."""
 
     place: Placement
     mount: Mount
@@ -199,11 +197,14 @@ class Trial:
     policy: Policy
 
     def run(self, link: Link, before: Mapping[str, int], age: float) -> Drill:
-        """Restore it, count, and compare. Raises Unobservable when it could not be tried at all."""
+        """The record of the drill, without the doubts of `tried`. Raises Unobservable when it could not be tried."""
         return self.tried(link, before, age)[0]
 
     def tried(self, link: Link, before: Mapping[str, int], age: float) -> tuple[Drill, tuple[str, ...]]:
-        """The drill, and what makes doubtful that the live database is the right one. Raises Unobservable."""
+        """The record of the drill, and doubts about the live database. Raises Unobservable when it could not be tried.
+
+        `before` are the rows by table of the last success; `age` is the backup's, in seconds.
+        """
         script = load_script(DESCRIBE_LIVE_DATABASE)
         live = parse_contents(
             ask_server(link, count_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
@@ -229,7 +230,7 @@ class Trial:
         return done, tuple(doubts_about_live(restored, live, self.policy.tolerance))
 
     def throwaway(self, live: DatabaseContents) -> Command:
-        """The throwaway container: no network, no more than its share, no volume but the backups, read-only."""
+        """The command that starts the throwaway container: no network, limits, only the backups mounted, read-only."""
         size, service = self.backup.file.size, self.policy.service
         limit = 300 + size // PACE
         bounds = ("--network", "none", "--memory", "1g", "--memory-swap", "1g", "--cpus", "1", "--pids-limit", "200")
@@ -249,11 +250,11 @@ class Trial:
 
 
 class NotTried(Unobservable):
-    """The node refused the drill, or its server could not do its work: that is written down, and proves nothing."""
+    """The node refused the drill, or its server could not do its work: that is recorded, and proves nothing."""
 
 
 def not_tried(answer: Output, node: str) -> Unobservable:
-    """Why nothing was proved: there was no throwaway container, or it could not do its work."""
+    """The error for a drill without a result: no throwaway container, or one that could not do its work."""
     if answer.lost or answer.rc is None:
         return Unobservable(answer.lost or "the drill did not end", node=node)
     if b"is already in use" in answer.err:
@@ -262,34 +263,31 @@ def not_tried(answer: Output, node: str) -> Unobservable:
 
 
 def first_line_for_person(answer: Output) -> str:
-    """The first line that is for a person: the script's own, or docker's; else the last one there is.
-
-    Without values of rows: it is written down, and shown in reports.
-    """
+    """The first line for a person (the script's or docker's), else the last one; without values of rows."""
     lines = answer.err.decode("utf-8", "replace").strip().split("\n")
     own = [line.partition(": ")[2] for line in lines if line.startswith(OWN)]
     return why_failed((own or lines[-1:])[0] or f"exit status {answer.rc}")[:300]
 
 
 def blames_the_dump(answer: Output) -> bool:
-    """Whether the script itself says that the dump does not restore: an exit status alone may be anybody's."""
+    """Whether the script itself reports that the dump does not restore: an exit status alone has many causes."""
     return answer.rc == BAD and any(
         line.startswith(b"drill: it does not restore: ") for line in answer.err.split(b"\n")
     )
 
 
 def needed_mebibytes(size: int, form: str) -> int:
-    """What must be free for a dump of that size to become a database."""
+    """MiB that must be free for a dump of `size` bytes to become a database."""
     return size * UNPACKED.get(form, UNPACKED["sql.gz"]) // 2**20 + 512
 
 
 def database_account(policy: Policy) -> tuple[str, str]:
-    """User and database as the inventory names them; empty for the container's own."""
+    """(user, database) in the inventory; each empty for the container's own."""
     return policy.user or "", policy.database or ""
 
 
 def last_success(records: Records) -> Mapping[str, int]:
-    """The rows of the last drill that succeeded, since the database was accepted: a person knew then what is gone."""
+    """Rows by table of the last success since the database was accepted (a person knew then what is gone), or empty."""
     since = records.accepted.at if records.accepted else None
     good = (each for each in reversed(records.drills) if not each.error and not each.refused)
     return next((each.rows for each in good if not since or each.at >= since), {})
@@ -298,9 +296,9 @@ def last_success(records: Records) -> Mapping[str, int]:
 def missing_tables(
     restored: DatabaseContents, live: DatabaseContents, before: Mapping[str, int], tolerance: int
 ) -> list[str]:
-    """What came back too little of: against the live database, and against the last drill that succeeded.
+    """A line for each table or extension that is missing or too small, compared with the live database and `before`.
 
-    `tolerance` is in percent. A table that is missing counts always; rows only in tables of some size.
+    `before` is the last success, `tolerance` in percent. A missing table counts always, rows only from TINY rows on.
     """
     lacking = [f"the extension {name} is missing" for name in live.extensions if name not in restored.extensions]
     for where, expected in (("live", live.rows), (BEFORE, before)):
@@ -314,7 +312,7 @@ def missing_tables(
 
 
 def doubts_about_live(restored: DatabaseContents, live: DatabaseContents, tolerance: int) -> list[str]:
-    """Why the live database may have lost its data: tables of some size that the dump holds, and it does not."""
+    """A line for each table of which the live database has far fewer rows than the dump; `tolerance` in percent."""
     matches = []
     for table, rows in restored.rows.items():
         here = live.rows.get(table, 0)
@@ -324,7 +322,7 @@ def doubts_about_live(restored: DatabaseContents, live: DatabaseContents, tolera
 
 
 def describe_drill(done: Drill) -> list[Line]:
-    """The result for a person: what came back, how long it took, how much would have been lost."""
+    """Lines for a person: what came back, how long it took, how much would have been lost."""
     if done.error:
         accept_hint = [Line(MEANT)] if any(BEFORE in item for item in done.lacking) else []
         return [
@@ -341,10 +339,12 @@ def describe_drill(done: Drill) -> list[Line]:
 
 
 def drill_lines(lacking: tuple[str, ...]) -> list[Line]:
+    """The differences as indented lines."""
     return [Line(f"  {safe_line(item)}") for item in lacking]
 
 
 def show_seconds(seconds: float) -> str:
+    """A number of seconds as text for a person."""
     from datetime import timedelta
 
     return show_duration(timedelta(seconds=seconds))

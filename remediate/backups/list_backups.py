@@ -27,7 +27,10 @@ TOPICS = ("nodes", "backups", "databases")
 
 @dataclass(frozen=True)
 class BackupRow:
-    """One backup as it is listed."""
+    """One backup as it is listed. `age` is in seconds; `reasons` say why it stays, or why thinning may remove it.
+
+    `drill` is its last drill, unless that was refused.
+    """
 
     backup: Backup
     age: float
@@ -37,10 +40,11 @@ class BackupRow:
 
     @property
     def said(self) -> str:
-        """What is known about it, in a word or a sentence."""
+        """Its state as text, with the reason if there is one."""
         return "in progress" if self.backup.growing else f"{self.backup.state}: {self.backup.why}".removesuffix(": ")
 
     def document(self) -> dict[str, Any]:
+        """The row as a JSON object; times are ISO 8601."""
         backup = self.backup
         return {
             "name": backup.name,
@@ -57,7 +61,7 @@ class BackupRow:
 
     @property
     def tried(self) -> str:
-        """What its last drill showed; empty when there was none."""
+        """The result of its last drill as text; empty when there was none."""
         if self.drill is None:
             return ""
         day = f"on {self.drill.at:%Y-%m-%d}"
@@ -65,7 +69,7 @@ class BackupRow:
 
 
 def show(desk: Desk) -> Exit:
-    """List the backups, newest first, as a table or as JSON. Nothing is changed."""
+    """List the backups, newest first, as a table or as JSON. Returns the exit code. Nothing is changed."""
     fleet = desk.look(*TOPICS)
     try:
         catalog, now = desk.catalog(fleet), true_clock(fleet, desk.policy.volume.node)
@@ -82,7 +86,10 @@ def show(desk: Desk) -> Exit:
 
 
 def held_up(fleet: Fleet, rows: Iterable[BackupRow]) -> Iterator[BackupRow]:
-    """The rows, with what the record of the database holds up: of all, or of the whole ones."""
+    """The rows; those that nothing removes now, whatever `keep` says, are marked as staying, with the reason.
+
+    After a failed drill that is every backup that is not broken; while the records could not be seen, every one.
+    """
     policy = fleet.inventory.section(Policy)
     try:
         hold = failed_drill(fleet, policy)
@@ -96,7 +103,7 @@ def held_up(fleet: Fleet, rows: Iterable[BackupRow]) -> Iterator[BackupRow]:
 
 
 def drills_by_name(fleet: Fleet) -> dict[str, Drill]:
-    """The last drill of each backup that proved something; nothing where the record could not be read."""
+    """By name of a backup its last drill, without refused ones; empty when the records could not be read."""
     try:
         records = fleet.of(fleet.inventory.section(Policy).volume.node, Databases).records
     except Unobservable:
@@ -106,7 +113,7 @@ def drills_by_name(fleet: Fleet) -> dict[str, Drill]:
 
 
 def backup_rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[BackupRow]:
-    """Every backup, newest first. Pure."""
+    """A row for each backup, newest first. `drilled` is as `drills_by_name` returns it. Pure."""
     retention: Retention = apply_keep(catalog, policy, now)
     kept = {kept.backup.name: kept.reasons for kept in retention.kept}
     gone = {excess.backup.name: (excess.reason,) for excess in retention.excess}
@@ -117,7 +124,7 @@ def backup_rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[s
 
 
 def table_lines(rows: list[BackupRow]) -> Iterator[Line]:
-    """The rows as lines of text, in columns."""
+    """The rows as lines of text, in columns; one line when there are none."""
     if not rows:
         yield Line("there is no backup")
     width = max((len(safe_line(row.backup.name)) for row in rows), default=0)
@@ -132,13 +139,13 @@ def table_lines(rows: list[BackupRow]) -> Iterator[Line]:
 
 
 def part_lines(parts: Iterable[File]) -> Iterator[Line]:
-    """What dumps left that never ended."""
+    """A line for each file that an unfinished dump left."""
     for part in parts:
         yield Line(f"{safe_line(part.name)}  {show_size(part.size)}  {UNFINISHED}", "loud")
 
 
 def summary_lines(rows: list[BackupRow], policy: Policy) -> Iterator[Line]:
-    """How many there are, what they take, and what of it may go."""
+    """One line: how many backups there are, their size on the disk, and how much of it may go. None without backups."""
     if rows:
         gone = [row.backup.file.blocks for row in rows if not row.stays]
         freed = f"; {len(gone)} may go, {show_size(sum(gone))}" if gone else "; all of them stay"
@@ -147,7 +154,7 @@ def summary_lines(rows: list[BackupRow], policy: Policy) -> Iterator[Line]:
 
 
 def shown_age(seconds: float) -> str:
-    """An age for a person, with its largest unit only.
+    """An age in seconds as text for a person, with its largest unit only.
 
     >>> shown_age(100000), shown_age(59), shown_age(-7200)
     ('1 d', '59 s', 'in 2 h')

@@ -1,4 +1,4 @@
-"""What one database holds that another one, or the same one earlier, does not: rows, and changes within them. Pure."""
+"""Differences between what two databases hold, or one at two times: rows, and changes within them. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from remediate.backups.database_contents import DatabaseContents
 
 @dataclass(frozen=True)
 class Losses:
-    """What would be gone if `now` were replaced by `instead`, as far as it was counted.
+    """What would be lost if `now` were replaced by `instead`, as far as it was counted.
 
-    `rows` are how many more rows each table holds now, most first; `whole` those of them that are not there at all
-    instead. `changed` are tables with as many rows and other content, `back` those that hold more instead, `blind`
-    those whose content could not be compared.
+    `rows` are how many more rows each table has in `now`, by table, most first; `whole` those of the tables that
+    `instead` lacks. `changed` are tables with as many rows and other content, `extensions` those that `instead` lacks,
+    `back` tables with more rows in `instead`, `blind` those whose content could not be compared. `differs`: some table
+    has other content.
     """
 
     rows: dict[str, int]
@@ -32,7 +33,7 @@ class Losses:
 
 
 def count_losses(now: DatabaseContents, instead: DatabaseContents) -> Losses:
-    """Compare what two databases hold, by numbers of rows and by sums over them."""
+    """What would be lost if `now` were replaced by `instead`, by numbers of rows and by sums over them."""
     more = {table: number - instead.rows.get(table, 0) for table, number in now.rows.items()}
     gone = {table: number for table, number in more.items() if number > 0 or table not in instead.rows}
     differing = [table for table, content in now.content.items() if instead.content.get(table, content) != content]
@@ -50,7 +51,7 @@ def count_losses(now: DatabaseContents, instead: DatabaseContents) -> Losses:
 
 
 def entered_rows(now: DatabaseContents, then: DatabaseContents) -> tuple[str, ...]:
-    """What was entered in a database since then, one line for each table.
+    """What was entered in a database since `then`: a line of text for each table.
 
     >>> entered_rows(Held({"public.a": 9, "public.b": 5000}), Held({"public.a": 2}))
     ('5000 rows in public.b, a new table', '7 rows in public.a')

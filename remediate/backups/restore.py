@@ -56,8 +56,8 @@ TOPICS = ("nodes", "containers", "backups", "databases", "services")
 def restore(desk: Desk, name: str, typed: str) -> Exit:
     """Restore a complete backup beside the live database, show what would be lost, ask, and change the names.
 
-    `typed` is the database's name as --yes-restore gave it; empty: it is asked for at the terminal. Raises UsageError
-    when there is no such backup.
+    `typed` is the database's name as --yes-restore gave it; empty: it is asked for at the terminal. Returns the exit
+    code. Raises UsageError when there is no such backup.
     """
     try:
         prepared = prepare_restore(desk, name)
@@ -81,7 +81,7 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
 
 
 class Refused(Exception):
-    """Something that a person must settle first."""
+    """A person must settle something first; `answer` has the reason and what to do."""
 
     def __init__(self, why: str, what_to_do: str) -> None:
         super().__init__(why)
@@ -90,7 +90,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is to be done, what the server says of itself, and the step that verifies the dump once more."""
+    """A restore before its first step: its names, the server's facts, and the step that verifies the dump once more."""
 
     swap: Swap
     server: DatabaseContents
@@ -98,7 +98,7 @@ class Prepared:
 
 
 def prepare_restore(desk: Desk, name: str, stamp: str = "") -> Prepared:
-    """Everything that a restore of this backup needs, from a fresh look.
+    """All that a restore of this backup needs, from a fresh look. `stamp` is the time in the new names (empty: now).
 
     Raises Refused, Unobservable, and UsageError when there is no such backup.
     """
@@ -143,7 +143,7 @@ def find_database(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
 
 
 def server_of(desk: Desk, placement: Placement) -> DatabaseContents:
-    """What the server says of itself. Raises Unobservable."""
+    """What the live server reports about itself (`said`, `prepared`, …). Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[placement.node])
     return parse_contents(
         ask_server(
@@ -157,10 +157,10 @@ def server_of(desk: Desk, placement: Placement) -> DatabaseContents:
 
 @dataclass
 class Restoring:
-    """One restore, from the fill to the change of names: one run, whose locks are let go while a person reads.
+    """One restore, from the fill to the change of names: one run, whose locks are released while a person reads.
 
-    `before` is what the names meant when what would be lost was counted; `sent`: the change of names was sent, and
-    nobody has seen yet what became of it.
+    `before` are the names when the losses were counted; `sent`: the change of names was sent, and its result is not
+    known.
     """
 
     desk: Desk
@@ -175,7 +175,7 @@ class Restoring:
         return self.prepared.swap
 
     def all(self) -> Exit:
-        """Fill, show, ask, change the names. However it ends, what is left on the server is told."""
+        """Fill, show, ask, change the names. Returns the exit code. However it ends, what is left is shown."""
         try:
             filled = RequestedPlan(self.fill_again, lambda: proof_by_names(self.desk, self.swap, not_filled))
             code = self.do(self.swap.beside(self.prepared.proof), filled)
@@ -188,11 +188,12 @@ class Restoring:
         return code
 
     def do(self, plan: Plan, request: RequestedPlan) -> Exit:
+        """Apply one plan in this run. Returns the exit code."""
         self.run.apply([self.desk.planned(RULE, plan)], request)
         return self.run.code()
 
     def fill_again(self) -> Plan:
-        """The same fill from a fresh look. Raises Changed when it would be another one, Unobservable."""
+        """The plan of the same fill, from a fresh look. Raises Changed when it would be another one, Unobservable."""
         try:
             now = prepare_restore(self.desk, self.swap.backup.name, self.swap.stamp)
         except Refused as why:
@@ -208,7 +209,10 @@ class Restoring:
             raise Changed(f"the container of {self.swap.policy.service} is not the one that was seen: it was replaced")
 
     def finish(self) -> Exit:
-        """Show what would be lost, ask for the name, and change the names; or drop the restored one again."""
+        """Show what would be lost, ask for the name, and change the names or drop the restored one.
+
+        Returns the exit code.
+        """
         desk, swap = self.desk, self.swap
         try:
             restored, before = contents_of(desk, swap, swap.new), names_of(desk, swap)
@@ -223,7 +227,7 @@ class Restoring:
         return self.changed(restored, before)
 
     def dropped(self) -> Exit:
-        """Nobody agreed: drop the restored database again."""
+        """Drop the restored database, since nobody agreed. Returns the exit code."""
         self.desk.screen.say(f"not restored; {self.swap.new} is dropped again")
         code = self.do(
             self.swap.away(), RequestedPlan(self.swap.away, lambda: proof_by_names(self.desk, self.swap, not_dropped))
@@ -233,7 +237,10 @@ class Restoring:
         return worst_exit([Exit.FINDINGS_REMAIN, code])
 
     def changed(self, restored: DatabaseContents, before: Names) -> Exit:
-        """Change the names, and write down which database is the right one: only if they were changed."""
+        """Change the names and, once they are changed, record which database is the right one.
+
+        Returns the exit code.
+        """
         plan = self.swap.change(restored, before.new.oid, before.live.oid)
         self.before = before
 
@@ -257,7 +264,7 @@ class Restoring:
         return worst_exit([code, self.recorded()])
 
     def left(self) -> Iterator[Line]:
-        """Which database has which name now, and what is left to do: asked of the server, whatever happened."""
+        """Lines: which database has which name now, and what is left to do, as the server reports it."""
         swap = self.swap
         try:
             if self.before and self.sent:
@@ -278,7 +285,7 @@ class Restoring:
                 yield Line(f"  by hand: DROP DATABASE {quote_identifier(name.name)};")
 
     def settle(self, before: Names) -> None:
-        """Wait until a change of names that was sent is done, or has ended: it goes on when nobody waits for it."""
+        """Wait until a change of names that was sent is done, or has ended: the server goes on without a client."""
         server, quiet = self.swap.server, 0
         link = self.desk.session.link_to(self.desk.inventory.nodes[self.swap.place.node])
         for _ in range(MOST):
@@ -293,7 +300,7 @@ class Restoring:
             time.sleep(1)
 
     def recorded(self) -> Exit:
-        """A restore that a person agreed to says which database is the right one from now on."""
+        """Record the restored database as the right one, since a person agreed to it. Returns the exit code."""
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:
             accepted = right_one(fleet, f"{account_and_machine()}, by a restore")
@@ -313,13 +320,13 @@ class Restoring:
 
 
 def contents_of(desk: Desk, swap: Swap, database: str) -> DatabaseContents:
-    """What one database on the server holds. Raises Unobservable."""
+    """The contents of one database on the server. Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
     return swap.server.holds(link, database)
 
 
 def contents_of_live(desk: Desk, swap: Swap) -> DatabaseContents | Unobservable:
-    """What the live database holds now. One that is damaged cannot say, and is the reason to restore."""
+    """The contents of the live database: empty without one, an Unobservable when it is too damaged to be read."""
     if not swap.there:
         return DatabaseContents()
     try:
@@ -329,7 +336,7 @@ def contents_of_live(desk: Desk, swap: Swap) -> DatabaseContents | Unobservable:
 
 
 def person_agrees(live: str) -> bool:
-    """Whether a person at the terminal types the database's name. A terminal that has gone says no."""
+    """Whether a person at the terminal types the database's name. False when the terminal is gone."""
     try:
         text: str = click.prompt(f"Type the name of the database to replace it ({live})", default="", err=True)
     except (click.Abort, OSError):

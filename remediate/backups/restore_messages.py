@@ -1,4 +1,4 @@
-"""What a person reads about a restore: what would be lost, what stays behind, and the ways back. Pure."""
+"""Text for a person about a restore: what would be lost, what stays behind, and the ways back. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from remediate.render.plan_text import Line, safe_line
 
 
 def left_over(server: DatabaseContents) -> Iterator[Line]:
-    """Databases of earlier restores take room until somebody drops them."""
+    """A line with the databases of earlier restores, which take room until somebody drops them; none without any."""
     if server.besides:
         yield Line(f"Of earlier restores there are still: {safe_line(', '.join(server.besides))}")
 
 
 def lost_lines(swap: Swap, live: DatabaseContents | Unobservable, restored: DatabaseContents) -> Iterator[Line]:
-    """What has been written since the dump, and would be gone: told by numbers of rows and by sums over them."""
+    """Lines about what was written since the dump, and would be lost: by numbers of rows and by sums over them."""
     yield Line(f"{safe_line(swap.backup.name)} was made at {swap.backup.time:%Y-%m-%d %H:%M} UTC.", "title")
     if isinstance(live, Unobservable):
         yield Line(f"  what would be lost is not known: {safe_line(live.why)}", "loud")
@@ -44,7 +44,7 @@ def lost_lines(swap: Swap, live: DatabaseContents | Unobservable, restored: Data
 
 
 def left_behind_lines(swap: Swap, server: DatabaseContents) -> Iterator[Line]:
-    """What neither the dump nor the change of names brings along."""
+    """Lines about replication slots and subscriptions, which neither the dump nor the change of names carries over."""
     if server.slots:
         names = safe_line(", ".join(server.slots))
         yield Line(f"  stay with {safe_line(swap.aside)}: the replication slots {names}; make them anew", "loud")
@@ -57,6 +57,7 @@ def left_behind_lines(swap: Swap, server: DatabaseContents) -> Iterator[Line]:
 
 
 def way_back(swap: Swap, run: str) -> list[Line]:
+    """Lines after a restore: how to undo it (the run `run`) or do so by hand, and how to drop the old database."""
     done = Line(f"{safe_line(swap.live)} is now what {safe_line(swap.backup.name)} held.", "good")
     if not swap.there:
         return [done]
@@ -72,9 +73,10 @@ def way_back(swap: Swap, run: str) -> list[Line]:
 
 
 def renamed_line(name: str, to: str) -> str:
+    """The SQL that gives the database `name` the name `to`."""
     return safe_line(f"ALTER DATABASE {quote_identifier(name)} RENAME TO {quote_identifier(to)};")
 
 
 def quote_identifier(name: str) -> str:
-    """A name as SQL wants it."""
+    """A name as a quoted identifier of SQL."""
     return '"' + name.replace('"', '""') + '"'

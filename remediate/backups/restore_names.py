@@ -1,4 +1,4 @@
-"""How a restore is proven: by the names that the three databases have on the server."""
+"""The proof of a restore: the names that its databases have on the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from remediate.steps import Stale, StepContext
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a restore, as the server knows them at one moment."""
+    """The databases of a restore by their names, as the server has them at one moment."""
 
     live: Name
     new: Name
@@ -31,7 +31,7 @@ def names_of(desk: Desk, swap: Swap) -> Names:
 
 
 def proof_by_names(desk: Desk, swap: Swap, wrong: Callable[[Names], str]) -> tuple[Proof, str]:
-    """Whether the server's names are as they should be: `wrong` says what is not, or nothing."""
+    """Whether the names are as they should be, and the reason. `wrong` returns what is not, or ""."""
     try:
         why = wrong(names_of(desk, swap))
     except (Unobservable, Stale) as unseen:
@@ -45,11 +45,15 @@ def not_filled(now: Names) -> str:
 
 
 def not_dropped(now: Names) -> str:
+    """Why the restored database is not dropped; empty when it is."""
     return f"{now.new.name} is still there" if now.new.there else ""
 
 
 def not_changed(now: Names, before: Names) -> str:
-    """Which database has the live name, where it is not the restored one."""
+    """Why the restored database does not have the live name; empty when it has.
+
+    `before` are the names before the change.
+    """
     aside = now.aside.oid == before.live.oid
     if now.live.oid == before.new.oid and (aside or not before.live.there):
         return ""

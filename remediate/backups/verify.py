@@ -1,4 +1,4 @@
-"""`remediate backups verify`: stream on the node what was never proven, file by file, and remember it."""
+"""`remediate backups verify`: stream on the node each dump whose state is unknown, and remember the results."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from remediate.render.plan_text import Line, safe_line
 
 
 def run_verify(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
-    """Verify the named backups, or all that are not known; `again` also those that were proven before, and copies.
+    """Verify the named backups, or all whose state is unknown; `again`: all of them, and the copies.
 
-    Each proof is remembered at once: an interrupted run goes on where it stopped. Only reads.
+    Each result is remembered at once: an interrupted run goes on where it stopped. Returns the exit code. Only reads.
     """
     fleet = desk.look("nodes", "backups")
     try:
@@ -48,11 +48,12 @@ def run_verify(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit
 
 
 def verify_backup(backup: Backup) -> DumpProof:
+    """What is known about a backup already, in the form of a result; nothing is read."""
     return DumpProof(backup.name, *backup.file.identity, backup.state, backup.why)
 
 
 def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, DumpProof]:
-    """Stream one file after the other; what is proven so far is remembered after each."""
+    """Stream one file after the other; the results by backup name. Each is remembered at once."""
     node = desk.policy.volume.node
     facts = fleet.of(node, Facts)
     location = place_of(desk.inventory, facts.directory)
@@ -71,14 +72,14 @@ def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[
 
 
 def settle_proof(backup: Backup, proof: DumpProof) -> DumpProof:
-    """A file that somebody still writes to is not broken yet."""
+    """The result, but `unknown` instead of `broken` for a file that is still being written."""
     if backup.growing and proof.state == "broken":
         return replace(proof, state="unknown", why="it is still being written")
     return proof
 
 
 def prove_file(link: Link, directory: str, backup: Backup, policy: Policy, service: str) -> DumpProof:
-    """What streaming one file proves; that it could not be streamed is an answer, too."""
+    """The result of streaming one file; `unknown`, with the reason, when it could not be streamed."""
     try:
         [answer] = link.ask([verify_command(directory, [backup.file], policy.format, service)])
         [proof] = parse_verified(answer, [backup.file])
@@ -88,7 +89,10 @@ def prove_file(link: Link, directory: str, backup: Backup, policy: Policy, servi
 
 
 def compare_copies(desk: Desk, catalog: Catalog) -> list[DumpProof]:
-    """Read the copies at the second place again, and say which are not what they are copies of."""
+    """Read the copies at the second place again; a result `broken` for each that differs from its backup.
+
+    One `unknown` result when the places could not be read; empty without a second place.
+    """
     second = desk.policy.elsewhere
     if second is None or isinstance(second, Without):
         return []
@@ -108,7 +112,7 @@ def compare_copies(desk: Desk, catalog: Catalog) -> list[DumpProof]:
 
 
 def verify_summary(proofs: Sequence[DumpProof]) -> list[Line]:
-    """What is not complete, by name; then how many there are of each state."""
+    """Lines for a person: each backup that is not complete, by name, then how many there are of each state."""
     incomplete = [proof for proof in proofs if proof.state != "complete"]
     styles = {"broken": "bad", "unknown": "loud"}
     lines = [

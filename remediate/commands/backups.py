@@ -13,7 +13,7 @@ STATE = click.option("--state", type=click.Path(path_type=Path), help="State dir
 
 
 def common_options(context: click.Context, hosts: str | None, state: Path | None) -> dict[str, Any]:
-    """The inventory and the state directory, said behind the command or before it."""
+    """`hosts` and `given` (the state directory), from the options behind the command, else from those before it."""
     before = context.obj or {}
     return {"hosts": before.get("hosts") if hosts is None else hosts, "given": state or before.get("state")}
 

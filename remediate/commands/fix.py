@@ -39,7 +39,7 @@ from remediate.sudo_mode import for_repairs
 
 @dataclass(frozen=True)
 class Call:
-    """What was asked for on the command line."""
+    """The options of one call on the command line. `place` and `patience` are for tests."""
 
     hosts: str | None = None
     only: tuple[str, ...] = ()
@@ -59,13 +59,13 @@ class Call:
 
     @property
     def bounds(self) -> tuple[str, ...]:
-        """The options that say how much is meant, as they are written: whoever repeats the call must repeat them."""
+        """The options that limit a call, as they are written: a repeated call must have them too."""
         only = [f"--only={rule}" for rule in self.only]
         limit = [f"--limit={node}" for node in self.limit]
         return (*only, *limit, *(["--again"] if self.again else []))
 
     def check(self) -> None:
-        """Refuse what cannot be meant. Raises UsageError before anything is looked at."""
+        """Raises UsageError for options that contradict one another, before anything is looked at."""
         if self.fix and self.replay:
             raise UsageError("--fix with --replay: nothing is changed from a saved look", hint="leave --replay out")
         if self.fix and self.yes and not self.hosts:
@@ -79,11 +79,14 @@ class Call:
 
 
 WENT_WELL = frozenset({Exit.NOTHING_LEFT, Exit.FINDINGS_REMAIN})
-"""How an undo ends after which one may go on: all is undone, or nothing of it can be."""
+"""Exit codes of an undo after which the call goes on: all is undone, or nothing of it can be."""
 
 
 def remediate(call: Call) -> Exit:
-    """Look, show the plan and, with --fix, apply it."""
+    """Look, show the plan and, with --fix, apply it. Returns the exit code. Raises UsageError.
+
+    Runs that were interrupted are reported first and, with --fix at a terminal, undone after a question.
+    """
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
     audit = open_audit(inventory_name(call, screen), call.limit, state=call.state)
@@ -105,7 +108,7 @@ def remediate(call: Call) -> Exit:
 
 
 def inventory_name(call: Call, screen: Screen) -> str:
-    """The inventory: the one that was named, or the one of the last audit, said aloud. Raises UsageError."""
+    """The inventory that was named, or that of the last audit, which is shown. Raises UsageError without either."""
     if call.hosts is not None:
         return call.hosts
     last = state.last_audited(call.state)
@@ -117,7 +120,7 @@ def inventory_name(call: Call, screen: Screen) -> str:
 
 @dataclass
 class Remediation:
-    """One call on one inventory."""
+    """One call on one inventory. `only` are the ids of the rules of --only (empty: all)."""
 
     call: Call
     screen: Screen
@@ -127,6 +130,7 @@ class Remediation:
     only: frozenset[str]
 
     def run(self, audit: Audit) -> Exit:
+        """Look, show the proposal and, with --fix, apply it. Returns the exit code."""
         session = self.session()
         fleet = self.look(session, audit)
         proposal = session.propose(fleet)
@@ -138,6 +142,7 @@ class Remediation:
         return code
 
     def session(self) -> Session:
+        """The session with the limits of the call; with --again, no plan counts as tried before."""
         tried = never_tried if self.call.again else self.tried
         return Session(
             self.inventory,
@@ -148,7 +153,7 @@ class Remediation:
         )
 
     def tried(self, rule: str, subject: str, memory: str) -> str:
-        """Why a plan is not made again: a run has tried it and taken it back."""
+        """Why a plan is not made again: a run has applied it and rolled it back. Empty when none has."""
         before = self.journal.rolled_back(self.inventory.name, rule, subject, memory)
         if before is None:
             return ""
@@ -156,6 +161,7 @@ class Remediation:
         return f"it was tried on {run.started[:10]} (run {run.id}) and taken back: {why}"
 
     def look(self, session: Session, audit: Audit) -> Fleet:
+        """A fresh look at everything, or the saved one of --replay."""
         if self.call.replay:
             audit.replay(self.call.replay)
             return audit.fleets[self.inventory.name]
@@ -166,7 +172,7 @@ class Remediation:
         return fleet
 
     def fix(self, session: Session, proposal: Proposal) -> Exit:
-        """Ask, apply, and tell what became of it."""
+        """Ask for consent, apply the plans, and show what became of them. Returns the exit code."""
         call, asks = self.call, sys.stdin.isatty()
         terms = Terms(self.agreed(proposal, asks=asks), call.max_changes, call.max_fail, answered=asks)
         fixing = FixSession(session, proposal, terms)
@@ -181,7 +187,7 @@ class Remediation:
         return code
 
     def agreed(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
-        """What --yes and --allow cover, and what a person at the terminal agrees to besides."""
+        """The kinds of disturbance that --yes and --allow cover, and those that a person at the terminal agrees to."""
         silently: frozenset[Disturbs] = frozenset({"nothing"}) if self.call.yes else frozenset()
         given = parse_allowed(self.call.allow) | silently
         if not asks:
@@ -191,7 +197,7 @@ class Remediation:
         )
 
     def finish(self, proposal: Proposal, fixing: FixSession | None, code: Exit) -> None:
-        """The JSON document, or where the journal is."""
+        """Print the JSON document; else the commands for the journal and the way back, or the one to apply the plan."""
         run = fixing.run if fixing else None
         if self.call.as_json:
             applied = Applied(run.id, run.ends, fixing.left) if fixing and run else None
@@ -208,7 +214,7 @@ class Remediation:
 
 @dataclass
 class FixSession:
-    """One `remediate --fix`: the plans of a proposal, applied, and what a last look at everything still finds."""
+    """One `remediate --fix`: the plans of a proposal, applied, and what a last look still finds (`left`)."""
 
     session: Session
     proposal: Proposal
@@ -217,7 +223,10 @@ class FixSession:
     left: Proposal | None = None
 
     def work(self, run: PlanRun) -> Exit:
-        """Apply the plans; look at everything once more, since what was mended may have mended, or broken, more."""
+        """Apply the plans, look at everything once more, and return the exit code.
+
+        The last look is needed since a change may have mended, or broken, more than its own finding.
+        """
         self.run = run
         ends = run.apply(self.proposal.planned, self.session, self.terms)
         if any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in ends):

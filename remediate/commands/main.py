@@ -19,7 +19,7 @@ BUG_HINT = "`remediate log last` says what had been done until then"
 
 
 def with_options(*decorators: Callable[[C], C]) -> Callable[[C], C]:
-    """Several click options as one decorator."""
+    """Several click options as one decorator; the help shows them in this order."""
 
     def all_of(command: C) -> C:
         for decorator in reversed(decorators):

@@ -1,4 +1,4 @@
-"""What was done before: the log, the way back of a run, and runs that never came to their end."""
+"""The log of earlier runs, undoing one, and runs that never came to their end."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from remediate.undo import inverse_of, take_back, undoable_steps
 
 
 def open_journal(given: Path | None) -> Journal:
+    """The journal in that state directory (None: the usual one). Raises UsageError."""
     return Journal(state.directory(given) / "journal.sqlite")
 
 
 def show_log(run: str | None, given: Path | None) -> None:
-    """Print the latest runs, or one of them in full."""
+    """Print the latest runs, or one of them in full. Raises UsageError when there is no such run."""
     journal, screen = open_journal(given), Screen()
     if run is None:
         screen.lines(run_lines(journal.runs()) if journal.runs(1) else [Line("no run has changed anything yet")])
@@ -47,9 +48,9 @@ def show_log(run: str | None, given: Path | None) -> None:
 
 
 def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunRow]:
-    """Say first what earlier runs had started and not ended, and the way back. Returns the runs to undo.
+    """Report, through `note`, runs that started something and never ended. Returns those that can be undone.
 
-    The newest is told step by step, each older one on one line.
+    The newest is reported step by step, each older one on one line. A run that left nothing is reported once.
     """
     matches = {run.undoes or run.id: run for run in journal.interrupted()}
     left = []
@@ -66,7 +67,10 @@ def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunR
 
 
 def told_in_full(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
-    """Who had started it, each of its steps, and the way back."""
+    """Lines about an interrupted run: who had started it, each of its steps, and the way back.
+
+    `changed` is the id of the run whose steps these are: the run itself, or the one that it was undoing.
+    """
     undoing = f", which was undoing run {run.undoes}," if run.undoes else ""
     whose = f"run {run.id} of {safe_line(run.who)} on {safe_line(run.inventory)} ({run.started})"
     yield f"{whose}{undoing} never came to its end."
@@ -79,6 +83,7 @@ def told_in_full(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[st
 
 
 def told_in_short(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
+    """One line about an interrupted run; none when it left nothing."""
     if steps:
         what = f"left {count_of(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
         yield f"run {run.id} on {safe_line(run.inventory)} ({run.started}) never came to its end either: it {what}"
@@ -93,7 +98,10 @@ STARTED = {
 
 
 def undo_run(name: str, given: Path | None, *, yes: bool = False, place: StepContext | None = None) -> Exit:
-    """Show how a run is undone, ask, and undo it."""
+    """Show how a run is undone, ask unless `yes`, and undo it. Returns the exit code. Raises UsageError.
+
+    `name` is as in `Journal.run`, `given` the state directory.
+    """
     journal = open_journal(given)
     try:
         run = journal.run(name)
@@ -105,7 +113,7 @@ def undo_run(name: str, given: Path | None, *, yes: bool = False, place: StepCon
 
 
 def link_by_name(inventory: Inventory, links: Links) -> Callable[[str], Link]:
-    """The link to a node by its name; what is returned raises Unobservable for one that the inventory has lost."""
+    """A function that returns the link to a node by name, and raises Unobservable when the inventory has it no more."""
 
     def link_to(node: str) -> Link:
         if node not in inventory.nodes:
@@ -117,7 +125,7 @@ def link_by_name(inventory: Inventory, links: Links) -> Callable[[str], Link]:
 
 @dataclass
 class Undoing:
-    """The way back of one run."""
+    """The undoing of one run."""
 
     journal: Journal
     run: RunRow
@@ -127,10 +135,11 @@ class Undoing:
 
     @property
     def rows(self) -> list[StepRow]:
+        """The run's steps that may have changed something and are not undone."""
         return undoable_steps(self.journal.steps(self.run.id))
 
     def all(self, yes: bool) -> Exit:
-        """Show, ask, lock, undo. What is not as the journal left it is refused."""
+        """Show, ask, lock, undo. Returns the exit code. What is not as the journal left it is refused."""
         rows = self.rows
         states = [self.state_of(row) for row in reversed(rows)]
         self.screen.lines(Line(f"  {safe_line(text)}") for text in states)
@@ -151,7 +160,7 @@ class Undoing:
         return self.under_locks(rows)
 
     def state_of(self, row: StepRow) -> str:
-        """One line for a step: what undoing it means, and whether it can be."""
+        """One line for a step: what undoing it means, and whether it is possible."""
         inverse = inverse_of(row)
         if inverse is None:
             return f"no way back on {row.node}: {row.shown}"
@@ -167,11 +176,15 @@ class Undoing:
         return f"on {row.node}: {what}"
 
     def losses_of(self, row: StepRow) -> tuple[str, ...]:
-        """What a person should know before a step is undone: what was entered since, and where it stays."""
+        """Lines for a person before a step is undone: what was entered since, and where it stays.
+
+        Empty for most steps.
+        """
         losses = getattr(inverse_of(row), "losses", None)
         return losses(self.link_to(row.node), self.place) if losses else ()
 
     def agreed(self, yes: bool) -> bool:
+        """Whether a person agrees, or `yes` is given. Raises UsageError without a terminal."""
         if yes:
             return True
         if not sys.stdin.isatty():
@@ -179,11 +192,15 @@ class Undoing:
         return click.confirm(f"Undo run {self.run.id}?", err=True)
 
     def under_locks(self, rows: list[StepRow]) -> Exit:
+        """Undo the steps in a run of its own. Returns the exit code."""
         runner = Runner(self.journal, self.run.inventory, self.run.path, self.link_to, self.screen, self.place)
         return runner.run(lambda run: self.undo(rows, run), undoes=self.run.id)
 
     def undo(self, rows: list[StepRow], run: PlanRun) -> Exit:
-        """Undo the steps, the last one first. It is told again until all of it is undone."""
+        """Undo the steps, the last one first, and record the result in the journal. Returns the exit code.
+
+        Until all of it is undone, an interrupted run is reported again.
+        """
         with run.locks(row.node for row in rows) as (locks, unlocked):
             for why in unlocked.values():
                 self.screen.error(str(why), hint=why.hint)
@@ -199,6 +216,6 @@ class Undoing:
 
 
 def guarded_place(run: PlanRun, locks: Locks) -> StepContext:
-    """Where the next step of a run keeps things; it goes on only while the locks are ours, and tells of silence."""
+    """The context of the run's next step, which goes on only while the locks are ours; silent nodes are reported."""
     locks.tell = run.runner.screen.say
     return locks.guarding(replace(run.next_place(), say=locks.tell))

@@ -1,4 +1,4 @@
-"""Every remedy there is, by the id of the rule it answers. The order is the order of application."""
+"""Every remedy, by the id of the rule whose findings it answers. The order is the order of application."""
 
 from __future__ import annotations
 

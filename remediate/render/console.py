@@ -1,6 +1,6 @@
 """Lines on a terminal: colours where it has them, plain text elsewhere (NO_COLOR, pipes).
 
-Whoever made a line has put what a server said on one line; here, at the last door, nothing passes that does not show.
+Text of a server is put on one line where the line is made; here every character that does not show is escaped.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ STYLES = {
 
 
 class Door(Console):
-    """A console that loses its reader, or its disk, without ending anything else."""
+    """A console that goes quiet, and ends nothing else, when its reader is gone or its disk is full."""
 
     def on_broken_pipe(self) -> NoReturn:
-        """Instead of rich's own, which ends the program in the middle of a change."""
+        """Raises BrokenPipeError; rich's own would end the program in the middle of a change."""
         raise BrokenPipeError
 
     def put(self, text: str, style: str = "") -> None:
-        """One line; nothing more after one that could not be written."""
+        """Print one line, made printable; nothing more after one that could not be written."""
         if self.quiet:
             return
         try:
@@ -49,7 +49,10 @@ class Door(Console):
 
 
 class Screen:
-    """Where a person reads. `quiet` leaves only what went wrong and the last line; errors go to standard error."""
+    """Output for a person. `quiet` leaves only what went wrong and the last line; errors go to standard error.
+
+    `json`: standard output belongs to one JSON document.
+    """
 
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet, self.json = quiet, json
@@ -57,28 +60,29 @@ class Screen:
         self.err = Door(highlight=False, markup=False, soft_wrap=True, emoji=False, stderr=True)
 
     def lines(self, lines: Iterable[Line]) -> None:
-        """Show lines, unless standard output belongs to a JSON document."""
+        """Print lines on standard output, unless it belongs to a JSON document."""
         for line in lines:
             if not self.json:
                 self.out.put(line.text, STYLES.get(line.style, ""))
 
     def document(self, text: object) -> None:
-        """One JSON document on standard output."""
+        """Print one JSON document on standard output."""
         try:
             click.echo(json_document(text))
         except OSError as why:
             given_up(self.out.file, why, matters=True)
 
     def say(self, text: str) -> None:
-        """Progress: for whoever waits, never in the way of a document."""
+        """Print progress on standard error, unless `quiet`."""
         if not self.quiet:
             self.err.put(text, "dim")
 
     def error(self, text: str, hint: str = "") -> None:
+        """Print an error on standard error, with a hint if there is one."""
         self.err.put(f"error: {text}", "bold red")
         if hint:
             self.err.put(f"  hint: {hint}")
 
     def note(self, text: str) -> None:
-        """Something that a person should know even under --quiet."""
+        """Print on standard error what a person should know even under --quiet."""
         self.err.put(text, "yellow")

@@ -23,7 +23,7 @@ STYLES = {
 
 
 def end_lines(ends: Sequence[PlanEnd]) -> Iterator[Line]:
-    """A table with a row per plan: what became of it, where, and why."""
+    """A row for each plan: what became of it, on which nodes, and why. Nothing without plans."""
     if not ends:
         return
     yield Line("What was done:", "title")
@@ -45,7 +45,7 @@ def end_lines(ends: Sequence[PlanEnd]) -> Iterator[Line]:
 
 
 def run_lines(runs: Iterable[RunRow]) -> Iterator[Line]:
-    """The latest runs, one a line."""
+    """A line for each run."""
     for run in runs:
         end = f"exit {run.exit}" if run.ended else "not ended"
         undoes = f", undoes {run.undoes}" if run.undoes else ""
@@ -70,10 +70,12 @@ def log_lines(run: RunRow, plans: Iterable[PlanRow], steps: Sequence[StepRow]) -
 
 
 def run_end_text(run: RunRow) -> str:
+    """The exit code as the end of a sentence; empty while there is none."""
     return f", exit {run.exit}" if run.exit is not None else ""
 
 
 def step_lines(step: StepRow) -> Iterator[Line]:
+    """Lines about one step: its state, exit status, digests and harmless text."""
     rc = f", exit {step.rc}" if step.rc is not None else ""
     yield Line(f"    step {step.number} on {step.node}: {safe_line(step.shown)}: {step.state}{rc}")
     if step.before or step.after:
@@ -83,7 +85,7 @@ def step_lines(step: StepRow) -> Iterator[Line]:
 
 
 def short_digest(digest: str) -> str:
-    """A digest for people; other words (a user's name) as they are.
+    """A SHA-256 shortened to 12 characters; other words (a user's name) as they are, "nothing" for an empty one.
 
     >>> short_digest("a" * 64), short_digest("root")
     ('aaaaaaaaaaaa', 'root')

@@ -1,4 +1,4 @@
-"""The same for programs: one JSON document on standard output. Secrets are masked here as everywhere."""
+"""A proposal and its outcome as one JSON document for programs. Secrets are masked here as everywhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KEYS = {
 
 @dataclass(frozen=True)
 class Applied:
-    """A run that was to apply a proposal: how its plans ended, and what a last look still finds (None: none was)."""
+    """A run that was to apply a proposal: how its plans ended, and what a last look still finds (None: no look)."""
 
     run: str
     ends: Sequence[PlanEnd]
@@ -49,7 +49,7 @@ class Applied:
 
 
 def plan_document(inventory: str, proposal: Proposal, exit_code: Exit, applied: Applied | None = None) -> Json:
-    """Everything that was found, planned, done and left: see KEYS."""
+    """The document, with the keys that KEYS describes."""
     left = applied.left if applied else None
     whole = {
         "schema": VERSION,
@@ -70,7 +70,7 @@ def plan_document(inventory: str, proposal: Proposal, exit_code: Exit, applied: 
 
 
 def remaining_document(left: Proposal) -> Json:
-    """What is still wrong or dark, whoever has to mend it."""
+    """The findings and unknowns of a proposal: what is still wrong or not seen, whoever has to mend it."""
     planned = [finding for change in left.planned for finding in change.findings]
     return {
         "findings": [finding_document(finding) for finding in (*planned, *(action.finding for action in left.by_hand))],
@@ -79,6 +79,7 @@ def remaining_document(left: Proposal) -> Json:
 
 
 def planned_document(change: PlannedChange) -> Json:
+    """One plan, as `plans` in KEYS."""
     plan = change.plan
     return {
         "number": change.number,
@@ -101,6 +102,7 @@ def finding_document(finding: Finding) -> Json:
 
 
 def by_hand_document(action: ByHand) -> Json:
+    """One finding for a person, as `for_a_person` in KEYS."""
     return {
         "finding": finding_document(action.finding),
         "why": action.answer.why,
@@ -109,10 +111,12 @@ def by_hand_document(action: ByHand) -> Json:
 
 
 def unknown_document(unknown: Unknown) -> Json:
+    """One thing that could not be seen, as `unknown` in KEYS."""
     return {"rule": unknown.rule, "subject": unknown.subject, "why": str(unknown.why), "hint": unknown.why.hint}
 
 
 def end_document(end: PlanEnd) -> Json:
+    """The end of one plan, as `outcomes` in KEYS."""
     return {
         "number": end.planned.number,
         "outcome": end.end.name.lower(),
@@ -123,7 +127,7 @@ def end_document(end: PlanEnd) -> Json:
 
 
 def mask_strings(value: Any) -> Any:
-    """Every string masked. JSON itself escapes control characters."""
+    """A copy of a JSON value with secrets masked in every string. JSON itself escapes control characters."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
 """A proposal as text: what is wrong, the exact change, what it disturbs, and the way back.
 
-Plain lines with the name of a style each; colours are put on where the terminal is known. What came from a server is
-escaped here, once.
+Plain lines with the name of a style each; colours are added where the terminal is known. Text of a server is escaped
+here, once.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ def safe_line(text: str) -> str:
 
 
 def indent_lines(text: str, by: str) -> Iterator[str]:
+    """The lines of a text, masked and printable, each with `by` in front."""
     return (f"{by}{printable_text(masked(line))}" for line in text.split("\n"))
 
 
 def steps_text(plan: Plan) -> str:
-    """The steps as a person sees them: what consent is given to."""
+    """The steps as text, to which consent is given."""
     return "\n".join(line.text for line in step_lines(plan))
 
 
 def step_heads(plan: Plan) -> str:
-    """The first line of each step: what the journal keeps, which never holds the content of a file."""
+    """The first line of each step as text, for the journal, which never holds the content of a file."""
     return "\n".join(f"on {step.node}: {safe_line(step.show().partition(chr(10))[0])}" for step in plan.steps)
 
 
 def shown_steps(plan: Plan, before: str = "") -> Iterator[Line]:
-    """The steps as the terminal shows them: long lists folded; what an earlier plan does already, in a word."""
+    """The lines of a plan's steps on the terminal, long lists folded; `before` names an earlier plan with them."""
     if before:
         yield Line(f"    the same steps as {before}: done once", "step")
         return
@@ -65,6 +66,7 @@ def shown_steps(plan: Plan, before: str = "") -> Iterator[Line]:
 
 
 def step_lines(plan: Plan) -> Iterator[Line]:
+    """All lines of a plan's steps."""
     several = len({step.node for step in plan.steps}) > 1 or len(plan.steps) > 1
     for number, step in enumerate(plan.steps, 1):
         first, *rest = step.show().split("\n")
@@ -75,11 +77,12 @@ def step_lines(plan: Plan) -> Iterator[Line]:
 
 
 def diff_style(text: str) -> str:
+    """The name of the style for a line of a step: added, removed, or faint."""
     return {"+": "added", "-": "removed"}.get(text.lstrip()[:1], "faint")
 
 
 def plan_lines(change: PlannedChange, total: int, before: str = "") -> Iterator[Line]:
-    """One plan. `before` names the earlier one that has the same steps, if any."""
+    """The lines about one plan of `total`. `before` names the earlier one that has the same steps, if any."""
     subject = f" ({safe_line(change.subject.name)})" if change.subject.name else ""
     yield Line(f"{change.number}/{total}  {change.rule.id}{subject}", "head")
     yield Line("  wrong:", "label")
@@ -102,18 +105,19 @@ def plan_lines(change: PlannedChange, total: int, before: str = "") -> Iterator[
 
 
 def needs_consent(plan: Plan) -> bool:
+    """Whether the plan disturbs something for which --yes is not enough."""
     return bool({"restart", "deletion", "ownership"} & set(plan.disturbs))
 
 
 def consent_kinds(plan: Plan) -> str:
-    """The kinds of disturbance that need a word of their own, as --allow takes them."""
+    """A note with the words that --allow needs for the plan; empty when it needs none."""
     words = {"restart": "restart", "deletion": "delete", "ownership": "ownership"}
     questions = [words[kind] for kind in plan.disturbs if kind in words]
     return f" [needs --allow {','.join(questions)}]" if questions else ""
 
 
 def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
-    """What a person must do, the findings of one rule together; errors first, then warnings."""
+    """Lines about what a person must do, the findings of one rule together; errors first, then warnings."""
     groups: dict[tuple[bool, str, str], list[ByHand]] = {}
     for action in sorted(by_hand, key=lambda item: item.finding.severity == "warning"):
         groups.setdefault((action.finding.severity == "warning", action.finding.rule, action.answer.why), []).append(
@@ -130,14 +134,14 @@ def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
 
 
 def finding_text(finding: Finding) -> str:
-    """Where, what was seen, what was wanted."""
+    """One line: where, what was seen, what was wanted."""
     names = (finding.node, finding.about or finding.subject)
     where = ", ".join(dict.fromkeys(name for name in names if name))
     return f"{safe_line(where)}: {safe_line(finding.saw)}; wanted: {safe_line(finding.want)}"
 
 
 def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
-    """What could not be looked at: one line for each reason, however many promises it hides."""
+    """A line for each reason why something could not be seen, however many rules it concerns."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for item in unknown:
         reasons.setdefault((str(item.why), item.why.hint), []).append(item.rule)
@@ -149,7 +153,7 @@ def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
 
 
 def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
-    """Everything that follows from one look."""
+    """All lines about a proposal, its summary last."""
     first: dict[str, str] = {}
     for change in proposal.planned:
         steps = steps_text(change.plan)
@@ -165,6 +169,7 @@ def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
 
 
 def section_lines(title: str, lines: Iterable[Line]) -> Iterator[Line]:
+    """A title, the lines and an empty line; nothing without lines."""
     matches = list(lines)
     if matches:
         yield Line(f"{title}:", "title")
@@ -173,7 +178,7 @@ def section_lines(title: str, lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def proposal_summary(proposal: Proposal, inventory: str) -> str:
-    """The last line: how much there is to do, and by whom."""
+    """One line: how many plans, findings for a person, unknowns and waived findings there are, or nothing to do."""
     parts = [
         count_of(len(proposal.planned), "plan") if proposal.planned else "",
         f"{count_of(len(proposal.by_hand), 'finding')} for a person" if proposal.by_hand else "",

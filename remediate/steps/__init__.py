@@ -53,17 +53,21 @@ AnyStep = Annotated[
 
 @cache
 def step_adapter() -> TypeAdapter[AnyStep]:
+    """The pydantic adapter that loads and dumps a step by its `kind`."""
     return TypeAdapter(AnyStep)
 
 
 def dump(step: AnyStep) -> dict[str, Any]:
-    """A step as JSON. The content of a file is given by digest and length only, never as such."""
+    """A step as JSON data. The content of a file is replaced by its digest and length."""
     document: dict[str, Any] = step_adapter().dump_python(step, mode="json")
     return document
 
 
 def journal_form(step: AnyStep) -> dict[str, Any]:
-    """A step as the journal and documents tell it: digests instead of content, no secret. It cannot be loaded again."""
+    """A step as JSON data for the journal and for documents, without secrets; `load` cannot read it.
+
+    Digests stand for content, and commands are masked text.
+    """
     texts = dump(step)
     for name, lines in texts.items():
         if name in LINES and isinstance(lines, list):
@@ -76,9 +80,9 @@ def journal_form(step: AnyStep) -> dict[str, Any]:
 
 
 def agreed_to(step: AnyStep) -> dict[str, Any]:
-    """What a person agrees to in a step, as data: all but what each look tells anew.
+    """What a person agrees to in a step, as data: all of it but what each look reads anew.
 
-    That is the content that a file is expected to have, a time limit, and the time stamp in a name that is made now.
+    Left out are the content that a file is expected to have, and a time limit; the time stamp in a name becomes `…`.
     """
     data = {name: value for name, value in dump(step).items() if name not in MOMENTARY}
     stamp = data.pop("stamp", "")
@@ -88,7 +92,7 @@ def agreed_to(step: AnyStep) -> dict[str, Any]:
 
 
 def without_time_stamp(value: Any, stamp: str) -> Any:
-    """Text, or a list of texts, with `…` in the place of a time stamp."""
+    """Text, or a list of texts, with `…` in place of `stamp`; any other value as it is."""
     if isinstance(value, list):
         return [without_time_stamp(word, stamp) for word in value]
     return value.replace(stamp, "…") if isinstance(value, str) else value
@@ -100,7 +104,7 @@ WORDS = frozenset({"words", "undo", "undo_while", "only_while"})
 
 
 def load(document: object) -> AnyStep:
-    """The step that `dump` saved. Raises ValueError; a WriteFile cannot come back, since its content is not kept."""
+    """The step that `dump` saved. Raises ValueError, also for a WriteFile, whose content is not kept."""
     if isinstance(document, dict) and document.get("kind") == "write_file":
         raise ValueError("the content of a file that was written is not kept in the journal")
     return step_adapter().validate_python(document)

@@ -1,4 +1,4 @@
-"""Giving the files of a volume to a user, with the old owners kept on the node so that all of it can be taken back."""
+"""Giving the files of a volume to a user, with the old owners kept on the node so that all of it can be undone."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class TakeBackOwner:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """The kept owners decide, in `do`."""
+        """No check: the owners that were kept decide, in `do`."""
 
     def inverse(self, link: Link, context: StepContext) -> ChangeOwner:
         return ChangeOwner(self.node, self.directory, self.uid, self.gid)
@@ -145,7 +145,10 @@ class TakeBackOwner:
 
 
 def raise_if_incomplete(answer: Output, step: ChangeOwner | TakeBackOwner) -> Output:
-    """Raises Lost when nobody knows how far it came, Stale when the directory is not what it was."""
+    """The answer of a script that ended by itself with its directory and lock in order.
+
+    Raises Lost when how far it came is unknown, or the lock is not ours; Stale when the directory is not what it was.
+    """
     if answer.lost or answer.rc is None:
         raise Lost(f"the connection was lost while owners were being changed: {answer.lost}")
     if answer.rc == NOT_OURS:

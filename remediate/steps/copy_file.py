@@ -1,7 +1,7 @@
-"""Copying one file from node to node by way of this machine: a stream that neither memory nor disk here has to hold.
+"""Copying one file from node to node through this machine: a stream, held here neither in memory nor on disk.
 
-The source tells the digest of what it sent while it sends; the target keeps what arrives under a name of our own, and
-gives it its real name only when length and digest are right, it is on the disk, and nobody has that name.
+The source sends the digest of what it sent after the content; the target keeps what arrives under a name of our own,
+and gives it its real name only when length and digest are right, it is on the disk, and nobody has that name.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ REMOVE_COPY = "remediate/steps/scripts/remove_copy.sh"
 
 CHUNK = 1 << 18
 PACE = 2 * 10**6
-"""Bytes in a second of the slowest way between two nodes."""
+"""Bytes per second over the slowest connection between two nodes."""
 DISK_PACE = 10 * 10**6
 EVERY = 5.0
-"""Seconds between two words about how far it is."""
+"""Seconds between two reports of progress."""
 DIGEST = 64
 
 
@@ -45,8 +45,8 @@ DIGEST = 64
 class CopyFile:
     """Copy `file` from `directory` on the node `source` into `target` on `node`, under the same name and time.
 
-    `sha256` is the digest of its content. `reserve` are the bytes that stay free there. A `target` that is missing is
-    made, for root only; one that is reached through a link is refused.
+    `sha256` is the digest of its content (hex). `reserve` are the bytes that stay free at the target. A `target` that
+    is missing is made, for root only (`makes`); one that is reached through a link is refused.
     """
 
     node: str
@@ -65,7 +65,7 @@ class CopyFile:
 
     @property
     def also(self) -> tuple[str, ...]:
-        """Nodes besides its own that it needs."""
+        """The nodes besides its own that the step needs."""
         return (self.source,)
 
     @property
@@ -74,7 +74,7 @@ class CopyFile:
 
     @property
     def limit(self) -> float:
-        """Seconds until it is given up."""
+        """Seconds after which the copy is given up."""
         return 120 + self.file.size / PACE
 
     def show(self) -> str:
@@ -87,7 +87,10 @@ class CopyFile:
         return (self.target,)
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """The source is the file that was seen, and the target can take it. Raises Stale, StepFailed, Unobservable."""
+        """Check that the source is the file that was seen, and that the target has room and no file of its name.
+
+        Raises Stale, StepFailed or Unobservable.
+        """
         words = (
             "sh",
             "-c",
@@ -117,14 +120,14 @@ class CopyFile:
 
     @property
     def needed(self) -> int:
-        """KiB that must be free."""
+        """KiB that must be free at the target: the file's, and `reserve`."""
         return (self.file.size + self.reserve) // 1024 + 1
 
     def inverse(self, link: Link, context: StepContext) -> RemoveCopy:
         return RemoveCopy(self.node, self.target, self.file.name, self.file.size, self.sha256, self.makes)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Stream it. Whatever ends early leaves nothing under its name."""
+        """Stream the file. A copy that ends early leaves no file under the real name."""
         begun = time.monotonic()
         sending = ("sh", "-c", load_script(SEND_COPY), "sh", self.directory, self.file.name, self.file.identity)
         taking = (
@@ -150,7 +153,10 @@ class CopyFile:
         return Done(ABSENT, self.sha256, 0, f"{self.file.name} copied, {speed}, its digest is the source's")
 
     def poured(self, spring: Stream, sink: Stream, context: StepContext) -> int:
-        """The target's exit status. Raises Lost when nobody knows it, StepFailed when the source failed."""
+        """Stream from `spring` to `sink`, and return the target's exit status.
+
+        Raises Lost when the status is unknown, StepFailed when the source failed.
+        """
         watch = threading.Timer(self.limit, getattr(spring, "abort", spring.close))
         watch.daemon = True
         watch.start()
@@ -169,17 +175,19 @@ class CopyFile:
         return rc
 
     def refused(self, rc: int) -> StepFailed:
+        """The error for an exit status of the target's script; `changed` is False when it left nothing."""
         why = scripts.WHY.get(rc, f"could not be written there (exit {rc})")
         return StepFailed(f"{self.target} on {self.node}: {self.file.name} {why}", changed=rc not in scripts.WHY, rc=rc)
 
 
 class CopyProgress:
-    """Says from time to time how far a copy is."""
+    """Reports the progress of a copy, at most once in EVERY seconds."""
 
     def __init__(self, context: StepContext, step: CopyFile) -> None:
         self.place, self.step, self.next = context, step, time.monotonic() + EVERY
 
     def about(self, done: int) -> None:
+        """Report that `done` bytes are copied, if a report is due."""
         if time.monotonic() >= self.next:
             self.next = time.monotonic() + EVERY
             whole = self.step.file.size
@@ -189,7 +197,7 @@ class CopyProgress:
 
 
 def stream_to_sink(spring: Stream, sink: Stream, step: CopyFile, telling: CopyProgress) -> str:
-    """Pass on what the source sends; its last bytes only once it has said that all is well. Returns what is wrong.
+    """Pass on the bytes of the source, the last ones only when its digest is right. Returns what is wrong, or "".
 
     To withhold them is how a copy is given up: the target sees that something is missing, and keeps nothing.
     """
@@ -209,14 +217,14 @@ def stream_to_sink(spring: Stream, sink: Stream, step: CopyFile, telling: CopyPr
 
 
 def content_of_length(spring: Stream, length: int) -> Iterator[bytes]:
-    """The first `length` bytes of a stream, in pieces."""
+    """The first `length` bytes of a stream, in pieces; fewer when it ends before."""
     while length and (data := spring.read(min(CHUNK, length))):
         length -= len(data)
         yield data
 
 
 def exit_status(stream: Stream, limit: float) -> int | None:
-    """How a command ended; None when nobody knows."""
+    """The exit status of a command; None when it did not end within `limit` seconds, or the connection was lost."""
     with suppress(Unobservable, OSError, ValueError):  # a stream that was closed under us says so in its own words
         return stream.wait(limit)
     return None
@@ -226,7 +234,7 @@ def exit_status(stream: Stream, limit: float) -> int | None:
 class RemoveCopy:
     """Remove a copy that was made, if it is still exactly that: the way back of `CopyFile`. Never planned by a remedy.
 
-    `unmake`: the directory too, when nothing else is in it.
+    `size` is in bytes. `unmake`: the directory is removed too, when nothing else is in it.
     """
 
     node: str

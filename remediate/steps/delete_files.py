@@ -27,9 +27,10 @@ ODD_PLACE = 77
 
 @dataclass(frozen=True)
 class Identified:
-    """One file, told apart from any other that may have taken its name. `mtime` is in whole epoch seconds (floor).
+    """One file, with what distinguishes it from another of the same name. `mtime` is in whole epoch seconds (floor).
 
-    `note` says why it may go, or why it stays. `links` are its names: a file with several is never deleted.
+    `size` is in bytes. `note` is the reason why it may go, or why it stays. `links` is the number of its names: a file
+    with several is never deleted.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Identified:
 
     @property
     def identity(self) -> str:
-        """As `stat -c %i:%s:%Y:%h` prints it."""
+        """The text that `stat -c %i:%s:%Y:%h` prints for it."""
         return f"{self.inode}:{self.size}:{self.mtime}:{self.links}"
 
 
@@ -54,7 +55,8 @@ class Identified:
 class DeleteFiles:
     """Delete these files, in this order, while all `survivors` are still there unchanged. There is no way back.
 
-    A file that is no longer the one that was seen (inode, size, time, a link, not a regular file) is skipped and said.
+    A file that is no longer the one that was seen (inode, size, time, a link, not a regular file) is skipped, and
+    reported.
     """
 
     node: str
@@ -75,7 +77,7 @@ class DeleteFiles:
         return True
 
     def within(self, agreed: DeleteFiles) -> DeleteFiles | None:
-        """This deletion without the files that `agreed` does not name; None when nothing is left of it."""
+        """This deletion, of files that `agreed` names too; None when there are none, or its directory is another."""
         if (self.node, self.directory) != (agreed.node, agreed.directory):
             return None
         known_names = {(file.name, file.identity) for file in agreed.files}
@@ -93,10 +95,14 @@ class DeleteFiles:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """Every survivor is there, unchanged, and the directory is writable; room is not needed."""
+        """Check that every survivor exists unchanged, and that the directory is writable; room is not needed."""
         self.survive(link)
 
     def survive(self, link: Link) -> None:
+        """Check that every survivor exists unchanged.
+
+        Raises Stale, StepFailed when the directory cannot be written, Unobservable.
+        """
         for batch in in_batches(self.survivors) if self.survivors else iter([()]):
             states = ask_about_files(link, (load_script(COMPARE_FILES),), self.directory, batch)
             for file, state in zip(batch, states, strict=True):
@@ -107,7 +113,7 @@ class DeleteFiles:
         return None
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Delete in order; before each batch the lock is confirmed and the survivors are looked at again."""
+        """Delete in order; before each batch the lock is confirmed and the survivors are compared again."""
         states: list[str] = []
         for batch in in_batches(self.files):
             context.confirm(self.node)
@@ -120,7 +126,10 @@ class DeleteFiles:
         return deletion_result(self.files, states)
 
     def delete(self, link: Link, context: StepContext, batch: tuple[Identified, ...]) -> list[str]:
-        """Delete one batch while the lock is ours. Raises Lost as soon as it is not."""
+        """Delete one batch while the lock is ours; the state of each file as in `ask_about_files`.
+
+        Raises Lost without the lock.
+        """
         try:
             return ask_about_files(
                 link, (load_script(DELETE_FILES), context.lock, context.token), self.directory, batch
@@ -130,11 +139,11 @@ class DeleteFiles:
 
 
 class NotOurs(Exception):
-    """The node says that the lock's file is not ours."""
+    """The script that deletes reports that the lock's file is not ours."""
 
 
 def deletion_result(files: tuple[Identified, ...], states: list[str]) -> Done:
-    """What became of the files. Raises StepFailed when one could not be deleted."""
+    """The result of a deletion, with numbers and names. Raises StepFailed when a file could not be deleted."""
     skipped = [file.name for file, state in zip(files, states, strict=True) if state == "changed"]
     failed = [file.name for file, state in zip(files, states, strict=True) if state == "failed"]
     text = f"{count_of(states.count('deleted'), 'file')} deleted"
@@ -146,9 +155,11 @@ def deletion_result(files: tuple[Identified, ...], states: list[str]) -> Done:
 
 
 def ask_about_files(link: Link, script: tuple[str, ...], directory: str, files: tuple[Identified, ...]) -> list[str]:
-    """What the node says about each file. `script` may have arguments of its own before the directory: it deletes.
+    """The state of each file, in their order, as the script prints it.
 
-    Raises Stale, StepFailed, Unobservable; while deleting, Lost or NotOurs.
+    compare_files.sh prints same, changed or gone. delete_files.sh, whose own arguments follow it in `script`, deletes,
+    and prints deleted, changed, gone or failed. Raises Stale, StepFailed, Unobservable; while deleting, Lost or
+    NotOurs.
     """
     text, *own = script
     words = [word for file in files for word in (file.name, file.identity)]
@@ -168,11 +179,12 @@ def ask_about_files(link: Link, script: tuple[str, ...], directory: str, files: 
 
 
 def in_batches(files: tuple[Identified, ...]) -> Iterator[tuple[Identified, ...]]:
+    """The files in batches of at most AT_ONCE."""
     return (files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE))
 
 
 def some_names(names: list[str]) -> str:
-    """Some of many names.
+    """The first three names, and how many more there are.
 
     >>> some_names(["a", "b", "c", "d"])
     'a, b, c and 1 more'
@@ -182,11 +194,12 @@ def some_names(names: list[str]) -> str:
 
 
 def file_row(file: Identified) -> str:
+    """Name, size and note of a file as a line for a person."""
     return f"{file.name} ({size_in_words(file.size)})" + (f": {file.note}" if file.note else "")
 
 
 def size_in_words(number: float) -> str:
-    """Bytes for people, in binary units.
+    """A size in bytes as text for a person, in binary units.
 
     >>> size_in_words(20), size_in_words(1_395_864_371)
     ('20 B', '1.3 GiB')

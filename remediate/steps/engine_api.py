@@ -1,7 +1,7 @@
 """The Docker Engine API over our own verified connection: `docker system dial-stdio` joins a stream to its socket.
 
-The SDK's own ssh adapter would open a second connection with its own idea of host keys; this is the same adapter on our
-stream.
+The SDK's own ssh adapter would open a second connection with its own handling of host keys; this is the same adapter on
+our stream.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 
 class Incoming(io.RawIOBase):
-    """The reading side of a stream, as a file."""
+    """The output of a stream as a readable file."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -48,7 +48,7 @@ class Incoming(io.RawIOBase):
 
 
 class StreamSocket:
-    """As much of a socket as http.client asks for."""
+    """The part of a socket that http.client uses, on a stream."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -67,7 +67,7 @@ class StreamSocket:
 
 
 class Connection(HTTPConnection):
-    """One HTTP connection on a stream of its own."""
+    """One HTTP connection on a stream of its own, to the Docker socket of the link's node."""
 
     def __init__(self, host: str, link: WritingLink, **options: Any) -> None:
         super().__init__(host, **options)
@@ -82,13 +82,13 @@ class Connection(HTTPConnection):
 
 
 class Pool(HTTPConnectionPool):
-    """Connections over one link."""
+    """A pool of such connections over one link."""
 
     ConnectionCls = Connection
 
 
 class Adapter(BaseHTTPAdapter):
-    """What the SDK sends, over our link."""
+    """A requests adapter that sends the SDK's requests over our link."""
 
     def __init__(self, link: WritingLink) -> None:
         self.pool = Pool("engine.invalid", maxsize=1, link=link)
@@ -106,21 +106,26 @@ class Adapter(BaseHTTPAdapter):
 
 
 class Engine:
-    """The few calls that a remedy needs. Raises Unobservable when the connection goes away."""
+    """The few calls of the Engine API that a step needs. Each raises Unobservable when the connection is lost."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
 
     def service(self, name: str) -> Json:
+        """The service with that name or id, as GET /services/ID returns it."""
         inspected: Json = self.client.inspect_service(name)
         return inspected
 
     def tasks(self, service: str) -> list[Json]:
+        """All tasks of the service with that name or id, old ones too, as GET /tasks returns them."""
         tasks: list[Json] = self.client.tasks(filters={"service": service})
         return tasks
 
     def update(self, service: Json, spec: Json) -> None:
-        """Update the service, if its version index is still the one that was read. Raises Stale or StepFailed."""
+        """Replace the service's spec, if its version index is still the one in `service`.
+
+        Raises Stale or StepFailed.
+        """
         url = f"{BASE}/v{self.client.api_version}/services/{quote(service['ID'], safe='')}/update"
         answer = self.client.post(url, json=spec, params={"version": service["Version"]["Index"]})
         try:
@@ -133,7 +138,7 @@ class Engine:
 
 
 def api_error(refusal: HTTPError) -> Exception:
-    """A refused request as the SDK's error, which has the engine's own message."""
+    """A refused request as the SDK's error, which has the engine's own message; the same error when it is not one."""
     try:
         create_api_error_from_http_exception(refusal)
     except APIError as error:
@@ -142,7 +147,7 @@ def api_error(refusal: HTTPError) -> Exception:
 
 
 def make_client(adapter: Adapter, version: str) -> Any:
-    """The SDK's client, speaking a version of the API over our link."""
+    """The SDK's client, over our link, for that version of the API."""
     client: Any = APIClient(base_url=BASE, version=version)
     client.trust_env = False
     client.mount(BASE, adapter)
@@ -167,4 +172,5 @@ def open_engine(link: WritingLink) -> Iterator[Engine]:
 
 
 def reason_of(why: Exception) -> str:
+    """The engine's explanation, else the error's text: masked, on one line, at most 200 characters."""
     return one_line(masked(str(getattr(why, "explanation", None) or why)))[:200]

@@ -1,4 +1,4 @@
-"""Bringing content to its place on a node: asked for, sent, compared there, and only then renamed."""
+"""Replacing content on a node: compared with what is expected, sent, compared there, and only then renamed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ ANSWER = 60.0
 class PutRequest:
     """One replacement: `what` and `target` say where, `expected` and `wanted` are digests (or ABSENT) before and after.
 
-    `content` is sent; when it is None, the file `kept` on the node is put back or, with ABSENT wanted, nothing is.
+    `content` is sent; when it is None, the file `kept` on the node is put back or, with ABSENT wanted, the target is
+    removed. `mode` None keeps the old one; `owner` (USER:GROUP) is set together with a mode.
     """
 
     what: What
@@ -38,7 +39,7 @@ class PutRequest:
     owner: str = ""
 
     def words(self, context: StepContext) -> tuple[str, ...]:
-        """The command that does it; the content, if any, follows on its standard input."""
+        """The command that makes the replacement; the content, if any, follows on its standard input."""
         return (
             *(
                 "sh",
@@ -62,13 +63,14 @@ class PutRequest:
 
     @property
     def size(self) -> str:
+        """The script's word for the content: how many bytes are sent, "kept" to put the old one back, or "none"."""
         if self.content is not None:
             return str(len(self.content))
         return "none" if self.wanted == ABSENT else "kept"
 
 
 def put_content(link: WritingLink, context: StepContext, wish: PutRequest) -> None:
-    """Do it. Raises Stale, StepFailed or Lost."""
+    """Make the replacement. Raises Stale, StepFailed or Lost; Unobservable when it was never started."""
     rc = send(link, wish.words(context), wish.content or b"")
     if rc == file_scripts.STALE:
         raise Stale(f"{target_name(wish.what, wish.target)} has been changed since the plan was made")
@@ -82,9 +84,9 @@ def put_content(link: WritingLink, context: StepContext, wish: PutRequest) -> No
 
 
 def send(link: WritingLink, words: tuple[str, ...], content: bytes) -> int:
-    """Start a command, feed it, and wait for its exit status. Raises Lost when nobody knows how it ended.
+    """Start a command, send `content` to its standard input, and return its exit status.
 
-    Raises Unobservable when it was never started.
+    Raises Lost when how it ended is unknown, Unobservable when it was never started.
     """
     with link.open(words, sudo=True) as stream:
         try:
@@ -97,17 +99,22 @@ def send(link: WritingLink, words: tuple[str, ...], content: bytes) -> int:
 
 
 def send_content(stream: Stream, content: bytes) -> int | None:
+    """Send all content and the end of input, and return the exit status; None when it is unknown."""
     stream.write(content)
     stream.close_write()
     return stream.wait(ANSWER)
 
 
 def target_name(what: What, target: str) -> str:
+    """The target as messages name it: a path, or `the crontab of USER`."""
     return target if what == "file" else f"the crontab of {target}"
 
 
 def digest_on_node(link: Link, context: StepContext, what: What, target: str) -> str:
-    """The digest of what is there now, or ABSENT. Raises Unobservable."""
+    """The digest (hex) of the present content, or ABSENT; "link" or "odd" where no regular file is.
+
+    Raises Unobservable.
+    """
     if what == "crontab":
         content = read_content(link, context, what, target)
         return ABSENT if content is None else content_digest(content)
@@ -115,7 +122,7 @@ def digest_on_node(link: Link, context: StepContext, what: What, target: str) ->
 
 
 def read_content(link: Link, context: StepContext, what: What, target: str) -> bytes | None:
-    """The content that is there now; None when there is none. Raises Unobservable for anything else."""
+    """The present content; None when there is no such file or crontab. Raises Unobservable for anything else."""
     if what == "crontab":
         answer = ask_one(link, Command((context.crontab, "-u", target, "-l"), sudo=True))
         if answer.rc == 1 and b"no crontab for" in answer.err:
@@ -129,18 +136,23 @@ def read_content(link: Link, context: StepContext, what: What, target: str) -> b
 
 
 def ask_one(link: Link, command: Command) -> Output:
+    """The output of one command."""
     [output] = link.ask([command])
     return output
 
 
 def raise_if_changed(link: Link, context: StepContext, what: What, target: str, digest_: str) -> None:
-    """Raises Stale when something else is there than the plan saw."""
+    """Check that the digest of the present content is `digest_` (or ABSENT).
+
+    Raises Stale when it is not, Unobservable.
+    """
     now = digest_on_node(link, context, what, target)
     if now != digest_:
         raise Stale(f"{target_name(what, target)} {show_difference(now, digest_)}")
 
 
 def show_difference(now: str, expected: str) -> str:
+    """What has happened to a target, as the end of a sentence. Both arguments are as `digest_on_node` returns them."""
     if now == ABSENT:
         return "is gone"
     if now in {"link", "odd"}:

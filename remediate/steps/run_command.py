@@ -24,8 +24,8 @@ LAST_LINE = 300
 class Require:
     """A read-only question that must be answered as expected before anything is changed.
 
-    `answer` is the exact standard output without the newline at its end; None accepts any. `because` is said when it
-    is not so.
+    `answer` is the exact standard output without the newline at its end; None accepts any. `because` is the condition
+    as text, shown in the plan and when it does not hold. `limit` is in seconds.
     """
 
     node: str
@@ -39,7 +39,7 @@ class Require:
         return self.because
 
     def still_true(self, link: Link) -> None:
-        """Raises Stale when the answer is another one, Unobservable when there is none."""
+        """Run the question. Raises Stale when the answer is another one, Unobservable when there is none."""
         output = ask_one(link, Command(self.words, self.sudo, self.limit))
         if output.lost or output.rc is None:
             output.text()
@@ -54,11 +54,11 @@ class Run:
 
     `expect` are the exit statuses that mean success, `unchanged` those of a failure that left everything as it was.
     `says` is the sentence that the plan shows. `undo` are the words that undo it; empty when there is no way back.
-    `undo_while` is a question for the node, exit 0 while what was done still stands: it is asked before `undo` (as the
+    `undo_while` is a command with exit status 0 while the change is still in force: it is run before `undo` (as the
     `only_while` of the way back), so that what somebody else has done since is left alone. `tells` declares that what
     the command prints is harmless: only then the last line of its standard error is shown and kept when it fails.
     `stamp` is the part of the words and of `says` that each look makes anew (the time in a name): two steps that differ
-    in nothing else are the same step.
+    in nothing else are the same step. `limit` is in seconds.
     """
 
     node: str
@@ -106,7 +106,8 @@ class Run:
 class RunInContainer:
     """Run one command inside a container, by its full id, as `user` (empty: the container's own).
 
-    As for `Run`; `service` is what a person calls it. Its precondition: that very container is still running.
+    The other fields are those of `Run`; `service` is the name shown to a person. Its precondition: that very container
+    is still running.
     """
 
     node: str
@@ -157,12 +158,16 @@ class RunInContainer:
         return outcome_of_exit(ask_one(link, self.command(self.words)), self)
 
     def command(self, words: tuple[str, ...]) -> Command:
+        """`docker exec` of these words in the container."""
         user = ("-u", self.user) if self.user else ()
         return Command(("docker", "exec", *user, self.container, *words), sudo=True, limit=self.limit)
 
 
 def still_stands(answer: Output) -> None:
-    """What a way back asks first. Raises AlreadyBack when there is nothing to undo, Unobservable without an answer."""
+    """Check the answer to `only_while`.
+
+    Raises AlreadyBack when there is nothing to undo, Unobservable without an answer.
+    """
     if answer.lost or answer.rc is None:
         answer.text()
     if answer.rc != 0:
@@ -170,12 +175,15 @@ def still_stands(answer: Output) -> None:
 
 
 def taking_back(says: str) -> str:
-    """The sentence of a way back: it undoes what the other sentence says."""
+    """The sentence of a way back, `take back: …`; empty when `says` is."""
     return f"take back: {says}" if says else ""
 
 
 def outcome_of_exit(answer: Output, step: Run | RunInContainer) -> Done:
-    """What the exit status means. What was printed is dropped, unless the remedy said that it is harmless."""
+    """The result of a command. Raises Lost without an exit status, StepFailed when it is not in `step.expect`.
+
+    What was printed is dropped, unless the step's `tells` declares it harmless.
+    """
     if answer.lost or answer.rc is None:
         raise Lost(f"`{answer.command}` gave no answer: {answer.lost or 'it did not end'}")
     text = last_line(answer) if step.tells else ""
@@ -186,13 +194,16 @@ def outcome_of_exit(answer: Output, step: Run | RunInContainer) -> Done:
 
 
 def last_line(answer: Output) -> str:
-    """The last line on standard error (or output), masked and on one line."""
+    """The last line on standard error (or output): masked, on one line, at most LAST_LINE characters."""
     last = lines.last_line((answer.err or answer.out).decode("utf-8", "replace"))
     return one_line(masked(last[:LAST_LINE]))
 
 
 def show_command(says: str, words: tuple[str, ...], where: str = "") -> str:
-    """The sentence, then the command: the sentence is for people, the command for those who doubt it."""
+    """The sentence, with `where` in brackets, then on a line of its own the command, masked; a long one is shortened.
+
+    The sentence is for people, the command for those who doubt it.
+    """
     command = masked(shown_command(words))
     if len(command) > 400 or any("\n" in word for word in words):
         command = f"{shown_command(words[:2])} … ({len(command)} characters)"

@@ -14,7 +14,7 @@ STACK = "com.docker.stack.namespace"
 
 
 def replica_count(spec: Mapping[str, Any]) -> int:
-    """How many tasks a service is told to have; for a global one, at least one.
+    """The number of replicas in a service's spec; 1 for a global service, which has at least one task.
 
     >>> replica_count({"Mode": {"Replicated": {"Replicas": 3}}}), replica_count({"Mode": {"Global": {}}})
     (3, 1)
@@ -23,7 +23,9 @@ def replica_count(spec: Mapping[str, Any]) -> int:
 
 
 def with_user(spec: Mapping[str, Any], user: str, *, lent: bool) -> Json:
-    """The spec with another user, carefully updated, and marked while the stack file may not say so (`lent`).
+    """The spec with another user (empty: the image's) and careful update settings.
+
+    `lent` adds the label LENT, for as long as the stack file may lack that user.
 
     >>> with_user({"TaskTemplate": {"ContainerSpec": {"Image": "a"}}}, "web", lent=True)["TaskTemplate"]
     {'ContainerSpec': {'Image': 'a', 'User': 'web'}}
@@ -45,7 +47,7 @@ def with_careful_updates(spec: Json) -> Json:
 
     Two servers on one data directory destroy it: start-first is never used. Swarm's own way back is not either, since
     it would use the order of `rollback_config`; ours is the way back, and it is watched. A label that an earlier change
-    has left is believed only while the settings are those that we made of it (`own_updates`).
+    has left is used only while the settings are those that we made of it (`own_updates`).
 
     >>> with_careful_updates({"UpdateConfig": {"Order": "start-first", "Parallelism": 1}})["UpdateConfig"]
     {'Order': 'stop-first', 'Parallelism': 1, 'FailureAction': 'pause'}
@@ -60,8 +62,7 @@ def with_careful_updates(spec: Json) -> Json:
 def with_own_updates(spec: Mapping[str, Any], *, unmark: bool = False) -> Json | None:
     """The spec with its own update settings again, and without their label; None where nothing is left to give back.
 
-    Settings that somebody has set since ours are newer than the label, and stay. `unmark` takes the mark of a lent
-    user away too.
+    Settings that somebody has set since ours are newer than the label, and stay. `unmark` removes the label LENT too.
     """
     left = {OWN_UPDATES, LENT} if unmark else {OWN_UPDATES}
     labels = spec.get("Labels") or {}
@@ -73,11 +74,12 @@ def with_own_updates(spec: Mapping[str, Any], *, unmark: bool = False) -> Json |
 
 
 def without_label(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The labels of a spec, without the one that keeps its own update settings."""
     return {key: value for key, value in (spec.get("Labels") or {}).items() if key != OWN_UPDATES}
 
 
 def with_forced_update(spec: Mapping[str, Any]) -> Json:
-    """The same spec, which the swarm is told to bring up once more.
+    """The same spec with ForceUpdate counted up, which makes the swarm replace the tasks.
 
     >>> with_forced_update({"TaskTemplate": {"ForceUpdate": 2}})["TaskTemplate"]
     {'ForceUpdate': 3}
@@ -87,7 +89,7 @@ def with_forced_update(spec: Mapping[str, Any]) -> Json:
 
 
 def user_of(spec: Mapping[str, Any]) -> str:
-    """The user in a service's spec, or in a task's own; empty for the image's."""
+    """The user in a service's spec, or in the spec of a task; empty for the image's."""
     made = (spec.get("TaskTemplate") or spec).get("ContainerSpec") or {}
     return str(made.get("User") or "")
 

@@ -19,22 +19,22 @@ LOCK = "/run/fleetkeeper.lock"
 
 
 class Stale(Exception):
-    """The world is not what the plan was made for. Nothing has been changed by the step that raises it."""
+    """The node is not as the plan saw it. The step that raises this has changed nothing."""
 
 
 class AlreadyBack(Stale):
-    """What should be undone never happened, or has been undone already."""
+    """The change that a way back should undo never happened, or is undone already."""
 
 
 class LeftInPlace(AlreadyBack):
-    """What should be undone is left where it is, because somebody's data are, or may be, in it: it says where."""
+    """A database that should be dropped is kept, because it holds, or may hold, somebody's data; the text says why."""
 
 
 class StepFailed(Exception):
-    """The step was tried and did not work. `changed` says whether it may have left something behind.
+    """The step was tried and did not work. `changed` is whether it may have left something behind.
 
-    `why` never holds what a command printed, unless the remedy declared its words harmless. `words` are the last lines
-    of a program that failed, secrets struck out: for the terminal, never kept.
+    `why` never holds what a command printed, unless the remedy declared its output harmless. `words` are the last lines
+    of a program that failed, secrets struck out: for the terminal, never kept. `rc` is an exit status, if there is one.
     """
 
     def __init__(self, why: str, *, changed: bool = True, rc: int | None = None, words: tuple[str, ...] = ()) -> None:
@@ -47,22 +47,25 @@ class Lost(Exception):
 
 
 def out_of_reach(node: str) -> WritingLink:
-    """The way to another node where there is none: what undoes a step needs its own node only."""
+    """Raises Unobservable.
+
+    The `reach` of a context without other nodes: the way back of a step needs only its own node.
+    """
     raise Unobservable("there is no way to it from here", node=node)
 
 
 def no_lock_to_confirm(node: str) -> None:
-    """Where there is no lock to confirm: in a rehearsal on a copy, in a test of one step."""
+    """Does nothing. The `confirm` of a context without a lock: in a rehearsal on a copy, in a test of one step."""
 
 
 @dataclass(frozen=True)
 class StepContext:
-    """Which step of which run this is, and where things are on the node.
+    """The run and number of a step, and where things are on the node.
 
-    `root` is the root-only directory where old content is kept, `lock` the lock's file, `crontab` the program.
-    `reach` is the way to another node, for a step that needs two; `say` tells whoever waits how far a long step is.
-    `confirm` raises Lost when a node's lock is not ours any more: asked again before each further write of a step that
-    makes several. `token` is what the lock's file says while it is ours ("" without a lock), for scripts that compare.
+    `root` is the root-only directory where old content is kept, `lock` the lock's file, `crontab` the program. `reach`
+    gives the link to another node, for a step that needs two; `say` shows the progress of a long step. `confirm` raises
+    Lost when a node's lock is not ours any more: called before each further write of a step that makes several. `token`
+    is the text in the lock's file while it is ours ("" without a lock), for scripts that compare.
     """
 
     run: str
@@ -77,21 +80,25 @@ class StepContext:
 
     @property
     def directory(self) -> str:
+        """The directory on the node that belongs to this step, for old content."""
         return f"{self.root}/{self.run}/{self.number}"
 
     @property
     def kept(self) -> str:
-        """Where the old content is kept."""
+        """The file on the node that holds the old content."""
         return f"{self.directory}/old"
 
     def resolved(self, directory: str) -> str:
-        """A directory that a step names, where it really is: tests keep old content elsewhere."""
+        """`directory`, or `root` in place of KEPT: tests keep old content elsewhere."""
         return self.root if directory == KEPT else directory
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a step left. `before` and `after` are digests (or a harmless word such as a user's name)."""
+    """The result of a step. `before` and `after` are digests (or a harmless word such as a user's name).
+
+    `rc` is an exit status, if there is one, and `said` a harmless text for a person.
+    """
 
     before: str = ""
     after: str = ""
@@ -107,7 +114,7 @@ class Step(Protocol):
 
     @property
     def changes(self) -> bool:
-        """False for a step that only looks, such as `nginx -t`."""
+        """False for a read-only step, such as `nginx -t`."""
         ...
 
     def show(self) -> str:
@@ -115,11 +122,11 @@ class Step(Protocol):
         ...
 
     def directories(self) -> tuple[str, ...]:
-        """Directories that must take new content: asked, before any change, whether they are writable and have room."""
+        """Directories that the step writes to: before any change, each is checked for write access and room."""
         ...
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """Ask whether the step may run now. Raises Stale, or Unobservable."""
+        """Check whether the step may run now. Raises Stale when it may not, Unobservable when that cannot be seen."""
         ...
 
     def inverse(self, link: Link, context: StepContext) -> Step | None:
@@ -132,7 +139,7 @@ class Step(Protocol):
 
 
 def content_digest(content: bytes) -> str:
-    """SHA-256 in hex: how steps and the journal speak of content without holding it.
+    """SHA-256 in hex, by which steps and the journal refer to content without holding it.
 
     >>> content_digest(b"")[:12]
     'e3b0c44298fc'

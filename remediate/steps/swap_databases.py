@@ -1,4 +1,4 @@
-"""What a restore does in the live container: fill a new database, change two names, drop what was never live."""
+"""The steps of a restore in the live container: fill a new database, change two names, drop what was never live."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ SWAP_DATABASES = "remediate/backups/scripts/swap_databases.sh"
 UNCHANGED = (65, 73, 74)
 """Exit statuses of the scripts that changed nothing."""
 KEPT = 67
-"""What DROP exits with when it keeps a database: it was live, or somebody has written in it."""
+"""Exit status of drop_database.sh when it keeps a database: it was live, or somebody has written in it."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """The live container, and how its server is asked. `live` is the name of the live database.
+    """The database server in the live container.
 
-    `called` is what Docker calls the service, `system` the system identifier of its data: a way back finds by them the
-    container that has taken the place of the one that was seen. `limit` is in seconds.
+    `live` is the name of the live database, `user` its role for the scripts. `called` is the service's name in Docker,
+    `system` the system identifier of its data: a way back finds by them the container that has replaced the one that
+    was seen. `limit` is in seconds.
     """
 
     node: str
@@ -51,11 +52,12 @@ class Server:
     limit: float = 600.0
 
     def command(self, script: str, *words: str, limit: float = 0.0) -> Command:
+        """The command that runs a script in the container, with `user` and `words`; `limit` in seconds (0: own)."""
         questions = ("docker", "exec", self.container, "sh", "-c", script, "sh", self.user, *words)
         return Command(questions, sudo=True, limit=limit or self.limit)
 
     def change(self, script: str, *words: str) -> RunInContainer:
-        """One of the scripts that change something."""
+        """The step that runs one of the scripts that change something."""
         return RunInContainer(
             node=self.node,
             container=self.container,
@@ -67,11 +69,14 @@ class Server:
         )
 
     def strictly(self, link: Link, context: StepContext) -> None:
-        """Raises Stale when the container is not the one that was seen."""
+        """Check that the container that was seen still runs. Raises Stale when it does not, Unobservable."""
         self.change(load_script(LIST_DATABASES)).still_true(link, context)
 
     def now(self, link: Link, context: StepContext) -> Server:
-        """The same server, in the container where it runs now. Raises Stale when it does not run on this node."""
+        """The same server, in the container where it runs now.
+
+        Raises Stale when it does not run on this node, Unobservable.
+        """
         try:
             self.strictly(link, context)
         except Stale as gone:
@@ -87,14 +92,17 @@ class Server:
         return self
 
     def do(self, link: Link, step: RunInContainer) -> Done:
-        """Run one of the scripts. What it said is told without values of rows."""
+        """Run one of the scripts that change something; its text is kept without values of rows.
+
+        Raises LeftInPlace when a database is kept, StepFailed and Lost as `outcome_of_exit` does.
+        """
         answer = ask_one(link, step.command(step.words))
         if answer.rc == KEPT:
             raise LeftInPlace(last_line_of(answer))
         return outcome_of_exit(replace(answer, err=last_line_of(answer).encode("utf-8", "surrogateescape")), step)
 
     def names(self, link: Link, *names: str) -> tuple[Name, ...]:
-        """What the server knows by these names, in their order. Raises Stale for another server, Unobservable."""
+        """A `Name` for each of these names of databases, in order. Raises Stale for another server, Unobservable."""
         system, matches = known_names(
             ask_one(link, self.command(load_script(LIST_DATABASES), self.live, *names, limit=120.0)), names
         )
@@ -103,15 +111,21 @@ class Server:
         return matches
 
     def changes_names(self, link: Link) -> bool:
-        """Whether a change of names is under way, be it that nobody waits for it any more. Raises Unobservable."""
+        """Whether a change of names runs in the server, even one that nobody waits for any more.
+
+        Raises Unobservable.
+        """
         return ask_one(link, self.command(load_script(COUNT_SWAPS), self.live, limit=60.0)).text().strip() != "0"
 
     def still_restores(self, link: Link, new: str) -> bool:
-        """Whether a restore into this database goes on, be it that nobody waits for it. Raises Unobservable."""
+        """Whether a restore into the database `new` runs, even one that nobody waits for any more.
+
+        Raises Unobservable.
+        """
         return ask_one(link, self.command(load_script(COUNT_RESTORES), new, limit=60.0)).text().strip() != "0"
 
     def holds(self, link: Link, database: str) -> DatabaseContents:
-        """What one database holds. Raises Unobservable."""
+        """The contents of one database. Raises Unobservable."""
         answer = ask_one(link, self.command(load_script(DESCRIBE_CONTENTS), database))
         answer.text()
         return parse_contents(answer)
@@ -119,7 +133,7 @@ class Server:
 
 @dataclass(frozen=True)
 class DatabaseStep:
-    """A step in the live container: it changes something there, and nothing in a directory of the node."""
+    """A step in the live container: it changes something there, and no directory of the node."""
 
     server: Server
 
@@ -137,7 +151,10 @@ class DatabaseStep:
 
 @dataclass(frozen=True)
 class RestoreDatabase(DatabaseStep):
-    """Restore the dump at `path` (as the container sees it) into the new database `new`, beside the live one."""
+    """Restore the dump at `path` (as the container sees it) into the new database `new`, beside the live one.
+
+    `form` is the dump's format: sql, sql.gz or dump.
+    """
 
     new: str
     path: str
@@ -146,6 +163,7 @@ class RestoreDatabase(DatabaseStep):
 
     @property
     def words(self) -> tuple[str, ...]:
+        """The command inside the container."""
         return self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form).words
 
     def show(self) -> str:
@@ -173,6 +191,7 @@ class DropDatabase(DatabaseStep):
 
     @property
     def words(self) -> tuple[str, ...]:
+        """The command inside the container."""
         return self.server.change(load_script(DROP_DATABASE), self.name).words
 
     def show(self) -> str:
@@ -199,12 +218,13 @@ class DropDatabase(DatabaseStep):
 
 
 def last_line_of(answer: Output) -> str:
-    """The last line that a script said, without values of rows."""
+    """The last line on a script's standard error, without values of rows, at most LAST_LINE characters."""
     lines = answer.err.decode("utf-8", "replace").strip().split("\n")
     return why_failed(lines[-1])[:LAST_LINE]
 
 
 def kept_database_note(name: str, why: str) -> str:
+    """The message that a database is kept, for what reason, and how a person drops it."""
     return f'{name} is kept: {why}; once nobody needs it: DROP DATABASE "{name}";'
 
 
@@ -216,8 +236,8 @@ class SwapDatabases(DatabaseStep):
     """Give the live name to the database `takes`, and the name `aside` to the one that has it, in one transaction.
 
     The oids are those of the databases that were seen (empty: not known). `rows` and `content` are what `takes` held
-    then. Without `replaces` nothing has the live name, and there is no way back. `back`: this is the way back of such a
-    change.
+    then, as (table, number) pairs. Without `replaces` nothing has the live name, and there is no way back. `back`: this
+    is the way back of such a change.
     """
 
     takes: str
@@ -232,9 +252,11 @@ class SwapDatabases(DatabaseStep):
 
     @property
     def words(self) -> tuple[str, ...]:
+        """The command inside the container that was seen."""
         return self.in_server(self.server).words
 
     def in_server(self, server: Server) -> RunInContainer:
+        """The step that changes the names in that server."""
         expected = self.live_oid if self.replaces else "-"
         return server.change(load_script(SWAP_DATABASES), self.takes, self.aside, self.takes_oid, expected)
 
@@ -257,7 +279,10 @@ class SwapDatabases(DatabaseStep):
             raise Stale(f"there is a database {self.aside} already")
 
     def at(self, link: Link, context: StepContext) -> Server:
-        """The server where it runs: on the way there only in the container that was seen. Raises Stale."""
+        """The server where it runs: for a way back in any container, else only in the one that was seen.
+
+        Raises Stale.
+        """
         if self.back:
             return self.server.now(link, context)
         self.server.strictly(link, context)
@@ -272,9 +297,9 @@ class SwapDatabases(DatabaseStep):
         )
 
     def losses(self, link: Link, context: StepContext) -> tuple[str, ...]:
-        """What a person should know before this is done: what was entered since, and where it stays.
+        """Lines for a person before this is done: what was entered in the live database since, and where it stays.
 
-        Nothing where it cannot be done, or has been done: then nothing is lost.
+        Empty where it cannot be done, or has been done: then nothing is lost.
         """
         live = self.server.live
         try:

@@ -1,6 +1,6 @@
 """The last lines that a task printed before it failed, without the secrets that its service was given.
 
-They are for the terminal of whoever is there, and are not kept: no journal and no report holds what a program printed.
+They are only shown on the terminal: no journal and no report keeps what a program printed.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ PART = re.compile(r"[a-z0-9_-]*|[A-Za-z_-]*")
 
 
 def last_words(link: Link, task: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the task printed last, struck out and cut; nothing where that could show what nobody can strike out.
+    """The last lines that a task printed, secrets struck out; empty where they cannot all be struck out.
 
-    `spec` is the service's. A service with secrets of the swarm is not quoted: only it knows what is in them.
+    `task` is its id (empty: none), `spec` the service's. A service with secrets of the swarm is not quoted: only it
+    knows what is in them. Empty also when the log could not be read.
     """
     made = spec["TaskTemplate"]["ContainerSpec"]
     if not task or made.get("Secrets"):
@@ -48,7 +49,7 @@ def last_words(link: Link, task: str, spec: Mapping[str, Any]) -> tuple[str, ...
 
 
 def strike_secrets(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
-    """The last lines of what was printed, without what is hidden and what looks like a secret.
+    """The last LINES lines of what was printed, without the values `hidden` and without what looks like a secret.
 
     >>> strike_secrets("can't reach db as hunter2\\n", ["hunter2"])
     ("can't reach db as ***",)
@@ -60,7 +61,7 @@ def strike_secrets(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
 
 
 def unless_random(match: re.Match[str]) -> str:
-    """A long word as it is, or struck out: of letters and digits, and no path, it is a key that nobody told us of.
+    """The matched long word, or `***`: one of letters and digits that is no path is taken for an undeclared key.
 
     >>> re.sub(LONG_WORD, unless_random, "/var/lib/postgresql/15/main/base 0123456789abcdef0123456789abcdef")
     '/var/lib/postgresql/15/main/base ***'
@@ -73,9 +74,10 @@ def unless_random(match: re.Match[str]) -> str:
 
 
 def secrets_of_service(made: Mapping[str, Any]) -> set[str]:
-    """Every value that a service is given in its environment or as `name=value` argument, in all its spellings.
+    """Every value that a service has in its environment or as `name=value` argument, in all its spellings.
 
-    Short ones, such as `1` or `80`, count only where their name says that they are secret.
+    `made` is its ContainerSpec. Short values, such as `1` or `80`, count only where their name says that they are
+    secret.
     """
     words = [*(made.get("Env") or ()), *(made.get("Command") or ()), *(made.get("Args") or ())]
     pairs = [str(word).partition("=")[::2] for word in words if "=" in str(word)]
@@ -93,7 +95,7 @@ def spellings_of(value: str) -> Iterator[str]:
 
 
 def password_of(value: str) -> str:
-    """The password in a URL, else nothing.
+    """The password in a URL; empty for any other text.
 
     >>> password_of("postgres://rodan:hunter2@db:5432/rodan"), password_of("America/Toronto")
     ('hunter2', '')

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pace:
-    """The watch's clock (seconds), and how it waits."""
+    """The watch's clock, and how it waits, both in seconds."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -27,10 +27,10 @@ class Pace:
 
 @dataclass(frozen=True)
 class Watch:
-    """What the new tasks must do: `wanted` of them running, none ending, for `settle` seconds, and no old one left.
+    """The condition for new tasks: `wanted` of them run, none ends, for `settle` seconds, and no old one is left.
 
-    `limit` is how long (seconds) each further one may take to come up. A task counts as running only once its health
-    check, if it has one, says so: swarm itself waits for that.
+    `before` are the ids of the old tasks. `limit` is how long (seconds) each further one may take to come up. A task
+    counts as running only once its health check, if it has one, says so: swarm itself waits for that.
     """
 
     before: frozenset[str]
@@ -40,7 +40,10 @@ class Watch:
     pace: Pace
 
     def over(self, ask: Callable[[], tuple[Json, list[Json]]]) -> None:
-        """Ask until it is settled. Raises StepFailed with the reason that the engine gives."""
+        """Call `ask` until the condition is met. Raises StepFailed with the reason that the engine gives.
+
+        `ask` returns the service and its tasks, as the Engine API has them.
+        """
         most, progress, settled = 0, self.pace.clock(), None
         while True:
             service, matches = ask()
@@ -57,12 +60,12 @@ class Watch:
             self.pace.sleep(POLL)
 
     def left(self, matches: Iterable[Json]) -> bool:
-        """Whether an old task is still meant to run: the swarm has not replaced it yet."""
+        """Whether an old task should still run: the swarm has not replaced it yet."""
         return any(task["ID"] in self.before and task["DesiredState"] == "running" for task in matches)
 
 
 def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
-    """Raises StepFailed as soon as a new task has ended, or swarm itself gave up."""
+    """Raises StepFailed when a new task has ended, or swarm itself gave up."""
     for task in new:
         if task["Status"]["State"] in ENDED:
             raise StepFailed(f"a task with the new user {task['Status']['State']}: {engine_message(task)}")
@@ -72,7 +75,7 @@ def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
 
 
 def describe_task_states(new: Iterable[Json]) -> str:
-    """The states of tasks, with what the engine says about them."""
+    """The states of tasks with the engine's messages, as one line."""
     return (
         "; ".join(sorted({f"{task['Status']['State']}: {engine_message(task)}" for task in new}))
         or "no new task appeared"
@@ -80,12 +83,12 @@ def describe_task_states(new: Iterable[Json]) -> str:
 
 
 def engine_message(task: Mapping[str, Any]) -> str:
-    """What the engine says about a task: its error, or its message. Never what the program itself printed."""
+    """The engine's error or message about a task, at most 200 characters. Never what the program itself printed."""
     status = task["Status"]
     return one_line(masked(str(status.get("Err") or status.get("Message") or "no reason given")))[:200]
 
 
 def worst_task_id(new: Iterable[Json]) -> str:
-    """The id of the task whose last words tell most: one that ended, else the youngest; empty when there is none."""
+    """The id of the task whose log explains most: one that ended, else the youngest; empty when there is none."""
     ordered = sorted(new, key=lambda task: (task["Status"]["State"] in ENDED, str(task.get("CreatedAt", ""))))
     return str(ordered[-1]["ID"]) if ordered else ""

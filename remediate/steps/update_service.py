@@ -41,7 +41,7 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """What a service's spec says now: user, image, and the labels."""
+    """User (empty: the image's), image and labels in a service's spec."""
 
     user: str
     image: str
@@ -49,7 +49,7 @@ class ServiceSpec:
 
 
 def current_settings(link: Link, service: str) -> ServiceSpec:
-    """Ask with the docker client. Raises Unobservable."""
+    """User, image and labels of a service, from `docker service inspect`. Raises Unobservable."""
     answer = ask_one(link, Command((*INSPECT, SEEN, service), sudo=True)).text()
     user, image, labels, *_ = (*answer.removesuffix("\n").split("\n"), "", "")
     try:
@@ -92,7 +92,11 @@ class UpdateService:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """A way back is only nothing to do once user, mark and update settings are all back."""
+        """Check that user and image are those that the plan saw.
+
+        Raises Stale, Unobservable; AlreadyBack for a way back. A way back has nothing to do only once user, label and
+        update settings are all back.
+        """
         now = current_settings(link, self.service)
         if self.back and now.user == self.user:
             if OWN_UPDATES not in now.labels and now.labels.get(LENT) != self.was:
@@ -101,6 +105,7 @@ class UpdateService:
         self.compare(now.user, now.image)
 
     def compare(self, user: str, image: str) -> None:
+        """Raises Stale when the service's user or image is not what the plan saw."""
         if user != self.was:
             raise Stale(f"{self.service} runs as {user or 'the image default'!r} by now, not {self.was!r}")
         if image != self.image:
@@ -122,10 +127,10 @@ class UpdateService:
             return self.resumed(link, context, why)
 
     def resumed(self, link: WritingLink, context: StepContext, lost: Lost) -> Done:
-        """The engine went away in mid-update: once it is back, see to the end what the swarm was told.
+        """After the engine was lost in mid-update: once it is back, watch the update that it has to its end.
 
-        Raises the same Lost when it does not come back, when the lock is not ours any more, or when the swarm was never
-        told.
+        Raises `lost` when it does not come back within AWAY seconds, when the lock is not ours any more, or when the
+        engine never got the update.
         """
         from remediate.steps.engine_api import open_engine
 
@@ -147,11 +152,14 @@ class UpdateService:
 
     @property
     def given(self) -> GiveSettingsBack:
-        """What ends a change: its tasks are watched, and the service has its own settings again."""
+        """The step that ends a change: it watches the tasks, and gives the service its own update settings back."""
         return GiveSettingsBack(self.node, self.service, self.settle, self.limit)
 
     def update(self, swarm: Engine, link: Link, pace: Pace | None = None, confirm: Confirm = lambda: None) -> Done:
-        """Update and watch. Raises Stale, StepFailed, Lost, or whatever the engine raises."""
+        """Update the service and watch its tasks. Raises Stale, StepFailed, Lost, or whatever the engine raises.
+
+        `confirm` is called before each write, and raises Lost when the lock is not ours.
+        """
         service = swarm.service(self.service)
         spec = service["Spec"]
         before = swarm.tasks(service["ID"])
@@ -177,7 +185,10 @@ class UpdateService:
         return Done(self.was, self.user)
 
     def wanted(self, spec: Json, before: list[Json]) -> int:
-        """How many new tasks must come up. Raises Stale when none runs: what the change does could not be seen."""
+        """How many new tasks must come up.
+
+        Raises Stale when none runs now: whether the new user works could not be seen.
+        """
         running = len([task for task in before if task["DesiredState"] == "running"])
         if self.back:
             return max(running, replica_count(spec))
@@ -228,7 +239,10 @@ class GiveSettingsBack:
 def finish_update(
     swarm: Engine, step: GiveSettingsBack, *, unmark: bool, confirm: Confirm, pace: Pace | None = None
 ) -> None:
-    """Watch the tasks that a service has by its spec, then give its settings back. Raises StepFailed, Lost or Stale."""
+    """Watch the tasks that a service has by its spec, then give its settings back. Raises StepFailed, Lost or Stale.
+
+    `unmark` removes the label of a lent user too; `confirm` is called before each write.
+    """
     service = swarm.service(step.service)
     spec = service["Spec"]
     watch = Watch(
@@ -246,7 +260,7 @@ def finish_update(
 
 
 def give_back(swarm: Engine, service: str, *, unmark: bool, confirm: Confirm) -> None:
-    """The service's own update settings, on what its spec is by now. Raises StepFailed or Lost."""
+    """Restore the service's own update settings in its present spec. Raises StepFailed or Lost."""
     for _ in range(TRIES):
         now = swarm.service(service)
         own = with_own_updates(now["Spec"], unmark=unmark)
@@ -264,12 +278,12 @@ def give_back(swarm: Engine, service: str, *, unmark: bool, confirm: Confirm) ->
 
 
 def is_meant_to_run(task: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
-    """Whether a task is meant to run, as the user that the service's spec says now."""
+    """Whether a task should run (its desired state), as the user in the service's spec."""
     return task["DesiredState"] == "running" and ("Spec" not in task or user_of(task["Spec"]) == user_of(spec))
 
 
 def coming_up(service: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the swarm is at it, or done, with tasks as the spec says them: there is nothing to tell it again."""
+    """Whether the swarm brings up, or has brought up, tasks that match the spec: no further update is needed."""
     given_up = (service.get("UpdateStatus") or {}).get("State") in GIVEN_UP
     return not given_up and (
         replica_count(service["Spec"]) == 0 or any(is_meant_to_run(task, service["Spec"]) for task in tasks)

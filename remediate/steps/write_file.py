@@ -1,4 +1,4 @@
-"""Writing a file, or a block between marks, so that there is the old content or the new, never a mix."""
+"""Steps that write a file, or a block between marks, so that there is the old content or the new, never a mix."""
 
 from __future__ import annotations
 
@@ -188,7 +188,10 @@ class UnmarkCrontab:
         return Done(self.expect, content_digest(content))
 
     def unmarked(self, link: Link, context: StepContext) -> bytes:
-        """What the crontab will be. Raises Stale when it is not the one that the plan saw."""
+        """The crontab's content without our marks.
+
+        Raises Stale when it is not the one that the plan saw, StepFailed, Unobservable.
+        """
         now = read_content(link, context, "crontab", self.user)
         if now is None or content_digest(now) != self.expect:
             raise Stale(f"{target_name('crontab', self.user)} has been changed since the plan was made")
@@ -202,8 +205,8 @@ class UnmarkCrontab:
 class PutBack:
     """Put old content back: the way back of the steps that write. Never planned by a remedy.
 
-    `left` is the digest of what the step left, without which nothing is touched; `was` is the digest of the old content
-    (ABSENT: there was none), and `kept` where it is kept on the node.
+    `left` is the digest of what the step left, and anything else there is not touched; `was` is the digest of the old
+    content (ABSENT: there was none), and `kept` its file on the node. `target` is a path, or the user of a crontab.
     """
 
     node: str
@@ -242,7 +245,10 @@ class PutBack:
 
 
 def edited_content(link: Link, context: StepContext, what: What, target: str, step: EditFile | EditCrontab) -> bytes:
-    """What the file will be. Raises Stale when it is not the one that the plan saw."""
+    """The content after the step's edit.
+
+    Raises Stale when the target is not as the plan saw it, StepFailed, Unobservable.
+    """
     now = read_content(link, context, what, target)
     if (ABSENT if now is None else content_digest(now)) != step.expect:
         raise Stale(f"{target_name(what, target)} has been changed since the plan was made")
@@ -253,16 +259,18 @@ def edited_content(link: Link, context: StepContext, what: What, target: str, st
 
 
 def with_mode(wish: PutRequest, mode: int, owner: str) -> PutRequest:
+    """The same request with the mode and owner of a new file."""
     return PutRequest(wish.what, wish.target, wish.expected, wish.wanted, wish.content, mode=mode, owner=owner)
 
 
 def shown_edit(head: str, step: EditFile | EditCrontab) -> str:
-    """A diff without context lines: what goes, what comes."""
+    """`head`, then a diff without context lines: what is removed, what is added; masked."""
     gone = [f"  - {masked(line)}" for line in (*step.without, *step.was)]
     return "\n".join([head, *gone, *added_lines(step.lines or ())])
 
 
 def added_lines(lines: tuple[str, ...] | list[str]) -> list[str]:
+    """The lines as those of a diff that are added; masked."""
     return [f"  + {masked(line)}" for line in lines]
 
 

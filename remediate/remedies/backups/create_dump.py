@@ -22,7 +22,7 @@ from remediate.steps import DeleteFiles, Run, RunInContainer
 CREATE_DUMP = "remediate/remedies/backups/scripts/create_dump.sh"
 
 LEFT_NOTHING = (65, 66, 67, 68, 71, 73, 75)
-"""The script's own exit statuses: whatever it had written was taken away again."""
+"""Exit statuses of the script after which nothing that it wrote is left."""
 
 SLOW = 2 * 10**6
 """Bytes of a dump that the slowest server still writes in a second."""
@@ -58,6 +58,7 @@ READS = "the database is read once, as by its schedule"
 
 
 def not_one(policy: Policy, placements: Sequence[Placement]) -> ForAPerson:
+    """The answer when the database runs in no container, or in several."""
     if not placements:
         return ForAPerson(f"{policy.service} runs on no node: there is nothing to dump", "start the service first")
     where = ", ".join(f"{placement.container.name} on {placement.node}" for placement in placements)
@@ -66,7 +67,7 @@ def not_one(policy: Policy, placements: Sequence[Placement]) -> ForAPerson:
 
 
 def seen_from(placement: Placement, policy: Policy) -> str | ForAPerson:
-    """The directory of the backups as the container sees it."""
+    """The path of the backups' directory in the container; ForAPerson when it is not mounted, or read-only."""
     mount = backup_mount(placement, policy)
     if isinstance(mount, ForAPerson):
         return mount
@@ -76,7 +77,7 @@ def seen_from(placement: Placement, policy: Policy) -> str | ForAPerson:
 
 
 def backup_mount(placement: Placement, policy: Policy) -> Mount | ForAPerson:
-    """Where the container has the volume of the backups: never its own layer, which ends with it."""
+    """The container's mount of the volume of the backups. ForAPerson without one: its own layer ends with it."""
     for mount in placement.container.mounts:
         if mount.name == policy.volume.name or (placement.node, mount.source) == (
             policy.volume.node,
@@ -94,7 +95,10 @@ def backup_mount(placement: Placement, policy: Policy) -> Mount | ForAPerson:
 
 
 def create_dump(fleet: Fleet, policy: Policy, placement: Placement, directory: str, needed: int) -> RunInContainer:
-    """The step that runs the script. The name is the node's time, in the time zone of all the other names."""
+    """The step that dumps the database into `directory`, if `needed` bytes are free.
+
+    The file's name is the node's time, in the time zone of all the other names.
+    """
     name = fleet.now(policy.volume.node).astimezone(policy.zone).strftime(policy.pattern)
     account = (policy.user or "", policy.database or "")
     target = (directory, name, *account, policy.format, str(needed // 1024), parts_of(policy.pattern))
@@ -117,7 +121,7 @@ PAIRS = "mdHMSyIUWVgC"
 
 
 def parts_of(pattern: str) -> str:
-    """The shell pattern of the names that unfinished dumps of ours have.
+    """The shell pattern that matches unfinished dumps (`.part`) whose names come from this pattern of strftime.
 
     >>> parts_of("db_%Y-%m.sql")
     'db_[0-9][0-9][0-9][0-9]-[0-9][0-9].sql.part'
@@ -132,13 +136,13 @@ def parts_of(pattern: str) -> str:
 
 
 def room_needed(fleet: Fleet, policy: Policy) -> int:
-    """Bytes that must be free: the last dump and half as much again, and what must stay free."""
+    """Bytes that must be free: one and a half times the newest complete dump, and what must stay free."""
     complete = catalog_of(fleet, policy).complete
     return (complete[0].file.size * 3 // 2 if complete else 0) + policy.volume.free
 
 
 def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteFiles, ...] | ForAPerson:
-    """What makes room for the dump: nothing, thinning by `keep`, or a person."""
+    """The steps that make `needed` bytes free (none when they are, or the disk was not seen), or why a person must."""
     try:
         free = fleet.of(policy.volume.node, Volumes).free
     except Unobservable:

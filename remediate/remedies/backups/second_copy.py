@@ -1,4 +1,4 @@
-"""The remedy for backups that stand in one place only: copy the newest complete one to the second place."""
+"""The remedy for backups that exist in one place only: copy the newest complete one to the second place."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 def no_second_place(
     policy: Policy, second: Elsewhere, here: CopyDirectory, directory: CopyDirectory
 ) -> ForAPerson | None:
-    """Why nothing should be copied there, if so."""
+    """Why nothing can be copied to the second place (the same disk, or behind a link); None when it can."""
     if any(is_one_file(name, here, directory) for name in here.names) or one_disk(policy, second, here, directory):
         same = f"{second.path} on {second.node} is on the disk of the backups themselves"
         return ForAPerson(same, "name a directory of another disk, best of another machine, in `backups.elsewhere`")
@@ -57,7 +57,10 @@ def no_second_place(
 def to_copy(
     backups: Sequence[Backup], here: CopyDirectory, directory: CopyDirectory, second: Elsewhere
 ) -> Backup | ForAPerson:
-    """The newest of these that has no file of its name there yet. `backups` are young enough, newest first."""
+    """The newest of these backups whose name is free at the second place; ForAPerson when there is none.
+
+    `backups` are complete and young enough, newest first; `here` has their digests.
+    """
     if not backups:
         old = f"no complete backup is younger than {show_duration(second.max_age)}: a copy would not help"
         return ForAPerson(old, "make one first (`remediate backups create`), then run this again")
@@ -69,11 +72,13 @@ def to_copy(
 
 
 def too_full(second: Elsewhere, directory: CopyDirectory, chosen: Backup) -> ForAPerson:
+    """The answer when the second place has too little room for the backup."""
     needed = f"{show_size(chosen.file.size)} and {show_size(second.free)} that stay free are needed"
     return ForAPerson(f"{show_size(directory.free)} are free in {second.path}, {needed}", f"make room on {second.node}")
 
 
 def copy_plan(policy: Policy, second: Elsewhere, chosen: Backup, here: CopyDirectory, directory: CopyDirectory) -> Plan:
+    """The plan that copies the chosen backup to the second place."""
     node, weight = policy.volume.node, show_size(chosen.file.size)
     step = CopyFile(
         node=second.node,

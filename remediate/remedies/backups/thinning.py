@@ -1,4 +1,4 @@
-"""Deleting backups: only proven ones, oldest first, after streaming once more what they may go for."""
+"""Deleting backups: oldest first, after streaming once more the ones that must stay."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def removable_backups(fleet: Fleet, policy: Policy) -> tuple[ExcessBackup, ...]:
-    """What may go, oldest first: what `keep` does not ask for; while that is held up, only what is broken of it.
+    """Backups that `keep` does not ask for, oldest first; while a drill failed, only the broken ones among them.
 
-    Raises Unobservable as `hold` does.
+    Raises Unobservable as `failed_drill` does.
     """
     excess = retention_of(fleet, policy).excess
     return tuple(item for item in excess if item.backup.state == "broken") if failed_drill(fleet, policy) else excess
 
 
 def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
-    """Why no whole dump may go, and until when. Raises Unobservable as `hold` does."""
+    """Why no complete dump may go, and until when; None when some may. Raises Unobservable as `why_held` does."""
     hold = why_held(fleet, policy)
     return ForAPerson(hold.why, hold.what_to_do) if hold else None
 
 
 def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *notes: str) -> Plan:
-    """The plan that removes these backups, and none of the protected."""
+    """The plan that deletes the backups `gone`, with these notes besides its own."""
     retention = retention_of(fleet, policy)
     unknown = sum(kept.backup.state == "unknown" for kept in retention.kept)
     small = sum(kept.backup.small is not None for kept in retention.kept)
@@ -76,12 +76,12 @@ def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *n
 
 
 def bytes_on_disk(gone: Sequence[ExcessBackup]) -> int:
-    """Bytes on the disk."""
+    """Bytes that the backups take on the disk (blocks, not lengths)."""
     return sum(excess.backup.file.blocks for excess in gone)
 
 
 def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -> tuple[Run | DeleteFiles, ...]:
-    """Stream again what they may go for, then delete, oldest first, while all that stays for it is what was seen."""
+    """Two steps: stream once more the backups that stay instead, then delete these, while those are unchanged."""
     catalog = catalog_of(fleet, policy)
     directory = fleet.of(policy.volume.node, Facts).directory
     again = needed_for(gone, catalog, policy)
@@ -97,7 +97,7 @@ def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -
 
 
 def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -> tuple[Identified, ...]:
-    """All that must still be there, unchanged, before each batch: whatever stays because of which something goes."""
+    """The files that must exist unchanged before each batch is deleted: those that stay instead of one that goes."""
     catalog = catalog_of(fleet, policy)
     protected = retention_of(fleet, policy).protected
     reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
@@ -120,12 +120,12 @@ LAST = "what its period still has"
 
 
 def is_span(reason: str) -> bool:
-    """Whether a backup stays for `within` only: then nothing goes because of it."""
+    """Whether a reason to stay is `within`: then no other backup goes because of this one."""
     return reason.startswith("within ")
 
 
 def proof_step(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
-    """A step that succeeds only while all of these are whole."""
+    """The step that streams these backups, and succeeds only while all of them are complete."""
     again = prove_command(directory, [backup.file for backup in stay], policy.format, service)
     return Run(
         node=policy.volume.node,
@@ -138,11 +138,12 @@ def proof_step(policy: Policy, directory: str, stay: Sequence[Backup], service: 
 
 
 def name_a_few(backups: Sequence[Backup]) -> str:
-    """A few names, and how many more there are."""
+    """The first NAMED names, and how many more there are."""
     more = f" and {len(backups) - NAMED} more" if len(backups) > NAMED else ""
     return ", ".join(backup.name for backup in backups[:NAMED]) + more
 
 
 def identified_file(backup: Backup, note: str) -> Identified:
+    """The backup's file with what identifies it; `note` is why it goes or stays."""
     file = backup.file
     return Identified(file.name, file.inode, file.size, math.floor(file.mtime), note, file.links)

@@ -1,6 +1,6 @@
 """The steps of remedies for certificates: certbot once, with its reason; nginx tested, reloaded and compared.
 
-Scripts are constant; values come as arguments. certbot prints neither keys nor tokens, so its words may be shown.
+Scripts are constant; values come as arguments. certbot prints neither keys nor tokens, so its output may be shown.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ CHANGED_NOTHING = (1, 75)
 
 @dataclass(frozen=True)
 class ServingContainer:
-    """Where a remedy works: the node and the container that serve the name."""
+    """The node and the container that serve the certificate's name, with the steps of remedies there."""
 
     view: View
 
     def inside(self, script: str, words: tuple[str, ...], says: str, **more: object) -> RunInContainer:
-        """A script in the container, as its root; what it prints on failure is harmless and is shown."""
+        """The step that runs a script in the container as root; what it prints on failure is harmless, and shown.
+
+        `more` are further fields of RunInContainer.
+        """
         view = self.view
         line = ("sh", "-c", script, "fleetkeeper", *words)
         return RunInContainer(
@@ -53,13 +56,16 @@ class ServingContainer:
         )
 
     def certbot(self, *words: str, says: str) -> RunInContainer:
-        """Run certbot, once: the authority counts attempts. The plan shows all of its words."""
+        """The step that runs certbot once, since the authority counts attempts. The plan shows all of its words."""
         given = (self.view.inside.certbot or "certbot", *words)
         says = f"{says}, one attempt: {shown_command(('certbot', *words))}"
         return self.inside(load_script(RUN_CERTBOT), given, says, unchanged=CHANGED_NOTHING, limit=300.0)
 
     def reload(self, served: ServedCertificate, path: str) -> tuple[AnyStep, ...]:
-        """Test, reload, and compare what is served: nothing is reloaded while the configuration is broken."""
+        """Three steps: test the configuration, reload nginx, and compare what is served with the file `path`.
+
+        Nothing is reloaded while the configuration is broken.
+        """
         view = self.view
         return (
             self.inside(load_script(TEST_NGINX), (), "test nginx' configuration (nginx -t)", changes=False),
@@ -82,11 +88,16 @@ class ServingContainer:
         )
 
     def address(self, served: ServedCertificate) -> tuple[str, str, str]:
+        """(container id, HOST:PORT on the node, port in the container), as the scripts take them."""
         host = f"[{served.host}]" if ":" in served.host else served.host
         return self.view.container.id, f"{host}:{served.port}", str(served.inside or served.port)
 
     def still_served(self, served: ServedCertificate) -> Require:
-        """The port still serves what was seen: another remedy, or somebody else, may have been quicker."""
+        """The condition that the port serves the certificate that was seen.
+
+        Another remedy, or somebody else, may have been quicker. Raises Unobservable when the port gave no certificate,
+        or could not be seen.
+        """
         view = self.view
         chain = raise_if_unobservable(served.chain)
         if not chain:
@@ -99,5 +110,6 @@ class ServingContainer:
         )
 
     def no_other_certbot(self) -> Require:
+        """The condition that no other certbot runs in the container."""
         words = ("docker", "exec", "-u", "0", self.view.container.id, "sh", "-c", load_script(NO_CERTBOT_RUNS))
         return Require(self.view.node, words, because=f"no other certbot is running in {self.view.service}", answer="")

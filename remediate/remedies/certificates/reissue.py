@@ -1,7 +1,7 @@
-"""A new certificate in the place of one that no client takes, where certbot keeps it and the inventory says how.
+"""A new certificate in place of one that no client accepts, where certbot keeps it and the inventory allows it.
 
-Renewing would not mend it: certbot renews what ends soon, with the names and the authority that it had. So it is asked
-for one with the inventory's names, once, and told not to mind that the old one is not due: it is of no use to anybody.
+Renewing would not mend it: certbot renews what ends soon, with the names and the authority that it had. So it gets one
+with the inventory's names, once, and is forced although the old one is not due: that one is of no use to anybody.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ MENDED: frozenset[Kind] = frozenset(
         "not for servers",
     }
 )
-"""What another certificate of the right authority mends."""
+"""Kinds of problems that another certificate of the right authority mends."""
 OTHERWISE: frozenset[Kind] = frozenset({"wrong name", "test issuer"})
-"""What a renewal, even one that is due, would do in the same way again."""
+"""Kinds of problems that a renewal, even one that is due, would bring again."""
 MISMATCH = "key values mismatch"
-"""OpenSSL's words for a pair that does not belong together, as nginx repeats them."""
+"""OpenSSL's message for a certificate and a key that do not match, as nginx repeats it."""
 STAGING = re.compile(r"staging|[./-]test", re.IGNORECASE)
 """Addresses of authorities that nobody trusts: those of Let's Encrypt, Google and Buypass say so."""
 
 
 def reissue_plan(view: View, served: ServedCertificate, kinds: Iterable[Kind], finding: Finding) -> Answer:
-    """Replace what is served, when it is certbot's own file and another certificate would be better."""
+    """The plan that replaces what is served, if it is certbot's own file and another would be better; or why not."""
     lineage = newest_lineage(lineages_of(view)) or served_from(view, served)
     if not MENDED & set(kinds):
         return ForAPerson("another certificate would not mend this", finding.hint)
@@ -75,13 +75,13 @@ def reissue_plan(view: View, served: ServedCertificate, kinds: Iterable[Kind], f
 
 
 def served_from(view: View, served: ServedCertificate) -> Lineage | None:
-    """The lineage whose file nginx serves for the name, although it is not for it: it can be widened."""
+    """The lineage whose file nginx serves for the name without being for it: it can be widened. None without one."""
     paths = [file.path for file in configured(view, served) or ()]
     return next((lineage for lineage in view.inside.lineages if lineage.path in paths), None)
 
 
 def new_key(view: View, finding: Finding) -> Answer:
-    """Replace certificate and key together, when the key on disk is another's: nginx would refuse the pair."""
+    """The plan that replaces certificate and key, when the key on disk does not match: nginx would refuse the pair."""
     lineage = next((lineage for lineage in lineages_of(view) if lineage.path == finding.about), None)
     served = next((handshake for handshake in view.handshakes if handshake.chain), None)
     if lineage is None or served is None:
@@ -95,7 +95,7 @@ def new_key(view: View, finding: Finding) -> Answer:
 
 
 def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: Finding) -> Answer:
-    """The plan: certbot once, then what every renewal ends with."""
+    """The plan: certbot once, then what every renewal ends with; or why a person must act."""
     acme = view.certificate.acme
     names, dropped = new_and_dropped_names(view, lineage)
     if not view.inside.certbot or not lineage.configured:
@@ -125,9 +125,9 @@ def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: F
 
 
 def new_and_dropped_names(view: View, lineage: Lineage) -> tuple[list[str], list[str]]:
-    """The names of the new certificate, and those of the old one that nobody asks for any more.
+    """(names of the new certificate, names of the old one that nobody asks for any more).
 
-    What the inventory says, and of the old names those that the inventory or a site of nginx has.
+    The new names are the inventory's, and those of the old ones that the inventory or a site of nginx has.
     """
     acme = view.certificate.acme
     names = [view.certificate.name, *(acme.names if isinstance(acme, Acme) else ())]
@@ -141,6 +141,7 @@ def new_and_dropped_names(view: View, lineage: Lineage) -> tuple[list[str], list
 
 
 def certonly_command(view: View, lineage: Lineage, names: Iterable[str]) -> tuple[str, ...]:
+    """The words after `certbot` that replace the lineage's certificate by one for `names`; its kind of key stays."""
     domains = [word for name in names for word in ("--domain", name)]
     kind = ("--key-type", "rsa" if is_rsa(lineage) else "ecdsa")
     forced = ("--force-renewal", "--renew-with-new-domains")
@@ -148,23 +149,25 @@ def certonly_command(view: View, lineage: Lineage, names: Iterable[str]) -> tupl
 
 
 def is_rsa(lineage: Lineage) -> bool:
-    """Whether the key is of the older kind: certbot asks before it changes that."""
+    """Whether the lineage's key is RSA: certbot asks before it changes that."""
     return bool(lineage.chain) and isinstance(leaf_of(lineage.chain).public_key(), rsa.RSAPublicKey)
 
 
 def acme_account(acme: Acme, lineage: Lineage) -> Acme:
-    """Whom to ask: the inventory's server, else the one that the lineage came from, unless that is a staging server."""
+    """`acme` with a server: the inventory's, else the lineage's, but no staging server (None: certbot's default)."""
     server = acme.server or (None if STAGING.search(lineage.server) else lineage.server or None)
     return acme.model_copy(update={"server": server})
 
 
 def not_allowed(acme: object) -> str:
+    """Why certbot must not replace the certificate: the inventory forbids it, or does not say how."""
     if isinstance(acme, Without):
         return f"the inventory says that certbot does not renew it: {acme.none}"
     return "certbot could replace it, and the inventory does not say how"
 
 
 def reissue_by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
+    """Instructions for a person: what to add to the inventory, or the commands."""
     command = on_node(view, "certbot", *certonly_command(view, lineage, names), "--webroot", "-w", "DIRECTORY")
     return (
         "write `acme: {agree_tos: true, webroot: DIRECTORY, email: …}` for it in the inventory and call `remediate` "
@@ -173,7 +176,7 @@ def reissue_by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
 
 
 def points_to(view: View, served: ServedCertificate, lineage: Lineage | None) -> str:
-    """What to change in nginx' configuration, and where."""
+    """Instructions for a person: what to change in nginx' configuration, and where, so that the lineage is served."""
     live = (
         lineage.path
         if lineage

@@ -1,4 +1,4 @@
-"""What a renewal needs, brought about: a lineage, an account, an entry in cron, a hook that reloads the server."""
+"""Remedies for what a renewal needs: a lineage, an account, an entry in cron, a hook that reloads the server."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
 
 
 def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
-    """The one container on the finding's node. Raises Unobservable while one could not be seen."""
+    """The one container on the finding's node that serves the certificate, or why there is not exactly one.
+
+    Raises Unobservable while one could not be seen.
+    """
     certificate = certificate_of(fleet, Subject("certificate", finding.subject))
     if not finding.node and finding.about != certificate.name:
         return ForAPerson("what answers there is no container of this fleet, so nothing here can mend it", finding.hint)
@@ -74,12 +77,15 @@ def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
 
 
 def on_node(view: View, *words: str) -> str:
-    """A command in the container, as a person types it."""
+    """A command in the container, as text that a person can copy."""
     return f"on {view.node}: `{shown_command(('docker', 'exec', view.container.id[:12], *words))}`"
 
 
 def not_reloadable(view: View) -> ForAPerson | None:
-    """Why nothing may be reloaded: nginx would refuse its configuration, and goes on with the old one (case 54)."""
+    """Why nginx must not be reloaded: it would refuse its configuration, and goes on with the old one (case 54).
+
+    Also when the container has no nginx. None when it can be reloaded.
+    """
     server = view.inside.nginx
     if server is None:
         return ForAPerson(f"{view.service} runs no nginx, and nothing else is reloaded here", "renew it by hand")
@@ -92,7 +98,7 @@ def not_reloadable(view: View) -> ForAPerson | None:
 
 
 def first_issue(view: View, finding: Finding) -> Answer:
-    """Get a certificate that certbot does not know yet, with what the inventory says under `acme`."""
+    """The plan that gets a certificate that certbot does not have yet, as `acme` in the inventory says; or why not."""
     acme = view.certificate.acme
     if not isinstance(acme, Acme) or not acme.webroot:
         return ForAPerson(
@@ -126,14 +132,14 @@ def first_issue(view: View, finding: Finding) -> Answer:
 
 
 def account_options(acme: Acme) -> tuple[str, ...]:
-    """Whom to ask, who asks, and that the terms are agreed to."""
+    """Options of certbot: the terms are agreed to, the e-mail address (or none), and the server."""
     server = ("--server", acme.server) if acme.server else ()
     who = ("--email", acme.email, "--no-eff-email") if acme.email else ("--register-unsafely-without-email",)
     return ("--agree-tos", *who, *server)
 
 
 def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answer:
-    """Use another account of the same server, or register one, and name it in the renewal configuration."""
+    """The plan that uses another account of the same server, or registers one, for the renewal; or why not."""
     if lineage is None:
         return ForAPerson("certbot has no lineage for the name", finding.hint)
     matches = registration_step(view, lineage)
@@ -149,7 +155,10 @@ def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answe
 
 
 def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] | ForAPerson:
-    """The step that registers an account where the inventory allows it, and what must hold before it."""
+    """The step that registers an account, and the condition before it.
+
+    ForAPerson if the inventory does not allow it.
+    """
     acme = view.certificate.acme
     if not lineage.server.startswith("https://"):
         return ForAPerson("which server the account belongs to is not known", "see `server =` in the configuration")
@@ -170,7 +179,7 @@ def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Req
 
 
 def reload_hook_plan(view: View, finding: Finding) -> Answer:
-    """Reload nginx after each renewal, by a hook that lies with certbot's own files."""
+    """The plan that writes a hook which reloads nginx after each renewal, beside certbot's own files."""
     if not view.inside.certbot:
         return ForAPerson(f"certbot does not run in {view.service}, so a hook there would not be run", finding.hint)
     says = f"write {HOOK}, which runs `nginx -s reload`"
@@ -182,7 +191,7 @@ def reload_hook_plan(view: View, finding: Finding) -> Answer:
 
 
 def crontab_plan(view: View, finding: Finding) -> Answer:
-    """Run certbot twice a day from the node's crontab, and reload nginx when it renewed something."""
+    """The plan that runs certbot twice a day from the node's crontab, and reloads nginx after a renewal; or why not."""
     crontab = raise_if_unobservable(view.facts.crontab, view.node)
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)

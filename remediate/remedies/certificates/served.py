@@ -1,4 +1,4 @@
-"""Remedies for what is served: renew or replace once, or reload. What certbot cannot mend is told to a person.
+"""Remedies for what is served: renew or replace once, or reload. What certbot cannot mend is left to a person.
 
 A swarm task is never restarted for a certificate: a reload that does not help is for a person.
 """
@@ -43,7 +43,7 @@ def renew_certificate(finding: Finding, fleet: Fleet) -> Answer:
 
 
 def replacement_plan(view: View, served: ServedCertificate, finding: Finding) -> Answer:
-    """Serve what lies on disk, where that is good; else renew what is due, or replace what renewing would not mend."""
+    """The plan: serve what is on disk, if it is good; else renew what is due, or replace what that would not mend."""
     if (path := good_on_disk(view, served)) is not None:
         return reload_plan(view, served, path)
     now, mine = view.fleet.looked_at, view.certificate
@@ -63,7 +63,7 @@ def replacement_plan(view: View, served: ServedCertificate, finding: Finding) ->
 
 
 def renewal_plan(view: View, served: ServedCertificate, lineage: Lineage, finding: Finding) -> Answer:
-    """The plan that renews, when certbot can."""
+    """The plan that renews the lineage and reloads nginx; or why certbot cannot."""
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
     if not lineage.configured:
@@ -114,6 +114,7 @@ def reload_nginx(finding: Finding, fleet: Fleet) -> Answer:
 
 
 def reload_plan(view: View, served: ServedCertificate, path: str) -> Plan:
+    """The plan that reloads nginx so that it serves the file `path`."""
     server = ServingContainer(view)
     return Plan(
         steps=server.reload(served, path),
@@ -126,11 +127,12 @@ def reload_plan(view: View, served: ServedCertificate, path: str) -> Plan:
 
 
 def served_port(view: View, finding: Finding) -> ServedCertificate | None:
+    """The handshake with the port that the finding is about; None when the look has none."""
     return next((handshake for handshake in view.handshakes if view.about(handshake) == finding.about), None)
 
 
 def good_on_disk(view: View, served: ServedCertificate) -> str | None:
-    """The configured file, when it holds another chain than is served, and one that a client would take."""
+    """The configured file with another chain than is served, and one that a client accepts; None without one."""
     for file in configured(view, served) or []:
         if not file.chain or file.chain == served.chain:
             continue

@@ -1,4 +1,4 @@
-"""Services that no manager of a swarm answers for: what a person changes, in which file, and the command for it."""
+"""Services that no swarm manager of the inventory runs: what a person changes, in which file, and the command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ USUAL = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker
 
 
 def compose_by_hand(service: Service, user: str, places: list[Placement], reasons: Iterable[Reason]) -> ForAPerson:
-    """What a person does about a service that was started by Compose, by hand, or by a swarm nobody looks at."""
+    """Instructions for a service that was started by Compose, by hand, or by a swarm outside the inventory.
+
+    `reasons` are what a person has to change first.
+    """
     container = places[0].container if places else None
     if container and container.label(SWARM_SERVICE):
         return for_a_person(
@@ -42,7 +45,7 @@ def compose_by_hand(service: Service, user: str, places: list[Placement], reason
 
 
 def for_a_person(why: str, what_to_do: str) -> ForAPerson:
-    """An answer whose names come from a node: none of them can begin a line of its own.
+    """The answer with both texts on one line: no name from a node can begin a line of its own.
 
     >>> for_a_person("x", "look at a\\n::error::b").what_to_do
     'look at a\\\\n::error::b'
@@ -51,17 +54,18 @@ def for_a_person(why: str, what_to_do: str) -> ForAPerson:
 
 
 def written_in(container: Container) -> str:
-    """The compose file, or files, as Compose itself has noted them on the container."""
+    """The compose files that Compose itself has noted on the container; "the compose file" without a note."""
     return " or ".join(map(str, compose_paths(container))) or "the compose file"
 
 
 def compose_paths(container: Container) -> Iterator[PurePosixPath]:
+    """Paths of the compose files, from the container's labels."""
     directory = PurePosixPath(container.label(DIRECTORY) or ".")
     return (directory / name for name in container.label(FILES).split(",") if name)
 
 
 def recreate_command(container: Container) -> str:
-    """The command that makes the container anew, where it was made.
+    """The command that recreates the container, in the directory of its project.
 
     >>> labels = {COMPOSE_SERVICE: "web", COMPOSE_PROJECT: "rodan", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}
     >>> recreate_command(Container("4f", "rodan-web-1", labels=labels))

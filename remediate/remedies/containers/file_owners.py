@@ -1,4 +1,4 @@
-"""Files that stand in the way of a service's own user: given to it where they are its own alone, else for a person."""
+"""Files that prevent a service's own user: given to it where they are its own alone, else left to a person."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fleetkeeper.untrusted import shown_command
 from remediate.steps import ChangeOwner
 
 Reason = tuple[str, str]
-"""What stands in the way, and what a person can change about it."""
+"""(what prevents the change, what a person can do about it)."""
 
 
 def preflight_of(location: Placement) -> Preflight:
-    """What was found out beforehand. Raises Unobservable, naming the node, when it was not looked at."""
+    """The preflight facts of a container. Raises Unobservable, naming the node, when it has none."""
     preflight = location.container.preflight
     if preflight is None:
         raise Unobservable(f"what stands in the way of {location.container.name} was not looked at", node=location.node)
@@ -25,7 +25,7 @@ def preflight_of(location: Placement) -> Preflight:
 
 
 def ownership_steps(fleet: Fleet, location: Placement) -> list[ChangeOwner]:
-    """The steps that give the files of its own volumes to its user."""
+    """The steps that give the files of the service's own volumes to its user. Raises Unobservable."""
     preflight = preflight_of(location)
     given = [
         denied for denied in raise_if_unobservable(preflight.denied) if not ownership_obstacle(fleet, location, denied)
@@ -34,7 +34,7 @@ def ownership_steps(fleet: Fleet, location: Placement) -> list[ChangeOwner]:
 
 
 def ownership_obstacle(fleet: Fleet, location: Placement, denied: Denied) -> str:
-    """Why the files of a mount are not simply its own; empty when they are."""
+    """Why the files of a mount are not the service's alone; empty when they are."""
     mount = next((mount for mount in location.container.mounts if mount.destination == denied.destination), None)
     if mount is None:
         return "what is mounted there was not seen"
@@ -54,7 +54,7 @@ def ownership_obstacle(fleet: Fleet, location: Placement, denied: Denied) -> str
 
 
 def own_files(fleet: Fleet, location: Placement) -> Iterator[Reason]:
-    """Files that it could not use, and that are not its own alone."""
+    """Reasons for files that the user could not use, and that are not the service's alone. Raises Unobservable."""
     preflight = preflight_of(location)
     for denied in raise_if_unobservable(preflight.denied):
         if why := ownership_obstacle(fleet, location, denied):
@@ -64,6 +64,7 @@ def own_files(fleet: Fleet, location: Placement) -> Iterator[Reason]:
 
 
 def denied_files(denied: Denied, preflight: Preflight) -> str:
+    """A sentence: how many files of a mount the user could not use, with examples."""
     number = f"more than {denied.count}" if denied.more else str(denied.count)
     who = f"{preflight.user} (uid {preflight.uid})"
     return (
@@ -72,12 +73,14 @@ def denied_files(denied: Denied, preflight: Preflight) -> str:
 
 
 def chown_command(denied: Denied, preflight: Preflight) -> str:
+    """The command by which a person gives the files to the user, with where and when to run it."""
     after_options = ("--",) if denied.source.startswith("-") else ()
     command = shown_command(("chown", "-R", f"{preflight.uid}:{preflight.gid}", *after_options, denied.source))
     return f"`{command}` on its node, while the service is stopped"
 
 
 def all_files(location: Placement) -> Iterator[Reason]:
+    """Reasons for all files that the user could not use. Raises Unobservable."""
     preflight = preflight_of(location)
     for denied in raise_if_unobservable(preflight.denied):
         yield denied_files(denied, preflight), chown_command(denied, preflight)

@@ -1,9 +1,9 @@
 """After a service was changed: whether it still answers where it answered before, inside and from outside.
 
-Two looks, since neither proves it alone. Inside its network namespace the new task listens on the same ports as the old
-one. From the node, its published port takes a connection and keeps it: where nothing listens behind it, the connection
-is refused, or Docker's own proxy takes it and drops it at once. The same was asked before the change, so that what did
-not answer then is not held against it. A port of the swarm's mesh (ingress) may be answered by any replica.
+Two checks, since neither proves it alone. Inside its network namespace the new task listens on the same ports as the
+old one. From the node, its published port takes a connection and keeps it: where nothing listens behind it, the
+connection is refused, or Docker's own proxy takes it and drops it at once. The same is checked before the change, so
+that a port that did not answer then is no failure. A port of the swarm's mesh (ingress) may be answered by any replica.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ WHY_BEFORE = "or nobody could see afterwards that it does so again"
 
 
 def port_check_steps(placement: Placement, name: str) -> list[Run]:
-    """A last look before the rule's own: the same ports are served again, or a silent half-start would pass."""
+    """The read-only step that checks that the same ports are listened on again; empty without ports.
+
+    Without it a start that hangs half-way would pass.
+    """
     ports = raise_if_unobservable(preflight_of(placement).listens)
     if not ports:
         return []
@@ -38,7 +41,7 @@ def port_check_steps(placement: Placement, name: str) -> list[Run]:
 
 
 def open_before(placement: Placement, service: SwarmService) -> list[Require]:
-    """The published ports answer now: else nobody could say afterwards whether they do again."""
+    """Conditions that the published ports answer now: else nobody could see afterwards whether they do again."""
     return [
         Require(
             *(placement.node, port_check_command(service, mode, ports, 1)),
@@ -50,7 +53,7 @@ def open_before(placement: Placement, service: SwarmService) -> list[Require]:
 
 
 def open_again(placement: Placement, service: SwarmService) -> list[Run]:
-    """The published ports answer from outside."""
+    """Read-only steps that check that the published ports answer again, through the node's own address."""
     return [
         Run(
             *(placement.node, port_check_command(service, mode, ports, TRIES)),
@@ -64,12 +67,12 @@ def open_again(placement: Placement, service: SwarmService) -> list[Run]:
 
 
 def at_most(ports: tuple[int, ...], tries: int) -> float:
-    """Seconds that it may take: each port of each try has 5, with 2 in between."""
+    """Time limit of a port check in seconds: each port of each try has 5, with 2 in between."""
     return 20.0 + tries * (2 + 5 * len(ports))
 
 
 def published_ports_in_use(placement: Placement, service: SwarmService) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The published TCP ports behind which something listens today, by mode."""
+    """(mode, published TCP ports) for those behind which something listens today; mode is host or ingress."""
     served = raise_if_unobservable(preflight_of(placement).listens)
     for mode in ("host", "ingress"):
         ports = tuple(
@@ -80,10 +83,12 @@ def published_ports_in_use(placement: Placement, service: SwarmService) -> Itera
 
 
 def leads_to_listener(port: Published, mode: str) -> bool:
+    """Whether the port is a TCP port published in that mode."""
     return port.mode == mode and port.protocol == "tcp"
 
 
 def port_check_command(service: SwarmService, mode: str, ports: Iterable[int], tries: int) -> tuple[str, ...]:
+    """The command that succeeds once every published port answers; it tries `tries` times."""
     numbers = (str(port) for port in ports)
     return (
         "sh",
@@ -98,4 +103,5 @@ def port_check_command(service: SwarmService, mode: str, ports: Iterable[int], t
 
 
 def port_numbers(ports: Iterable[int]) -> str:
+    """The port numbers, joined by commas."""
     return ", ".join(str(port) for port in ports)

@@ -1,7 +1,7 @@
-"""Giving a service its own user: only where nothing that can be seen stands in the way, and with a way back.
+"""Giving a service its own user: only where nothing that can be seen prevents it, and with a way back.
 
-The runbook's to-do list asks for it; it breaks things when files belong to root or start scripts want to be root. So
-what would not work is not tried: a person reads the exact reasons, and what must change in image, volume or stack file.
+The runbook's to-do list requires it; it breaks things when files belong to root or start scripts need root. So what
+would not work is not tried: a person reads the exact reasons, and what must change in image, volume or stack file.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def deployment_kind(container: Container) -> str:
-    """Which service a container belongs to, so that no other of the same name is meant."""
+    """The service that a container belongs to, as text that differs for another one of the same name."""
     if project := container.label(COMPOSE_PROJECT):
         return f"{project}/{container.label(COMPOSE_SERVICE)} of Compose"
     return f"{container.service} of the swarm" if container.label(SWARM_SERVICE) else f"the container {container.name}"
 
 
 def known_user(service: Service, places: Iterable[Placement]) -> str:
-    """The first of the policy's users that the image knows; empty when it knows none."""
+    """The first of the policy's users that the image has; empty when it has none."""
     for location in places:
         missing = uids_of_users(service.user, location.container)[1]
         return next((user for user in service.user if user not in missing), "")
@@ -112,6 +112,7 @@ def user_change_plan(
 
 
 def notes_of(service: SwarmService, user: str, places: Iterable[Placement]) -> Iterator[str]:
+    """Notes of the plan: the line for the stack file, and that there is no health check."""
     if service.stack:
         yield stack_file_patch(service, user)
     if not has_health_check(service, places):
@@ -119,13 +120,13 @@ def notes_of(service: SwarmService, user: str, places: Iterable[Placement]) -> I
 
 
 def stack_file_patch(service: SwarmService, user: str) -> str:
-    """What keeps the stack file the same as what runs."""
+    """A note with the line that makes the stack file agree with what runs."""
     line = drift_line(service.name, service.stack, user)
     return f"put `{line}` into the stack file too, or the next deployment undoes it; until then an audit notes it"
 
 
 def update_of(service: Service, manager: str, text: SwarmService, user: str, places: list[Placement]) -> UpdateService:
-    """The change itself, watched as long as the inventory says."""
+    """The step that changes the user, watched for as long as the inventory says."""
     usual = SETTLE if has_health_check(text, places) else SETTLE_WITHOUT_HEALTHCHECK
     patient = max((location.container.patience for location in places), default=0.0)
     return UpdateService(
@@ -136,14 +137,14 @@ def update_of(service: Service, manager: str, text: SwarmService, user: str, pla
 
 
 def has_health_check(service: SwarmService, places: Iterable[Placement]) -> bool:
-    """Whether it has a health check: the stack file's own, or that of its image."""
+    """Whether the service has a health check: the stack file's own, or that of its image."""
     return service.has_healthcheck or any(location.container.has_healthcheck for location in places)
 
 
 def obstacles_to_plan(
     fleet: Fleet, service: Service, text: SwarmService, places: list[Placement], finding: Finding
 ) -> Iterator[Reason]:
-    """Everything that stands in the way of a plan. Raises Unobservable for what was not seen."""
+    """Everything that prevents a plan. Raises Unobservable for what was not seen."""
     if finding.severity == "warning":
         yield (
             "its root is an unprivileged user of the node already (user namespaces)",
@@ -161,6 +162,7 @@ def obstacles_to_plan(
 
 
 def policy_obstacles(service: Service, text: SwarmService, places: list[Placement]) -> Iterator[Reason]:
+    """Reasons in the inventory, the image's users, and a running update of the service."""
     expected, user = " or ".join(service.user), known_user(service, places)
     if service.master:
         yield (
@@ -180,7 +182,7 @@ def policy_obstacles(service: Service, text: SwarmService, places: list[Placemen
 
 
 def handed_obstacles(service: SwarmService, preflight: Preflight) -> Iterator[Reason]:
-    """Files and places that the swarm makes anew for each task, with owners that the stack file says."""
+    """Reasons in secrets, configs and tmpfs, which the swarm makes for each task with owners from the stack file."""
     who = f"{preflight.user} (uid {preflight.uid})"
     for file in service.handed:
         if not is_readable(file, preflight):
@@ -198,14 +200,14 @@ def handed_obstacles(service: SwarmService, preflight: Preflight) -> Iterator[Re
 
 
 def is_readable(file: MountedSecret, preflight: Preflight) -> bool:
-    """Whether a user may read a file that the swarm hands out (path_resolution(7))."""
+    """Whether the preflight's user may read a file that the swarm hands out (path_resolution(7))."""
     if file.uid == preflight.uid:
         return bool(file.mode & 0o400)
     return bool(file.mode & (0o040 if file.gid == preflight.gid else 0o004))
 
 
 def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
-    """What would not work whatever belongs to whom."""
+    """Reasons that no owner of files changes: start scripts, ports below 1024, unsaved files. Raises Unobservable."""
     if helpers := raise_if_unobservable(preflight.helpers):
         yield (
             f"its start script calls {', '.join(helpers)}, which only root may use so",

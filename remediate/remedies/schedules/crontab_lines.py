@@ -1,6 +1,6 @@
 """Lines that we install in a node's crontab: made of constants, of the inventory, and of names in their closed form.
 
-A node's own words come in as names that `installed_word` takes, or as members of a closed set; with anything else no
+Text of a node comes in as names that `installed_word` accepts, or as members of a closed set; with anything else no
 line is made, and the plan is for a person.
 """
 
@@ -43,9 +43,9 @@ CANNOT_BE_INSTALLED = "write the line yourself, or give it a plain name"
 
 
 def crontab_line(times: str, command: str) -> str:
-    """One line of a crontab that runs `command`, a script of /bin/sh, with `%` escaped as cron wants it.
+    """One line of a crontab that runs `command`, a script of /bin/sh, with `%` escaped as cron requires.
 
-    Raises Untrusted when cron would not take it, or when it holds what does not show.
+    `times` are the five fields. Raises Untrusted when cron would not take it, or when it holds what does not show.
     """
     times = " ".join(times.split())
     line = f"{times} {escape_command(command)}"
@@ -73,14 +73,14 @@ def lines_of_others(block: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def is_installed_form(line: str) -> bool:
-    """Whether a line is one that we install, or has installed: of its form, whatever names stand in it."""
+    """Whether a line has the form of one that we install, or have installed, whatever names are in it."""
     operators = " ".join(OPERATORS.findall(QUOTED.sub("", line)))
     forms = [form for ending, form in FORMS.items() if line.endswith(ending)]
     return BEGINNING.match(line) is not None and operators in forms
 
 
 def of_others(others: Sequence[str], node: str) -> ForAPerson:
-    """What a person does about such lines."""
+    """The answer for such lines on that node: a person moves them out of the marks."""
     return ForAPerson(
         f"{count_of(len(others), 'line')} between the marks of fleetkeeper in root's crontab on {node} "
         f"{'is' if len(others) == 1 else 'are'} somebody's own",
@@ -89,7 +89,7 @@ def of_others(others: Sequence[str], node: str) -> ForAPerson:
 
 
 def docker_client(paths: Iterable[str]) -> str:
-    """The client that a line calls, among those that the node has. `docker` where none was seen.
+    """The path of docker's client for a line, the usual place first, among `paths` of the node. `docker` without any.
 
     Raises Untrusted when it is in no place that is known here.
 
@@ -102,12 +102,12 @@ def docker_client(paths: Iterable[str]) -> str:
 
 
 def certbot_path(path: str) -> str:
-    """Certbot as a line calls it in a container. Raises Untrusted for a path that is none of CERTBOTS."""
+    """`path`, the certbot of a container, for a line. Raises Untrusted when it is none of CERTBOTS."""
     return one_of(path, CERTBOTS, "the path of certbot in the container")
 
 
 def set_to_containers(docker: str, container: Container) -> str:
-    """The beginning of a line: `$1` and so on are the ids of the running containers of that service.
+    """The beginning of a line, which sets `$1` and so on to the ids of the running containers of that service.
 
     >>> set_to_containers("docker", Container("4f", "a.b"))
     "set -- $(docker ps -q --no-trunc --filter 'name=^/a[.]b$' 2>/dev/null)"

@@ -1,7 +1,7 @@
 """Remedies about schedules: the entry on the node where the service runs, none elsewhere, and a cron that runs.
 
-The entry stands in root's crontab, not in /etc/cron.d: the runbook tells people to look with `crontab -l`, and a file
-in /etc/cron.d would be a second place that nobody looks at.
+The entry is in root's crontab, not in /etc/cron.d: the runbook says to look with `crontab -l`, and a file in
+/etc/cron.d would be a second place that nobody looks at.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ NO_ROOT = "a crontab is only edited as root: set `sudo: true` for this node"
 
 @dataclass(frozen=True)
 class CrontabChange:
-    """What one node's crontab should become: our line (None: no block of ours), and the lines that go."""
+    """The change of one node's crontab: our line (None: no block of ours), the lines `without` that go.
+
+    `by_hand` are entries that only a person can take out.
+    """
 
     node: str
     facts: Facts
@@ -62,12 +65,12 @@ class CrontabChange:
 
     @property
     def lines(self) -> tuple[str, ...] | None:
-        """What our block should hold."""
+        """The lines that our block should have; None: no block."""
         return None if self.line is None else (self.line,)
 
     @property
     def needed(self) -> bool:
-        """Whether anything is to be edited. Only where it is must the crontab have been seen."""
+        """Whether anything is to be edited: only then must the crontab have been seen. Raises Unobservable."""
         if self.line is None and not self.without and isinstance(self.facts.crontab, Unobservable):
             return False
         return bool(self.without) or self.lines != self.crontab.block
@@ -103,7 +106,7 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def schedule_plan(here: CrontabChange, changes: Sequence[CrontabChange], policy: Policy) -> Plan:
-    """All edits as one plan, so that the old entry only goes when the new one stands."""
+    """All edits in one plan, so that the old entry only goes once the new one is in place."""
     return Plan(
         steps=tuple(step for change in changes for step in crontab_steps(change, last=change is changes[-1])),
         disturbance="nothing: the backup itself runs when it is next due",
@@ -118,13 +121,14 @@ def schedule_plan(here: CrontabChange, changes: Sequence[CrontabChange], policy:
 
 
 def suspected_entries(here: CrontabChange) -> Iterator[str]:
-    """What may be the same backup in a form that nobody could read."""
+    """A note about places that may hold the same backup in a form that could not be parsed; none without any."""
     if here.line is not None and here.facts.suspects:
         places = ", ".join(suspect.where for suspect in here.facts.suspects[:5])
         yield f"look at {places} on {here.node}: if that makes this very backup, it would be made twice"
 
 
 def crontab_steps(change: CrontabChange, *, last: bool) -> Iterator[AnyStep]:
+    """The step that edits a crontab and, unless it is the `last`, one that checks that our line is there."""
     account = change.facts.account
     yield EditCrontab(
         node=change.node,
@@ -145,7 +149,7 @@ def crontab_steps(change: CrontabChange, *, last: bool) -> Iterator[AnyStep]:
 
 
 def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
-    """The node where the service runs: keep one entry that is right, else write ours, and take out what is not."""
+    """The change where the service runs: keep one entry that is right, else write ours, and take out what is not."""
     facts = fleet.of(home.node, Facts)
     entries, unclear = read_entries(fleet, home.node, home, policy)
     working = any(entry.does(home) for entry in entries)
@@ -166,7 +170,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
 def entries_that_stay(
     fleet: Fleet, entries: Sequence[MatchedEntry], home: Placement, policy: Policy
 ) -> list[MatchedEntry]:
-    """Entries that can stay: one that is due as the policy says, or all of them when they are so together."""
+    """Entries that can stay: one that is due as the policy says, or all when they are so together; else empty."""
     working = [entry for entry in entries if entry.does(home)]
     times = wanted_times(policy)
     start = fleet.now(home.node).astimezone(zone_of(fleet, home.node))
@@ -176,12 +180,13 @@ def entries_that_stay(
 
 
 def facts_block(facts: Facts) -> tuple[str, ...]:
+    """The lines of our block in the crontab; empty without a block. Raises Unobservable."""
     crontab = raise_if_unobservable(facts.crontab)
     return crontab.block or () if isinstance(crontab, Crontab) else ()
 
 
 def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> CrontabChange:
-    """Any other node: no entry for the service stays there."""
+    """The change on any other node: no entry for the service stays there."""
     facts = fleet.of(node, Facts)
     entries, _ = read_entries(fleet, node, home, policy)
     left = [entry.entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
@@ -189,7 +194,7 @@ def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
 
 
 def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]) -> CrontabChange:
-    """Lines of the account's own crontab can be taken out; everything else is for a person."""
+    """The change that takes out the `spare` lines of the account's own crontab; all others are for a person."""
     location = f"/{facts.account}"
     mine = [
         entry for entry in spare if entry.kind == "user crontab" and entry.place.endswith(location) and entry.written
@@ -204,7 +209,7 @@ def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]
 
 
 def why_not_edited(change: CrontabChange) -> ForAPerson | None:
-    """Why this node's crontab is not edited by us."""
+    """Why we do not edit this node's crontab; None when we do. Raises Unobservable."""
     if change.facts.account != "root":
         return ForAPerson(NO_ROOT, f"or edit it by hand with `sudo crontab -e` on {change.node}")
     if change.crontab.trouble:
@@ -217,7 +222,7 @@ def why_not_edited(change: CrontabChange) -> ForAPerson | None:
 
 
 def mending_instructions(trouble: str) -> str:
-    """What a person does about a crontab that cannot be edited."""
+    """What a person does about a crontab that cannot be edited because of `trouble`."""
     if "carriage return" in trouble:
         return "save it with Unix line ends (`sudo crontab -e`), then look again"
     alive = " (its lines come alive again: look at what they do)" if trouble.startswith("cron ignores") else ""
@@ -225,7 +230,7 @@ def mending_instructions(trouble: str) -> str:
 
 
 def not_here(change: CrontabChange, finding: Finding) -> ForAPerson | None:
-    """Why nothing can be done at all: no entry is taken out anywhere before the right one stands."""
+    """Why no entry is taken out anywhere: the right one cannot be put in place first. None when it can."""
     for entry in change.by_hand:
         left_over = finding.severity == "warning" and finding.about == entry.where
         if left_over or not harmful(entry):
@@ -234,7 +239,7 @@ def not_here(change: CrontabChange, finding: Finding) -> ForAPerson | None:
 
 
 def not_there(change: CrontabChange, finding: Finding) -> ForAPerson | None:
-    """Why what was found on another node is not for us."""
+    """Why a person must act on the other node that the finding names; None for any other node, or when we can."""
     if finding.node != change.node:
         return None
     entry = next((entry for entry in change.by_hand if entry.where == finding.about), None)
@@ -242,6 +247,7 @@ def not_there(change: CrontabChange, finding: Finding) -> ForAPerson | None:
 
 
 def entries_by_hand(entry: Entry, node: str) -> ForAPerson:
+    """The answer for an entry that a person must take out."""
     return ForAPerson(
         f"{entry.where} on {node} is not ours to edit: it stands outside root's crontab, or does more than the backup",
         f"take it out by hand on {node}, then look again",
@@ -249,7 +255,7 @@ def entries_by_hand(entry: Entry, node: str) -> ForAPerson:
 
 
 def entry_line(policy: Policy, container: Container, facts: Facts) -> str:
-    """One line of crontab: due as the policy says, in the service's one container, refusing when there is not one.
+    """Our line: due as the policy says, in the service's one container, refusing when there is not one.
 
     Its output is dropped, since the image's script prints the database's password. Success is only logged for what the
     line can know: exit status 0, and a file with a backup's ending that is newer than the start and larger than an
@@ -277,7 +283,7 @@ SMALLEST = 100
 
 
 def backups_directory(policy: Policy, container: Container) -> str:
-    """Where the container sees the backups: where it mounts their volume, else where the inventory says.
+    """The path of the backups in the container: where it mounts their volume, else as in the inventory.
 
     Raises Untrusted for a path of the container that is not plain.
     """
@@ -335,4 +341,4 @@ START: dict[str, tuple[Words, Words, Words, Words, Words]] = {
         ("rc-update", "del", "{unit}", "default"),
     ),
 }
-"""By init system: how a unit is started, stopped, asked whether it runs, started at boot, and not."""
+"""By init system the commands that start, stop, test, enable and disable a unit."""

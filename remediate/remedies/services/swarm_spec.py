@@ -1,4 +1,4 @@
-"""What the swarm was told about a service, and by which of its managers it can be told something else."""
+"""The spec of a swarm service, and the manager on which it can be changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from fleetkeeper.topics.services.facts import SwarmService
 
 
 def told_by(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:
-    """The manager to ask, and the service as the swarm was told to run it. Raises Unobservable for an unseen node."""
+    """(manager node, the service as its spec is); ("", None) when no manager has it.
+
+    Raises Unobservable for an unseen node.
+    """
     for node in fleet.inventory.nodes:
         facts = fleet.of(node, Services)
         for service in facts.services:

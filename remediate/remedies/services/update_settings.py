@@ -44,4 +44,5 @@ def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def usual_duration(service: SwarmService) -> timedelta:
+    """How long new tasks are watched when the inventory does not say: longer without a health check."""
     return SETTLE if service.has_healthcheck else SETTLE_WITHOUT_HEALTHCHECK

@@ -52,15 +52,15 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def too_much(usage: Volumes, policy: Policy) -> int:
-    """Bytes that must go to come within the budget, and to leave free what must stay free."""
+    """Bytes that must go to come within the budget, and to leave free what must stay free; 0 when none must."""
     over = usage.used - policy.volume.budget if policy.volume.budget is not None else 0
     return max(over, policy.volume.free - usage.free, 0)
 
 
 def backups_to_remove(retention: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[ExcessBackup]:
-    """All that keep does not ask for; where the policy allows it also what keep asks for, oldest first, as needed.
+    """The backups that go, oldest first: all that keep does not ask for and, if the policy allows it, others.
 
-    What is broken still goes only while its period keeps another file.
+    The others go only until `over` bytes are freed. What is broken goes only while its period keeps another file.
     """
     gone = list(retention.excess)
     if policy.below_keep:
@@ -75,6 +75,6 @@ def backups_to_remove(retention: Retention, catalog: Catalog, policy: Policy, ov
 
 
 def describe_other_files(usage: Volumes, policy: Policy) -> str:
-    """What a person can do, with what else is in the volume."""
+    """Text for a person: what else is in the volume, and how to make room."""
     others = volumes.strangers(usage, policy)
     return f"{others}; " * bool(others) + "make room there, keep fewer backups, or raise the budget"
