@@ -47,7 +47,7 @@ class Undecided(Without):
 
 
 def section_tag(section: Any) -> str:
-    """"without" for a section with the key `none`, else "asked": the tag of the member of `Section`."""
+    """ "without" for a section with the key `none`, else "asked": the tag of the member of `Section`."""
     left_out = isinstance(section, Without) or (isinstance(section, dict) and "none" in section)
     return "without" if left_out else "asked"
 

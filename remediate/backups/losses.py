@@ -53,7 +53,7 @@ def count_losses(now: DatabaseContents, instead: DatabaseContents) -> Losses:
 def entered_rows(now: DatabaseContents, then: DatabaseContents) -> tuple[str, ...]:
     """What was entered in a database since `then`: a line of text for each table.
 
-    >>> entered_rows(Held({"public.a": 9, "public.b": 5000}), Held({"public.a": 2}))
+    >>> entered_rows(DatabaseContents({"public.a": 9, "public.b": 5000}), DatabaseContents({"public.a": 2}))
     ('5000 rows in public.b, a new table', '7 rows in public.a')
     """
     losses = count_losses(now, then)

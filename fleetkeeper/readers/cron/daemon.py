@@ -49,7 +49,7 @@ def started(boot: str, ticks: str) -> float:
 def timezone(printed: Snapshot) -> str | Unobservable:
     """The name of the time zone that cron uses: its own TZ, else the node's. An Unobservable when it has no name.
 
-    >>> timezone(Printed(lines={"localtime": ["/usr/share/zoneinfo/America/Toronto"]}))
+    >>> timezone(Snapshot(lines={"localtime": ["/usr/share/zoneinfo/America/Toronto"]}))
     'America/Toronto'
     """
     running = daemon(printed)

@@ -17,7 +17,7 @@ def parse(output: Output) -> Facts:
 
     >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n1 20\t./a\n"))
     >>> usage.used, usage.free, usage.biggest
-    (24576, 409600, (Entry(path='a', used=20480),))
+    (24576, 409600, (VolumeEntry(path='a', used=20480),))
     """
     lines = output.text().split("\n")
     complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]

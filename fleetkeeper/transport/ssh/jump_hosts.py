@@ -63,7 +63,7 @@ def chain_hops(specs: Sequence[str]) -> Hop | None:
     """The last of these hops, linked to those before it; the first is nearest to us. None for an empty list.
 
     >>> chain_hops(["ops@a", "b:2222"]).before.asked
-    Asked(address='a', user='ops', port=None, identity=None)
+    SshRequest(address='a', user='ops', port=None, identity=None)
     """
     hop = None
     for spec in specs:
@@ -75,7 +75,7 @@ def parse_hop(spec: str) -> SshRequest:
     """The jump host `[user@]host[:port]`, IPv6 addresses in brackets. Raises Unobservable for other text.
 
     >>> parse_hop("ops@[2001:db8::1]:2222")
-    Asked(address='2001:db8::1', user='ops', port=2222, identity=None)
+    SshRequest(address='2001:db8::1', user='ops', port=2222, identity=None)
     """
     match = SPEC.fullmatch(spec.strip())
     if not match or match["host"].startswith("-"):

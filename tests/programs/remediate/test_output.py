@@ -20,11 +20,11 @@ from pathlib import Path
 from fleetkeeper.commands.program import exit_code_of
 from remediate.render.console import Screen
 from remediate.runner import Runner
-from tests.helpers.local_nodes import Stage, place
+from tests.helpers.local_nodes import LocalNodes, step_context
 
 folder = Path(sys.argv[1])
-stage = Stage(folder)
-runner = Runner(stage.journal, "stage", "", stage.link, Screen(), place(folder))
+stage = LocalNodes(folder)
+runner = Runner(stage.journal, "stage", "", stage.link, Screen(), step_context(folder))
 def work(run):
     stage.apply(run)
     return run.code()

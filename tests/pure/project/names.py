@@ -103,7 +103,7 @@ def dotted_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def measure_time(packages: Iterable[str]) -> Measures:
+def measure_names(packages: Iterable[str]) -> Measures:
     trees = parse_packages(packages)
     functions = [name for tree in trees.values() for name in function_names(tree)]
     return Measures(
@@ -210,7 +210,7 @@ def shell_lines(tree: ast.Module) -> Iterator[int]:
 
 def main() -> None:
     for title, packages in (("product", PRODUCT), ("around it", AROUND)):
-        measures = measure_time(packages)
+        measures = measure_names(packages)
         print(f"{title}: {measures.functions} functions, {measures.numbers()}")  # noqa: T201
         if "--list" in sys.argv:
             for field in fields(measures):

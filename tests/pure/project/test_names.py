@@ -21,7 +21,7 @@ PACKAGES = {"product": names.PRODUCT, "around": names.AROUND}
 
 @cache
 def measured(part: str) -> names.Measures:
-    return names.measure_time(PACKAGES[part])
+    return names.measure_names(PACKAGES[part])
 
 
 @pytest.mark.parametrize(("part", "measure"), [(part, measure) for part in LIMITS for measure in GOALS])

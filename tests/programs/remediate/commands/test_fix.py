@@ -74,7 +74,7 @@ def make_remedy(world: World, body: str) -> None:
     """Give the topic another remedy."""
     (world.folder / "papers.py").write_text(
         "from dataclasses import replace\n" + TOPIC + "from remediate.plan import ForAPerson, Plan\n"
-        "from remediate.steps import Run\nfrom tests.helpers.local_nodes import rewrite, writing\n"
+        "from remediate.steps import Run\nfrom tests.helpers.local_nodes import rewrite_plan, write_step\n"
         f"def other(finding, fleet):\n    {body}\nTOPIC = replace(TOPIC, remedies={{RULE.id: other}})\n"
     )
 
@@ -112,7 +112,7 @@ def test_rules_about_what_the_inventory_leaves_out_are_no_bug(world: World, caps
 
 
 def test_case_70_exit_1_when_applied_and_still_failing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    make_remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
+    make_remedy(world, 'return Plan(steps=(write_step(finding, fleet, "neither"),))')
     assert world.run(**FIX) == Exit.FINDINGS_REMAIN
     out = capsys.readouterr().out
     assert "applied, still failing" in out
@@ -162,7 +162,7 @@ def test_case_75_exit_2_for_a_waiver_with_a_bad_date_at_its_line(
 
 def test_exit_3_when_a_remedy_failed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     make_remedy(
-        world, 'return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("false",), changes=False)))'
+        world, 'return Plan(steps=(*rewrite_plan(finding, fleet).steps, Run(finding.node, ("false",), changes=False)))'
     )
     assert world.run(**FIX) == Exit.REMEDY_FAILED
     assert world.paper.read_text() == "old\n"
@@ -202,7 +202,7 @@ def test_case_68_exit_130_when_interrupted_and_the_journal_says_so(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = f"('sh', '-c', 'kill -INT {os.getpid()}; sleep 5')"
-    make_remedy(world, f"return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, {words})))")
+    make_remedy(world, f"return Plan(steps=(*rewrite_plan(finding, fleet).steps, Run(finding.node, {words})))")
     assert world.run(**FIX) == Exit.INTERRUPTED
     [run] = world.journal.runs()
     assert (run.exit, world.journal.plans(run.id)[0].outcome) == (130, "interrupted")
@@ -274,14 +274,14 @@ def test_an_expired_waiver_protects_nothing_and_names_its_owner(
 
 
 def test_max_changes_stops_before_the_first(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    make_remedy(world, "one = rewrite(finding, fleet); return replace(one, steps=one.steps * 3)")
+    make_remedy(world, "one = rewrite_plan(finding, fleet); return replace(one, steps=one.steps * 3)")
     assert world.run(**FIX, max_changes=2) == Exit.FINDINGS_REMAIN
     assert "3 changes, more than --max-changes 2" in capsys.readouterr().out
     assert world.paper.read_text() == "old\n"
 
 
 def test_what_disturbs_waits_for_its_own_word(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    make_remedy(world, 'return replace(rewrite(finding, fleet), disturbs=("restart",), disturbance="a restart")')
+    make_remedy(world, 'return replace(rewrite_plan(finding, fleet), disturbs=("restart",), disturbance="a restart")')
     assert world.run(**FIX) == Exit.FINDINGS_REMAIN
     assert "needs --allow restart" in capsys.readouterr().out
     assert world.run(**FIX, allow=("restart,delete",)) == Exit.NOTHING_LEFT
@@ -344,9 +344,9 @@ def terminal() -> Iterator[tuple[int, int]]:
 def at_terminal(world: World, answer: str, *more: str, **environment: str) -> tuple[int, str]:
     """Run `remediate --fix` at a terminal, answer its questions, and return its exit code and what was seen."""
     words = f"call = Call(hosts={str(world.folder / 'world.yml')!r}, state={str(world.folder / 'state')!r},"
-    words += f" only=('papers',), fix=True, place=place(Path({str(world.folder)!r})), {', '.join(more)})"
+    words += f" only=('papers',), fix=True, place=step_context(Path({str(world.folder)!r})), {', '.join(more)})"
     program = "import sys; from pathlib import Path; from fleetkeeper.commands.program import exit_code_of;"
-    program += "from remediate.commands.fix import Call, remediate; from tests.helpers.local_nodes import place;"
+    program += "from remediate.commands.fix import Call, remediate; from tests.helpers.local_nodes import step_context;"
     program += f"{words}; sys.exit(exit_code_of(lambda: remediate(call)))"
     with terminal() as (ours, theirs):
         child = subprocess.Popen(
@@ -439,13 +439,13 @@ def test_explain_knows_a_teams_own_rules_and_says_nearest_for_an_unknown_one(
 
 def killed_at(world: World, when: Callable[[str], bool]) -> None:
     """Really kill `remediate --fix` (SIGKILL) while its second step sleeps on the node."""
-    make_remedy(world, 'return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("sleep", "5"))))')
+    make_remedy(world, 'return Plan(steps=(*rewrite_plan(finding, fleet).steps, Run(finding.node, ("sleep", "5"))))')
     call = world.call(**FIX)
     program = (
         "from pathlib import Path; from remediate.commands.fix import Call, remediate; "
-        "from tests.helpers.local_nodes import place;"
+        "from tests.helpers.local_nodes import step_context;"
         f"remediate(Call(hosts={call.hosts!r}, state={str(call.state)!r}, only=('papers',), fix=True, yes=True,"
-        f" place=place(Path({str(world.folder)!r}))))"
+        f" place=step_context(Path({str(world.folder)!r}))))"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
@@ -591,7 +591,7 @@ def repair(world: World) -> int:
 
 def repair_in_vain(world: World) -> int:
     """The exit code of the same with a remedy that does not help, and is rolled back."""
-    make_remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
+    make_remedy(world, 'return Plan(steps=(write_step(finding, fleet, "neither"),))')
     return world.run(**FIX)
 
 
