@@ -12,8 +12,8 @@ from tests.pure.project import names
 GOALS = {"one_word": 44, "vague": 149, "many_homes": 10, "twins": 3, "circle": 0, "shell_strings": 5}
 """The most that each measure may be at the end."""
 LIMITS = {
-    "product": {"one_word": 44, "vague": 149, "many_homes": 10, "twins": 10, "circle": 3, "shell_strings": 5},
-    "around": {"one_word": 70, "vague": 149, "many_homes": 41, "twins": 10, "circle": 0, "shell_strings": 15},
+    "product": {"one_word": 44, "vague": 149, "many_homes": 10, "twins": 3, "circle": 0, "shell_strings": 5},
+    "around": {"one_word": 44, "vague": 149, "many_homes": 28, "twins": 10, "circle": 0, "shell_strings": 15},
 }
 """The most that each measure may be today. A number here only goes down; at its goal it stays."""
 PACKAGES = {"product": names.PRODUCT, "around": names.AROUND}

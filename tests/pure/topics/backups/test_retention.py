@@ -283,7 +283,7 @@ def test_what_does_not_count_changes_nothing_for_what_does(world):
     match = apply_keep(catalog, rules, NOW)
     assert match.protected <= counting
     alone = replace(catalog, backups=catalog.complete)
-    kept = {item.backup.name for item in apply_keep(alone, rules, NOW).kept}
+    kept = {item.backup.name for item in by_keep(alone, rules, NOW).kept}
     assert kept == {item.backup.name for item in by_keep(catalog, rules, NOW).kept} & counting
 
 
