@@ -1,7 +1,7 @@
 """The decorator `promise` for checks, the object that a check asserts, and the collected checks with their faults.
 
 @promise(rules.are_fresh)
-def test_are_fresh(verdict: Judged) -> None:
+def test_are_fresh(verdict: JudgedPromise) -> None:
     assert verdict.holds
 """
 

@@ -178,8 +178,8 @@ def chosen_certificates(inventory: Inventory, names: Sequence[str]) -> list[Cert
         certificates = inventory.section(Policy).certificates
     except NotApplicable as why:
         raise UsageError(f"{inventory.name} has no certificates: {why}") from None
-    known_names = {certificate.name: certificate for certificate in certificates}
+    by_name = {certificate.name: certificate for certificate in certificates}
     for name in names:
-        if name not in known_names:
-            raise UsageError(f"no certificate {quoted(name)}", hint=nearest_name(name, known_names, "certificates"))
-    return [known_names[name] for name in dict.fromkeys(names or known_names)]
+        if name not in by_name:
+            raise UsageError(f"no certificate {quoted(name)}", hint=nearest_name(name, by_name, "certificates"))
+    return [by_name[name] for name in dict.fromkeys(names or by_name)]

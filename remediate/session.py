@@ -95,7 +95,7 @@ class Session:
     def propose(self, fleet: Fleet) -> Proposal:
         """The proposal that follows from a look, with notes on waivers and services that a killed change has left."""
         verdicts = self.verdicts(fleet)
-        self.proposed = frozenset(known_names for verdict in verdicts for known_names in finding_keys(verdict))
+        self.proposed = frozenset(key for verdict in verdicts for key in finding_keys(verdict))
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
         whole = not self.only and not self.bounds.limit
         waivers = waiver_notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
@@ -187,9 +187,9 @@ def proof_from_verdict(now: Verdict, planned: PlannedChange, before: Verdict | N
     New findings count on any node. Findings of the same rule that `before` had, and that other plans answer, do not.
     """
     expected = {finding_key(finding) for finding in planned.findings}
-    known_names, dark = (finding_keys(before), dark_nodes(before)) if before else (expected, planned.dark)
+    known_keys, dark = (finding_keys(before), dark_nodes(before)) if before else (expected, planned.dark)
     left = [finding for finding in (*now.findings, *now.warnings) if finding_key(finding) in expected]
-    new = [finding for finding in now.findings if finding_key(finding) not in known_names]
+    new = [finding for finding in now.findings if finding_key(finding) not in known_keys]
     for finding in (*left, *new):
         where = f" on {finding.node}" if finding in new and finding.node else ""
         return Proof.FAILING, f"saw{where}: {finding.saw}; wanted: {finding.want}"

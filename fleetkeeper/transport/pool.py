@@ -33,7 +33,7 @@ class Links:
         self.ssh_config = ssh_config
         self.limit = limit
         self.register = Register()
-        self.places: dict[str, ConnectionSlot[Link]] = {}
+        self.slots: dict[str, ConnectionSlot[Link]] = {}
         self.guard = threading.Lock()
 
     def to(self, node: Node) -> Link:
@@ -42,11 +42,11 @@ class Links:
         Raises Unobservable, with the node's name, when it cannot be reached within the limit.
         """
         with self.guard:
-            location = self.places.setdefault(node.name, ConnectionSlot())
+            slot = self.slots.setdefault(node.name, ConnectionSlot())
         if self.register.closed:
             raise Unobservable("stopped", node=node.name)
         try:
-            return location.filled(lambda: self.register.keep(self.opened(node)))
+            return slot.filled(lambda: self.register.keep(self.opened(node)))
         except Unobservable as why:
             raise replace(why, node=why.node or node.name) from None
 
@@ -78,12 +78,12 @@ class Links:
 
         An idle connection costs a thread and 75 KiB. That a node could not be reached stays known.
         """
-        location = self.places.get(name)
-        if location is None or location.held is None or name in self.jumps:
+        slot = self.slots.get(name)
+        if slot is None or slot.held is None or name in self.jumps:
             return
         with self.guard:
-            del self.places[name]
-        close(location.held)
+            del self.slots[name]
+        close(slot.held)
         if "routes" in self.__dict__ and not self.inventory.nodes[name].connection:
             self.routes.forget(self.inventory.nodes[name])
 

@@ -183,11 +183,11 @@ def data_volume(fleet: Fleet, node: str, cluster: Cluster) -> str:
         for mount in container.mounts
         if f"{cluster.directory}/".startswith(f"{mount.destination.rstrip('/')}/")
     ]
-    deepest = max(mounts, key=newest_size, default=None)
+    deepest = max(mounts, key=length_of_destination, default=None)
     return (deepest.name or deepest.source) if deepest else ""
 
 
-def newest_size(mount: Mount) -> int:
+def length_of_destination(mount: Mount) -> int:
     """The length of a mount's path in the container: the longest one is the innermost."""
     return len(mount.destination)
 

@@ -39,15 +39,15 @@ def run_verify(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit
     backups = [one_of(catalog, name) for name in names] or list(catalog.backups)
     unknown = [backup for backup in backups if again or names or backup.state == "unknown"]
     proofs = stream_backups(desk, fleet, unknown)
-    settle_proofs = [settle_proof(backup, proofs.get(backup.name) or verify_backup(backup)) for backup in backups]
+    settled = [settle_proof(backup, proofs.get(backup.name) or proof_of_backup(backup)) for backup in backups]
     copied = compare_copies(desk, catalog) if again and not names else []
-    desk.screen.lines(verify_summary([*settle_proofs, *copied]))
-    states = {proof.state for proof in (*settle_proofs, *copied)}
+    desk.screen.lines(verify_summary([*settled, *copied]))
+    states = {proof.state for proof in (*settled, *copied)}
     broken = [Exit.FINDINGS_REMAIN] if "broken" in states else []
     return worst_exit([*broken, *([Exit.NOT_ALL_SEEN] if "unknown" in states else [])])
 
 
-def verify_backup(backup: Backup) -> DumpProof:
+def proof_of_backup(backup: Backup) -> DumpProof:
     """What is known about a backup already, in the form of a result; nothing is read."""
     return DumpProof(backup.name, *backup.file.identity, backup.state, backup.why)
 
@@ -57,9 +57,7 @@ def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[
     node = desk.policy.volume.node
     facts = fleet.of(node, Facts)
     location = place_of(desk.inventory, facts.directory)
-    known_names = (
-        {proof.name: proof for proof in facts.verified} if not isinstance(facts.verified, Unobservable) else {}
-    )
+    remembered = {proof.name: proof for proof in facts.verified} if not isinstance(facts.verified, Unobservable) else {}
     link = desk.session.link_to(desk.inventory.nodes[node])
     proofs: dict[str, DumpProof] = {}
     for number, backup in enumerate(backups, 1):
@@ -67,7 +65,7 @@ def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[
         proofs[backup.name] = prove_file(
             link, facts.directory, backup, desk.policy, database_service_name(desk.inventory)
         )
-        remember_proofs(desk.inventory.state, location, list({**known_names, **proofs}.values()))
+        remember_proofs(desk.inventory.state, location, list({**remembered, **proofs}.values()))
     return proofs
 
 

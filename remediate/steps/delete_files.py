@@ -80,8 +80,8 @@ class DeleteFiles:
         """This deletion, of files that `agreed` names too; None when there are none, or its directory is another."""
         if (self.node, self.directory) != (agreed.node, agreed.directory):
             return None
-        known_names = {(file.name, file.identity) for file in agreed.files}
-        files = tuple(file for file in self.files if (file.name, file.identity) in known_names)
+        agreed_files = {(file.name, file.identity) for file in agreed.files}
+        files = tuple(file for file in self.files if (file.name, file.identity) in agreed_files)
         return replace(self, files=files) if files else None
 
     def show(self) -> str:

@@ -170,14 +170,14 @@ class UpdateService:
             spec = with_forced_update(spec)
         else:
             self.compare(user_of(spec), spec["TaskTemplate"]["ContainerSpec"]["Image"])
-        known_names, expected = frozenset(task["ID"] for task in before), self.wanted(spec, before)
+        old_task_ids, expected = frozenset(task["ID"] for task in before), self.wanted(spec, before)
         confirm()
         swarm.update(service, with_user(spec, self.user, lent=not self.back))
-        watch = Watch(known_names, expected, self.settle, self.limit + pause_between(spec), pace or Pace())
+        watch = Watch(old_task_ids, expected, self.settle, self.limit + pause_between(spec), pace or Pace())
         try:
             watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
         except StepFailed as why:
-            task = worst_task_id(task for task in swarm.tasks(service["ID"]) if task["ID"] not in known_names)
+            task = worst_task_id(task for task in swarm.tasks(service["ID"]) if task["ID"] not in old_task_ids)
             logs = shown_command(("docker", "service", "logs", "--tail", "20", self.service))
             where = f"`{logs}` on {self.node}"
             raise StepFailed(f"{why}; its log: {where}", words=last_words(link, task, spec)) from None

@@ -144,26 +144,28 @@ def resolve_target(target: Target, containers: Iterable[C]) -> tuple[C, ...]:
     """
     if target.kind == "unclear":
         raise Unobservable(f"cannot tell which container is meant: {target.why}", hint=BY_LABEL)
-    types = tuple(containers)
+    candidates = tuple(containers)
     if target.kind == "name":
-        return containers_by_name(target.name, types)
+        return containers_by_name(target.name, candidates)
     if target.kind == "compose":
-        return of_compose(target, tuple(c for c in types if c.label(COMPOSE_SERVICE) == target.name and c.state in UP))
+        return of_compose(
+            target, tuple(c for c in candidates if c.label(COMPOSE_SERVICE) == target.name and c.state in UP)
+        )
     stopped = target.everything or any(key == "status" for key, _ in target.filters)
-    return tuple(c for c in types if (stopped or c.state in UP) and passes_filters(c, target.filters))
+    return tuple(c for c in candidates if (stopped or c.state in UP) and passes_filters(c, target.filters))
 
 
-def of_compose(target: Target, types: Sequence[C]) -> tuple[C, ...]:
+def of_compose(target: Target, containers: Sequence[C]) -> tuple[C, ...]:
     """The containers of the target's project: the named one, else the one of its directory, as compose chooses.
 
     Raises Unobservable when there are several projects, and the entry does not name one.
     """
     if target.project:
-        return tuple(c for c in types if c.label(COMPOSE_PROJECT) == target.project)
-    type_var_types = tuple(c for c in types if target.directory and c.label(WORKING_DIRECTORY) == target.directory)
-    if type_var_types or len({c.label(COMPOSE_PROJECT) for c in types}) < 2:
-        return type_var_types or tuple(types)
-    projects = " or ".join(sorted({c.label(COMPOSE_PROJECT) for c in types}))
+        return tuple(c for c in containers if c.label(COMPOSE_PROJECT) == target.project)
+    in_directory = tuple(c for c in containers if target.directory and c.label(WORKING_DIRECTORY) == target.directory)
+    if in_directory or len({c.label(COMPOSE_PROJECT) for c in containers}) < 2:
+        return in_directory or tuple(containers)
+    projects = " or ".join(sorted({c.label(COMPOSE_PROJECT) for c in containers}))
     raise Unobservable(
         f"cannot tell which project of compose is meant: {projects}", hint="name it: `docker compose -p …`"
     )

@@ -277,7 +277,7 @@ def load_keys(path: str) -> PKey:
     if status.st_uid == os.getuid() and status.st_mode & 0o077:
         raise Unobservable(f"{path} can be read by others, so ssh does not use it either (`chmod 600 {path}`)")
     try:
-        text = key_type_and_comment(data)
+        text = key_type_and_text(data)
     except Locked:
         raise Unobservable(f"{path} has a passphrase and is not in the agent (`ssh-add {path}`)") from None
     except UnsupportedAlgorithm:
@@ -292,7 +292,7 @@ class Locked(Exception):
     """A private key has a passphrase."""
 
 
-def key_type_and_comment(data: bytes) -> tuple[str, str]:
+def key_type_and_text(data: bytes) -> tuple[str, str]:
     """The type of a private key in any usual format (OpenSSH, PEM, PKCS#8), and its text in OpenSSH's format.
 
     Raises Locked, UnsupportedAlgorithm, or ValueError for data that is no private key.

@@ -117,16 +117,16 @@ class OpenSSHLink:
         Raises Unobservable when it has no connection within `limit` seconds.
         """
         self.checked = time.monotonic()
-        with tempfile.TemporaryFile() as random:
-            starting = keep(Starting((*words, "--", self.host), random))
+        with tempfile.TemporaryFile() as log:
+            starting = keep(Starting((*words, "--", self.host), log))
             try:
                 rc = starting.child.wait(limit)
             except subprocess.TimeoutExpired:
                 raise Unobservable(f"no connection within {limit:.0f} s") from None
             finally:
                 starting.close()
-            random.seek(0)
-            lines = split_lines(random.read().decode("utf-8", "replace").strip().replace("\r\n", "\n"))
+            log.seek(0)
+            lines = split_lines(log.read().decode("utf-8", "replace").strip().replace("\r\n", "\n"))
         if rc:
             raise ssh_refusal(lines)
 

@@ -47,7 +47,7 @@ class Routes:
         self.ssh_config = ssh_config
         self.limit = limit
         self.keys = Keyring()
-        self.places: dict[Hop, ConnectionSlot[Connection]] = {}
+        self.slots: dict[Hop, ConnectionSlot[Connection]] = {}
         self.known: dict[tuple[str, ...], KnownHosts] = {}
         self.guard = threading.Lock()
         make_room(len(inventory.nodes))
@@ -62,13 +62,13 @@ class Routes:
         Raises Unobservable when it cannot be reached.
         """
         with self.guard:
-            location = self.places.setdefault(hop, ConnectionSlot())
-        return location.filled(lambda: self.connected(hop, deadline))
+            slot = self.slots.setdefault(hop, ConnectionSlot())
+        return slot.filled(lambda: self.connected(hop, deadline))
 
     def forget(self, node: Node) -> None:
         """Drop the closed connection to a node, so that `link` makes a new one."""
         with self.guard:
-            self.places.pop(hop_to(node, self.inventory), None)
+            self.slots.pop(hop_to(node, self.inventory), None)
 
     def connected(self, hop: Hop, deadline: float) -> Connection:
         """A new connection to a hop.

@@ -75,7 +75,12 @@ def reissue_plan(view: View, served: ServedCertificate, kinds: Iterable[Kind], f
 
 
 def served_from(view: View, served: ServedCertificate) -> Lineage | None:
-    """The lineage whose file nginx serves for the name without being for it: it can be widened. None without one."""
+    """The lineage whose file nginx serves for a name that no lineage is for: it can be widened. None without one.
+
+    Where the inventory names the lineage, no other one is touched. Raises Unobservable for a file that was not seen.
+    """
+    if view.certificate.lineage:
+        return None
     paths = [file.path for file in configured(view, served) or ()]
     return next((lineage for lineage in view.inside.lineages if lineage.path in paths), None)
 
@@ -131,11 +136,11 @@ def new_and_dropped_names(view: View, lineage: Lineage) -> tuple[list[str], list
     """
     acme = view.certificate.acme
     names = [view.certificate.name, *(acme.names if isinstance(acme, Acme) else ())]
-    known_names = [certificate.name for certificate in view.fleet.inventory.section(Policy).certificates]
+    names_to_keep = [certificate.name for certificate in view.fleet.inventory.section(Policy).certificates]
     sites = view.inside.nginx.sites if view.inside.nginx else ()
-    known_names += [name for site in sites for name in site.names]
+    names_to_keep += [name for site in sites for name in site.names]
     old = alternatives(leaf_of(lineage.chain)) if lineage.chain else ()
-    kept = [item for item in old if any(item == name or covers(item, name) for name in known_names)]
+    kept = [item for item in old if any(item == name or covers(item, name) for name in names_to_keep)]
     names = list(dict.fromkeys([*names, *kept]))
     return names, [item for item in old if item not in names]
 

@@ -59,7 +59,7 @@ def test_a_node_that_could_not_be_reached_is_not_tried_again_because_it_was_let_
         with pytest.raises(Unobservable):
             links.to(node)
         links.let_go(node.name)
-        assert links.places[node.name].dead
+        assert links.slots[node.name].dead
 
 
 def test_a_node_is_let_go_when_it_has_been_looked_at_and_the_progress_is_told(server: Sshd) -> None:
@@ -68,7 +68,7 @@ def test_a_node_is_let_go_when_it_has_been_looked_at_and_the_progress_is_told(se
         links.to(node)
         letting_go(links, lambda *done: text.append(done))(node.name, True)
         assert text == [(node.name, True)]
-        assert links.places == {}
+        assert links.slots == {}
 
 
 def test_a_node_without_ssh_is_let_go_whatever_its_inventory_says_of_a_jump(server: Sshd) -> None:
@@ -78,4 +78,4 @@ def test_a_node_without_ssh_is_let_go_whatever_its_inventory_says_of_a_jump(serv
         for node in (nodes[0], nodes[2]):
             links.to(node)
             links.let_go(node.name)
-        assert links.places == {}
+        assert links.slots == {}

@@ -26,7 +26,7 @@ def merge_records(records: Records, addition: Records) -> Records:
     """
     return Records(
         accepted=later_accepted(records.accepted, addition.accepted),
-        drills=drills_to_keep(newest_drills_first((*records.drills, *addition.drills))),
+        drills=drills_to_keep(drills_oldest_first((*records.drills, *addition.drills))),
         digest=records.digest,
         size=later_accepted(records.size, addition.size),
     )
@@ -38,11 +38,11 @@ def put_right(records: Records, addition: Records, now: datetime) -> Records:
     A drill counts as such when it is more than 5 minutes after `now`; the order of several is kept. Else one of them
     would pass for the last one until its date has come, whatever fails or succeeds meanwhile.
     """
-    ahead = newest_drills_first([drill for drill in records.drills if drill.at > now + CLOCKS_DIFFER])
+    ahead = drills_oldest_first([drill for drill in records.drills if drill.at > now + CLOCKS_DIFFER])
     first = min((drill.at for drill in addition.drills), default=now)
     moved = [replace(drill, at=min(first, now) - index * TICK) for index, drill in enumerate(reversed(ahead), 1)]
     return replace(
-        records, drills=newest_drills_first([*(drill for drill in records.drills if drill not in ahead), *moved])
+        records, drills=drills_oldest_first([*(drill for drill in records.drills if drill not in ahead), *moved])
     )
 
 
@@ -53,7 +53,7 @@ def later_accepted(first: Dated | None, second: Dated | None) -> Dated | None:
     return first if first.at > second.at else second
 
 
-def newest_drills_first(drills: Sequence[Drill]) -> tuple[Drill, ...]:
+def drills_oldest_first(drills: Sequence[Drill]) -> tuple[Drill, ...]:
     """The drills, each once, sorted by time: oldest first."""
     once = {drill_key(drill): drill for drill in drills}
     return tuple(once[key] for key in sorted(once))
@@ -77,7 +77,7 @@ def drills_to_keep(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
     failed = {drill.backup: drill for drill in drills if drill.error and not drill.refused}
     bad = [drill for name, drill in failed.items() if came_back.get(name, drill.at) <= drill.at and drill not in recent]
     succeeded = any(not drill.error and not drill.refused for drill in recent)
-    return (*newest_drills_first([*([] if succeeded else good[-1:]), *newest_drills_first(bad)[-REMEMBERED:]]), *recent)
+    return (*drills_oldest_first([*([] if succeeded else good[-1:]), *drills_oldest_first(bad)[-REMEMBERED:]]), *recent)
 
 
 def contains_addition(records: Records, addition: Records) -> bool:

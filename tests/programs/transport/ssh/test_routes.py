@@ -310,7 +310,7 @@ def test_case_21_a_jump_host_of_the_inventory_is_used_and_shared(server, connect
         for node in nodes[1:]:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
         if not connection:
-            assert len(links.routes.places) == 3
+            assert len(links.routes.slots) == 3
 
 
 def test_case_21_jump_hosts_of_the_users_configuration_are_used(server, tmp_path):
@@ -326,7 +326,7 @@ def test_case_21_jump_hosts_of_the_users_configuration_are_used(server, tmp_path
     node = Node(name="node", address="inner")
     with Links(make_inventory(node), ssh_config=str(config)) as links:
         assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
-        assert len(links.routes.places) == 3
+        assert len(links.routes.slots) == 3
 
 
 def test_a_proxy_command_is_used_and_ended(server, tmp_path):

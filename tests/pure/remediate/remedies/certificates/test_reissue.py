@@ -182,6 +182,8 @@ def test_a_name_that_another_certificate_of_certbot_serves_is_added_to_that_one(
     made = make_plan(make_world(other, MIDDLE, inside=inside))
     assert f"--cert-name a.org --domain {NAME} --domain a.org --key-type" in questions_asked(made)
     assert made.notes == ()
+    named = person(make_world(other, MIDDLE, inside=inside), f"{ACME}, lineage: elsewhere.org")
+    assert named.why == f"certbot has no certificate for {NAME} that could be served instead"
 
 
 def test_further_names_of_the_inventory_are_asked_for_and_the_kind_of_key_stays() -> None:
