@@ -79,9 +79,10 @@ class Audit:
         return judge_rules(rules, self.fleets[inventory], self.limit, strict=self.strict)
 
     def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
-        """Pairs (inventory name, subject) of everything that the rule with this id judges, in all inventories.
+        """Pairs (inventory name, subject) of all that the rule with this id judges, within `limit`.
 
-        They come from the inventories alone: no look is needed.
+        They come from the inventories alone: no look is needed. An inventory with nothing for the rule gives one
+        subject of kind NOTHING with the reason; one that does not have the rule gives none.
         """
         for name, inventory in self.inventories.items():
             judged_rule = rules_of(inventory).get(rule)

@@ -60,7 +60,7 @@ class Screen:
         self.err = Door(highlight=False, markup=False, soft_wrap=True, emoji=False, stderr=True)
 
     def lines(self, lines: Iterable[Line]) -> None:
-        """Print lines on standard output, unless it belongs to a JSON document."""
+        """Print lines on standard output, even when `quiet`; nothing when standard output is a JSON document."""
         for line in lines:
             if not self.json:
                 self.out.put(line.text, STYLES.get(line.style, ""))

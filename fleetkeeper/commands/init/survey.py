@@ -232,7 +232,7 @@ def is_unobservable(fact: object) -> bool:
 
 
 def unseen_parts(fleet: Fleet) -> Iterator[tuple[str, str]]:
-    """Node and text for each fact that the first look could not see."""
+    """(node, finished line `node: topic: why (hint)`) for each fact that the first look could not see."""
     for (node, topic), fact in fleet.facts.items():
         if isinstance(fact, Unobservable):
             yield node, f"{node}: {topic}: {one_line(fact.why)}" + (f" ({fact.hint})" if fact.hint else "")

@@ -89,9 +89,9 @@ def coming_backups(newest: Backup, trend: LinearRegression, policy: Policy, now:
 
 
 def coming_runs(policy: Policy, now: datetime) -> Iterator[datetime]:
-    """The times at which the schedule is due until the policy's horizon.
+    """The runs of a cron schedule after `now` and up to the horizon, in order.
 
-    Of a dense schedule at most about 2000 of them.
+    Of a dense schedule only runs that are at least a 2000th of the horizon apart, spread over all of it.
     """
     at, end = now.astimezone(policy.zone), now + policy.horizon
     while (run := next(iter(CronSim(policy.schedule, at)), end + DAY)) <= end:

@@ -116,7 +116,11 @@ def http_status(answer: Output) -> int | Unobservable:
 
 
 def scheduled_here(everything: Output, own: Output, containers: Sequence[Container]) -> Facts:
-    """Facts with what is scheduled on the node itself only, or why that could not be seen."""
+    """The facts with renewals, crontab and cron daemon of the node.
+
+    `everything` is the output of `list_schedules()`, `own` that of `crontab -l`, `containers` are the node's. Where
+    `everything` cannot be read, all three are that Unobservable; where only `own` cannot, the crontab alone is.
+    """
     try:
         printed = schedules.read(everything.text())
     except Unobservable as why:

@@ -199,7 +199,9 @@ def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
 
 
 def runs_renewal(text: str) -> bool:
-    """Whether a command line or a script runs a renewal by certbot.
+    """Whether `renew` or `certonly` follows `certbot` in a text with no `|`, `;` or `&` between them.
+
+    Comments and ends of lines are not looked at: the caller strips comments.
 
     >>> commands = ("certbot -q renew", "certbot certificates; renew", "/usr/bin/certbot-auto renew")
     >>> [runs_renewal(command) for command in commands]

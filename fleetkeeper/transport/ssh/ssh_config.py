@@ -119,7 +119,10 @@ def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
 
 @lru_cache(maxsize=8)
 def same_for_all_hosts(read: tuple[str, ...]) -> bool:
-    """Whether no line of these files depends on the host: then `ssh -G` need not run for each of them."""
+    """Whether these configuration files say the same for every host: nothing in them depends on the host.
+
+    `read` are their paths; Includes are followed. One that cannot be read has no lines. Cached for each tuple of paths.
+    """
     return not any(depends_on_host(line) for file in read for line in lines_of(Path(file).expanduser()))
 
 

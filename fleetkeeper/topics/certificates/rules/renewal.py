@@ -157,7 +157,10 @@ def nothing_scheduled(view: View, everything: list[Renewal]) -> Finding:
 
 
 def vain_because(renewal: Renewal, view: View) -> str:
-    """Why a renewal does not work for this container, in words."""
+    """Why a scheduled renewal does nothing for this container, as the end of a sentence; never empty.
+
+    Only for a renewal for which `works_for` is false and `unclear` is empty.
+    """
     if renewal.faults:
         return renewal.faults[0]
     if renewal.entered and not renewal.containers:
