@@ -166,8 +166,9 @@ class Round:
 
         Returns why it ended early; None when this shell has given all it will.
         """
-        try:
+        with suppress(OSError):  # who refuses may close before it has read the script: its reason is still to be read
             channel.send(self.script.text, START_LIMIT)
+        try:
             while len(self.answers) < len(self.commands):
                 heard = channel.receive(self.patience())
                 if heard is None:

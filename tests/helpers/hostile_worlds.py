@@ -105,10 +105,10 @@ def swarm_worlds() -> dict[str, Fleet]:
         "closed": service_world(replace(u.WEB, preflight=closed), u.TOLD),
         "lent": service_world(u.WEB, temporary),
         "paused": service_world(u.WEB, replace(temporary, update_state="paused")),
-        "pending": s.schedule_fleet(
+        "pending": s.example_fleet(
             manager_services=manager, vgpu_services=replace(present, remote_mounts=("/srv/nfs",))
         ),
-        "not well": s.schedule_fleet(
+        "not well": s.example_fleet(
             replace(s.TASK, health="unhealthy", restarts=3),
             replace(s.TASK, id="5f" * 32, name="rodan_postgres.2.y", state="restarting", exit_code=1),
         ),

@@ -46,7 +46,7 @@ def verdict_on(facts: Facts | Unobservable, written: str = ASKED) -> Verdict:
     return judge_subject(RULE, look_once(facts, written), Subject("node", "here"))
 
 
-def looks_of() -> dict[str, Fleet]:
+def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
     everything = Facts("/usr/bin/msmtp", ("postfix",), ("msmtp",), ("nullmailer",))
     clean = parse(PRINTED["postfix 3.7.11, started"])
