@@ -49,13 +49,15 @@ class Range:
 
     def number(self, word: str) -> int:
         """The number that a word stands for. Raises BadTimes."""
-        if word.isascii() and word.isdigit():
+        if word.isascii() and word.isdigit() and len(word) < LONGEST_WORD:
             return int(word)
         if word.lower() in self.names:
             return self.names.index(word.lower()) + self.first_name
         raise BadTimes(f"bad {self.title}")
 
 
+LONGEST_WORD = 1000
+"""Characters that cron reads of a number or a name (MAX_TEMPSTR of its cron.h); a longer one is bad."""
 FIELDS = (
     Range("minute", 0, 59),
     Range("hour", 0, 23),

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, canonical_times, due_times, last_due, same_due_times
+from fleetkeeper.readers.cron.due_times import (
+    NEVER,
+    REBOOT,
+    BadTimes,
+    canonical_times,
+    due_times,
+    last_due,
+    same_due_times,
+)
 
 TORONTO = ZoneInfo("America/Toronto")
 START = datetime(2026, 1, 1, tzinfo=TORONTO)
@@ -93,3 +101,8 @@ def test_the_last_due_time_is_at_or_before_the_moment():
 def test_case_28_twelve_hours_are_thirteen_once_a_year():
     times = list(islice(due_times("0 0,12 * * *", datetime(2026, 10, 31, 23, 0, tzinfo=TORONTO)), 2))
     assert times[1].astimezone(UTC) - times[0].astimezone(UTC) == timedelta(hours=13)
+
+
+def test_a_number_that_is_longer_than_cron_reads_is_bad() -> None:
+    with pytest.raises(BadTimes, match="bad minute"):
+        canonical_times(["1" * 5001, "*", "*", "*", "*"])
