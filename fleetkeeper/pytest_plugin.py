@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fleetkeeper import verdict_fixture
 from fleetkeeper.promises import Checks, host_of
 from fleetkeeper.verdict_fixture import AUDIT, node_of
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from fleetkeeper.audit import Audit
     from fleetkeeper.judging.rule import Rule, Subject
 
-pytest_plugins = ["fleetkeeper.verdict_fixture"]
 CHECKS = pytest.StashKey["Checks | None"]()
 PLAIN_TESTINFRA = "://"
 INSIDE = Path(__file__).with_name("checks")
@@ -70,6 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Open the audit that `--hosts=INVENTORY` names, and register its nodes as hosts of testinfra."""
+    config.pluginmanager.register(verdict_fixture, "fleetkeeper-verdict")
     config.stash[AUDIT], config.stash[CHECKS] = None, None
     config.addinivalue_line("markers", "promise(rule): the rule that a check judges (fleetkeeper.promises.promise)")
     if config.option.facts:
