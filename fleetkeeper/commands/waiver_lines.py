@@ -19,10 +19,11 @@ from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.units import count_of
+from fleetkeeper.inventory.yaml_lines import scalar
 from fleetkeeper.local_files import write_file
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.topics.registry import load_inventory, rules_of
-from fleetkeeper.untrusted import one_line, yaml_text
+from fleetkeeper.untrusted import one_line
 
 if TYPE_CHECKING:
     from fleetkeeper.judging.finding import Finding
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
 FILL_IN = "FILL IN why this is accepted"
 TASK = re.compile(r"\.[a-z0-9]{25}\b")
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.@/-]*", re.ASCII)
-WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 BOM = b"\xef\xbb\xbf"
 
 
@@ -76,10 +76,8 @@ def literal_glob(name: str) -> str:
 
 
 def yaml_scalar(text: str) -> str:
-    """A value as YAML: in quotes, unless it cannot be read as anything else."""
-    day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)
-    plain = PLAIN.fullmatch(text) and text.lower() not in WORDS
-    return text if day or plain else yaml_text(text)
+    """A value of a waiver as YAML: a date as it is, other text in quotes unless it is unambiguous."""
+    return text if DAY.fullmatch(text) else scalar(text)
 
 
 def waiver_block(waivers: Sequence[Sequence[tuple[str, str]]], indent: int) -> str:

@@ -102,9 +102,9 @@ def drive_in_lockstep(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
         except Unobservable as why:
             return facts | dict.fromkeys(asking, why)
         room -= sum(answer.size for answer in answers.values())
-        for name, expected in list(asking.items()):
+        for name, asked_commands in list(asking.items()):
             del asking[name]
-            advance_generator(name, looks[name], [answers[command] for command in expected], asking, facts)
+            advance_generator(name, looks[name], [answers[command] for command in asked_commands], asking, facts)
     return facts
 
 

@@ -65,8 +65,8 @@ def run_parts(file: SnapshotFile, printed: Snapshot) -> Job | None:
     directory = file.path.rpartition("/")[0]
     tables = [parse(file.content, system=True) for file in printed.files if file.kind == "system"]
     jobs = [job for table in tables for job in table.jobs]
-    expected = re.compile(re.escape(directory) + r"\b")
-    return next((job for job in jobs if occur_in_order(job.command, RUN_PARTS, expected, LINE)), None)
+    directory_pattern = re.compile(re.escape(directory) + r"\b")
+    return next((job for job in jobs if occur_in_order(job.command, RUN_PARTS, directory_pattern, LINE)), None)
 
 
 def directory_faults(file: SnapshotFile, printed: Snapshot) -> Iterator[Fault]:

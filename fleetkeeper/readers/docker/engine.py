@@ -13,6 +13,8 @@ INSPECT_CONTAINERS = "fleetkeeper/readers/docker/scripts/inspect_containers.sh"
 SEVERAL = 68
 ABSENT = 69
 NO_CLIENT = 70
+ROOT_HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
+"""Programs of entry points that need root: a container that calls one cannot simply be given another user."""
 
 
 def inspect_containers() -> Command:

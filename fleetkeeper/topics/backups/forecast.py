@@ -54,7 +54,7 @@ def make_forecast(catalog: Catalog, policy: Policy, room: Room, now: datetime, *
     `thinned` False computes as if nothing were ever removed, since something holds thinning up.
     """
     trend = trend_of(catalog.complete)
-    expected = Forecast(catalog.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
+    forecast = Forecast(catalog.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
     others = room.used - total_size(catalog.backups)
     future = coming_backups(catalog.complete[0], trend, policy, now)
     standing = kept_by(catalog.complete, [], policy)
@@ -63,10 +63,10 @@ def make_forecast(catalog: Catalog, policy: Policy, room: Room, now: datetime, *
         made = [backup for backup in future if backup.time <= day]
         total = others + total_size(kept_by(standing, made, policy)) if thinned else room.used + total_size(made)
         if policy.volume.budget is not None and total > policy.volume.budget:
-            return replace(expected, runs_out=day, of="its budget")
+            return replace(forecast, runs_out=day, of="its budget")
         if total - room.used > room.free:
-            return replace(expected, runs_out=day, of="disk")
-    return expected
+            return replace(forecast, runs_out=day, of="disk")
+    return forecast
 
 
 def total_size(backups: Sequence[Backup]) -> int:

@@ -26,9 +26,9 @@ def propose_budget(backups: Backups) -> int:
     Dumps grow. Never more than four fifths of the bytes that the volume takes and that are free on its disk.
     """
     files = sum(KEEP.values()) + SLACK_DAYS * runs_a_day(backups.schedule)
-    expected = round_up(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
+    proposed = round_up(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
     room = (backups.used + backups.free) * 4 // 5
-    return min(expected, rounded_down(room)) if backups.free else expected
+    return min(proposed, rounded_down(room)) if backups.free else proposed
 
 
 def runs_a_day(schedule: str) -> int:

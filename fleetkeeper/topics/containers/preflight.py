@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fleetkeeper.inventory.schema import Service
+from fleetkeeper.readers.docker.engine import ROOT_HELPERS
 from fleetkeeper.readers.json_documents import Json, json_document, parts, text_in, texts
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number
@@ -26,7 +27,6 @@ READ_START_SCRIPTS = "fleetkeeper/topics/containers/scripts/read_start_scripts.s
 CHECK_ACCESS = "fleetkeeper/topics/containers/scripts/check_access.sh"
 LIST_CHANGED_FILES = "fleetkeeper/topics/containers/scripts/list_changed_files.sh"
 
-HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
 COUNTED = 1000
 MOST_WORDS = 8
 LIMIT = 60.0
@@ -182,9 +182,9 @@ def parse_denied(mount: Mount, section: str) -> Denied | None:
 
 
 def parse_helpers(printed: str) -> tuple[str, ...]:
-    """The helpers that a start path names, in the order of `HELPERS`."""
+    """The helpers that a start path names, in the order of `ROOT_HELPERS`."""
     named = {line.removeprefix("helper ") for line in split_lines(printed) if line.startswith("helper ")}
-    return tuple(name for name in HELPERS if name in named)
+    return tuple(name for name in ROOT_HELPERS if name in named)
 
 
 def low_ports(printed: str) -> tuple[int, ...]:

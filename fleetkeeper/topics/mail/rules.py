@@ -16,6 +16,8 @@ QUEUING = ("postfix", "nullmailer")
 """Mailers whose `sendmail` only puts a letter into a queue: nothing leaves it unless they run."""
 AT_ONCE = ("exim", "exim4", "msmtp")
 """Programs that deliver a letter themselves when they are called as `sendmail`."""
+TO_PORT_25 = ("busybox",)
+"""Programs that hand a letter to whoever listens at port 25 of the node when they are called as `sendmail`."""
 
 
 def is_delivered(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -23,7 +25,7 @@ def is_delivered(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
 
     Cron tells of a failed entry by mail alone, and hands it to /usr/sbin/sendmail. Without that program it discards the
     letter. Exim and msmtp deliver it themselves; postfix and nullmailer must run: their `sendmail` only queues it.
-    Any other program counts when somebody listens at port 25. Source: docs/runbook.md, "Being told".
+    BusyBox hands it to port 25. What any other program does with it is unknown. Source: docs/runbook.md, "Being told".
     """
     policy = fleet.inventory.section(Policy)
     if subject.name in policy.without:
@@ -40,8 +42,8 @@ def is_delivered(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
             node=subject.name,
             hint="install one (msmtp-mta and a relay are enough), or say in the inventory why nobody needs it there",
         )
-    elif not is_known(facts) and not facts.listening:
-        why = f"{facts.sendmail} is a mailer that is not known here, and nobody listens at port 25"
+    elif not is_known(facts):
+        why = f"{facts.sendmail} is a mailer that is not known here"
         yield Unobservable(why, "see whether it delivers, and say so in `mail:`", subject.name)
 
 
@@ -49,11 +51,13 @@ def missing(facts: Facts) -> str:
     """Why a letter of cron is not delivered, in words; empty when nothing that is known prevents it."""
     if not facts.sendmail:
         return "there is no /usr/sbin/sendmail, so cron discards what it has to say"
-    idle = [name for name in QUEUING if name in facts.installed and name not in facts.running]
-    if idle:
-        return f"{idle[0]} is installed and does not run, so cron's mail stays in its queue"
     if program(facts) == "msmtp" and "msmtp" not in facts.configured:
         return "msmtp has no configuration (/etc/msmtprc), so it delivers nothing"
+    if program(facts) in TO_PORT_25 and not facts.listening:
+        return f"{facts.sendmail} hands it to port 25, where nobody listens"
+    idle = [name for name in QUEUING if name in facts.installed and name not in facts.running]
+    if program(facts) == "sendmail" and idle:
+        return f"{idle[0]} is installed and does not run, so cron's mail stays in its queue"
     return ""
 
 
@@ -63,8 +67,12 @@ def program(facts: Facts) -> str:
 
 
 def is_known(facts: Facts) -> bool:
-    """Whether the node has a mailer that is known here."""
-    return bool(facts.installed) or program(facts) in AT_ONCE
+    """Whether the program behind /usr/sbin/sendmail is known here.
+
+    A file of that very name is the one of the mailer that is installed.
+    """
+    name = program(facts)
+    return name in (*AT_ONCE, *TO_PORT_25) or (name == "sendmail" and bool(facts.installed))
 
 
 PERSON = "which mailer fits, and to whom it should deliver, only you know"

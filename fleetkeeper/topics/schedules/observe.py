@@ -43,13 +43,13 @@ def observe(node: Node, inventory: Inventory) -> Look:
     printed = snapshot.read(everything.text())
     if printed.one("account") != "root":
         printed.files.extend(own_file(own, printed))
-    expected = shlex.split(policy.command)
+    command_words = shlex.split(policy.command)
     scheduled = find_backups(printed, policy.command)
-    in_directories(printed, expected, scheduled)
-    find_timers(printed, expected, scheduled)
+    in_directories(printed, command_words, scheduled)
+    find_timers(printed, command_words, scheduled)
     if scheduled.scripts:
         [answer] = yield [ask([f"={snapshot}" for snapshot in scheduled.scripts])]
-        follow_scripts(scheduled, snapshot.read(answer.text()), expected)
+        follow_scripts(scheduled, snapshot.read(answer.text()), command_words)
     questions = words_to_ask(scheduled, printed)
     answers = Snapshot()
     if questions:

@@ -81,7 +81,7 @@ class ScheduledBackups:
 def find_backups(printed: Snapshot, command: str) -> ScheduledBackups:
     """The candidates, suspects and scripts in every crontab. `command` is the policy's backup command."""
     scheduled = ScheduledBackups()
-    expected = shlex.split(command)
+    command_words = shlex.split(command)
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
@@ -93,7 +93,7 @@ def find_backups(printed: Snapshot, command: str) -> ScheduledBackups:
         except Unobservable:
             printed.cannot_tell(file.path)
             continue
-        in_table(CrontabFile(file, table, expected, faults, frozenset({"root", *uids})), scheduled)
+        in_table(CrontabFile(file, table, command_words, faults, frozenset({"root", *uids})), scheduled)
     return scheduled
 
 
@@ -187,17 +187,17 @@ def scripted(command: str) -> str:
     return path if path.startswith("/") and path.isprintable() else ""
 
 
-def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, expected: Sequence[str]) -> None:
+def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, command_words: Sequence[str]) -> None:
     """Add the candidates from the scripts that were read to `scheduled`; an unreadable or missing script is a suspect.
 
-    `expected` are the words of the policy's command.
+    `command_words` are the words of the policy's command.
     """
     texts = {file.path: file.content.decode("utf-8", "surrogateescape") for file in printed.files}
     known_names: dict[str, list[Execution] | None] = {}
     left = MOST_READ
     for script in scheduled.scripts:
         left -= len(texts.get(script, ""))
-        known_names[script] = running_anywhere(texts.get(script, ""), expected) if left >= 0 else None
+        known_names[script] = running_anywhere(texts.get(script, ""), command_words) if left >= 0 else None
     for behind in scheduled.behind:
         text, runs = texts.get(behind.script, ""), known_names.get(behind.script)
         if runs is None or len(scheduled.candidates) + len(runs) > MOST_ENTRIES:
@@ -206,13 +206,13 @@ def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, expected: Seq
         scheduled.candidates.extend(behind.made(run) for run in runs)
         if not runs and (not text or dumps(text)):
             hidden = behind.script in printed.lines.get("unseen", [])
-            why = f"{behind.script} could not be read" if hidden else unread(text, expected, behind.script)
+            why = f"{behind.script} could not be read" if hidden else unread(text, command_words, behind.script)
             scheduled.suspects.append(replace(behind.suspect, why=why))
 
 
-def running_anywhere(text: str, expected: Sequence[str]) -> list[Execution]:
+def running_anywhere(text: str, command_words: Sequence[str]) -> list[Execution]:
     """The runs of the wanted command in a script; where it cannot be parsed as a whole, those of each line."""
-    return running(text, expected) or [run for line in text.split("\n") for run in running(line, expected)]
+    return running(text, command_words) or [run for line in text.split("\n") for run in running(line, command_words)]
 
 
 def through(crontab: CrontabFile, job: Job, run: Execution) -> Candidate:
@@ -257,26 +257,28 @@ def in_problem(crontab: CrontabFile, problem: LineProblem) -> Iterator[Candidate
 
 
 def understood(
-    command: str, expected: Sequence[str], environment: Mapping[str, str]
+    command: str, command_words: Sequence[str], environment: Mapping[str, str]
 ) -> list[tuple[Execution, tuple[Fault, ...]]]:
     """The runs of the wanted command in a command line of cron, each with the faults that keep it from working."""
     text, percent = cut_at_percent(command)
     carriage: tuple[Fault, ...] = ("carriage return",) if command.endswith("\r") else ()
-    runs = running(text, expected, environment)
+    runs = running(text, command_words, environment)
     if runs:
         return [(run, (*carriage, *terminal(run), *(("percent cuts",) if percent else ()))) for run in runs]
-    whole = running(command.replace(r"\%", "%"), expected, environment) if percent else []
+    whole = running(command.replace(r"\%", "%"), command_words, environment) if percent else []
     return [(run, (*carriage, *terminal(run), "percent")) for run in whole]
 
 
-def running(script: str, expected: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Execution]:
+def running(script: str, command_words: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Execution]:
     """The runs of the wanted command in a script; empty when it cannot be parsed.
 
     `environment` is what the crontab sets: cron expands nothing in it.
     """
     context = Context({name: (Part("text", value),) for name, value in environment.items()})
     try:
-        return [execution for execution in docker_executions(script.rstrip("\r"), context) if execution.runs(expected)]
+        return [
+            execution for execution in docker_executions(script.rstrip("\r"), context) if execution.runs(command_words)
+        ]
     except Unreadable:
         return []
 
@@ -286,12 +288,12 @@ def dumps(text: str) -> bool:
     return bool(DUMP.search(text)) or occur_in_order(text, DOCKER, BACKUP, LINE)
 
 
-def unread(script: str, expected: Sequence[str], where: str = "") -> str:
+def unread(script: str, command_words: Sequence[str], where: str = "") -> str:
     """Why it is not known whether a script runs the wanted command; empty when it certainly does not.
 
     `where` is the path of the script, for the message.
     """
-    if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(expected[0])}(?![\w-])", script):
+    if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(command_words[0])}(?![\w-])", script):
         return ""
     try:
         runs = list(docker_executions(cut_at_percent(script)[0].rstrip("\r")))

@@ -22,20 +22,22 @@ from fleetkeeper.topics.schedules.parse import (
 )
 
 
-def in_directories(printed: Snapshot, expected: Sequence[str], scheduled: ScheduledBackups) -> None:
+def in_directories(printed: Snapshot, command_words: Sequence[str], scheduled: ScheduledBackups) -> None:
     """Add what is found in the scripts of cron's directories to `scheduled`.
 
-    `expected` are the words of the command.
+    `command_words` are the words of the command.
     """
     for file in printed.files:
         if file.kind == "directory":
-            in_directory(file, expected, printed, scheduled)
+            in_directory(file, command_words, printed, scheduled)
 
 
-def in_directory(file: SnapshotFile, expected: Sequence[str], printed: Snapshot, scheduled: ScheduledBackups) -> None:
+def in_directory(
+    file: SnapshotFile, command_words: Sequence[str], printed: Snapshot, scheduled: ScheduledBackups
+) -> None:
     """Add the candidates, suspects and scripts of one script in a directory of cron to `scheduled`."""
     text = file.content.decode("utf-8", "surrogateescape")
-    runs = running_anywhere(text, expected)
+    runs = running_anywhere(text, command_words)
     starter = run_parts(file, printed)
     faults: list[Fault] = []
     if not VALID_NAME.fullmatch(file.name):
@@ -60,4 +62,4 @@ def in_directory(file: SnapshotFile, expected: Sequence[str], printed: Snapshot,
     if not runs and script:
         scheduled.behind.append(Behind(script, Suspect(file.path, 0), made))
     elif not runs and dumps(text):
-        scheduled.suspects.append(Suspect(file.path, 0, unread(text, expected)))
+        scheduled.suspects.append(Suspect(file.path, 0, unread(text, command_words)))

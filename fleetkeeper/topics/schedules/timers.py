@@ -24,20 +24,20 @@ from fleetkeeper.topics.schedules.parse import (
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def find_timers(printed: Snapshot, expected: Sequence[str], scheduled: ScheduledBackups) -> None:
-    """Add the candidates, suspects and scripts of timers to `scheduled`. `expected` are the words of the command."""
+def find_timers(printed: Snapshot, command_words: Sequence[str], scheduled: ScheduledBackups) -> None:
+    """Add the candidates, suspects and scripts of timers that run the policy's command to `scheduled`."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         service = services.get(timer.get("Unit", ""), {})
         script = commanded(service.get("ExecStart", ""))
         name = timer.get("Id", "a timer")
         made = partial(candidate, timer, service)
-        runs = running(script, expected)
+        runs = running(script, command_words)
         scheduled.candidates.extend(map(made, runs))
         if not runs and (path := scripted(script)):
             scheduled.behind.append(Behind(path, Suspect(name, 0), made))
         elif not runs and MENTIONS.search(script):
-            scheduled.suspects.append(Suspect(name, 0, unread(script, expected)))
+            scheduled.suspects.append(Suspect(name, 0, unread(script, command_words)))
 
 
 def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Execution) -> Candidate:

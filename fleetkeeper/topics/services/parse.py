@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Literal
 
-from fleetkeeper.readers.docker.engine import has_healthcheck
+from fleetkeeper.readers.docker.engine import ROOT_HELPERS, has_healthcheck
 from fleetkeeper.readers.json_documents import (
     Json,
     flag_in,
@@ -50,7 +50,6 @@ NETWORK = (
     "9p",
     "virtiofs",
 )
-HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
 
 
 def parse(printed: str, remote: tuple[str, ...]) -> Facts:
@@ -188,7 +187,7 @@ def helpers(made: Json) -> tuple[str, ...]:
     """The helpers (programs that need root) in a service's command line; all other words of it are dropped."""
     line = " ".join(word for key in ("Command", "Args") for word in texts(made, key))
     words = {PurePosixPath(word).name for word in re.split(r"[\s;|&()'\"]+", line)}
-    return tuple(name for name in HELPERS if name in words)
+    return tuple(name for name in ROOT_HELPERS if name in words)
 
 
 def published(spec: Json) -> tuple[Published, ...]:

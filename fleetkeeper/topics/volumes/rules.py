@@ -101,14 +101,14 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         raise Unobservable("there is no complete backup to reckon with", node=node)
     held = why_held(fleet, policy)
     room = Room(usage.used, usage.free - policy.volume.free)
-    expected = make_forecast(catalog, policy, room, now, thinned=held is None)
-    late = held is not None and expected.runs_out is None
+    forecast = make_forecast(catalog, policy, room, now, thinned=held is None)
+    late = held is not None and forecast.runs_out is None
     if late:
         farther = policy.model_copy(update={"horizon": max(policy.horizon, YEAR)})
-        expected = make_forecast(catalog, farther, room, now, thinned=False)
-    if expected.runs_out is not None:
+        forecast = make_forecast(catalog, farther, room, now, thinned=False)
+    if forecast.runs_out is not None:
         yield Finding(
-            saw=forecast_text(expected, policy, now, held),
+            saw=forecast_text(forecast, policy, now, held),
             want=f"room for {show_duration(policy.horizon)} at least",
             why="nothing makes room meanwhile, and backups will fail" if held else WITHOUT_ROOM,
             node=node,
@@ -122,22 +122,22 @@ YEAR = timedelta(days=365)
 WITHOUT_ROOM = "thinning by keep will not make room then, and backups will fail"
 
 
-def forecast_text(expected: Forecast, policy: Policy, now: datetime, held: Hold | None = None) -> str:
+def forecast_text(forecast: Forecast, policy: Policy, now: datetime, held: Hold | None = None) -> str:
     """The forecast in words: when the room runs out, and why.
 
     `held` is what holds thinning up, None when nothing does.
     """
     if held:
-        when = "already" if expected.runs_out == now else f"about {expected.runs_out:%Y-%m-%d}"
-        return f"{held.why}; without thinning {policy.volume.name} runs out of {expected.of} {when}"
-    if expected.runs_out == now:
-        return f"{policy.volume.name} is out of {expected.of} already, and thinning by keep will not make room"
-    when = f"{expected.runs_out:%Y-%m-%d}"
-    newest = f"the newest has {show_size(expected.size)}"
-    growth = f"backups grow by {show_size(round(expected.daily))} a day, {newest}"
-    if expected.daily < 1:
+        when = "already" if forecast.runs_out == now else f"about {forecast.runs_out:%Y-%m-%d}"
+        return f"{held.why}; without thinning {policy.volume.name} runs out of {forecast.of} {when}"
+    if forecast.runs_out == now:
+        return f"{policy.volume.name} is out of {forecast.of} already, and thinning by keep will not make room"
+    when = f"{forecast.runs_out:%Y-%m-%d}"
+    newest = f"the newest has {show_size(forecast.size)}"
+    growth = f"backups grow by {show_size(round(forecast.daily))} a day, {newest}"
+    if forecast.daily < 1:
         growth = f"backups do not grow, {newest}, and keep lets more of them gather"
-    return f"{policy.volume.name} runs out of {expected.of} about {when}: {growth}"
+    return f"{policy.volume.name} runs out of {forecast.of} about {when}: {growth}"
 
 
 PERSON = "only a person can decide between fewer backups and more room"

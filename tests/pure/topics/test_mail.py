@@ -50,7 +50,7 @@ def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
     everything = Facts("/usr/bin/msmtp", ("postfix",), ("msmtp",), ("nullmailer",))
     clean = parse(PRINTED["postfix 3.7.11, started"])
-    return {"clean": look_once(clean), "odd": look_once(everything), "unknown": look_once(Facts("/usr/sbin/busybox"))}
+    return {"clean": look_once(clean), "odd": look_once(everything), "unknown": look_once(Facts("/usr/sbin/ssmtp"))}
 
 
 def look_once(facts: Facts | Unobservable, written: str = ASKED) -> Fleet:
@@ -65,9 +65,21 @@ def test_case_85_a_node_delivers_cron_s_mail_when_its_mailer_can(name: str) -> N
     assert verdict.outcome is (Outcome.FINDING if name in IN_VAIN else Outcome.HOLDS)
 
 
-def test_a_mailer_that_is_not_known_counts_where_somebody_listens() -> None:
-    assert verdict_on(Facts("/usr/sbin/busybox", listening=True)).outcome is Outcome.HOLDS
-    assert verdict_on(Facts("/usr/sbin/busybox")).outcome is Outcome.UNKNOWN
+def test_busybox_delivers_where_somebody_listens() -> None:
+    assert verdict_on(Facts("/bin/busybox", listening=True)).outcome is Outcome.HOLDS
+    assert verdict_on(Facts("/bin/busybox")).outcome is Outcome.FINDING
+
+
+@pytest.mark.parametrize("sendmail", ["/usr/sbin/ssmtp", "/bin/true", "/usr/sbin/sendmail", "/opt/x/sendmail"])
+@pytest.mark.parametrize("listening", [True, False])
+def test_what_a_program_that_is_not_known_does_with_a_letter_is_unknown(sendmail: str, listening: bool) -> None:
+    assert verdict_on(Facts(sendmail, listening=listening)).outcome is Outcome.UNKNOWN
+
+
+def test_a_mailer_that_is_installed_beside_the_one_behind_sendmail_decides_nothing() -> None:
+    beside = {"installed": ("postfix",), "configured": ("msmtp",)}
+    assert verdict_on(Facts("/usr/bin/msmtp", **beside)).outcome is Outcome.HOLDS
+    assert verdict_on(Facts("/bin/true", running=("postfix",), **beside)).outcome is Outcome.UNKNOWN
 
 
 def test_whether_a_mailer_runs_is_unknown_where_processes_are_hidden() -> None:

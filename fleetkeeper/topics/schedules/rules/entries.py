@@ -168,10 +168,10 @@ def time_findings(
         yield Unobservable(f"cannot tell when {', '.join(unknown)} is due", "write its times as cron does", home.node)
         return
     have = [entry.entry.times for entry in working]
-    expected = wanted_times(policy)
+    policy_times = wanted_times(policy)
     zone = zone_of(fleet, home.node)
     start = fleet.now(home.node).astimezone(zone)
-    if same_due_times(have, expected, start):
+    if same_due_times(have, policy_times, start):
         return
     where = " and ".join(entry.entry.where for entry in working)
     due = (
@@ -179,7 +179,7 @@ def time_findings(
         if set(have) == {NEVER}
         else f"due at `{' + '.join(have)}`"
     )
-    twice = len(have) > 1 and any(same_due_times([times], expected, start) for times in have)
+    twice = len(have) > 1 and any(same_due_times([times], policy_times, start) for times in have)
     yield Finding(
         saw=f"duplicated: {where} each run the backup" if twice else f"{where}: {due}",
         want="one entry" if twice else f"`{policy.schedule}`",
