@@ -118,7 +118,7 @@ def nested_objects(path: str, part: Schema, whole: Schema) -> Iterator[tuple[str
     NAME in a path stands for a name that the user chooses.
     """
     for option in value_options(part, whole):
-        if option.get("title") == "Without":
+        if list(option.get("properties", {})) == ["none"]:
             continue
         if "properties" in option:
             yield path, option
@@ -168,7 +168,7 @@ WORDS = {"string": "text", "integer": "whole number", "number": "number", "boole
 
 def type_word(option: Schema, whole: Schema) -> str:
     """The kind of a value with one schema, in words."""
-    if option.get("title") == "Without":
+    if list(option.get("properties", {})) == ["none"]:
         return "`none: why`"
     if "enum" in option or "const" in option:
         return ", ".join(f"`{item}`" for item in option.get("enum", [option.get("const")]))
