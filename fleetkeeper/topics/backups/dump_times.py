@@ -68,7 +68,7 @@ def max_age(policy: Policy, now: datetime) -> timedelta:
 
     The policy's `max_age`, else the schedule's longest gap plus `grace`.
     """
-    return policy.max_age or longest_gap(policy.schedule, policy.timezone, now.year) + policy.grace
+    return policy.max_age or longest_gap(policy.pace, policy.timezone, now.year) + policy.grace
 
 
 @lru_cache

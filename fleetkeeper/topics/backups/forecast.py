@@ -94,7 +94,7 @@ def coming_runs(policy: Policy, now: datetime) -> Iterator[datetime]:
     Of a dense schedule only runs that are at least a 2000th of the horizon apart, spread over all of it.
     """
     at, end = now.astimezone(policy.zone), now + policy.horizon
-    while (run := next(iter(CronSim(policy.schedule, at)), end + DAY)) <= end:
+    while (run := next(iter(CronSim(policy.pace, at)), end + DAY)) <= end:
         yield run
         at = run + policy.horizon / MOST
 

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.fields import Name, NodeName, ServiceName, Zone
-from fleetkeeper.inventory.schema import Section, Strict
+from fleetkeeper.inventory.schema import Section, Strict, Without
 from fleetkeeper.inventory.units import Duration, Portion, Share, Size
 
 Format = Literal["sql.gz", "sql", "dump"]
@@ -95,7 +96,10 @@ class Policy(Strict):
     """Dumps of one database: who makes them, when, where they are, and which of them stay."""
 
     service: ServiceName = Field(description="The service (a key of `services`) whose database is dumped.")
-    schedule: str = Field(description="When, as five fields of cron, in the time zone of the node's cron.")
+    schedule: str | Without = Field(
+        description="When, as five fields of cron, in the time zone of the node's cron; or `none: why`, where "
+        "something that fleetkeeper does not see makes the dumps (then `max_age` is required)."
+    )
     command: str = Field(default="backup", min_length=1, description="What the schedule runs in the container.")
     volume: Volume
     path: str = Field(default="", description="Directory below the volume's root; empty for the root itself.")
@@ -148,6 +152,18 @@ class Policy(Strict):
         return hash((self.service, self.schedule, self.volume, self.timezone, self.pattern, self.keep))
 
     @property
+    def times(self) -> str:
+        """The five fields of its schedule. Raises NotApplicable, with the reason, where it has none."""
+        if isinstance(self.schedule, Without):
+            raise NotApplicable(f"no schedule: {self.schedule.none}")
+        return self.schedule
+
+    @property
+    def pace(self) -> str:
+        """The schedule by which coming dumps are reckoned: once a day where the inventory has none."""
+        return "0 0 * * *" if isinstance(self.schedule, Without) else self.schedule
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
@@ -168,12 +184,21 @@ class Policy(Strict):
 
     @field_validator("schedule")
     @classmethod
-    def cron_fields(cls, schedule: str) -> str:
+    def cron_fields(cls, schedule: str | Without) -> str | Without:
+        if isinstance(schedule, Without):
+            return schedule
         try:
             CronSim(schedule, WHEN)
         except CronSimError as odd:
             raise ValueError(f"not a schedule of cron: {odd}; five fields are wanted, as in `0 0,12 * * *`") from odd
         return schedule
+
+    @model_validator(mode="after")
+    def has_an_age(self) -> Policy:
+        """Without a schedule nothing says how old the newest dump may be."""
+        if isinstance(self.schedule, Without) and self.max_age is None:
+            raise ValueError("without a schedule, `max_age` must say how old the newest backup may be")
+        return self
 
     @field_validator("path")
     @classmethod

@@ -82,14 +82,14 @@ def means_service(target: Target, containers: tuple[Container, ...], home: Conta
 
 def wanted_times(policy: Policy) -> str:
     """The policy's schedule as canonical five fields of cron. Raises Unobservable for one that cron does not accept."""
-    fields = policy.schedule.split()
+    fields = policy.times.split()
     try:
         if len(fields) == 5:
             return canonical_times(fields)
         reason = "five fields are wanted"
     except BadTimes as why:
         reason = str(why)
-    raise Unobservable(f"the inventory's schedule `{policy.schedule}` is none that cron takes: {reason}")
+    raise Unobservable(f"the inventory's schedule `{policy.times}` is none that cron takes: {reason}")
 
 
 def zone_of(fleet: Fleet, node: str) -> ZoneInfo:

@@ -268,7 +268,7 @@ def entry_line(policy: Policy, container: Container, facts: Facts) -> str:
     ending = shell_word(f"*.{policy.format}")
     new = f'-maxdepth 1 -type f -name {ending} -size +{SMALLEST}c -newer "$t"'
     return crontab_line(
-        policy.schedule,
+        policy.times,
         f'{set_to_containers(docker, container)}; t=; w="not 1 but $# containers run"; '
         f'[ $# -eq 1 ] && w="the backup command failed" && {{ t=$({docker} exec "$1" mktemp 2>/dev/null); sleep 1; '
         f'{docker} exec "$1" {command} >/dev/null 2>&1; }} && w="exit status 0, no new file seen" && '

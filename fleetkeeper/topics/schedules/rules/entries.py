@@ -38,6 +38,7 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
     "Backups on a schedule".
     """
     policy = fleet.inventory.section(Policy)
+    wanted_times(policy)
     homes = running_placements(fleet, policy.service)
     if len(homes) != 1:
         yield homeless_finding(policy, homes)
@@ -92,7 +93,7 @@ def missing_entry(facts: Facts, home: Placement, policy: Policy) -> Finding:
     others = ", ".join(suspect.where for suspect in facts.suspects[:3])
     return Finding(
         saw=f"nothing on {home.node} runs `{policy.command}` in {home.container.service}, which runs there",
-        want=f"`{policy.schedule}` in cron, on {home.node}",
+        want=f"`{policy.times}` in cron, on {home.node}",
         why=NO_BACKUPS,
         node=home.node,
         hint=f"these mention backups but could not be read as one: {others}" if others else "`remediate` adds it",
@@ -182,7 +183,7 @@ def time_findings(
     twice = len(have) > 1 and any(same_due_times([times], policy_times, start) for times in have)
     yield Finding(
         saw=f"duplicated: {where} each run the backup" if twice else f"{where}: {due}",
-        want="one entry" if twice else f"`{policy.schedule}`",
+        want="one entry" if twice else f"`{policy.times}`",
         why="two dumps at one moment slow the database down twice"
         if twice
         else "backups come when nobody expects them",
@@ -235,6 +236,7 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     tables = any(entry.kind != "timer" and "commented out" not in entry.faults for entry in facts.entries)
     scheduled = facts.jobs > 0 or tables
     if cron is None and not scheduled:
+        wanted_times(policy)
         belongs = [home.node for home in running_placements(fleet, policy.service)]
         if node not in belongs or timers:
             raise NotApplicable("nothing is scheduled with cron on this node")

@@ -31,13 +31,14 @@ def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     changed or cron was started. Source: docs/runbook.md, "Where backups are kept".
     """
     policy = fleet.inventory.section(Policy)
+    times = wanted_times(policy)
     home = only(running_placements(fleet, policy.service))
     entries, _ = read_entries(fleet, home.node, home, policy)
     working = [entry for entry in entries if entry.does(home)]
     if not working:
         raise NotApplicable("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
     zone = zone_of(fleet, home.node)
-    due = last_due(wanted_times(policy), fleet.now(home.node).astimezone(zone) - policy.grace)
+    due = last_due(times, fleet.now(home.node).astimezone(zone) - policy.grace)
     if due is None or due.timestamp() < standing_since(fleet.of(home.node, Facts), working):
         raise NotApplicable("no backup has been due since the entry was changed or cron was started")
     if not any(due - EARLY <= time <= due + policy.grace for time in times_of_files(fleet, policy)):

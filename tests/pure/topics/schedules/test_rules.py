@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import TypeAdapter
 
-from fleetkeeper.errors import NotApplicable
+from fleetkeeper.errors import NotApplicable, UsageError
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers.cron import snapshot
@@ -637,3 +637,20 @@ def test_an_answer_of_nothing_but_headers_is_read_in_the_time_of_any_other():
     started = time.monotonic()
     assert len(snapshot.read("file x\n" * 300_000 + "end\n").lines["unseen"]) == 300_000
     assert time.monotonic() - started < 20
+
+
+WITHOUT = TEXT.replace(
+    'schedule: "0 0,12 * * *"', 'schedule: {none: "a pipeline of the data centre makes them"}\n  max_age: 26 h'
+)
+
+
+@pytest.mark.parametrize("rule", ["schedules.backup_runs_where_postgres_runs", "schedules.backups_appeared"])
+def test_backups_that_something_else_makes_need_no_entry(rule: str):
+    verdict = verdict_of(schedule_fleet(Machine({}), text=WITHOUT), rule)
+    assert verdict.outcome is Outcome.NOT_APPLICABLE
+    assert "a pipeline of the data centre makes them" in verdict.not_applicable
+
+
+def test_without_a_schedule_the_inventory_must_say_how_old_a_backup_may_be():
+    with pytest.raises(UsageError, match="max_age"):
+        load_inventory(Path("world.yml"), WITHOUT.replace("  max_age: 26 h\n", ""))
