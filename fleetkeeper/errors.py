@@ -20,6 +20,19 @@ class NotApplicable(Exception):
     """The policy in the inventory does not require this here; the message says why."""
 
 
+class SectionUndecided(NotApplicable):
+    """A section of the inventory is undecided; the message quotes it.
+
+    `key` is its key and `reporter` the id of the rule whose verdict is unknown for it; both are empty for a section
+    inside another one, for which every rule that needs it is unknown.
+    """
+
+    def __init__(self, why: str, key: str = "", reporter: str = "") -> None:
+        super().__init__(why)
+        self.key = key
+        self.reporter = reporter
+
+
 class UsageError(Exception):
     """The call, not the fleet, is wrong: exit 4 under pytest, exit 2 under remediate.
 

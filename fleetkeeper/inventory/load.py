@@ -22,6 +22,7 @@ from fleetkeeper.inventory.schema import (
     Services,
     Strict,
     Undecided,
+    Unwritten,
     Waiver,
     Without,
     require_policy,
@@ -105,7 +106,7 @@ class Inventory(Strict, defer_build=True):
         """The policy of a topic, found by its type.
 
         Raises NotApplicable with the inventory's own reason where it says `none: why`, and where the section has not
-        been written yet.
+        been written yet; SectionUndecided where it is undecided.
         """
         section: P | Without = self.sections.get(policy, NOT_ASKED)
         return require_policy(section)
@@ -199,6 +200,7 @@ class Loading:
         if written is None:
             return None
         fields = {name: getattr(written, name) for name in Inventory.model_fields}
+        fields["services"] = self.with_reporter("services", "services", fields["services"])
         filled_in = {
             "name": self.path.stem,
             "path": str(self.path.absolute()),
@@ -208,14 +210,21 @@ class Loading:
         return Inventory.model_construct(**{**fields, **filled_in})
 
     def section_of(self, topic: TopicSection, written: Inventory) -> Any:
-        """The section of a topic; for one that is not written yet, an Undecided with the reason."""
+        """The section of a topic; for one that is not written yet, an Unwritten with the reason."""
         section = getattr(written, topic.key)
         if section is not None:
-            return section
+            return self.with_reporter(topic.key, topic.name, section)
         advice = (
             f"`fleetkeeper init --update {self.file}` proposes it" if topic.init_lines else f"write it into {self.file}"
         )
-        return Undecided(none=f"not asked for: `{topic.key}` is undecided; {advice}, or `none: why`")
+        return Unwritten(none=f"not asked for: `{topic.key}` is not in the inventory; {advice}, or `none: why`")
+
+    def with_reporter(self, key: str, topic: str, section: Any) -> Any:
+        """The section; one that is undecided with its key, and with the first rule of its topic as the reporter."""
+        if not isinstance(section, Undecided):
+            return section
+        rules = self.topics[topic].rule_ids if topic in self.topics else ()
+        return section.model_copy(update={"key": key, "reporter": next(iter(rules), "")})
 
     def look_over(self) -> None:
         """Add problems that no model can find.
@@ -266,7 +275,7 @@ class Loading:
         return {
             "base": self.path.parent.absolute(),
             "nodes": frozenset(raw_section(self.data, "nodes")),
-            "services": frozenset(raw_section(self.data, "services")) - {"none"},
+            "services": frozenset(raw_section(self.data, "services")) - {"none", "undecided"},
             "roles": frozenset((*ROLES, *raw_section(self.data, "roles"))),
             "rules": frozenset(rule for topic in self.topics.values() for rule in topic.rule_ids),
         }

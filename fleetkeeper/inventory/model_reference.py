@@ -33,6 +33,9 @@ page lets an editor complete and check one.
 
 - **Sections that are not there are errors**, so that nothing is left out by accident:
   `certificates: {{none: "TLS ends at the campus proxy"}}` says that an environment does without, and why.
+- **What nobody has decided yet is said so**: `backups: {{undecided: "postgres runs in shop/db; no dumps were seen"}}`,
+  as `fleetkeeper init` writes where it saw no answer. The audit has one unknown for such a section, which quotes it,
+  and is never green; everything else is judged.
 - **Nothing is guessed.** Unknown keys, keys that stand twice, aliases, tags, `yes`/`on`, `010` and `22:22` are refused,
   each at its line.
 - {SIZE_GRAMMAR[0].upper()}{SIZE_GRAMMAR[1:]}.
@@ -118,7 +121,7 @@ def nested_objects(path: str, part: Schema, whole: Schema) -> Iterator[tuple[str
     NAME in a path stands for a name that the user chooses.
     """
     for option in value_options(part, whole):
-        if list(option.get("properties", {})) == ["none"]:
+        if list(option.get("properties", {})) in (["none"], ["undecided"]):
             continue
         if "properties" in option:
             yield path, option
@@ -170,6 +173,8 @@ def type_word(option: Schema, whole: Schema) -> str:
     """The kind of a value with one schema, in words."""
     if list(option.get("properties", {})) == ["none"]:
         return "`none: why`"
+    if list(option.get("properties", {})) == ["undecided"]:
+        return "`undecided: what was seen`"
     if "enum" in option or "const" in option:
         return ", ".join(f"`{item}`" for item in option.get("enum", [option.get("const")]))
     if option.get("type") == "array":

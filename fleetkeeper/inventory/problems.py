@@ -11,7 +11,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fleetkeeper.errors import UsageError, nearest_name, quoted
-from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.schema import Undecided, Without
 from fleetkeeper.inventory.strict_yaml import Document, Path, why_surprising
 
 
@@ -86,7 +86,7 @@ def path_in_file(data: Any, loc: Iterable[str | int]) -> Path:
         if exists:
             path.append(part)
             data = data[part]
-        elif index == len(rest) - 1 and part not in ("asked", "without", "[key]"):
+        elif index == len(rest) - 1 and part not in ("asked", "without", "open", "[key]"):
             path.append(part)
     return tuple(path)
 
@@ -153,7 +153,7 @@ def keys_of_model(model: Any, loc: Iterable[str | int]) -> dict[str, str]:
     kinds = list(annotation_alternatives(model))
     for part in loc:
         inner = [kind for outer in kinds for kind in annotations_below(outer, part)]
-        kinds = inner or [kind for kind in kinds if part != "asked" or kind is not Without]
+        kinds = inner or [kind for kind in kinds if part != "asked" or kind not in (Without, Undecided)]
     models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
     return {
         name: field.description or ""

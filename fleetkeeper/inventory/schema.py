@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from fleetkeeper.errors import NotApplicable, field_error, quoted
+from fleetkeeper.errors import NotApplicable, SectionUndecided, field_error, quoted
 from fleetkeeper.inventory.fields import (
     Address,
     Connection,
@@ -42,18 +42,43 @@ class Without(Strict):
     none: Words = Field(description="Why this environment does without the section.")
 
 
+class Unwritten(Without):
+    """A section that an inventory lacks although it may have one, and why nothing is judged by it."""
+
+
 class Undecided(Without):
-    """A section that an inventory lacks, and why nothing is judged by it."""
+    """A section that a person has yet to decide: `{undecided: "postgres runs in shop/db; no dumps were seen"}`.
+
+    It is neither a policy nor an exception: the audit has one unknown for it. The loader fills in `key`, the section's
+    key in the inventory, and `reporter`, the id of the rule that is unknown; both stay empty for a section inside
+    another one.
+    """
+
+    none: SkipJsonSchema[str] = ""
+    key: SkipJsonSchema[str] = ""
+    reporter: SkipJsonSchema[str] = ""
+    undecided: Words = Field(description="What was seen, for the person who decides.")
 
 
 def section_tag(section: Any) -> str:
-    """ "without" for a section with the key `none`, else "asked": the tag of the member of `Section`."""
-    left_out = isinstance(section, Without) or (isinstance(section, dict) and "none" in section)
-    return "without" if left_out else "asked"
+    """The tag of the member of `Section`.
+
+    "without" for a section with the key `none`, "open" for one with a text under `undecided`, else "asked".
+    """
+    if isinstance(section, dict):
+        is_open = "none" not in section and isinstance(section.get("undecided"), str)
+        return "open" if is_open else "without" if "none" in section else "asked"
+    return "open" if isinstance(section, Undecided) else "without" if isinstance(section, Without) else "asked"
 
 
-Section = Annotated[Annotated[S, Tag("asked")] | Annotated[Without, Tag("without")], Discriminator(section_tag)]
-"""A section that must be in the inventory, or be left out with a reason: `backups: Section[backups.Policy]`."""
+Section = Annotated[
+    Annotated[S, Tag("asked")] | Annotated[Without, Tag("without")] | Annotated[Undecided, Tag("open")],
+    Discriminator(section_tag),
+]
+"""A section that must be in the inventory, be left out with a reason, or be undecided.
+
+An example is `backups: Section[backups.Policy]`.
+"""
 
 
 class Node(Strict):
@@ -158,7 +183,14 @@ class Waiver(Strict):
 
 
 def require_policy(section: S | Without) -> S:
-    """The section itself. Raises NotApplicable with the inventory's own reason when the section is left out."""
+    """The section itself.
+
+    Raises NotApplicable with the inventory's own reason when the section is left out, SectionUndecided when it is
+    undecided.
+    """
+    if isinstance(section, Undecided):
+        name = f"`{section.key}`" if section.key else "this"
+        raise SectionUndecided(f"{name} is undecided: {section.undecided}", section.key, section.reporter)
     if isinstance(section, Without):
         raise NotApplicable(section.none)
     return section

@@ -35,7 +35,8 @@ class Stranger:
 class FoundService:
     """One service. `users` are the users of its processes, `master` that of the first one if it differs.
 
-    `nodes` are where it runs; `database` and `web`: its processes look like one. `note` is for a person.
+    `nodes` are where it runs; `database` and `web`: its processes look like one. `hidden`: its processes could not be
+    seen, so neither is known. `note` is for a person.
     """
 
     key: str
@@ -46,6 +47,7 @@ class FoundService:
     database: bool = False
     web: bool = False
     note: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,10 @@ class ServedSite:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that goes into an inventory. `blind` are the nodes whose containers could not be listed."""
+    """Everything that goes into an inventory.
+
+    `blind` are the nodes whose containers could not be listed, `scheduled` the jobs that look like backups.
+    """
 
     name: str
     machines: tuple[Machine, ...]
@@ -106,10 +111,28 @@ class Findings:
     strangers: tuple[Stranger, ...] = ()
     unseen: tuple[str, ...] = field(default=())
     blind: tuple[str, ...] = field(default=())
+    scheduled: tuple[Scheduled, ...] = field(default=())
 
 
-def nothing(findings: Findings, seen: str) -> str:
-    """Why a section is left out: the hosts that could not be looked at if there are any, else `seen`."""
-    dark = [*findings.blind, *(stranger.hostname for stranger in findings.strangers)]
-    again = "run `fleetkeeper init` again once that is mended"
-    return f"{', '.join(dark)} could not be looked at: {again}" if dark else seen
+AGAIN = "run `fleetkeeper init` again once that is mended"
+
+
+def left_open(findings: Findings, absent: str, seen: str = "") -> dict[str, str]:
+    """The content of a section for which no policy can be proposed.
+
+    `undecided` with what was `seen`, or with the hosts that could not be looked at; `none` with `absent` only where
+    everything was seen and there was nothing.
+    """
+    if seen:
+        return {"undecided": seen}
+    dark = unseen_hosts(findings)
+    if dark:
+        return {"undecided": f"{', '.join(dark)} could not be looked at: {AGAIN}"}
+    hidden = ", ".join(service.key for service in findings.services if service.hidden)
+    return {"undecided": f"what runs in {hidden} could not be seen: {AGAIN}"} if hidden else {"none": absent}
+
+
+def unseen_hosts(findings: Findings) -> list[str]:
+    """The names of the hosts of which not everything could be seen, each once."""
+    poor = [machine.node.name for machine in findings.machines if machine.trouble or machine.missing]
+    return list(dict.fromkeys([*findings.blind, *poor, *(stranger.hostname for stranger in findings.strangers)]))

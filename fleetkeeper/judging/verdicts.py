@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from fleetkeeper.errors import NotApplicable
+from fleetkeeper.errors import NotApplicable, SectionUndecided
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import Waiver
+from fleetkeeper.inventory.schema import Undecided, Waiver, require_policy
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.looking.fleet import Fleet
@@ -60,19 +60,43 @@ class Verdict:
 NOTHING = "nothing"
 """The kind of the placeholder subject where there is nothing to judge; the subject's name is the reason."""
 
+SECTION = "section"
+"""The kind of the subject for which the first rule of a topic is unknown while the topic's section is undecided."""
+DECIDE = "write the section, or `none: why` if nothing is wanted there (docs/inventory.md)"
+
 
 def subjects_of(rule: Rule, inventory: Inventory, limit: Collection[str] = ()) -> Sequence[Subject]:
     """The subjects of a rule in an inventory; of nodes, only those named in `limit` (empty: all).
 
-    Where the inventory has nothing for the rule, one subject of kind NOTHING with the reason.
+    Where the inventory has nothing for the rule, one subject of kind NOTHING with the reason. Where the section of the
+    rule's topic is undecided, one subject of kind SECTION with its key for the rule that reports it, and NOTHING for
+    the others.
     """
     try:
+        for section in undecided_sections(inventory):
+            if rule.id == section.reporter:
+                return (Subject(SECTION, section.key),)
+            if rule.topic == section.reporter.partition(".")[0]:
+                require_policy(section)
         subjects = tuple(rule.each(inventory))
     except NotApplicable as why:
         return (Subject(NOTHING, str(why)),)
     if not subjects:
         return (Subject(NOTHING, f"{inventory.name} names nothing that this is about"),)
     return [subject for subject in subjects if subject.kind != "node" or not limit or subject.name in limit]
+
+
+def undecided_sections(inventory: Inventory) -> list[Undecided]:
+    """The sections of an inventory that are undecided."""
+    sections = (inventory.services, *inventory.sections.values())
+    return [section for section in sections if isinstance(section, Undecided)]
+
+
+def undecided_verdict(rule: Rule, subject: Subject, inventory: Inventory) -> Verdict:
+    """The unknown verdict about the undecided section whose key is the subject's name; it quotes the section."""
+    texts = [section.undecided for section in undecided_sections(inventory) if section.key == subject.name]
+    reasons = (Unobservable(f"`{subject.name}` is undecided: {text}", hint=DECIDE) for text in texts)
+    return Verdict(rule, subject, unknown=tuple(reasons))
 
 
 def nothing_judged(rule: Rule, subject: Subject) -> Verdict:
@@ -112,6 +136,8 @@ def judge_subject(
     """
     if subject.kind == NOTHING:
         return nothing_judged(rule, subject)
+    if subject.kind == SECTION:
+        return undecided_verdict(rule, subject, fleet.inventory)
     heard = collect_findings(rule, fleet, subject)
     findings = [replace(f, rule=rule.id, subject=subject.name) for f in heard.findings]
     here = [f for f in findings if is_counted(f.node, nodes)]
@@ -145,7 +171,8 @@ def is_counted(node: str, nodes: Collection[str]) -> bool:
 def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     """Run the judge to its end, or until it raises, and return its findings and failed observations.
 
-    NotApplicable sets `not_applicable`, any other exception adds an Unobservable; what was yielded before is kept.
+    NotApplicable sets `not_applicable`, any other exception adds an Unobservable; what was yielded before is kept. So
+    does an undecided part of a section; a section that is undecided as a whole is reported by one rule, elsewhere.
     """
     heard = Heard()
     try:
@@ -153,6 +180,11 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
             (heard.unknown if isinstance(finding, Unobservable) else heard.findings).append(finding)  # type: ignore[arg-type]
     except Unobservable as why:
         heard.unknown.append(why)
+    except SectionUndecided as why:
+        if why.reporter:
+            heard.not_applicable = str(why)
+        else:
+            heard.unknown.append(Unobservable(str(why), hint=DECIDE))
     except NotApplicable as why:
         heard.not_applicable = str(why)
     except Exception as odd:  # noqa: BLE001 - a judge that stumbles has not judged: unknown, and the others go on

@@ -101,6 +101,7 @@ def without_words(findings: Findings) -> Findings:
         services=tuple(replace(service, note="") for service in findings.services),
         sites=tuple(replace(site, issuer="somebody", note="") for site in findings.sites),
         backups=findings.backups and replace(findings.backups, where=""),
+        scheduled=(),
         unseen=("what could not be seen is not written here, since it looked like a secret",)
         if findings.unseen
         else (),

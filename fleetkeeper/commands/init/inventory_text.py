@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fleetkeeper.inventory.survey_results import Findings, FoundService, Machine, nothing
+from fleetkeeper.inventory.survey_results import Findings, FoundService, Machine, left_open
 from fleetkeeper.inventory.yaml_lines import flow
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.topics.protocol import Topic
@@ -117,7 +117,7 @@ def roles(machine: Machine, findings: Findings) -> list[str]:
 def service_lines(findings: Findings) -> Lines:
     """The section `services`."""
     if not findings.services:
-        yield f"services: {flow({'none': nothing(findings, 'no container was seen on these machines')})}"
+        yield f"services: {flow(left_open(findings, 'no container was seen on these machines'))}"
         yield ""
         return
     yield "# What runs in containers, wherever it runs today: the nodes are searched for it."

@@ -83,13 +83,14 @@ def shortened(name: str, service: SwarmService | None) -> str:
 
 def found_service(key: str, name: str, places: list[Placement]) -> FoundService:
     """One service, with the users that its processes have today."""
+    hidden = any(isinstance(location.container.processes, Unobservable) for location in places)
     programs = {process.name for location in places for process in processes(location.container)}
     nodes = tuple(dict.fromkeys(location.node for location in places))
     try:
         users, master, note = users_of(name, [location.container for location in places])
     except Unobservable as why:
         users, master, note = (), "", f"as whom it runs could not be seen: {why.why}"
-    return FoundService(key, name, users, master, nodes, bool(programs & DATABASES), bool(programs & WEB), note)
+    return FoundService(key, name, users, master, nodes, bool(programs & DATABASES), bool(programs & WEB), note, hidden)
 
 
 def processes(container: Container) -> list[Process]:

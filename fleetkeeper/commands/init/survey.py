@@ -167,6 +167,7 @@ class Survey:
             tuple(
                 node for (node, topic), fact in fleet.facts.items() if topic == "containers" and is_unobservable(fact)
             ),
+            tuple(scheduled),
         )
 
     def backups(

@@ -13,7 +13,7 @@ from fleetkeeper.commands.trust import ask_at_terminal
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import Undecided
+from fleetkeeper.inventory.schema import Unwritten
 from fleetkeeper.inventory.survey_results import Findings
 from fleetkeeper.local_files import write_file
 from fleetkeeper.topics.protocol import Topic
@@ -23,7 +23,7 @@ from fleetkeeper.topics.registry import load_inventory, topics_of
 def undecided_topics(inventory: Inventory) -> list[Topic]:
     """The topics that can propose a section (`init_lines`) which the inventory lacks."""
     topics = topics_of(inventory).values()
-    return [one for one in topics if one.init_lines and isinstance(inventory.sections.get(one.policy), Undecided)]
+    return [one for one in topics if one.init_lines and isinstance(inventory.sections.get(one.policy), Unwritten)]
 
 
 def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:

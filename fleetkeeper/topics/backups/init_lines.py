@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from fleetkeeper.inventory.survey_results import Backups, Findings, nothing
+from fleetkeeper.inventory.survey_results import Backups, Findings, left_open
 from fleetkeeper.inventory.units import count_of, exact_size, show_size
 from fleetkeeper.inventory.yaml_lines import flow, scalar
 from fleetkeeper.topics.backups.proposals import KEEP, propose_budget, propose_free
@@ -13,12 +13,11 @@ from fleetkeeper.untrusted import one_line
 
 
 def init_lines(findings: Findings) -> Iterator[str]:
-    """The lines of the section `backups`; one with `none: why` where no dumps were found."""
+    """The lines of the section `backups`; where no dumps were found, one that leaves it open."""
     backups = findings.backups
     if backups is None:
-        databases = ", ".join(service.key for service in findings.services if service.database)
-        why = f"no dumps of {databases} on a volume" if databases else nothing(findings, "no database was found")
-        yield f"backups: {flow({'none': f'{why}; docs/inventory.md says how to name one'})}"
+        section = left_open(findings, "no database was found", databases_without_dumps(findings))
+        yield f"backups: {flow(section)}"
         return
     yield "# The database dumps."
     yield from story(backups)
@@ -27,6 +26,23 @@ def init_lines(findings: Findings) -> Iterator[str]:
     node = other(backups, findings)
     yield f"  # elsewhere: {{node: {node}, path: /DIRECTORY}}   # a second place: one disk goes at once;"
     yield "  # or, where that is accepted: elsewhere: {none: why}"
+
+
+def databases_without_dumps(findings: Findings) -> str:
+    """The databases that were seen, that no dumps were, and what may make some, in words; empty without a database."""
+    databases = [
+        f"{one_line(service.name)}" + (f" on {', '.join(service.nodes)}" if service.nodes else "")
+        for service in findings.services
+        if service.database
+    ]
+    if not databases:
+        return ""
+    jobs = [f"{one_line(job.where)} on {job.node} looks like a backup" for job in findings.scheduled]
+    return "; ".join([f"postgres runs in {', '.join(databases)}; no dumps were seen on a volume", *jobs[:JOBS]])
+
+
+JOBS = 3
+"""Scheduled jobs that one sentence names."""
 
 
 def other(backups: Backups, findings: Findings) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.inventory.survey_results import Findings, ServedSite, nothing
+from fleetkeeper.inventory.survey_results import Findings, ServedSite, left_open
 from fleetkeeper.inventory.yaml_lines import flow
 from fleetkeeper.untrusted import one_line
 
@@ -13,9 +13,10 @@ WIDTH = 110
 
 
 def init_lines(findings: Findings) -> Iterator[str]:
-    """The lines of the section `certificates`; one with `none: why` where no site was found."""
+    """The lines of the section `certificates`; where no site was found, one that leaves it open."""
     if not findings.sites:
-        yield f"certificates: {flow({'none': nothing(findings, 'no name was seen that is served with TLS')})}"
+        section = left_open(findings, "nothing was seen that serves TLS", silent_servers(findings))
+        yield f"certificates: {flow(section)}"
         return
     yield "# The names that are served with TLS, and the service that serves them."
     yield "certificates:"
@@ -23,6 +24,12 @@ def init_lines(findings: Findings) -> Iterator[str]:
         yield f"  - {flow({'name': site.name, 'service': site.service})}   # {about(site)}"
     yield "# A private or a test authority is a finding until you say that it is meant: `ca: ./authority.pem` for all,"
     yield "# `allow_issuer: [its name]` for one name."
+
+
+def silent_servers(findings: Findings) -> str:
+    """The web servers that were seen although no name is served with TLS, in words; empty without one."""
+    keys = ", ".join(service.key for service in findings.services if service.web)
+    return f"{keys} may serve a name, and no name was seen that is served with TLS" if keys else ""
 
 
 def about(site: ServedSite) -> str:

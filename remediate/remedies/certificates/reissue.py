@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.schema import Undecided, Without
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.readers.pki.certificate_problem import Kind
 from fleetkeeper.readers.pki.names import alternatives, covers
@@ -166,6 +166,8 @@ def acme_account(acme: Acme, lineage: Lineage) -> Acme:
 
 def not_allowed(acme: object) -> str:
     """Why certbot must not replace the certificate: the inventory forbids it, or does not say how."""
+    if isinstance(acme, Undecided):
+        return f"the inventory leaves open how it is renewed: {acme.undecided}"
     if isinstance(acme, Without):
         return f"the inventory says that certbot does not renew it: {acme.none}"
     return "certbot could replace it, and the inventory does not say how"

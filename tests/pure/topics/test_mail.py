@@ -97,7 +97,11 @@ def test_an_answer_that_was_cut_short_is_unknown(printed: str) -> None:
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        (OLDER, "not asked for: `mail` is undecided; `fleetkeeper init --update mine.yml` proposes it, or `none: why`"),
+        (
+            OLDER,
+            "not asked for: `mail` is not in the inventory; `fleetkeeper init --update mine.yml` proposes it, "
+            "or `none: why`",
+        ),
         (OLDER + "mail: {none: nobody reads it}\n", "nobody reads it"),
         (OLDER + "mail: {without: {here: it logs to a file}}\n", "it logs to a file"),
     ],

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from cryptography import x509
 
-from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.schema import Undecided, Without
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.fleet import HERE, Fleet
@@ -39,6 +39,8 @@ def external_handshakes(fleet: Fleet, certificate: Certificate) -> Iterator[Serv
     Nothing for a port that only we guessed and a name that leads nowhere from here. Raises Unobservable when nobody
     looked from here.
     """
+    if isinstance(certificate.outside, Undecided):
+        yield Unobservable(f"`outside` is undecided: {certificate.outside.undecided}", OFF)
     if isinstance(certificate.outside, Without):
         return
     mine = [served for served in fleet.of(HERE, Facts).outside if served.name == certificate.name]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
@@ -42,9 +41,7 @@ def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservabl
     certificates rehearse` tries it against the authority's staging server. Source:
     docs/runbook.md, "Renewing certificates"; https://eff-certbot.readthedocs.io/en/stable/using.html.
     """
-    policy = certificate_of(fleet, subject).acme
-    if isinstance(policy, Without):
-        raise NotApplicable(policy.none)
+    require_policy(certificate_of(fleet, subject).acme)
     return each_view(fleet, subject, renewing)
 
 

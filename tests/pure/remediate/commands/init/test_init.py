@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,10 +30,18 @@ from fleetkeeper.commands.init.hosts import (
 from fleetkeeper.commands.init.inventory_text import inventory_text
 from fleetkeeper.commands.init.service_survey import services_of
 from fleetkeeper.commands.main import cli
-from fleetkeeper.errors import NotApplicable, UsageError
+from fleetkeeper.errors import NotApplicable, SectionUndecided, UsageError
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import Node
-from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, ServedSite, Stranger
+from fleetkeeper.inventory.schema import Node, Undecided
+from fleetkeeper.inventory.survey_results import (
+    Backups,
+    Findings,
+    FoundService,
+    Machine,
+    Scheduled,
+    ServedSite,
+    Stranger,
+)
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.cron.snapshot import SnapshotFile as Table
@@ -181,7 +190,9 @@ def test_two_databases_without_dumps_are_named(tmp_path: Path) -> None:
     written = inventory_text(
         Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), two), "2026-11-22", tmp_path
     )
-    assert "no dumps of db, pg" in reason_for_none(load_inventory(tmp_path / "x.yml", written))
+    assert reason_for_none(load_inventory(tmp_path / "x.yml", written)) == (
+        "`backups` is undecided: postgres runs in db, pg; no dumps were seen on a volume"
+    )
 
 
 def test_this_machine_itself_is_named_local_and_each_place_counts_once() -> None:
@@ -344,12 +355,42 @@ def test_what_could_not_be_seen_and_who_was_not_asked_stand_in_comments(tmp_path
 
 
 def test_sections_of_which_nothing_was_found_say_so(tmp_path: Path) -> None:
-    bare = Findings("mine", WHOLE.machines)
+    bare = Findings("mine", WHOLE.machines[:1])
     inventory = load_inventory(tmp_path / "mine.yml", inventory_text(bare, "2026-11-22", tmp_path))
-    assert "no database" in reason_for_none(inventory)
-    kept = Findings("mine", WHOLE.machines, (DATABASE,))
-    inventory = load_inventory(tmp_path / "mine.yml", inventory_text(kept, "2026-11-22", tmp_path))
-    assert "no dumps of postgres" in reason_for_none(inventory)
+    assert reason_for_none(inventory) == "no database was found"
+
+
+WEB = FoundService("web", "rodan_web", ("www-data",), nodes=("data",), web=True)
+HIDDEN = FoundService("db", "shop/db", nodes=("data",), hidden=True)
+JOB = Scheduled("data", "0 0 * * *", "backup", "/etc/cron.d/dump:2")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"services": (DATABASE,)}, "postgres runs in rodan_postgres on data; no dumps were seen on a volume"),
+        ({"services": (DATABASE,), "scheduled": (JOB,)}, "/etc/cron.d/dump:2 on data looks like a backup"),
+        ({"services": (HIDDEN,)}, "what runs in db could not be seen"),
+        ({"machines": WHOLE.machines}, "far could not be looked at"),
+        ({"machines": (replace(WHOLE.machines[0], missing=(NO_ROOT,)),)}, "data could not be looked at"),
+        ({"blind": ("data",)}, "data could not be looked at"),
+        ({"strangers": WHOLE.strangers}, "gpu could not be looked at"),
+    ],
+)
+def test_what_was_not_seen_or_has_no_dumps_is_undecided_and_never_none(
+    more: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    findings = replace(Findings("mine", WHOLE.machines[:1]), **more)
+    inventory = load_inventory(tmp_path / "mine.yml", inventory_text(findings, "2026-11-22", tmp_path))
+    assert words in reason_for_none(inventory)
+    assert isinstance(inventory.sections[Policy], Undecided)
+
+
+def test_a_web_server_without_a_name_leaves_certificates_undecided(tmp_path: Path) -> None:
+    findings = Findings("mine", WHOLE.machines[:1], (WEB,))
+    inventory = load_inventory(tmp_path / "mine.yml", inventory_text(findings, "2026-11-22", tmp_path))
+    with pytest.raises(SectionUndecided, match="web may serve a name"):
+        inventory.section(Certificates)
 
 
 NASTY = st.text(max_size=60)
@@ -455,7 +496,7 @@ def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs
     alone = Findings(
         "x", (Machine(Node(name="a", address="192.0.2.7")),), (item,), strangers=(Stranger("vgpu", "::1"),)
     )
-    assert 'backups: {none: "vgpu could not be looked at: ' in inventory_text(alone, "2026-11-22", Path("/"))
+    assert 'backups: {undecided: "vgpu could not be looked at: ' in inventory_text(alone, "2026-11-22", Path("/"))
 
 
 def test_where_not_everything_was_seen_no_section_says_that_there_is_nothing(tmp_path: Path) -> None:
