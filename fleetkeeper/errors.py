@@ -33,6 +33,13 @@ class SectionUndecided(NotApplicable):
         self.reporter = reporter
 
 
+class NotJudgedNow(NotApplicable):
+    """The policy requires it, and it was left out of this run, or cannot be judged yet; the message says why.
+
+    Shown like any NotApplicable; but what was open about it before is not called gone.
+    """
+
+
 class UsageError(Exception):
     """The call, not the fleet, is wrong: exit 4 under pytest, exit 2 under remediate.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from fleetkeeper.errors import NotApplicable, SectionUndecided
+from fleetkeeper.errors import NotApplicable, NotJudgedNow, SectionUndecided
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Undecided, Waiver, require_policy
 from fleetkeeper.judging.finding import Finding
@@ -31,7 +31,8 @@ class Verdict:
     """The result of a rule about one subject. `waived` pairs a finding with the waiver that accepts it.
 
     `warnings` are findings that do not fail the rule; `unknown` are the failed observations; `not_applicable` is the
-    reason why the rule does not apply, or "".
+    reason why the rule does not apply, or "". `left_out`: it was not judged this time (`--quick`, or nothing to judge
+    yet), so nothing that was open before is gone.
     """
 
     rule: Rule
@@ -41,6 +42,7 @@ class Verdict:
     waived: tuple[tuple[Finding, Waiver], ...] = ()
     unknown: tuple[Unobservable, ...] = ()
     not_applicable: str = ""
+    left_out: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -120,11 +122,12 @@ def judge_rules(
 
 @dataclass
 class Heard:
-    """The result of running a judge, before waivers; `not_applicable` is the reason, or ""."""
+    """The result of running a judge, before waivers; `not_applicable` and `left_out` are those of the verdict."""
 
     findings: list[Finding] = field(default_factory=list)
     unknown: list[Unobservable] = field(default_factory=list)
     not_applicable: str = ""
+    left_out: bool = False
 
 
 def judge_subject(
@@ -150,6 +153,7 @@ def judge_subject(
         waived=tuple(waived),
         unknown=tuple(dict.fromkeys(heard.unknown)),
         not_applicable=heard.not_applicable or findings_outside_limit(findings, here),
+        left_out=heard.left_out,
     )
 
 
@@ -186,7 +190,7 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
         else:
             heard.unknown.append(Unobservable(str(why), hint=DECIDE))
     except NotApplicable as why:
-        heard.not_applicable = str(why)
+        heard.not_applicable, heard.left_out = str(why), isinstance(why, NotJudgedNow)
     except Exception as odd:  # noqa: BLE001 - a judge that stumbles has not judged: unknown, and the others go on
         heard.unknown.append(unknown_by_bug(f"{rule.id} stumbled over what was seen", odd))
     return heard

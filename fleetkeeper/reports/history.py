@@ -11,13 +11,13 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from fleetkeeper.errors import UsageError
-from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.judging.verdicts import Outcome, is_counted
 from fleetkeeper.reports.results import write_results
 from fleetkeeper.versions import UPGRADE, is_newer
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from fleetkeeper.reports.results_schema import Change, Found, Judged
 
 VERSION = 1
-JUDGED_IN_FULL = {Outcome.HOLDS.name.lower(), Outcome.FINDING.name.lower(), Outcome.WAIVED.name.lower()}
-NOT_ASKED = Outcome.NOT_APPLICABLE.name.lower()
+JUDGED_IN_FULL = {outcome.name.lower() for outcome in Outcome if outcome is not Outcome.UNKNOWN}
 TASK = re.compile(r"\.[a-z0-9]{25}\b")
 DIGITS = re.compile(r"\d+")
 
@@ -103,8 +102,13 @@ def remember_findings(path: Path, changes: Changes, finished: str) -> None:
     write_results(path, {"schema": VERSION, "finished": finished, "open": open_})
 
 
-def compare_findings(inventory: str, items: Sequence[Judged], before: Memory, now: str) -> Changes:
-    """The open findings compared with those of the audit before. `now` is ISO 8601, in UTC."""
+def compare_findings(
+    inventory: str, items: Sequence[Judged], before: Memory, now: str, limit: Collection[str] = ()
+) -> Changes:
+    """The open findings compared with those of the audit before. `now` is ISO 8601, in UTC.
+
+    `limit` are the nodes that were judged (empty: all): what was open on another is neither gone nor seen again.
+    """
     mine = [item for item in items if item["inventory"] == inventory]
     first = {finding.key: finding.since for finding in before.open}
     seen = [replace(finding, since=first.get(finding.key) or now) for finding in open_findings(mine)]
@@ -112,22 +116,28 @@ def compare_findings(inventory: str, items: Sequence[Judged], before: Memory, no
     keys = {finding.key for finding in seen} | accepted
     missing = [finding for finding in before.open if finding.key not in keys]
     whole = judged_in_full(mine)
+    again = [finding for finding in missing if finding.promise in whole and is_counted(finding.node, limit)]
     return Changes(
         inventory,
         before.finished,
         new=tuple(finding for finding in seen if finding.key not in first),
         old=tuple(finding for finding in seen if finding.key in first),
-        gone=tuple(finding for finding in missing if finding.promise in whole),
-        unseen=tuple(finding for finding in missing if finding.promise not in whole),
+        gone=tuple(again),
+        unseen=tuple(finding for finding in missing if finding not in again),
         waived=tuple(finding for finding in before.open if finding.key in accepted),
     )
 
 
 def judged_in_full(items: Iterable[Judged]) -> set[tuple[str, str]]:
-    """Rule and subject of every promise that was judged with nothing unknown, or that does not apply any more."""
+    """Rule and subject of every promise that was judged with nothing unknown, or that does not apply any more.
+
+    One that was left out (`left_out`) is none of them.
+    """
     return {
-        (item["rule"], item["subject"]) for item in items if item["outcome"] in JUDGED_IN_FULL and not item["unknown"]
-    } | {(item["rule"], item["subject"]) for item in items if item["outcome"] == NOT_ASKED}
+        (item["rule"], item["subject"])
+        for item in items
+        if item["outcome"] in JUDGED_IN_FULL and not item["unknown"] and not item["left_out"]
+    }
 
 
 def open_findings(items: Iterable[Judged], *, waived: bool = False) -> Iterator[OpenFinding]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from fleetkeeper.reports.results_schema import Judged, Results, Run
 
 BAD = ("finding", "unknown")
+Promise = tuple[str, str, str]
+"""Inventory, rule id and name of the subject."""
 
 
 class PytestSections:
@@ -79,18 +81,32 @@ class Reports:
         """
         parameters = [item.callspec.params for item in session.items if hasattr(item, "callspec")]
         verdicts = [given["verdict"] for given in parameters if "verdict" in given]
-        if self.whole(
-            {given[1] for given in verdicts if isinstance(given, tuple)}
-        ):  # pytest's own mark for "no subject"
+        given = [item for item in verdicts if isinstance(item, tuple)]  # else pytest's own mark for "no subject"
+        if self.whole({(inventory, rule, subject.name) for inventory, rule, subject in given}):
             self.pulses = self.made()
             for pulse in self.pulses.values():
                 pulse.start()
 
-    def whole(self, rules: Set[str]) -> bool:
-        """Whether these rules include all of ours, and the run has none of --limit, --replay and --collect-only."""
+    def whole(self, promises: Set[Promise]) -> bool:
+        """Whether these are all promises of the run's inventories: none left out by -k, --limit, --quick and the like.
+
+        Nor is a run with --replay or --collect-only a whole audit.
+        """
         option = self.config.option
-        partly = option.limit or option.replay or option.collectonly
-        return not partly and set(registry.RULES) <= rules
+        partly = option.limit or option.quick or option.replay or option.collectonly
+        return not partly and self.every_promise <= promises
+
+    @cached_property
+    def every_promise(self) -> frozenset[Promise]:
+        """Every promise that the run's inventories ask for."""
+        return frozenset(
+            (name, rule, subject.name) for rule in self.rules for name, subject in self.audit.subjects(rule)
+        )
+
+    def judged(self, inventory: str = "") -> set[Promise]:
+        """The promises that were judged, of one inventory or (empty) of all."""
+        items = [item for item in self.items if inventory in ("", item["inventory"])]
+        return {(item["inventory"], item["rule"], item["subject"]) for item in items}
 
     def made(self) -> dict[str, Pulse]:
         """A pulse for each inventory that has a heartbeat, by its name."""
@@ -116,7 +132,7 @@ class Reports:
             results.write_results(self.written, self.document(int(exitstatus)))
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
-        if not self.pulses and self.whole({item["rule"] for item in self.items}):
+        if not self.pulses and self.whole(self.judged()):
             self.pulses = self.made()  # under xdist only the workers know at the start what is asked for
         if self.pulses:
             with ThreadPoolExecutor(len(self.pulses)) as at_once:
@@ -127,7 +143,12 @@ class Reports:
         return self.pulses[inventory].end(well=self.well(inventory, exit_status), summary=self.told(inventory))
 
     def well(self, inventory: str, exit_status: int) -> bool:
-        """Whether the audit of one inventory ended well: findings in another inventory do not matter."""
+        """Whether the audit of one inventory ended well: findings in another inventory do not matter.
+
+        Not well is one of whose promises some were never judged, whatever skipped them.
+        """
+        if not {promise for promise in self.every_promise if promise[0] == inventory} <= self.judged(inventory):
+            return False
         mine = [item for item in self.items if item["inventory"] == inventory and item["outcome"] in BAD]
         others = [item for item in self.items if item["inventory"] != inventory and item["outcome"] in BAD]
         return not mine and (exit_status == 0 or (exit_status == 1 and bool(others)))
@@ -147,7 +168,7 @@ class Reports:
             for name, inventory in self.audit.inventories.items():
                 path = history.file_of(base, name, inventory.path)
                 changes = history.compare_findings(
-                    name, self.items, history.recall_findings(path), self.started.isoformat()
+                    name, self.items, history.recall_findings(path), self.started.isoformat(), self.audit.limit
                 )
                 history.remember_findings(path, changes, self.finished.isoformat())
                 self.changes.append(changes)
@@ -156,7 +177,7 @@ class Reports:
 
     def waiver_notes(self) -> Iterator[str]:
         """The notes about waivers; in a run of some rules only about those that it used."""
-        whole = self.whole({item["rule"] for item in self.items})
+        whole = self.whole(self.judged())
         for name, fleet in self.audit.fleets.items():
             if waivers := fleet.inventory.waivers:
                 yield from waiver_notes(waivers, list(self.audit.verdicts(name)), fleet.looked_at.date(), whole=whole)

@@ -37,6 +37,7 @@ def result_item(verdict: Verdict, inventory: str, check: str) -> Judged:
         "findings": [finding_item(f, None) for f in open_] + [finding_item(f, w) for f, w in verdict.waived],
         "unknown": [{"why": why.why, "hint": why.hint, "node": why.node} for why in verdict.unknown],
         "reason": verdict.not_applicable,
+        "left_out": verdict.left_out,
     }
 
 

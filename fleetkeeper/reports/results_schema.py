@@ -88,6 +88,8 @@ class Judged(TypedDict):
     """What could not be seen. An item with findings can have some, too."""
     reason: str
     """Why it does not apply; else empty."""
+    left_out: bool
+    """Whether it was not judged this time (`--quick`, nothing to judge yet): what was open before is not gone then."""
 
 
 @with_config(STRICT)

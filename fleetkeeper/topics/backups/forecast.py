@@ -18,7 +18,11 @@ from fleetkeeper.topics.backups.retention import reasons_to_keep
 DAY = timedelta(days=1)
 STEPS = 10
 BLOCK = 4096
-"""What most file systems round a file up to: of one that is smaller, size and blocks say nothing of a bigger one."""
+"""What most file systems round a file up to."""
+ROUNDING = 1 << 20
+"""A file that takes less than this beyond its size is rounded up to blocks of some size (Lustre's have 1 MiB)."""
+DENSEST = 100
+"""No file system compresses a dump to a hundredth: one that takes less is not written to the disk yet, or uncounted."""
 MOST = 2000
 RECENT = 60
 """So many of the newest backups tell how fast they grow: what was years ago says little about tomorrow."""
@@ -56,7 +60,7 @@ def make_forecast(catalog: Catalog, policy: Policy, room: Room, now: datetime, *
     trend = trend_of(catalog.complete)
     forecast = Forecast(catalog.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
     others = room.used - total_size(catalog.backups)
-    future = coming_backups(catalog.complete[0], trend, policy, now)
+    future = coming_backups(catalog.complete, trend, policy, now)
     standing = kept_by(catalog.complete, [], policy)
     for step in range(STEPS + 1):
         day = now + policy.horizon * step / STEPS
@@ -83,9 +87,10 @@ def trend_of(complete: Sequence[Backup]) -> LinearRegression:
     return linear_regression(times, [backup.file.size for backup in recent])
 
 
-def coming_backups(newest: Backup, trend: LinearRegression, policy: Policy, now: datetime) -> list[Backup]:
-    """The backups that the schedule will make until the horizon, oldest first, each at least as big as `newest`."""
-    return [future_backup(newest, trend, run) for run in coming_runs(policy, now)]
+def coming_backups(complete: Sequence[Backup], trend: LinearRegression, policy: Policy, now: datetime) -> list[Backup]:
+    """The backups that the schedule will make until the horizon, oldest first, each at least as big as the newest."""
+    like = biggest(complete)
+    return [future_backup(complete[0], trend, like, run) for run in coming_runs(policy, now)]
 
 
 def coming_runs(policy: Policy, now: datetime) -> Iterator[datetime]:
@@ -99,23 +104,41 @@ def coming_runs(policy: Policy, now: datetime) -> Iterator[datetime]:
         at = run + policy.horizon / MOST
 
 
-def future_backup(newest: Backup, trend: LinearRegression, run: datetime) -> Backup:
-    """The backup that a run of the schedule will make: its size follows the trend, but is at least that of `newest`."""
+def future_backup(newest: Backup, trend: LinearRegression, like: File, run: datetime) -> Backup:
+    """The backup that a run of the schedule will make: its size follows the trend, but is at least that of `newest`.
+
+    `like` is a file that the disk of the backups rounds or compresses as it will that one.
+    """
     size = max(newest.file.size, round(trend.slope * run.timestamp() + trend.intercept))
-    file = replace(newest.file, name=f"due at {run.isoformat()}", size=size, blocks=blocks_of(size, newest.file))
+    file = replace(newest.file, name=f"due at {run.isoformat()}", size=size, blocks=blocks_of(size, like))
     return replace(newest, file=file, time=run, named=run)
 
 
-def blocks_of(size: int, like: File) -> int:
-    """The bytes that a file of `size` bytes takes on the disk of `like`.
+def biggest(complete: Sequence[Backup]) -> File:
+    """The file that tells most about the disk: the biggest of the newest 60 that the disk has counted."""
+    files = [backup.file for backup in complete[:RECENT]]
+    counted = [file for file in files if file.blocks * DENSEST > file.size]
+    return max(counted or files, key=lambda file: file.size)
 
-    Rounded up to blocks, or compressed as `like` is.
+
+def blocks_of(size: int, like: File) -> int:
+    """The bytes that a file of `size` bytes takes on the disk of `like`: rounded up as that is, or compressed as it is.
 
     >>> blocks_of(238_490, File("x", 395, 0.0, 1, blocks=4096)), blocks_of(100, File("x", 50, 0.0, 1, blocks=50))
     (241664, 100)
+    >>> blocks_of(10_000, File("x", 4097, 0.0, 1, blocks=8192))
+    12288
+    >>> blocks_of(1 << 30, File("x", 1 << 24, 0.0, 1, blocks=1 << 23)) == 1 << 29
+    True
+    >>> blocks_of(1 << 30, File("x", 1 << 24, 0.0, 1, blocks=0)) == 1 << 30
+    True
     """
-    if like.size <= BLOCK:
-        return size if like.blocks <= like.size else -(-size // BLOCK) * BLOCK
+    beyond = like.blocks - like.size
+    if 0 < beyond < ROUNDING:
+        block = max(BLOCK, 1 << beyond.bit_length())
+        return -(-size // block) * block
+    if like.size <= BLOCK or like.blocks * DENSEST <= like.size:
+        return size
     return round(size * like.blocks / like.size)
 
 

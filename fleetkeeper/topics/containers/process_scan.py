@@ -19,6 +19,8 @@ from fleetkeeper.untrusted import one_line
 CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 EXTENT = re.compile(r" *([0-9]{1,10}) +([0-9]{1,10}) +([0-9]{1,10})")
 UID = re.compile(r"[0-9]{1,10}")
+RUNTIME = re.compile(r"runc:\[(?:0:PARENT|1:CHILD|2:INIT)\]")
+"""What runc calls itself until it becomes a container's program (libcontainer/nsenter). Anybody can take that name."""
 BY_NUMBER = "name the user by its number in the inventory"
 REFUSALS = {
     "not permitted": (
@@ -133,22 +135,31 @@ def scan_or_why(container: Container, members: Mapping[int, ScannedProcess]) -> 
 
 
 def is_alive(process: ScannedProcess) -> bool:
-    """Whether it is a process of the container: neither a zombie nor runc while it is still making the container."""
-    gone = not process.status or process.status.get("State", "").startswith(("Z", "X"))
-    return not gone and not process.status.get("Name", "").startswith("runc:[")
+    """Whether anything of it still runs. A zombie whose first thread alone has ended (pthread_exit(3)) does."""
+    state = process.status.get("State", "")
+    ended = state.startswith("X") or (state.startswith("Z") and process.status.get("Threads", "1") in ("0", "1"))
+    return bool(process.status) and not ended
 
 
 def processes_of_container(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...]:
     """The processes of one container, by pid, with uids translated through the namespace of its first process.
 
-    Empty where that process was not in the scan. A browser makes a further namespace for its own children, in which
-    they are root: that is root of nothing here. Raises Unobservable when a process makes no sense.
+    Empty where that process was not in the scan, or is still runc, which makes the container. A browser makes a further
+    namespace for its own children, in which they are root: that is root of nothing here. Each process is judged by its
+    first thread. Raises Unobservable when a process makes no sense.
     """
     first = members.get(container.pid)
-    if first is None or not first.extents:
+    if first is None or not first.extents or is_named_as_runtime(first):
         return ()
+    if container.isolation.pid and any(map(is_named_as_runtime, members.values())):
+        raise Unobservable("one is called as runc is while it lets somebody in", hint="look again")
     strangers = entered_processes(container, members)
     return tuple(process_of(pid, seen, first.extents, pid in strangers) for pid, seen in sorted(members.items()))
+
+
+def is_named_as_runtime(process: ScannedProcess) -> bool:
+    """Whether a process has the name of runc at work. In a namespace of the container's own, descent tells the rest."""
+    return RUNTIME.fullmatch(process.status.get("Name", "")) is not None
 
 
 def process_of(pid: int, seen: ScannedProcess, extents: Extents, came_in: bool) -> Process:

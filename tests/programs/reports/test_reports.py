@@ -131,7 +131,19 @@ def test_a_part_of_an_audit_is_none(watched: Watcher, pytester: pytest.Pytester)
     pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "-k", "can_be_looked_at")
     pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "--limit=here")
     pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "--collect-only")
+    pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "--quick")
+    text = (pytester.path / "mine.yml").read_text()
+    pytester.makefile(".yml", mine=text.replace("nodes:", "nodes:\n  there: {address: 127.0.0.1, port: 1}"))
+    of_this_one = "test_nodes.py::test_can_be_looked_at[there]"  # its rule is judged, about the other node
+    pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "--deselect", of_this_one)
     assert watched.heard == []
+
+
+def test_an_audit_whose_check_somebody_skips_does_not_end_well(watched: Watcher, pytester: pytest.Pytester) -> None:
+    skipping = "def pytest_runtest_setup(item):\n    if 'can_be_looked' in item.name: pytest.skip('not today')\n"
+    pytester.makeconftest(f"import pytest\n\n{skipping}")
+    pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider")
+    assert [path.rpartition("/")[2] for _, path, _, _ in watched.heard] == ["start", "fail"]
 
 
 def test_a_watcher_that_is_gone_changes_no_verdict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ def make_finding(rule: str = "backups.are_fresh", subject: str = "postgres", **m
 
 def make_item(*findings: dict, outcome: str = "", rule: str = "backups.are_fresh", **more: object) -> dict:
     words = outcome or ("finding" if findings else "holds")
-    base = {"inventory": "lab", "rule": rule, "subject": "postgres", "outcome": words, "unknown": []}
+    base = {"inventory": "lab", "rule": rule, "subject": "postgres", "outcome": words, "unknown": [], "left_out": False}
     return {**base, "findings": list(findings), **more}
 
 
@@ -72,6 +73,33 @@ def test_what_was_not_asked_for_this_time_is_remembered_for_the_next() -> None:
     before = night([make_item(make_finding())], Memory(), FIRST)
     partial = night([make_item(rule="nodes.can_be_looked_at")], before, SECOND)
     assert compare_findings("lab", [make_item(make_finding())], partial, THIRD).old[0].since == FIRST
+
+
+@pytest.mark.parametrize(
+    ("today", "limit"),
+    [
+        (make_item(outcome="not_applicable", reason="left out by --quick", left_out=True), ()),
+        (make_item(outcome="not_applicable", reason="what is wrong is on data, outside --limit"), ("vgpu",)),
+        (make_item(), ("vgpu",)),
+        (make_item(make_finding(node="vgpu")), ("vgpu",)),
+    ],
+    ids=["quick", "wrong outside the limit", "holds inside the limit", "another finding inside the limit"],
+)
+def test_what_an_audit_left_out_is_not_gone(today: dict, limit: tuple[str, ...]) -> None:
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    changes = compare_findings("lab", [today], before, SECOND, limit)
+    assert (changes.gone, [element.node for element in changes.unseen]) == ((), ["data"])
+
+
+def test_what_is_mended_inside_the_limit_is_gone() -> None:
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    assert names_in(compare_findings("lab", [make_item()], before, SECOND, ("data",)).gone) == ["backups.are_fresh"]
+
+
+def test_a_promise_that_applies_no_more_is_gone() -> None:
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    today = make_item(outcome="not_applicable", reason="the inventory asks for 0 replicas")
+    assert names_in(compare_findings("lab", [today], before, SECOND).gone) == ["backups.are_fresh"]
 
 
 def test_a_waived_finding_does_not_stand_and_is_not_called_gone() -> None:

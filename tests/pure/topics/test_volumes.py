@@ -174,11 +174,18 @@ def test_a_day_beyond_the_horizon_is_a_warning_and_none_within_a_year_is_nothing
     assert verdict_of("volumes.will_last", backup_fleet(make_empty(60, MIB))).warnings == ()
 
 
-def test_a_small_newest_file_says_nothing_of_the_blocks_of_bigger_ones():
-    """FOREIGN W16: two dumps, 232.9 KiB and (newest) 395 B, budget 20 MiB."""
+@pytest.mark.parametrize(("size", "blocks"), [(395, 4096), (4097, 8192), (9000, 12288), (5000, 512), (395, 131_072)])
+def test_a_small_newest_file_says_nothing_of_the_blocks_of_bigger_ones(size, blocks):
+    """FOREIGN W16: two dumps, 232.9 KiB and (newest) a small one, budget 20 MiB."""
     files = (
-        dump_file(NOW - timedelta(minutes=29), 395, blocks=4096),
+        dump_file(NOW - timedelta(minutes=29), size, blocks=blocks),
         dump_file(NOW - timedelta(hours=13), 238_490, blocks=241_664),
     )
     world = backup_fleet(files, text=TEXT.replace("60 GiB", "20 MiB"))
     assert verdict_of("volumes.will_last", world).findings == ()
+
+
+def test_dumps_that_the_disk_has_not_counted_are_reckoned_by_their_bytes():
+    made = tuple(replace(item, size=100 * MIB, blocks=512) for item in twice_a_day(60))
+    full = backup_fleet(made, text=TEXT.replace("60 GiB", "1 GiB"))
+    assert "runs out of its budget" in verdict_of("volumes.will_last", full).findings[0].saw

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fleetkeeper.errors import NotApplicable
+from fleetkeeper.errors import NotJudgedNow
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
@@ -92,11 +92,11 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobservable:
     """The Unobservable that says why nothing can be judged, with a hint.
 
-    `unknown` are the backups that are not known to be complete. Raises NotApplicable for an audit with --quick, which
+    `unknown` are the backups that are not known to be complete. Raises NotJudgedNow for an audit with --quick, which
     does not stream.
     """
     if fleet.inventory.quick:
-        raise NotApplicable(f"left out by --quick: {why}")
+        raise NotJudgedNow(f"left out by --quick: {why}")
     unread = any(backup.why in {NOT_YET, CHANGED} for backup in unknown)
     return Unobservable(
         why, hint=VERIFY if unread else SEE if unknown else "", node=fleet.inventory.section(Policy).volume.node

@@ -4,5 +4,5 @@
 
 grep -lsE '[0-9a-f]{64}' /proc/[0-9]*/cgroup |
   sed 's,cgroup$,status,p;s,status$,uid_map,p;s,uid_map$,cgroup,' |
-  xargs grep -HsE '^(Name|State|PPid|Uid|NoNewPrivs):|^ *[0-9]+ +[0-9]+ +[0-9]+$|[0-9a-f]{64}'
+  xargs grep -HsE '^(Name|State|PPid|Uid|Threads|NoNewPrivs):|^ *[0-9]+ +[0-9]+ +[0-9]+$|[0-9a-f]{64}'
 exit 0

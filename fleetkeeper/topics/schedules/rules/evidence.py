@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from fleetkeeper.errors import NotApplicable
+from fleetkeeper.errors import NotJudgedNow
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
@@ -36,11 +36,11 @@ def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     entries, _ = read_entries(fleet, home.node, home, policy)
     working = [entry for entry in entries if entry.does(home)]
     if not working:
-        raise NotApplicable("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
+        raise NotJudgedNow("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
     zone = zone_of(fleet, home.node)
     due = last_due(times, fleet.now(home.node).astimezone(zone) - policy.grace)
     if due is None or due.timestamp() < standing_since(fleet.of(home.node, Facts), working):
-        raise NotApplicable("no backup has been due since the entry was changed or cron was started")
+        raise NotJudgedNow("no backup has been due since the entry was changed or cron was started")
     if not any(due - EARLY <= time <= due + policy.grace for time in times_of_files(fleet, policy)):
         yield Finding(
             saw=f"no backup appeared when it was due: {due:%Y-%m-%d %H:%M %Z}",
@@ -52,9 +52,9 @@ def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
 
 
 def only(homes: Sequence[Placement]) -> Placement:
-    """The one place where the service runs. Raises NotApplicable for none or several."""
+    """The one place where the service runs. Raises NotJudgedNow for none or several."""
     if len(homes) != 1:
-        raise NotApplicable(f"the service runs in {len(homes)} places: see schedules.backup_runs_where_postgres_runs")
+        raise NotJudgedNow(f"the service runs in {len(homes)} places: see schedules.backup_runs_where_postgres_runs")
     return homes[0]
 
 

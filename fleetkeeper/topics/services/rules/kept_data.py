@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.errors import NotApplicable
+from fleetkeeper.errors import NotJudgedNow
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
@@ -31,7 +31,7 @@ def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     records = raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node)
     accepted = records.accepted if records else None
     if accepted is None and not policy.floors:
-        raise NotApplicable(f"nothing was accepted yet: {ACCEPT}; `floors` name the least rows of tables")
+        raise NotJudgedNow(f"nothing was accepted yet: {ACCEPT}; `floors` name the least rows of tables")
     node, cluster = the_only(fleet)
     if accepted and accepted.system != cluster.system:
         yield another(fleet, node, cluster, accepted)

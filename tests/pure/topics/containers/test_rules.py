@@ -513,6 +513,29 @@ def test_case_62_a_container_that_is_still_being_made_is_not_judged_by_the_runti
     assert uids(*shown_text(7, 0, f"0::/docker/{ID}", Name="runc:[2:INIT]")) == ["unseen"]
 
 
+@pytest.mark.parametrize("name", ["runc:[x]", "runc:[2:INIT]", "runc:[2:INIT] "])
+def test_a_process_of_the_container_hides_behind_no_name(name):
+    cgroup = f"0::/docker/{ID}"
+    below = shown_text(9, 0, cgroup, parent=8)
+    assert uids(*shown_text(7, 33, cgroup), *shown_text(8, 0, cgroup, parent=7, Name=name), *below) == [33, 0, 0]
+
+
+def test_who_is_let_in_by_the_runtime_is_none_of_the_container_s_own():
+    cgroup = f"0::/docker/{ID}"
+    item = make_container(service="db", pid=7, processes=())
+    lines = [*shown_text(7, 33, cgroup), *shown_text(20, 0, cgroup, parent=2, Name="runc:[2:INIT]")]
+    seen = process_scan.by_container(scanned(*lines), [item])
+    assert isinstance(seen, dict)
+    assert [p.pid for p in seen[ID] if not p.entered] == [7]
+    assert uids(*lines, isolation=Isolation(pid="host")) == ["unseen"], "descent proves nothing there"
+
+
+def test_a_process_whose_first_thread_has_ended_is_one_all_the_same():
+    cgroup, zombie = f"0::/docker/{ID}", {"state": "Z (zombie)", "Threads": 2}
+    assert uids(*shown_text(7, 33, cgroup), *shown_text(8, 0, cgroup, parent=7, **zombie)) == [33, 0]
+    assert uids(*shown_text(7, 0, cgroup, **zombie)) == [0]
+
+
 def test_a_zombie_is_no_process():
     assert uids(
         *shown_text(7, 999, f"0::/docker/{ID}"), *shown_text(8, 0, f"0::/docker/{ID}", (), state="Z (zombie)")
