@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cryptography import x509
 from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper.commands.init.dump_listings import Ask, hint_of
 from fleetkeeper.inventory.survey_results import FoundService, ServedSite
 from fleetkeeper.readers import tls_handshakes
+from fleetkeeper.readers.pki.chain_problems import read_certificates
+from fleetkeeper.readers.pki.names import common_name, dns_names
 from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.certificates.facts import ContainerFiles
 from fleetkeeper.topics.certificates.parse import parse
@@ -104,12 +105,9 @@ def is_valid_name(name: str) -> bool:
 def alternative(pem: str) -> list[str]:
     """The DNS names of a PEM certificate (RFC 5280, 4.2.1.6); empty when it has none or cannot be read."""
     try:
-        extension = x509.load_pem_x509_certificate(pem.encode()).extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
-    except (ValueError, x509.ExtensionNotFound):
+        return list(dns_names(read_certificates(pem)))
+    except Unobservable:
         return []
-    return extension.value.get_values_for_type(x509.DNSName)
 
 
 def shaken(server: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
@@ -131,7 +129,8 @@ def served(server: TlsContainer, name: str, ask: Ask) -> ServedSite:
     chain = shaken(server, ("-servername", name), ask)
     if not chain:
         return ServedSite(name, server.service.key, note="nothing is served for it on 443 now")
-    leaf = x509.load_pem_x509_certificate(chain[0].encode())
-    attributes = leaf.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    issuer = str(attributes[0].value) if attributes else leaf.issuer.rfc4514_string()
-    return ServedSite(name, server.service.key, issuer, f"{leaf.not_valid_after_utc:%Y-%m-%d}")
+    try:
+        leaf = read_certificates(chain[0])
+    except Unobservable as why:
+        return ServedSite(name, server.service.key, note=why.why)
+    return ServedSite(name, server.service.key, common_name(leaf.issuer), f"{leaf.not_valid_after_utc:%Y-%m-%d}")

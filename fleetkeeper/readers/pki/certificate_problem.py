@@ -7,14 +7,11 @@ from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from fleetkeeper.readers.pki.names import common_name
 from fleetkeeper.readers.pki.roots import Roots
 
-WEAK = (hashes.MD5, hashes.SHA1)
 SMALLEST_RSA = 2048
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 Kind = Literal[
@@ -59,31 +56,6 @@ class Case:
 def subject_name(certificate: x509.Certificate) -> str:
     """The subject's common name for messages, in quotes, since the server may have sent any text."""
     return f'"{common_name(certificate.subject)}"'
-
-
-def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether a certificate names that issuer and has its signature.
-
-    Signatures with MD5 and SHA-1 are no longer checked by the library: there the name decides, so that they are
-    reported as weak and not as missing an issuer. Nothing is trusted by this: only the verifier decides that.
-    """
-    if certificate.issuer != issuer.subject:
-        return False
-    if isinstance(signed_with(certificate), WEAK):
-        return True
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def signed_with(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
-    """The digest algorithm of the signature; None when there is none, or the library does not know it."""
-    try:
-        return certificate.signature_hash_algorithm
-    except UnsupportedAlgorithm:
-        return None
 
 
 def key_weakness(certificate: x509.Certificate) -> str:

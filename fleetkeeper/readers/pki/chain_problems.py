@@ -19,17 +19,15 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.readers.pki.certificate_problem import (
-    WEAK,
     Case,
     ChainProblem,
     Kind,
-    issued_by,
     key_weakness,
-    signed_with,
     subject_name,
 )
+from fleetkeeper.readers.pki.extensions import extension, is_other_netscape_type
+from fleetkeeper.readers.pki.issuers import WEAK, issued_by, signed_with
 from fleetkeeper.readers.pki.names import alternatives, common_name, is_for
-from fleetkeeper.readers.pki.path import extension
 from fleetkeeper.readers.pki.roots import Roots
 from fleetkeeper.readers.pki.trust import trust_problems
 from fleetkeeper.transport.commands import Unobservable
@@ -56,7 +54,8 @@ def read_certificates(item: str) -> x509.Certificate:
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
             certificate = x509.load_pem_x509_certificate(item.encode())
         _ = certificate.extensions, certificate.subject, certificate.issuer
-    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm) as odd:
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (ValueError, OverflowError, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm) as odd:
         raise Unobservable(f"a certificate cannot be read: {odd}") from None
     return certificate
 
@@ -163,6 +162,8 @@ def use_problems(leaf: x509.Certificate) -> Iterator[ChainProblem]:
         yield not_for_servers("its extended key usage does not name TLS servers")
     elif usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
         yield not_for_servers("its key may not be used for a TLS handshake (key usage)")
+    elif is_other_netscape_type(leaf):
+        yield not_for_servers("its Netscape certificate type does not name TLS servers")
 
 
 def not_for_servers(saw: str) -> ChainProblem:

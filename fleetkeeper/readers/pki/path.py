@@ -1,6 +1,7 @@
 """The one certification path that OpenSSL tries, and its checks of each step: RFC 5280 (6.1) without policies.
 
-OpenSSL tries no second path: where two certificates of one authority are sent, the first that is valid now counts.
+OpenSSL tries no second path: where two certificates of one authority are there, the first that is valid now counts, a
+trusted one before those that were sent, and it counts whatever its signature is.
 Checked here is what the library's verifier leaves out (purpose) or refuses to look at (some name constraints,
 extensions about policies), so that the result is that of `openssl verify -purpose sslserver`.
 """
@@ -8,17 +9,28 @@ extensions about policies), so that the result is that of `openssl verify -purpo
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from itertools import pairwise
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
-from fleetkeeper.readers.pki.certificate_problem import issued_by, subject_name
+from fleetkeeper.readers.pki.certificate_problem import key_weakness, subject_name
+from fleetkeeper.readers.pki.extensions import NETSCAPE_TYPE, extension
+from fleetkeeper.readers.pki.issuers import (
+    CanonicalName,
+    canonical_name,
+    has_signature_of,
+    issued_itself,
+    may_have_issued,
+    signed_with,
+)
 
 LONGEST = 32
+SOUND = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 NETWORK = (ipaddress.IPv4Network, ipaddress.IPv6Network)
 KNOWN = (
     "BASIC_CONSTRAINTS",
@@ -33,40 +45,72 @@ KNOWN = (
     "SUBJECT_KEY_IDENTIFIER",
     "AUTHORITY_KEY_IDENTIFIER",
     "CRL_DISTRIBUTION_POINTS",
+    "OCSP_NO_CHECK",
 )
 """Extensions that OpenSSL handles when they are marked critical, as `x509.oid.ExtensionOID` names them."""
-E = TypeVar("E", bound="x509.ExtensionType")
 
 
 @dataclass(frozen=True)
 class Sent:
     """A chain as the server sent it, with the certificates from which a path can be built.
 
-    `others` may be on the path, `anchors` are the roots that it may end at, `when` is the time at which it must be
-    valid.
+    `others` were sent with it, `trusted` are this machine's certificates by their subject, of which those that issued
+    themselves are the roots that a path may end at. `when` is the time at which it must be valid.
     """
 
     leaf: x509.Certificate
     others: Sequence[x509.Certificate]
-    anchors: Sequence[x509.Certificate]
+    trusted: Mapping[CanonicalName, Sequence[x509.Certificate]]
     when: datetime
 
     @cached_property
     def way(self) -> list[x509.Certificate]:
-        """The path from the leaf up, as far as issuers are found: the first that is valid, roots before others."""
-        certificates = [self.leaf]
-        while len(certificates) <= LONGEST and certificates[-1].issuer != certificates[-1].subject:
-            above = [
-                certificate
-                for certificate in (*self.anchors, *self.others)
-                if certificate not in certificates and issued_by(certificates[-1], certificate)
-            ]
-            if not above:
+        """The path from the leaf up, as far as issuers are found.
+
+        What was sent is no longer looked at above a certificate that is trusted.
+        """
+        certificates, others = [self.leaf], self.others
+        while len(certificates) <= LONGEST and not issued_itself(certificates[-1]):
+            if above := self.issuers(certificates, self.trusted.get(canonical_name(certificates[-1].issuer), ())):
+                others = ()
+            elif not (above := self.issuers(certificates, others)):
                 break
-            certificates.append(
-                next((certificate for certificate in above if is_valid_at(certificate, self.when)), above[0])
-            )
+            certificates.append(self.preferred(above))
         return certificates
+
+    def issuers(
+        self, below: Sequence[x509.Certificate], candidates: Sequence[x509.Certificate]
+    ) -> list[x509.Certificate]:
+        """The candidates that may have issued the last certificate of a path, without those that are on it."""
+        return [
+            certificate
+            for certificate in candidates
+            if certificate not in below and may_have_issued(certificate, below[-1])
+        ]
+
+    def preferred(self, above: Sequence[x509.Certificate]) -> x509.Certificate:
+        """The first of some issuers that is valid; without any, the one that ends last."""
+        valid = [certificate for certificate in above if is_valid_at(certificate, self.when)]
+        return valid[0] if valid else max(above, key=lambda certificate: certificate.not_valid_after_utc)
+
+    @cached_property
+    def anchored(self) -> bool:
+        """Whether the path ends at a trusted root."""
+        return issued_itself(self.top) and self.top in self.trusted.get(canonical_name(self.top.subject), ())
+
+    @property
+    def namesakes(self) -> list[x509.Certificate]:
+        """The certificates with the name of the missing issuer that cannot have issued the last one of the path."""
+        name = canonical_name(self.top.issuer)
+        certificates = (*self.trusted.get(name, ()), *self.others)
+        others = [other for other in certificates if other != self.top and canonical_name(other.subject) == name]
+        return [] if issued_itself(self.top) else others
+
+    @cached_property
+    def forged(self) -> tuple[x509.Certificate, x509.Certificate] | None:
+        """The lowest step of the path, as certificate and issuer, whose signature is not the issuer's; or None."""
+        steps = pairwise(self.way)
+        return next(((below, above) for below, above in steps if not has_signature_of(above, below)), None)
 
     @property
     def top(self) -> x509.Certificate:
@@ -88,8 +132,8 @@ def purposes(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
 
 
 def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
-    """A message for each fault that makes the path (leaf first) invalid. Signatures were checked when it was built."""
-    known_names = {getattr(x509.oid.ExtensionOID, name) for name in KNOWN}
+    """A message for each fault that makes the path (leaf first) invalid. Signatures are judged elsewhere."""
+    known_names = {NETSCAPE_TYPE, *(getattr(x509.oid.ExtensionOID, name) for name in KNOWN)}
     for depth, certificate in enumerate(certificates):
         for critical in certificate.extensions:
             if critical.critical and critical.oid not in known_names:
@@ -100,6 +144,15 @@ def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator
         if depth:
             yield from authority_faults(certificate, certificates[1:depth])
             yield from constrained(certificate, certificates[:depth])
+
+
+def weaknesses(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
+    """A message for each certificate of a path whose key, or signature below the root, clients do not accept."""
+    for depth, certificate in enumerate(certificates):
+        if why := key_weakness(certificate):
+            yield f"the key of {subject_name(certificate)} is {why}"
+        if depth < len(certificates) - 1 and not isinstance(signed_with(certificate), SOUND):
+            yield f"the signature of {subject_name(certificate)} is of a kind that clients do not take"
 
 
 def authority_faults(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
@@ -158,11 +211,3 @@ def shown(name: x509.GeneralName) -> str:
     """The name as text for a message."""
     value = name.value
     return value.rfc4514_string() if isinstance(value, x509.Name) else str(value)
-
-
-def extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
-    """The extension of this class; None when there is none."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, ValueError):
-        return None

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from cryptography import x509
 
+from fleetkeeper.readers.pki.issuers import CanonicalName, canonical_name, issued_itself
 from fleetkeeper.transport.commands import Unobservable
 
 BUNDLES = (
@@ -47,9 +48,9 @@ def trusted_roots(extra: str | None, only: str | None) -> Roots:
 
 @dataclass(frozen=True)
 class Sorted:
-    """Roots that issued themselves, by name (`ends`); `others` only help to build a path, as in OpenSSL."""
+    """The trusted certificates by their subject; `others`, which did not issue themselves, only help to build paths."""
 
-    ends: Mapping[str, Roots]
+    by_subject: Mapping[CanonicalName, Roots]
     others: Roots
 
 
@@ -59,16 +60,11 @@ def by_name(roots: Roots) -> Sorted:
 
     Comparing names with each root for each certificate takes longer than all other checks.
     """
-    ends: dict[str, Roots] = {}
+    by_subject: dict[CanonicalName, Roots] = {}
     for certificate in roots:
-        if certificate.issuer == certificate.subject:
-            ends[known_as(certificate.subject)] = (*ends.get(known_as(certificate.subject), ()), certificate)
-    return Sorted(ends, tuple(root for root in roots if root.issuer != root.subject))
-
-
-def known_as(name: x509.Name) -> str:
-    """The distinguished name as text, the key of `Sorted.ends`."""
-    return name.rfc4514_string()
+        name = canonical_name(certificate.subject)
+        by_subject[name] = (*by_subject.get(name, ()), certificate)
+    return Sorted(by_subject, tuple(root for root in roots if not issued_itself(root)))
 
 
 def from_file(path: str) -> Roots:

@@ -4,51 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from cryptography import x509
 
-from fleetkeeper.readers.pki.certificate_problem import Case, ChainProblem, issued_by, key_weakness, subject_name
+from fleetkeeper.readers.pki.certificate_problem import Case, ChainProblem, subject_name
+from fleetkeeper.readers.pki.issuers import canonical_name, issued_itself
 from fleetkeeper.readers.pki.names import common_name
-from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, is_valid_at, purposes
-from fleetkeeper.readers.pki.roots import by_name, known_as
+from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, is_valid_at, purposes, weaknesses
+from fleetkeeper.readers.pki.roots import by_name
 
 POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
 """Extensions about policies (RFC 5280, 4.2.1.4 and on): no client on the web requires one."""
+UNJUDGED = ("name constraint", "nameConstraints", "unaccounted-for critical extensions", *POLICIES)
+"""Parts of the library's messages about what it does not judge."""
 
 
 def trust_problems(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[ChainProblem]:
     """The problems for which a chain leads to no trusted root. Judged at a time within the leaf's own dates."""
     leaf, roots = certificates[0], by_name(case.roots)
-    others = (*certificates[1:], *roots.others)
-    named = dict.fromkeys(known_as(certificate.issuer) for certificate in (leaf, *others))
-    anchors = [root for name in named for root in roots.ends.get(name, ())]
-    if issued_by(leaf, leaf):
-        if leaf not in anchors:
-            yield self_signed(leaf)
-        return
     when = min(max(case.now, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
-    sent = Sent(leaf, others, anchors, when)
-    if why := refused(sent):
-        if sent.top not in anchors or not beyond(why) or list(faults(sent.way, when)):
-            yield untrusted_chain(sent, why)
-    elif sent.top not in anchors:
-        yield one_way(sent.top)
+    sent = Sent(leaf, certificates[1:], roots.by_subject, when)
+    if issued_itself(leaf):
+        if not sent.anchored:
+            yield self_signed(leaf)
+        yield from map(broken_chain, faults([leaf], when))
+        return
+    if not sent.anchored or sent.forged or doubted(sent, roots.others):
+        yield one_way(sent.top) if leads_another_way(sent, roots.others) else untrusted_chain(sent, roots.others)
+        return
     for why in purposes(sent.way):
         yield broken_chain(why)
 
 
-def refused(sent: Sent) -> str:
+def doubted(sent: Sent, helpers: Sequence[x509.Certificate]) -> bool:
+    """Whether a path that ends at a trusted root does not hold, by our own checks or by the library's.
+
+    Where the library gives up on what it does not judge, our own checks decide, with those of keys and signatures.
+    `helpers` are trusted certificates that are no roots.
+    """
+    if list(faults(sent.way, sent.when)):
+        return True
+    why = refused(sent, helpers)
+    return bool(why) and (not beyond(why, sent) or any(weaknesses(sent.way)))
+
+
+def leads_another_way(sent: Sent, helpers: Sequence[x509.Certificate]) -> bool:
+    """Whether the library finds a path to a root where OpenSSL, which tries one alone, takes a wrong turn."""
+    return not sent.anchored and not sent.namesakes and not refused(sent, helpers)
+
+
+def refused(sent: Sent, helpers: Sequence[x509.Certificate]) -> str:
     """Why the library finds no path at all to a root; "" when it finds one."""
+    others = [*sent.others, *helpers]
+    named = dict.fromkeys(canonical_name(certificate.issuer) for certificate in (sent.leaf, *others))
+    anchors = [root for name in named for root in sent.trusted.get(name, ()) if issued_itself(root)]
     try:
-        verifier(sent.anchors, sent.when).verify(sent.leaf, list(sent.others))
+        verifier(anchors, sent.when).verify(sent.leaf, others)
     except (x509.verification.VerificationError, ValueError) as odd:
         return str(odd) or "it is refused"
     return ""
 
 
-def beyond(why: str) -> bool:
-    """Whether the library gave up on an extension that it does not judge, and that OpenSSL does."""
-    return any(sign in why for sign in ("name constraint", "nameConstraints", *POLICIES))
+def beyond(why: str, sent: Sent) -> bool:
+    """Whether the library gave up on what it does not judge, and OpenSSL does.
+
+    That is name constraints of some kinds, extensions about policies, critical ones that it does not know, and names
+    that are equal although their bytes differ.
+    """
+    alike = all(below.issuer.public_bytes() == above.subject.public_bytes() for below, above in pairwise(sent.way))
+    return not alike or any(sign in why for sign in UNJUDGED)
 
 
 def verifier(roots: Sequence[x509.Certificate], when: datetime) -> x509.verification.ClientVerifier:
@@ -87,26 +112,22 @@ def must_sign(policy: x509.verification.Policy, certificate: x509.Certificate, u
         raise ValueError(f"{subject_name(certificate)} may not sign certificates")
 
 
-def untrusted_chain(sent: Sent, text: str) -> ChainProblem:
-    """The problem for which no path leads to a root: a broken step, a missing intermediate, or an untrusted end.
-
-    `text` is the library's message.
-    """
+def untrusted_chain(sent: Sent, helpers: Sequence[x509.Certificate] = ()) -> ChainProblem:
+    """The problem for which no path leads to a root: a broken step, a missing intermediate, or an untrusted end."""
     top = sent.top
     ended = [certificate for certificate in sent.way[1:] if not is_valid_at(certificate, sent.when)]
     if ended:
         return broken_chain(f"{subject_name(ended[0])} in its chain {dated(ended[0], sent.when)}")
-    if top in sent.anchors:
-        weak = [
-            f"the key of {subject_name(certificate)} is {why}"
-            for certificate in sent.way
-            if (why := key_weakness(certificate))
-        ]
-        return broken_chain(next(iter([*weak, *faults(sent.way, sent.when)]), in_short(text)))
-    if same := [
-        certificate for certificate in (*sent.anchors, *sent.others) if certificate.subject == top.issuer != top.subject
-    ]:
-        return broken_chain(f"the signature of {subject_name(top)} is not that of {subject_name(same[0])}")
+    if sent.forged:
+        below, above = map(subject_name, sent.forged)
+        return broken_chain(f"the signature of {below} is not that of {above}")
+    if sent.anchored:
+        why = [*faults(sent.way, sent.when), *weaknesses(sent.way)]
+        return broken_chain(why[0] if why else in_short(refused(sent, helpers)))
+    if same := sent.namesakes:
+        return broken_chain(
+            f"the authority's key that {subject_name(top)} names is not that of {subject_name(same[0])}"
+        )
     if len(sent.way) == 1:
         return incomplete_chain(top)
     return ChainProblem(

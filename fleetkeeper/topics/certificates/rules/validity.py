@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 
 from fleetkeeper.inventory.units import show_duration
@@ -193,10 +194,16 @@ def by_certbot(view: View) -> list[Pair]:
 
 
 def digest(leaf: x509.Certificate) -> str:
-    """SHA-256 (hex) of the certificate's public key, as `openssl pkey -pubout` gives it in DER."""
+    """SHA-256 (hex) of the certificate's public key, as `openssl pkey -pubout` gives it in DER.
+
+    Raises Unobservable for a key of a kind that is not known.
+    """
     kind = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     made = hashes.Hash(hashes.SHA256())
-    made.update(leaf.public_key().public_bytes(*kind))
+    try:
+        made.update(leaf.public_key().public_bytes(*kind))
+    except (ValueError, UnsupportedAlgorithm) as odd:
+        raise Unobservable(f"the key of a certificate cannot be read: {odd}") from None
     return made.finalize().hex()
 
 

@@ -1,0 +1,29 @@
+"""The extensions of a certificate, by their class."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from cryptography import x509
+
+NETSCAPE_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+SSL_SERVER = 0x40
+E = TypeVar("E", bound="x509.ExtensionType")
+
+
+def extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    """The extension of this class; None when there is none."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+
+
+def is_other_netscape_type(certificate: x509.Certificate) -> bool:
+    """Whether an old extension of Netscape's says what the certificate is for, and TLS servers are not among it.
+
+    OpenSSL still refuses such a leaf. Its value is a bit string in DER: tag, length, unused bits, and one byte.
+    """
+    values = [item.value for item in certificate.extensions if item.oid == NETSCAPE_TYPE]
+    bits = [value.value[3:4] for value in values if isinstance(value, x509.UnrecognizedExtension)]
+    return any(not byte or not byte[0] & SSL_SERVER for byte in bits)
