@@ -51,7 +51,7 @@ def wait_within(engine: Engine, service: str, test: str) -> None:
     node, container = swarm.home_of_service(engine, service)
     words = ("docker", "exec", container, "bash", "-c", test)
     wait_until(
-        lambda: nodes.attempt_on(engine, node, *words).returncode == 0, f"{service} to answer", limit=60, every=0.2
+        lambda: nodes.attempt_on(engine, node, *words).returncode == 0, f"{service} to answer", limit=180, every=0.2
     )
 
 

@@ -26,14 +26,14 @@ from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certificates.certbot import HOOK, MARK, ServingContainer
 from remediate.remedies.schedules.crontab_lines import (
     CANNOT_BE_INSTALLED,
-    LOGGER,
     certbot_path,
     crontab_line,
     docker_client,
+    filter_options,
     lines_of_others,
     of_others,
-    set_to_containers,
 )
+from remediate.remedies.schedules.line_forms import RENEWAL, fill_form
 from remediate.steps import EditCrontab, Require, RunInContainer
 
 REGISTER_ACCOUNT = "remediate/remedies/certificates/scripts/register_account.sh"
@@ -223,16 +223,13 @@ def crontab_entry(view: View) -> str:
     The minute differs from node to node: authorities ask for that. What certbot prints goes to cron's mail. Raises
     Untrusted when a name or a path of the node may not stand in such a line.
     """
-    docker = docker_client(view.facts.docker)
-    minute = sum(view.node.encode()) % 60
-    renew = "renew -q --no-random-sleep-on-renew --deploy-hook 'nginx -s reload'"
-    certbot = f"{certbot_path(view.inside.certbot)} {renew}"
-    service = installed_word(view.certificate.service, "the service")
-    text = f'{LOGGER} -p user.err "{service}: certbot renew failed, or not 1 but $# containers run"'
-    return crontab_line(
-        f"{minute} 4,16 * * *",
-        f'{set_to_containers(docker, view.container)}; [ $# -eq 1 ] && {docker} exec -u 0 "$1" {certbot} || {text}',
-    )
+    words = {
+        "DOCKER": docker_client(view.facts.docker),
+        "FILTERS": filter_options(view.container),
+        "CERTBOT": certbot_path(view.inside.certbot),
+        "SERVICE": installed_word(view.certificate.service, "the service"),
+    }
+    return crontab_line(f"{sum(view.node.encode()) % 60} 4,16 * * *", fill_form(RENEWAL, words))
 
 
 def volume_instructions(view: View, finding: Finding) -> ForAPerson:

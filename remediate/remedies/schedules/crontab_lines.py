@@ -6,7 +6,6 @@ line is made, and the plan is for a person.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from fleetkeeper.inventory.units import count_of
@@ -15,30 +14,8 @@ from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, 
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.untrusted import Untrusted, installed_word, is_shown, one_line, one_of, shell_word
 from remediate.plan import ForAPerson
+from remediate.remedies.schedules.line_forms import CERTBOTS, DOCKERS, is_installed_form
 
-DOCKERS = tuple(
-    f"{directory}/docker"
-    for directory in ("/usr/bin", "/bin", "/usr/local/bin", "/snap/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
-)
-"""Where a node may have Docker's client, the usual place first: those where the look searches for it."""
-CERTBOTS = (
-    "/usr/bin/certbot",
-    "/usr/local/bin/certbot",
-    "/opt/certbot/bin/certbot",
-    "/snap/bin/certbot",
-    "/bin/certbot",
-    "/usr/sbin/certbot",
-    "/usr/local/sbin/certbot",
-)
-"""Where a container may have certbot."""
-OPERATORS, QUOTED = re.compile(r"&&|\|\||[;|&]"), re.compile(r"'[^']*'|\"[^\"]*\"")
-BEGINNING = re.compile(r"(?:\S+ ){5}set -- \$\(\S+ ps -q --no-trunc ", re.ASCII)
-FORMS = {
-    '-- "$t" >/dev/null 2>&1': "; ; ; && && ; ; & ; && && | && || ; || &",
-    'but $# containers run"': "; && ||",
-}
-"""How the lines that we install end, and the operators between what is not quoted in them."""
-LOGGER = "logger -t fleetkeeper"
 CANNOT_BE_INSTALLED = "write the line yourself, or give it a plain name"
 
 
@@ -63,28 +40,24 @@ def crontab_line(times: str, command: str) -> str:
     return line
 
 
-def lines_of_others(block: Iterable[str] | None) -> tuple[str, ...]:
+def lines_of_others(block: Sequence[str] | None, command: str = "") -> tuple[str, ...]:
     """The lines between marks of ours that are none of ours: somebody has put them there, or changed ours.
+
+    Ours is one line that we install, or have installed, for this `command` of a backup; a second is somebody's.
 
     >>> lines_of_others(["0 3 * * * /root/pay-the-bills"])
     ('0 3 * * * /root/pay-the-bills',)
     """
-    return tuple(line for line in block or () if not is_installed_form(line))
-
-
-def is_installed_form(line: str) -> bool:
-    """Whether a line has the form of one that we install, or have installed, whatever names are in it."""
-    operators = " ".join(OPERATORS.findall(QUOTED.sub("", line)))
-    forms = [form for ending, form in FORMS.items() if line.endswith(ending)]
-    return BEGINNING.match(line) is not None and operators in forms
+    ours = next((number for number, line in enumerate(block or ()) if is_installed_form(line, command)), None)
+    return tuple(line for number, line in enumerate(block or ()) if number != ours)
 
 
 def of_others(others: Sequence[str], node: str) -> ForAPerson:
     """The answer for such lines on that node: a person moves them out of the marks."""
     return ForAPerson(
         f"{count_of(len(others), 'line')} between the marks of fleetkeeper in root's crontab on {node} "
-        f"{'is' if len(others) == 1 else 'are'} somebody's own",
-        "move what is yours out of the marks (`sudo crontab -e`), then look again",
+        f"{'is' if len(others) == 1 else 'are'} somebody's own, changed by hand, or made for another backup command",
+        "move what is yours out of the marks, take out the rest there (`sudo crontab -e`), then look again",
     )
 
 
@@ -106,14 +79,15 @@ def certbot_path(path: str) -> str:
     return one_of(path, CERTBOTS, "the path of certbot in the container")
 
 
-def set_to_containers(docker: str, container: Container) -> str:
-    """The beginning of a line, which sets `$1` and so on to the ids of the running containers of that service.
+def filter_options(container: Container) -> str:
+    """The options of `docker ps` that find the containers of this service and of no other, as shell text.
 
-    >>> set_to_containers("docker", Container("4f", "a.b"))
-    "set -- $(docker ps -q --no-trunc --filter 'name=^/a[.]b$' 2>/dev/null)"
+    Raises Untrusted as `container_filters` does.
+
+    >>> filter_options(Container("4f", "a.b"))
+    "--filter 'name=^/a[.]b$'"
     """
-    filters = " ".join(f"--filter {shell_word(container_filter)}" for container_filter in container_filters(container))
-    return f"set -- $({docker} ps -q --no-trunc {filters} 2>/dev/null)"
+    return " ".join(f"--filter {shell_word(container_filter)}" for container_filter in container_filters(container))
 
 
 def container_filters(container: Container) -> list[str]:

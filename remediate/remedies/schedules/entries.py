@@ -32,13 +32,13 @@ from fleetkeeper.untrusted import Untrusted, installed_path, installed_word, she
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.schedules.crontab_lines import (
     CANNOT_BE_INSTALLED,
-    LOGGER,
     crontab_line,
     docker_client,
+    filter_options,
     lines_of_others,
     of_others,
-    set_to_containers,
 )
+from remediate.remedies.schedules.line_forms import BACKUP, fill_form
 from remediate.steps import AnyStep, EditCrontab, Run
 
 CONFIRM = 'crontab -l -u "$1" | grep -qxF -- "$2"'
@@ -49,7 +49,8 @@ NO_ROOT = "a crontab is only edited as root: set `sudo: true` for this node"
 class CrontabChange:
     """The change of one node's crontab: our line (None: no block of ours), the lines `without` that go.
 
-    `by_hand` are entries that only a person can take out.
+    `by_hand` are entries that only a person can take out. `command` is the inventory's, as shell text: a line of ours
+    with another one is somebody's own by now.
     """
 
     node: str
@@ -57,6 +58,7 @@ class CrontabChange:
     line: str | None
     without: tuple[str, ...]
     by_hand: tuple[Entry, ...] = ()
+    command: str = ""
 
     @property
     def crontab(self) -> Crontab:
@@ -164,7 +166,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
         line = entry_line(policy, home.container, facts)
     elif any(entry.entry.ours for entry in kept):
         line = next(iter(facts_block(facts)), None)
-    return sorted_out(home.node, facts, line, spare)
+    return sorted_out(home.node, facts, line, spare, policy)
 
 
 def entries_that_stay(
@@ -190,10 +192,10 @@ def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
     facts = fleet.of(node, Facts)
     entries, _ = read_entries(fleet, node, home, policy)
     left = [entry.entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
-    return sorted_out(node, facts, None, [entry for entry in left if not entry.ours])
+    return sorted_out(node, facts, None, [entry for entry in left if not entry.ours], policy)
 
 
-def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]) -> CrontabChange:
+def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry], policy: Policy) -> CrontabChange:
     """The change that takes out the `spare` lines of the account's own crontab; all others are for a person."""
     location = f"/{facts.account}"
     mine = [
@@ -205,6 +207,7 @@ def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]
         line,
         tuple(entry.written for entry in mine),
         tuple(entry for entry in spare if entry not in mine),
+        installed_command(policy),
     )
 
 
@@ -217,7 +220,7 @@ def why_not_edited(change: CrontabChange) -> ForAPerson | None:
             f"root's crontab on {change.node} cannot be edited to any good: {change.crontab.trouble}",
             mending_instructions(change.crontab.trouble),
         )
-    others = lines_of_others(change.crontab.block)
+    others = lines_of_others(change.crontab.block, change.command)
     return of_others(others, change.node) if others else None
 
 
@@ -261,25 +264,20 @@ def entry_line(policy: Policy, container: Container, facts: Facts) -> str:
     line can know: exit status 0, and a file with a backup's ending that is newer than the start and larger than an
     empty gzip. Raises Untrusted when a name or a path of the node may not stand in such a line.
     """
-    docker = docker_client(facts.docker)
-    service = installed_word(policy.service, "the service")
-    command = shell_command(shlex.split(policy.command))
-    directory = f"{backups_directory(policy, container)}/"
-    ending = shell_word(f"*.{policy.format}")
-    new = f'-maxdepth 1 -type f -name {ending} -size +{SMALLEST}c -newer "$t"'
-    return crontab_line(
-        policy.times,
-        f'{set_to_containers(docker, container)}; t=; w="not 1 but $# containers run"; '
-        f'[ $# -eq 1 ] && w="the backup command failed" && {{ t=$({docker} exec "$1" mktemp 2>/dev/null); sleep 1; '
-        f'{docker} exec "$1" {command} >/dev/null 2>&1; }} && w="exit status 0, no new file seen" && '
-        f'{docker} exec "$1" find {shell_word(directory)} {new} 2>/dev/null | grep -q ^/ && '
-        f'{LOGGER} "{service}: the backup command ended well, with a new file" || '
-        f'{LOGGER} -p user.err "{service}: $w"; [ -z "$t" ] || {docker} exec "$1" rm -f -- "$t" >/dev/null 2>&1',
-    )
+    words = {
+        "DOCKER": docker_client(facts.docker),
+        "FILTERS": filter_options(container),
+        "SERVICE": installed_word(policy.service, "the service"),
+        "COMMAND": installed_command(policy),
+        "DIRECTORY": shell_word(f"{backups_directory(policy, container)}/"),
+        "ENDING": shell_word(f"*.{policy.format}"),
+    }
+    return crontab_line(wanted_times(policy), fill_form(BACKUP, words))
 
 
-SMALLEST = 100
-"""Bytes: a gzip of nothing has 20, and some more where it holds a name."""
+def installed_command(policy: Policy) -> str:
+    """The inventory's command of the backup as shell text, each word quoted."""
+    return shell_command(shlex.split(policy.command))
 
 
 def backups_directory(policy: Policy, container: Container) -> str:

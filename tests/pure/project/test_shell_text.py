@@ -12,8 +12,8 @@ REMEDIATE = Path(__file__).parents[3] / "remediate"
 MODULES = sorted(REMEDIATE.rglob("*.py"))
 CLOSED = frozenset(
     (
-        *("crontab_line", "docker_client", "certbot_path", "set_to_containers"),
-        *("installed_word", "installed_path", "shell_word", "shell_command"),
+        *("crontab_line", "docker_client", "certbot_path", "filter_options"),
+        *("installed_command", "installed_word", "installed_path", "shell_word", "shell_command"),
     )
 )
 """Functions that give what may stand in a line of shell."""
@@ -51,8 +51,12 @@ def is_closed(node: ast.expr, function: ast.FunctionDef) -> bool:
     """Whether a value in a line is a constant, or was made by one of the functions above."""
     if isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id.isupper()):
         return True
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "fill_form":
+        return all(is_closed(argument, function) for argument in node.args)
     if isinstance(node, ast.Call):
         return getattr(node.func, "id", "") in CLOSED
+    if isinstance(node, ast.Dict):
+        return all(is_closed(value, function) for value in node.values)
     if isinstance(node, ast.JoinedStr):
         return all(is_closed(part.value, function) for part in node.values if isinstance(part, ast.FormattedValue))
     if isinstance(node, ast.Name):
@@ -90,6 +94,11 @@ def test_every_value_in_a_line_that_is_installed_came_by_its_own_way_out() -> No
 
 def test_the_test_itself_sees_a_value_that_is_pasted() -> None:
     [function] = ast.parse("def f(c):\n    return crontab_line('x', f'docker exec {c.name}')").body
+    assert isinstance(function, ast.FunctionDef)
+    [call] = calls(function, "crontab_line")
+    assert not is_closed(call.args[1], function)
+    filled = "def f(c):\n    words = {'A': shell_word(c), 'B': c}\n    return crontab_line('x', fill_form(FORM, words))"
+    [function] = ast.parse(filled).body
     assert isinstance(function, ast.FunctionDef)
     [call] = calls(function, "crontab_line")
     assert not is_closed(call.args[1], function)

@@ -15,9 +15,12 @@ from fleetkeeper.readers.cron.own_crontab import not_shown
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.schedules.entries import schedule_backup, start_cron
+from remediate.remedies.schedules.crontab_lines import lines_of_others
+from remediate.remedies.schedules.entries import entry_line, installed_command, schedule_backup, start_cron
+from remediate.remedies.schedules.line_forms import FORMER, fill_form
 from remediate.render.plan_text import steps_text
 from remediate.steps import EditCrontab, Run
+from tests.example_fleets.backups import make_policy
 from tests.example_fleets.schedules import (
     GOOD,
     NGINX,
@@ -140,13 +143,49 @@ def test_what_somebody_has_put_between_our_marks_is_never_taken_out(extra: str, 
         ("backup >", "backup && rsync -a /backups nas: >"),
         ("0,12 * * * ", "0,12 * * * docker exec web flush-queue; "),
         ("2>&1\n# END", "2>&1; /root/pay-the-bills\n# END"),
+        ('"$1" backup >/dev/null', '"$1" backup >>/var/log/backup.log'),
+        ('"$1" backup', '"$1" backup --keep 7'),
+        ('"$1" backup', "\"$1\" sh -c 'backup; rsync -a /backups nas:'"),
+        ('exec "$1" backup', 'exec -e KEEP=7 "$1" backup'),
+        ("-maxdepth 1", "-maxdepth 1 -mtime +30 -delete"),
+        ('with a new file"', 'with a new file $(date >> /root/backups)"'),
+        ("; sleep 1", ">/srv/seen; sleep 1"),
+        ("postgres: $w", "postgres: $w, call 555-1234"),
+        ("grep -q ^/", "tee /root/new | grep -q ^/"),
+        ("2>&1\n# END", "2>&1 # Jane: do not touch\n# END"),
+        ("rm -f --", "rm -f -- /srv/lock"),
     ],
 )
 def test_our_line_that_somebody_has_given_more_to_do_is_not_ours_to_edit(old: str, new: str):
     _, there, _ = repaired(Machine({}))
-    changed = Machine({ROOT: File(there["vgpu"].files[ROOT].bytes.replace(old.encode(), new.encode()))})
+    ours = there["vgpu"].files[ROOT].bytes
+    assert old.encode() in ours
+    changed = Machine({ROOT: File(ours.replace(old.encode(), new.encode()))})
     for answer in propose_plans(schedule_fleet(Machine({}), data=changed)):
         assert "data" not in [step.node for step in getattr(answer, "steps", ()) if isinstance(step, EditCrontab)]
+
+
+def test_of_two_lines_of_our_form_between_our_marks_one_is_somebody_s() -> None:
+    _, there, _ = repaired(Machine({}))
+    begin, line, end = there["vgpu"].files[ROOT].bytes.decode().splitlines()
+    copied = f"{begin}\n{line}\n{line.replace('postgres', 'wiki')}\n{end}\n".encode()
+    for answer in propose_plans(schedule_fleet(Machine({}), data=Machine({ROOT: File(copied)}))):
+        assert "data" not in [step.node for step in getattr(answer, "steps", ()) if isinstance(step, EditCrontab)]
+
+
+@pytest.mark.parametrize(
+    "command", ["backup", "/usr/local/bin/backup --to '/srv/my backups' +%F", "sh -c 'pg_dump | gzip > /b'", "'a\"b'"]
+)
+def test_what_we_install_is_ours_for_its_command_and_of_earlier_versions_too(command: str) -> None:
+    policy = make_policy(command=command)
+    line = entry_line(policy, POSTGRES, Machine({}).seen())
+    assert lines_of_others((line,), installed_command(policy)) == ()
+    assert lines_of_others((line,), "other") == (line,)
+    words = {"DOCKER": "docker", "FILTERS": "--filter label=a=b", "SERVICE": "x", "COMMAND": "backup"}
+    for form in FORMER:
+        former = "0 0,12 * * * " + fill_form(form, {**words, "CERTBOT": "/usr/bin/certbot"})
+        assert lines_of_others((former,), "backup") == ()
+        assert lines_of_others((f"{former} >/x",), "backup") == (f"{former} >/x",)
 
 
 def test_an_entry_that_works_is_left_alone_when_another_is_taken_out():
