@@ -1,7 +1,7 @@
 """The database dumps: young, whole, of a likely size, honest about their time, and no more than `keep` asks for."""
 
 from fleetkeeper.promises import JudgedPromise, promise
-from fleetkeeper.topics.backups.rules import drills, dumps, second_copy
+from fleetkeeper.topics.backups.rules import coverage, drills, dumps, second_copy
 
 
 @promise(dumps.are_fresh)
@@ -36,4 +36,14 @@ def test_come_back(verdict: JudgedPromise) -> None:
 
 @promise(dumps.are_thinned)
 def test_are_thinned(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(coverage.cover_every_database)
+def test_cover_every_database(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(coverage.cover_every_volume)
+def test_cover_every_volume(verdict: JudgedPromise) -> None:
     assert verdict.holds

@@ -18,6 +18,7 @@ from fleetkeeper.inventory.problems import InventoryError, InventoryProblem, mas
 from fleetkeeper.inventory.schema import (
     Clock,
     Nodes,
+    NotBackedUp,
     Section,
     Services,
     Strict,
@@ -83,6 +84,9 @@ class Inventory(Strict, defer_build=True):
     nodes: Nodes = Field(description="The machines, by the names that people call them.")
     services: Section[Services] = Field(description="What runs in containers, by the names used below; or `none: why`.")
     waivers: tuple[Waiver, ...] = Field(default=(), description="Findings that are accepted for a while.")
+    not_backed_up: tuple[NotBackedUp, ...] = Field(
+        default=(), description="Databases and volumes that `backups` does not cover, each with the reason and an end."
+    )
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     heartbeat: Beat | None = Field(
         default=None, description="Who is told that the audit ran, so that silence is noticed: see docs/nightly.md."

@@ -182,6 +182,19 @@ class Waiver(Strict):
         return node
 
 
+class NotBackedUp(Strict):
+    """Data that nothing backs up, and why that is accepted until a day."""
+
+    what: str = Field(
+        min_length=1,
+        description="A database by its service, container or data directory, or a volume by its name or path; a shell "
+        "glob.",
+    )
+    node: NodeGlob = Field(default="*", validate_default=True, description="Node where it is seen.")
+    because: Words = Field(description="Why nothing backs it up, or who else does.")
+    until: Day = Field(description="Last day on which that is accepted.")
+
+
 def require_policy(section: S | Without) -> S:
     """The section itself.
 

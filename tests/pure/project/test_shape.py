@@ -109,6 +109,7 @@ def test_arrows_inside_fleetkeeper_point_downhill() -> None:
 
 NEEDED_TOPICS = {
     ("backups", "nodes"): "the age of a dump is counted on its node's own clock",
+    ("backups", "containers"): "a database that nobody wrote down runs in some container, and what it keeps in its mounts",
     ("certificates", "containers"): "what serves a name is a container",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
     (
@@ -124,8 +125,11 @@ NEEDED_TOPICS = {
 }
 """Which topic needs which other, and why. What two topics read alike belongs to `readers/`, not to one of them."""
 LOOKING = ("observe", "parse")
-NEEDED_LOOKS = {"certificates.observe": "containers.parse"}
-"""Who reads another's answers: of a container its ports are needed before they can be asked, in the same look."""
+NEEDED_LOOKS = {
+    "certificates.observe": "containers.parse",
+    "backups.coverage.observe": "containers.parse",
+}
+"""Who reads another's answers: ports and mounts of containers are known before they can be asked, in the same look."""
 
 
 def topic_module(name: str) -> tuple[str, str]:

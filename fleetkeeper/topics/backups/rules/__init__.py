@@ -1,7 +1,9 @@
 """The rules about backups."""
 
-from fleetkeeper.judging.rule import Rule
+from fleetkeeper.judging.rule import Rule, the_fleet
+from fleetkeeper.topics.backups.coverage.facts import Facts as Coverage
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.rules.coverage import cover_every_database, cover_every_volume
 from fleetkeeper.topics.backups.rules.drills import come_back
 from fleetkeeper.topics.backups.rules.dumps import (
     BROKEN,
@@ -19,6 +21,9 @@ from fleetkeeper.topics.backups.rules.dumps import (
 )
 from fleetkeeper.topics.backups.rules.second_copy import exist_elsewhere
 from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
+from fleetkeeper.topics.containers.facts import Facts as Containers
+
+WHOSE = "only a person knows what the data is worth, and who else may keep it"
 
 RULES: tuple[Rule, ...] = (
     Rule("backups", are_fresh, each_database, READS),
@@ -28,4 +33,6 @@ RULES: tuple[Rule, ...] = (
     Rule("backups", are_thinned, each_database, READS),
     Rule("backups", exist_elsewhere, each_database, (*READS, Copies)),
     Rule("backups", come_back, each_database, (Databases,), person=DRILL),
+    Rule("backups", cover_every_database, the_fleet, (Coverage, Containers), person=WHOSE),
+    Rule("backups", cover_every_volume, the_fleet, (Coverage, Containers), person=WHOSE),
 )
