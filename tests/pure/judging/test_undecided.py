@@ -66,10 +66,12 @@ def test_the_first_rule_of_a_topic_reports_its_undecided_section(key: str) -> No
 
 @pytest.mark.parametrize("key", ["backups", "certificates"])
 def test_everything_else_is_judged_as_with_none(key: str) -> None:
+    """But for what no backups cover: with `none` each is a finding, and here one unknown says it already."""
+    left_out = "backups.cover_every_" if key == "backups" else "?"
     without = {
         (verdict.rule.id, verdict.subject.name): verdict.outcome
         for verdict in verdicts_about(with_undecided(key, "{none: a test}"))
-        if verdict.outcome is not Outcome.NOT_APPLICABLE
+        if verdict.outcome is not Outcome.NOT_APPLICABLE and not verdict.rule.id.startswith(left_out)
     }
     undecided = {
         (verdict.rule.id, verdict.subject.name): verdict.outcome

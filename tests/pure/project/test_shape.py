@@ -109,7 +109,10 @@ def test_arrows_inside_fleetkeeper_point_downhill() -> None:
 
 NEEDED_TOPICS = {
     ("backups", "nodes"): "the age of a dump is counted on its node's own clock",
-    ("backups", "containers"): "a database that nobody wrote down runs in some container, and what it keeps in its mounts",
+    (
+        "backups",
+        "containers",
+    ): "a database that nobody wrote down runs in some container, and what it keeps in its mounts",
     ("certificates", "containers"): "what serves a name is a container",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
     (

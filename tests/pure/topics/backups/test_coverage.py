@@ -1,4 +1,4 @@
-"""Nothing that holds data is forgotten: every Postgres and every written volume is backed up, or excused for a while."""
+"""Nothing that holds data is forgotten: every Postgres and every written volume is backed up, or excused."""
 
 from __future__ import annotations
 
@@ -59,15 +59,17 @@ UPLOADS = Mount("volume", "/var/lib/docker/volumes/uploads/_data", "/srv/uploads
 POSTGRES = database(OURS, "postgres", 71, VOLUME, DUMPS)
 WEB_SERVER = Container(WEB, "shop-web-1", labels=labels("web"), pid=9, processes=(Process(9, 33, 33, "nginx"),))
 SERVER = PostgresServer(71, DATA, (OURS,))
+CLUSTER = Cluster(OURS, "7", DATA)
 
 
 def fleet(
     servers: Sequence[PostgresServer] | Unobservable = (SERVER,),
     containers: Sequence[Container] | Unobservable = (POSTGRES, WEB_SERVER),
+    *,
     content: dict[str, Any] | Unobservable | None = None,
     backups: str = BACKUPS,
     excuses: Sequence[NotBackedUp] = (),
-    clusters: Any = (Cluster(OURS, "7", DATA),),
+    clusters: Any = (CLUSTER,),
 ) -> Fleet:
     inventory = load_inventory(Path("mine.yml"), TEXT.format(backups=backups))
     facts: dict[tuple[str, str], Any] = {
