@@ -102,6 +102,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from fleetkeeper.reports.report_plugin import Reports
 
         config.pluginmanager.register(Reports(config, audit), "fleetkeeper-reports")
+        if config.option.verbose == 0:
+            config.option.no_header = True  # five lines about the auditing machine, before three about the servers
 
 
 def known_rules(audit: Audit) -> dict[str, Rule]:

@@ -1,4 +1,4 @@
-"""The end of the terminal: findings first, then what is unknown, then what is waived, then the next command."""
+"""The end of the terminal: the worst in three lines, findings, what is unknown or waived, and the next command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,20 @@ from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.rule import Rule
 from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
+from fleetkeeper.reports.loss_ranks import loss_rank
 from fleetkeeper.reports.results import finding_item
+from fleetkeeper.reports.short_report import (
+    LINES,
+    Paragraph,
+    Section,
+    finding_paragraphs,
+    fit_sections,
+    reason_paragraphs,
+    top_lines,
+    unknown_paragraphs,
+    waived_paragraphs,
+    warning_paragraphs,
+)
 from fleetkeeper.transport.audit_helper import other_versions
 from fleetkeeper.untrusted import one_line, printable_text
 
@@ -77,20 +90,52 @@ def write_summary(
     """
     if not items:
         return
-    sections(reporter, items, rules or {})
-    write_lines(reporter, "since the audit before", [line for change in changes for line in changed_lines(change)])
+    changed = [line for change in changes for line in changed_lines(change)]
+    in_full = reporter.config.option.verbose > 0
+    for line in top_lines(items):
+        reporter.write_line(printable_text(line), red=True, bold=True)
+    if in_full:
+        sections(reporter, items, rules or {})
+        write_lines(reporter, "since the audit before", changed)
+    else:
+        write_short(reporter, items, changed)
     quieten(reporter)
     reporter.write_line("")
-    reporter.write_line(next_command(items, inventory))
+    reporter.write_line(next_command(items, inventory) + ("" if in_full else detail_note(items)))
     if reporter.config.option.runxfail and any(item["outcome"] == Outcome.WAIVED.name.lower() for item in items):
         reporter.write_line("what is waived fails all the same: --runxfail was given")
 
 
+def write_short(reporter: pytest.TerminalReporter, items: Sequence[Judged], changed: Sequence[str]) -> None:
+    """Write the sections for a person who has a minute. `changed` are the lines of "since the audit before"."""
+    reasons = list(reason_lines(items))
+    versions = list(other_versions((dark["node"], dark["why"]) for item in items for dark in item["unknown"]))
+    titled = [
+        Section("findings", finding_paragraphs(items), {"red": True}),
+        Section("could not be looked at", unknown_paragraphs(items), {"red": True}),
+        Section("warnings", warning_paragraphs(items), {"yellow": True}),
+        Section("waived", waived_paragraphs(items), {"yellow": True}),
+        Section("not asked for here", reason_paragraphs(reasons)),
+        Section("since the audit before", [Paragraph((changed,))] if changed else []),
+    ]
+    titled[1].paragraphs += [Paragraph(([line],)) for line in versions]
+    fit_sections(titled, LINES)
+    for section in titled:
+        lines = [line for paragraph in section.paragraphs for line in paragraph.lines]
+        write_lines(reporter, section.title, lines, **section.colour)
+
+
+def detail_note(items: Sequence[Judged]) -> str:
+    """The end of the last line: how to see everything. Empty where there is nothing to see."""
+    return "; -v tells each in full" if any(item["findings"] or item["unknown"] for item in items) else ""
+
+
 def sections(reporter: pytest.TerminalReporter, items: Sequence[Judged], rules: Mapping[str, Rule]) -> None:
-    """Write the sections of the summary: findings, unknown, warnings, waived, and not applicable."""
+    """Write the sections of the summary in full: findings, unknown, warnings, waived, and not applicable."""
     wrong = Outcome.FINDING.name.lower()
-    failed = [(item, open_findings(item)) for item in items if item["outcome"] == wrong]
-    warned = [(item, open_findings(item, "warning")) for item in items if item["outcome"] != wrong]
+    ranked = sorted(items, key=lambda item: loss_rank(item["rule"]))
+    failed = [(item, open_findings(item)) for item in ranked if item["outcome"] == wrong]
+    warned = [(item, open_findings(item, "warning")) for item in ranked if item["outcome"] != wrong]
     write_lines(reporter, "findings", lines_of_findings(failed, rules), red=True)
     write_lines(reporter, "could not be looked at", unknown_lines(items), red=True)
     write_lines(reporter, "warnings", lines_of_findings(warned, rules), yellow=True)

@@ -213,7 +213,7 @@ def test_a_dead_reason_is_said_once_however_many_promises_it_hides(audit) -> Non
 def test_warnings_are_told_and_do_not_fail(audit) -> None:
     ran = audit("-k", "warns")
     assert ran.ret == 0
-    ran.stdout.fnmatch_lines(["*- warnings -*", "*a freckle*"])
+    ran.stdout.fnmatch_lines(["*- warnings -*", "promises.warns: 2 (here, there): a freckle; -v lists them"])
 
 
 def test_warnings_fail_with_strict(audit) -> None:

@@ -1,0 +1,74 @@
+"""What is lost while a rule does not hold, worst first: the order in which a report tells findings."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+RANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("the node", ("nodes.*",)),
+    (
+        "data",
+        (
+            "services.postgres_kept_its_data",
+            "backups.cover_*",
+            "backups.come_back",
+            "backups.are_fresh",
+            "schedules.backup_runs_*",
+            "schedules.backups_appeared",
+            "backups.hold_*",
+            "backups.have_plausible_size",
+            "services.with_local_data_are_pinned",
+            "backups.are_complete",
+            "backups.exist_elsewhere",
+            "volumes.*",
+            "schedules.cron_is_active",
+            "backups.only_one_thing_deletes",
+            "schedules.*",
+        ),
+    ),
+    (
+        "a service",
+        (
+            "services.are_running",
+            "certificates.are_valid",
+            "certificates.will_renew",
+            "certificates.are_far_from_expiry",
+            "certificates.are_served_*",
+        ),
+    ),
+    ("access", ("containers.*", "certificates.use_sound_tls", "certificates.*")),
+    ("order", ("services.*", "backups.*", "mail.*")),
+)
+"""By kind of loss, its rules as globs: the first that matches counts. `the node` is first: its loss hides the others."""
+OWN = "a service"
+"""The kind of a team's own rules, which are in no table."""
+
+CAUSES = {
+    "certificates.are_far_from_expiry": ("certificates.are_valid", "certificates.will_renew"),
+    "schedules.backups_appeared": ("schedules.backup_runs_where_postgres_runs", "schedules.cron_is_active"),
+}
+"""By rule: the rules whose findings about the same subject or node are the cause of its own, which tell no news then."""
+
+
+def loss_of(rule: str) -> str:
+    """The kind of loss that a rule (its id) guards against.
+
+    >>> loss_of("backups.are_fresh"), loss_of("services.are_running"), loss_of("backups.are_thinned")
+    ('data', 'a service', 'order')
+    """
+    return next((kind for kind, globs in RANKS if any(fnmatchcase(rule, glob) for glob in globs)), OWN)
+
+
+def loss_rank(rule: str) -> tuple[int, int]:
+    """The place of a rule (its id) in the order of a report: sorts worst first.
+
+    >>> sorted(["mail.is_delivered", "own.rule", "backups.are_fresh", "nodes.can_be_looked_at"], key=loss_rank)
+    ['nodes.can_be_looked_at', 'backups.are_fresh', 'own.rule', 'mail.is_delivered']
+    """
+    for number, (kind, globs) in enumerate(RANKS):
+        for index, glob in enumerate(globs):
+            if fnmatchcase(rule, glob):
+                return number, index
+        if kind == OWN:
+            own = number, len(globs)
+    return own
