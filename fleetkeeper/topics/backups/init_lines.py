@@ -66,6 +66,7 @@ def story(backups: Backups) -> Iterator[str]:
     if backups.where:
         yield f"# They are made by {one_line(backups.where)}."
     yield f"# `keep` and `budget` are proposals: {sum(KEEP.values())} dumps and a week's more, twice over."
+    yield "# While `guessed: true` stands here nothing is deleted: remove it once you have read them."
     if backups.guessed:
         yield f"# Nothing on the servers says what is right for: {', '.join(backups.guessed)}. See to these."
 
@@ -81,6 +82,7 @@ def policy(backups: Backups) -> Mapping[str, str]:
     volume |= {"path": backups.path} if backups.path else {}
     volume |= {"free": exact_size(least)} if least else {}
     keys = {
+        "guessed": "true" if backups.guessed else "",
         "service": backups.service,
         "schedule": json.dumps(backups.schedule),
         "command": scalar(backups.command),
@@ -88,7 +90,7 @@ def policy(backups: Backups) -> Mapping[str, str]:
         "timezone": scalar(backups.timezone) if backups.timezone else "",
         "pattern": json.dumps(backups.pattern) if backups.pattern else "",
         "directory": scalar(backups.directory) if backups.directory != "/backups" else "",
-        "keep": flow(KEEP),
+        "keep": flow({**KEEP, "guessed": True}),
         "at_least": "3",
     }
     return {key: value for key, value in keys.items() if value}

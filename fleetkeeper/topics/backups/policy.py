@@ -21,6 +21,7 @@ FORMATS: tuple[Format, ...] = ("sql.gz", "sql", "dump")
 TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
 WHEN = datetime(2001, 2, 3, 4, 5, 6)
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%._-+:@")
+GUESSED = "`fleetkeeper init` made this up: while it stands here nothing is deleted. Remove it once you have read it."
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
 
 
@@ -77,6 +78,7 @@ class Keep(Strict):
     monthly: int = Field(default=0, ge=-1, description="The newest of each of so many months.")
     yearly: int = Field(default=0, ge=-1, description="The newest of each of so many years.")
     within: Duration | None = Field(default=None, description="All that are this much younger than the newest.")
+    guessed: bool = Field(default=False, description=GUESSED)
 
     broken_at_most: Share = Field(
         default=Portion(10, percent=True),
@@ -96,6 +98,7 @@ class Policy(Strict):
     """Dumps of one database: who makes them, when, where they are, and which of them stay."""
 
     service: ServiceName = Field(description="The service (a key of `services`) whose database is dumped.")
+    guessed: bool = Field(default=False, description=GUESSED)
     schedule: str | Without = Field(
         description="When, as five fields of cron, in the time zone of the node's cron; or `none: why`, where "
         "something that fleetkeeper does not see makes the dumps (then `max_age` is required)."
@@ -162,6 +165,12 @@ class Policy(Strict):
     def pace(self) -> str:
         """The schedule by which coming dumps are reckoned: once a day where the inventory has none."""
         return "0 0 * * *" if isinstance(self.schedule, Without) else self.schedule
+
+    @property
+    def guesses(self) -> str:
+        """The keys whose values `fleetkeeper init` made up, for a sentence; empty when a person has read them."""
+        keys = {"backups": self.guessed, "backups.keep": self.keep.guessed}
+        return " and ".join(f"`{key}`" for key, guess in keys.items() if guess)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -22,6 +22,7 @@ from remediate.plan import ForAPerson, Plan
 from remediate.steps import DeleteFiles, Identified, Run
 
 NAMED = 6
+ACCEPT = "read it in the inventory, mend it, and remove `guessed: true` there: then it counts"
 
 
 def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
@@ -29,7 +30,7 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
     While the newest whole dump is implausibly small, or the last drill is one that failed, only what is proven broken
     goes: who knows which dump is the last that comes back. Where more look broken than `keep.broken_at_most`, nothing
-    goes.
+    goes. Nothing goes either by a `keep` that `fleetkeeper init` guessed, until `guessed: true` is removed there.
 
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
@@ -43,14 +44,20 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 def removable_backups(fleet: Fleet, policy: Policy) -> tuple[ExcessBackup, ...]:
     """Backups that `keep` does not ask for, oldest first; while a drill failed, only the broken ones among them.
 
-    Raises Unobservable as `failed_drill` does.
+    None while `keep` is a guess. Raises Unobservable as `failed_drill` does.
     """
+    if policy.guesses:
+        return ()
     excess = retention_of(fleet, policy).excess
     return tuple(item for item in excess if item.backup.state == "broken") if failed_drill(fleet, policy) else excess
 
 
 def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
     """Why no complete dump may go, and until when; None when some may. Raises Unobservable as `why_held` does."""
+    if policy.guesses:
+        return ForAPerson(
+            f"{policy.guesses}: `fleetkeeper init` guessed what stands there, and nothing is deleted by a guess", ACCEPT
+        )
     hold = why_held(fleet, policy)
     return ForAPerson(hold.why, hold.what_to_do) if hold else None
 

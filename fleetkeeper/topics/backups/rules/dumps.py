@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
 
 NAMED = 5
+SHOWN = "`remediate` shows which go, and why each of the others stays"
+GUESSED = (
+    "nothing goes while `guessed: true` stands in `backups`: read what `fleetkeeper init` proposed, then remove it"
+)
 VERIFY = "`remediate backups verify` streams them on the node, and remembers"
 SEE = "see what they are: they were read, and nobody can tell (`remediate backups list`)"
 
@@ -263,7 +267,7 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
             want="the newest of each period that keep names",
             why="they fill the volume until the next backup fails",
             node=node,
-            hint=f"held up: {held.why}" if held else "`remediate` shows which go, and why each of the others stays",
+            hint=f"held up: {held.why}" if held else GUESSED if policy.guesses else SHOWN,
         )
     else:
         yield from hidden_excess(fleet, backups, now)

@@ -340,6 +340,7 @@ def test_what_is_written_is_an_inventory_of_what_was_found(tmp_path: Path) -> No
     assert inventory.nodes["data"].roles == ("manager", "web", "database", "storage")
     assert inventory.services["web"].user == ("a", "b")  # type: ignore[index]
     assert inventory.section(Policy).command == "backup --now"
+    assert inventory.section(Policy).guesses == "`backups.keep`"
     assert inventory.section(Certificates).certificates[0].name == "rodan.example.org"
 
 

@@ -337,3 +337,26 @@ def test_below_keep_leaves_a_broken_one_where_nothing_else_of_its_period_stays()
     )
     left = [item.name for item in files if item.name not in {gone.name for gone in step.files}]
     assert left == [files[0].name, files[1].name, files[2].name, files[40].name, files[-1].name]
+
+
+GUESSED_KEEP = SMALL.replace("yearly: 10}", "yearly: 10, guessed: true}")
+GUESSED = SMALL.replace("backups:\n", "backups:\n  guessed: true\n")
+
+
+@pytest.mark.parametrize("rule", ["backups.are_thinned", "volumes.are_within_budget", "backups.are_fresh"])
+@pytest.mark.parametrize(("text", "key"), [(GUESSED_KEEP, "`backups.keep`"), (GUESSED, "`backups`")])
+def test_by_what_init_guessed_nothing_is_deleted_until_a_person_has_read_it(rule, text, key):
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100, NOW - timedelta(hours=40)))
+    broken = tuple(proof_of(item, "broken" if number == 50 else "complete") for number, item in enumerate(files))
+    for below_keep in ("", "\n  below_keep: true"):
+        written = text.replace("at_least: 3", f"at_least: 3{below_keep}")
+        world = place_services(
+            backup_fleet(files, broken, text=written, volume=volume_usage(files, free=1000)), ("vgpu", POSTGRES)
+        )
+        held = answer_to(rule, world)
+        assert isinstance(held, ForAPerson)
+        assert held.why.startswith(f"{key}: `fleetkeeper init` guessed")
+        assert "remove `guessed: true`" in held.what_to_do
+        read = replace(world, inventory=backup_fleet(files, text=SMALL).inventory)
+        assert "guessed" not in str(answer_to(rule, read))
+        assert rule == "backups.are_fresh" or isinstance(answer_to(rule, read), Plan)
