@@ -24,7 +24,8 @@ from fleetkeeper.exit_codes import Exit
 def waive(rules: tuple[str, ...], **given: Any) -> None:
     """Look, and write a waiver into the inventory for each finding of RULES (ids, topics, globs), or of --all.
 
-    Each waiver's reason is left to be filled in. What could not be looked at is not waived, and stays unknown.
+    Each waiver's reason is left to be filled in, and until then it accepts nothing. What could not be looked at is not
+    waived, and stays unknown.
     """
     from fleetkeeper.audit import open_audit
     from fleetkeeper.commands.waiver_lines import Waiving, new_waivers, verdicts_of_rules
@@ -46,7 +47,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
         verdicts = verdicts_of_rules(audit, sorted(only))
     finally:
         audit.close()
-    waivers = new_waivers(finding for verdict in verdicts for finding in verdict.findings)
+    waivers = new_waivers((finding for verdict in verdicts for finding in verdict.findings), inventory.waivers)
     dark = sum(bool(verdict.unknown) for verdict in verdicts)
     if dark:
         click.echo(f"{count_of(dark, 'promise')} could not be judged, and cannot be waived", err=True)

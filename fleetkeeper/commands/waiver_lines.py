@@ -1,7 +1,7 @@
 """Waivers for open findings: on the first night there are many, and not all of them can be mended at once.
 
-A waiver is as narrow as it can be: the rule, the thing, the node. Its reason is left for a person to fill in. The
-inventory keeps every byte that it has; the result is loaded once before it is written.
+A waiver is as narrow as it can be: the rule, the thing, the node. Its reason is left for a person to fill in: until
+then it accepts nothing. The inventory keeps every byte that it has; the result is loaded once before it is written.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import yaml
 from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import FILL_IN, Waiver
 from fleetkeeper.inventory.units import count_of
 from fleetkeeper.inventory.yaml_lines import scalar
+from fleetkeeper.judging.verdicts import waiver_covers
 from fleetkeeper.local_files import write_file
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.topics.registry import load_inventory, rules_of
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from fleetkeeper.judging.finding import Finding
     from fleetkeeper.judging.verdicts import Verdict
 
-FILL_IN = "FILL IN why this is accepted"
+TO_FILL_IN = f"{FILL_IN} why this is accepted"
 TASK = re.compile(r"\.[a-z0-9]{25}\b")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 BOM = b"\xef\xbb\xbf"
@@ -52,16 +54,21 @@ class NewWaiver:
             yield "node", self.node
         yield "until", until.isoformat()
         yield "owner", owner
-        yield "because", FILL_IN if bare else f"{FILL_IN}; seen: {self.saw}"
+        yield "because", TO_FILL_IN if bare else f"{TO_FILL_IN}; seen: {self.saw}"
 
 
-def new_waivers(findings: Iterable[Finding]) -> list[NewWaiver]:
-    """One waiver for each finding, without duplicates of rule, subject and node."""
+def new_waivers(findings: Iterable[Finding], written: Iterable[Waiver] = ()) -> list[NewWaiver]:
+    """One waiver for each finding, without duplicates of rule, subject and node.
+
+    A finding for which the inventory has one already (`written`) that lacks its reason gets no second one.
+    """
+    unfilled = [waiver for waiver in written if waiver.lacks_reason]
     waivers = [
         NewWaiver(
             finding.rule, literal_glob(finding.about or finding.subject), finding.node, one_line(finding.saw)[:160]
         )
         for finding in findings
+        if not any(waiver_covers(waiver, finding) for waiver in unfilled)
     ]
     return list({(waiver.rule, waiver.subject, waiver.node): waiver for waiver in waivers}.values())
 
@@ -169,7 +176,8 @@ class Waiving:
             self.say("nothing was written")
             return
         write_file(path, after)
-        self.say(f"{count_of(len(waivers), 'waiver')} written to {path}: fill in the reasons (grep 'FILL IN')")
+        number = count_of(len(waivers), "waiver")
+        self.say(f"{number} written to {path}; each accepts nothing until its reason is filled in (grep '{FILL_IN}')")
 
     def fitted(
         self, path: Path, before: bytes, waivers: Sequence[NewWaiver]

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from fleetkeeper.errors import UsageError, quoted
-from fleetkeeper.inventory.fields import Name, PathName, Words
+from fleetkeeper.inventory.fields import Name, PathName, RuleGlob, Words
 from fleetkeeper.inventory.heartbeat import Beat
 from fleetkeeper.inventory.problems import InventoryError, InventoryProblem, mask_secrets, show, translate_errors
 from fleetkeeper.inventory.schema import (
@@ -86,6 +86,9 @@ class Inventory(Strict, defer_build=True):
     waivers: tuple[Waiver, ...] = Field(default=(), description="Findings that are accepted for a while.")
     not_backed_up: tuple[NotBackedUp, ...] = Field(
         default=(), description="Databases and volumes that `backups` does not cover, each with the reason and an end."
+    enforce: tuple[RuleGlob, ...] = Field(
+        default=(),
+        description="Rules (ids or globs) whose warnings count as errors; other warnings fail no audit and no repair.",
     )
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     heartbeat: Beat | None = Field(

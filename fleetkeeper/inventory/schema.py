@@ -163,6 +163,10 @@ class Clock(Strict):
     within: Duration = Field(default=timedelta(seconds=5), description="How far off it may be, ahead or behind.")
 
 
+FILL_IN = "FILL IN"
+"""How a reason begins that a person has yet to write."""
+
+
 class Waiver(Strict):
     """A finding that is accepted for a while. `rule`, `subject` and `node` are shell globs."""
 
@@ -171,7 +175,12 @@ class Waiver(Strict):
     node: NodeGlob = Field(default="*", validate_default=True, description="Node where it is seen.")
     until: Day = Field(description="Last day on which it is accepted.")
     owner: Words = Field(description="Who answers for it.")
-    because: Words = Field(description="Why it is accepted.")
+    because: Words = Field(description="Why it is accepted; while it begins with FILL IN, nothing is.")
+
+    @property
+    def lacks_reason(self) -> bool:
+        """Whether the reason is still the words that `fleetkeeper waive` leaves to be filled in."""
+        return self.because.lstrip().upper().startswith(FILL_IN)
 
     @field_validator("node")
     @classmethod

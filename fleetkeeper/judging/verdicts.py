@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from fleetkeeper.errors import NotApplicable, NotJudgedNow, SectionUndecided
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Undecided, Waiver, require_policy
-from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.finding import Finding, Severity
 from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.transport.commands import Unobservable, unknown_by_bug
@@ -142,7 +142,8 @@ def judge_subject(
     if subject.kind == SECTION:
         return undecided_verdict(rule, subject, fleet.inventory)
     heard = collect_findings(rule, fleet, subject)
-    findings = [replace(f, rule=rule.id, subject=subject.name) for f in heard.findings]
+    severity = enforced_severity(rule, fleet.inventory)
+    findings = [replace(f, rule=rule.id, subject=subject.name, **severity) for f in heard.findings]
     here = [f for f in findings if is_counted(f.node, nodes)]
     open_, waived = sort_out(here, fleet)
     return Verdict(
@@ -155,6 +156,12 @@ def judge_subject(
         not_applicable=heard.not_applicable or findings_outside_limit(findings, here),
         left_out=heard.left_out,
     )
+
+
+def enforced_severity(rule: Rule, inventory: Inventory) -> dict[str, Severity]:
+    """The field `severity` of each finding of a rule that the inventory enforces: an error; else empty."""
+    enforced = any(fnmatchcase(rule.id, glob) for glob in inventory.enforce)
+    return {"severity": "error"} if enforced else {}
 
 
 def findings_outside_limit(findings: list[Finding], here: list[Finding]) -> str:
@@ -199,17 +206,17 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
 def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], list[tuple[Finding, Waiver]]]:
     """Split the findings into the open ones, and pairs (finding, waiver) of those that a waiver in force accepts.
 
-    A waiver is in force up to and including its `until`, by the date of the look (UTC).
+    A waiver is in force up to and including its `until`, by the date of the look (UTC), once its reason is filled in.
     """
     open_: list[Finding] = []
     waived: list[tuple[Finding, Waiver]] = []
     for finding in findings:
         accepted = [w for w in fleet.inventory.waivers if waiver_covers(w, finding)]
-        in_force = [w for w in accepted if fleet.looked_at.date() <= w.until]
+        in_force = [w for w in accepted if fleet.looked_at.date() <= w.until and not w.lacks_reason]
         if in_force:
             waived.append((finding, in_force[0]))
         else:
-            open_.append(with_expired_waiver(finding, accepted[0]) if accepted else finding)
+            open_.append(with_idle_waiver(finding, accepted[0]) if accepted else finding)
     return open_, waived
 
 
@@ -222,7 +229,9 @@ def waiver_covers(waiver: Waiver, finding: Finding) -> bool:
     )
 
 
-def with_expired_waiver(finding: Finding, waiver: Waiver) -> Finding:
-    """The finding, with the owner and end of its expired waiver before its hint."""
+def with_idle_waiver(finding: Finding, waiver: Waiver) -> Finding:
+    """The finding, with the reason why its waiver is not in force before its hint."""
     note = f"the waiver of {waiver.owner} ran out on {waiver.until}"
+    if waiver.lacks_reason:
+        note = f"the waiver of {waiver.owner} accepts nothing until its `because` is filled in"
     return replace(finding, hint=f"{note}; {finding.hint}" if finding.hint else note)

@@ -1,11 +1,12 @@
-"""Notes about waivers: those that end soon, those that have expired, those that nothing needs."""
+"""Notes about waivers: those that end soon, have expired, lack their reason, and those that nothing needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
-from fleetkeeper.inventory.schema import Waiver
+from fleetkeeper.inventory.schema import FILL_IN, Waiver
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.verdicts import Verdict, waiver_covers
 
 SOON = timedelta(days=14)
@@ -14,14 +15,25 @@ SOON = timedelta(days=14)
 def waiver_notes(
     waivers: Iterable[Waiver], verdicts: Sequence[Verdict], today: date, *, whole: bool = True
 ) -> list[str]:
-    """One line for each waiver that expired with findings, ends within 14 days, or is not needed.
+    """One line for each waiver that expired with findings, lacks its reason, ends within 14 days, or is not needed.
 
     `whole` says that every rule was judged on every node: only then, and while no verdict is unknown, can a waiver be
     reported as not needed.
     """
     sure = whole and not any(verdict.unknown for verdict in verdicts)
-    lines = [waiver_note(waiver, verdicts, today, sure) for waiver in waivers]
-    return [text for text in lines if text]
+    listed = list(waivers)
+    lines = [waiver_note(waiver, verdicts, today, sure) for waiver in listed if not waiver.lacks_reason]
+    return [text for text in (*lines, unfilled_note([waiver for waiver in listed if waiver.lacks_reason])) if text]
+
+
+def unfilled_note(unfilled: Sequence[Waiver]) -> str:
+    """The note about waivers whose reason a person has yet to write; "" when there are none."""
+    if not unfilled:
+        return ""
+    owners = ", ".join(sorted({waiver.owner for waiver in unfilled}))
+    verb = "accepts" if len(unfilled) == 1 else "accept"
+    number = count_of(len(unfilled), "waiver")
+    return f"{number} in the inventory {verb} nothing: the reason still says {FILL_IN} ({owners})"
 
 
 def waiver_note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: bool) -> str:

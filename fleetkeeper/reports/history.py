@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +27,23 @@ if TYPE_CHECKING:
 
 VERSION = 1
 JUDGED_IN_FULL = {outcome.name.lower() for outcome in Outcome if outcome is not Outcome.UNKNOWN}
+WEEK = timedelta(days=7)
+UNREMEMBERED_RULES = frozenset(
+    f"{topic}.{rule}"
+    for topic, rules in {
+        "nodes": "can_be_looked_at",
+        "containers": "run_as_their_own_user enter_as_their_own_user cannot_gain_privileges",
+        "services": "are_running with_local_data_are_pinned have_their_own_settings postgres_kept_its_data",
+        "schedules": "backup_runs_where_postgres_runs cron_is_active backups_appeared",
+        "backups": "are_fresh are_complete have_plausible_size tell_their_time are_thinned exist_elsewhere come_back",
+        "volumes": "are_within_budget will_last",
+        "certificates": "are_valid are_far_from_expiry are_served_as_on_disk will_renew use_sound_tls "
+        "are_in_the_inventory",
+        "mail": "is_delivered",
+    }.items()
+    for rule in rules.split()
+)
+"""The rules that an audit judged which did not remember yet which ones it judges."""
 TASK = re.compile(r"\.[a-z0-9]{25}\b")
 DIGITS = re.compile(r"\d+")
 
@@ -58,6 +76,8 @@ class Changes:
 
     `previous` is when that ended (ISO 8601, UTC); empty when there was none. `unseen` were open before and could not be
     judged this time: neither gone nor seen again. `waived` were open before, and are still there, accepted.
+    `newly_judged` are findings of rules that no audit before asked, such as those that an upgrade brings: not new.
+    `rules` are the ids of all rules that were ever asked, `reminded` is when `long_red` was last told (ISO 8601, UTC).
     """
 
     inventory: str
@@ -67,14 +87,24 @@ class Changes:
     old: tuple[OpenFinding, ...] = ()
     unseen: tuple[OpenFinding, ...] = ()
     waived: tuple[OpenFinding, ...] = ()
+    newly_judged: tuple[OpenFinding, ...] = ()
+    rules: frozenset[str] | None = None
+    long_red: tuple[OpenFinding, ...] = ()
+    """Errors open for a week and more, longest first; empty when they were told within the last week."""
+    reminded: str = ""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The findings that the last audit left open, and when it ended (ISO 8601, UTC); both empty without one."""
+    """The findings that the last audit left open, and when it ended (ISO 8601, UTC); both empty without one.
+
+    `rules` and `reminded` are as in Changes; `rules` is None when no audit is remembered.
+    """
 
     finished: str = ""
     open: tuple[OpenFinding, ...] = ()
+    rules: frozenset[str] | None = None
+    reminded: str = ""
 
 
 def file_of(state: Path, name: str, path: str) -> Path:
@@ -91,15 +121,18 @@ def recall_findings(path: Path) -> Memory:
         text = json.loads(path.read_text(encoding="utf-8"))
         if newer := is_newer(str(path), text["schema"], VERSION):
             raise UsageError(newer, UPGRADE)
-        return Memory(str(text["finished"]), tuple(OpenFinding(**item) for item in text["open"]))
+        open_ = tuple(OpenFinding(**item) for item in text["open"])
+        rules = frozenset(map(str, text.get("rules", UNREMEMBERED_RULES)))
+        return Memory(str(text["finished"]), open_, rules, str(text.get("reminded", "")))
     except (OSError, ValueError, LookupError, TypeError):
         return Memory()
 
 
 def remember_findings(path: Path, changes: Changes, finished: str) -> None:
     """Write the findings that are open now, and those that could not be judged again, to the memory. Raises OSError."""
-    open_ = [vars(finding) for finding in (*changes.new, *changes.old, *changes.unseen)]
-    write_results(path, {"schema": VERSION, "finished": finished, "open": open_})
+    open_ = [vars(finding) for finding in (*changes.new, *changes.newly_judged, *changes.old, *changes.unseen)]
+    memory = {"open": open_, "rules": sorted(changes.rules or ()), "reminded": changes.reminded}
+    write_results(path, {"schema": VERSION, "finished": finished, **memory})
 
 
 def compare_findings(
@@ -117,15 +150,40 @@ def compare_findings(
     missing = [finding for finding in before.open if finding.key not in keys]
     whole = judged_in_full(mine)
     again = [finding for finding in missing if finding.promise in whole and is_counted(finding.node, limit)]
-    return Changes(
+    unasked = {item["rule"] for item in mine} - before.rules if before.rules is not None else set()
+    changes = Changes(
         inventory,
         before.finished,
-        new=tuple(finding for finding in seen if finding.key not in first),
+        new=tuple(finding for finding in seen if finding.key not in first and finding.rule not in unasked),
+        newly_judged=tuple(finding for finding in seen if finding.key not in first and finding.rule in unasked),
+        rules=frozenset(item["rule"] for item in mine) | (before.rules or frozenset()),
         old=tuple(finding for finding in seen if finding.key in first),
         gone=tuple(again),
         unseen=tuple(finding for finding in missing if finding not in again),
         waived=tuple(finding for finding in before.open if finding.key in accepted),
     )
+    return with_reminder(changes, before.reminded, now)
+
+
+def with_reminder(changes: Changes, reminded: str, now: str) -> Changes:
+    """The changes with `long_red`, at most once a week. `reminded` is when it was last told, both in ISO 8601, UTC."""
+    if reminded and not is_week_old(reminded, now):
+        return replace(changes, reminded=reminded)
+    still = [finding for finding in (*changes.old, *changes.unseen) if finding.severity == "error"]
+    long_red = sorted((finding for finding in still if is_week_old(finding.since, now)), key=lambda item: item.since)
+    return replace(changes, long_red=tuple(long_red), reminded=now if long_red else reminded)
+
+
+def is_week_old(moment: str, now: str) -> bool:
+    """Whether a week, less an hour, has passed (times in ISO 8601, UTC). True for a moment that makes no sense.
+
+    >>> is_week_old("2026-11-20T03:00:00+00:00", "2026-11-27T02:30:00+00:00")
+    True
+    """
+    try:
+        return datetime.fromisoformat(now) - datetime.fromisoformat(moment) >= WEEK - timedelta(hours=1)
+    except (ValueError, TypeError):
+        return True
 
 
 def judged_in_full(items: Iterable[Judged]) -> set[tuple[str, str]]:
@@ -176,7 +234,6 @@ def digest(parts: Iterable[str]) -> str:
 
 def changes_document(changes: Changes) -> Change:
     """The changes in the form of results.json."""
-    lists = {
-        name: [vars(item) for item in getattr(changes, name)] for name in ("new", "gone", "old", "unseen", "waived")
-    }
+    names = ("new", "newly_judged", "gone", "old", "unseen", "waived")
+    lists = {name: [vars(item) for item in getattr(changes, name)] for name in names}
     return cast("Change", {"inventory": changes.inventory, "previous": changes.previous or None, **lists})

@@ -39,7 +39,7 @@ RANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("access", ("containers.*", "certificates.use_sound_tls", "certificates.*")),
     ("order", ("services.*", "backups.*", "mail.*")),
 )
-"""By kind of loss, its rules as globs: the first that matches counts. `the node` is first: its loss hides the others."""
+"""By kind of loss, its rules as globs: the first that matches counts. `the node` comes first: it hides the others."""
 OWN = "a service"
 """The kind of a team's own rules, which are in no table."""
 
@@ -47,7 +47,7 @@ CAUSES = {
     "certificates.are_far_from_expiry": ("certificates.are_valid", "certificates.will_renew"),
     "schedules.backups_appeared": ("schedules.backup_runs_where_postgres_runs", "schedules.cron_is_active"),
 }
-"""By rule: the rules whose findings about the same subject or node are the cause of its own, which tell no news then."""
+"""By rule: the rules whose findings about the same subject or node are the cause of its own, which are no news then."""
 
 
 def loss_of(rule: str) -> str:

@@ -150,6 +150,8 @@ class Change(TypedDict):
     """When the audit before ended (ISO 8601, UTC); null when there was none."""
     new: list[Open]
     """Open now, and not then."""
+    newly_judged: list[Open]
+    """Open now; no audit before asked its rule, such as one that an upgrade brings."""
     gone: list[Open]
     """Open then; judged again now, and no longer there."""
     old: list[Open]

@@ -1,6 +1,6 @@
 """The report of an audit for a person who has a minute: three lines about the worst, and each thing once.
 
-What is red is told worst first. Where there is more than fits into LINES, the least of it is told in fewer lines: first
+What is red is told worst first. Where there is more than fits into LINES, the least of it is told in fewer lines:
 without its hint, then a line for each rule. `-v` tells everything.
 """
 
@@ -39,10 +39,6 @@ class Paragraph:
         """The lines of the form in use."""
         return self.forms[self.level]
 
-    def can_shrink(self, level: int) -> bool:
-        """Whether the form in use is that of `level`, and the next one is shorter."""
-        return self.level == level < len(self.forms) - 1
-
 
 @dataclass
 class Section:
@@ -62,12 +58,9 @@ class Section:
 def fit_sections(sections: Sequence[Section], room: int) -> None:
     """Shorten paragraphs, those at the end first, until the sections take no more than `room` lines, or none can be."""
     paragraphs = [paragraph for section in sections for paragraph in section.paragraphs]
-    for level in range(max((len(paragraph.forms) for paragraph in paragraphs), default=0)):
-        for paragraph in reversed(paragraphs):
-            if sum(section.size for section in sections) <= room:
-                return
-            if paragraph.can_shrink(level):
-                paragraph.level += 1
+    for paragraph in reversed(paragraphs):
+        while paragraph.level < len(paragraph.forms) - 1 and sum(section.size for section in sections) > room:
+            paragraph.level += 1
 
 
 def top_lines(items: Iterable[Judged]) -> list[str]:
@@ -93,7 +86,9 @@ def follows_from(item: Judged, others: Iterable[Judged]) -> bool:
     """Whether what is wrong follows from what another broken promise about the same subject or node tells."""
     causes = CAUSES.get(item["rule"], ())
     names = names_of(item)
-    return any(other["outcome"] == "finding" and other["rule"] in causes and names & names_of(other) for other in others)
+    return any(
+        other["outcome"] == "finding" and other["rule"] in causes and names & names_of(other) for other in others
+    )
 
 
 def names_of(item: Judged) -> set[str]:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 Lines = Iterator[str]
 WORDS = ("want", "why", "hint")
+SHOWN = 5
+"""How many new, and how many gone findings are named."""
 
 
 def check_message(verdict: Verdict) -> str:
@@ -225,6 +227,7 @@ def changed_lines(changes: Changes) -> Lines:
         return
     parts = (
         ("new", changes.new),
+        ("newly judged (rules that no audit before asked)", changes.newly_judged),
         ("gone", changes.gone),
         ("waived since", changes.waived),
         ("old", changes.old),
@@ -234,11 +237,27 @@ def changed_lines(changes: Changes) -> Lines:
         ", ".join(f"{len(findings)} {word}" for word, findings in parts if findings) or "nothing was open, nothing is"
     )
     yield f"{one_line(changes.inventory)}, against {minute(changes.previous)}: {numbers}"
-    yield from (f"  new   {known_line(finding)}" for finding in changes.new)
-    yield from (f"  gone  {known_line(finding)}" for finding in changes.gone)
-    if changes.old:
+    yield from change_lines("new ", changes.new)
+    yield from change_lines("gone", changes.gone)
+    yield from weekly_lines(changes)
+    if changes.old and not changes.long_red:
         first = min(changes.old, key=lambda item: item.since)
         yield f"  old   the longest open since {minute(first.since)}: {known_line(first)}"
+
+
+def change_lines(word: str, findings: Sequence[OpenFinding]) -> Lines:
+    """A line for each of the first five findings, and one that counts the others."""
+    yield from (f"  {word}  {known_line(finding)}" for finding in findings[:SHOWN])
+    if len(findings) > SHOWN:
+        yield f"  {word}  and {len(findings) - SHOWN} more (results.json lists them)"
+
+
+def weekly_lines(changes: Changes) -> Lines:
+    """Once a week: what has been red for a week and more, and since when. The longest three are named."""
+    if changes.long_red:
+        yield f"  red for a week and more: {count_of(len(changes.long_red), 'finding')}"
+    for finding in changes.long_red[:3]:
+        yield f"  since {minute(finding.since)}: {known_line(finding)}"
 
 
 def known_line(finding: OpenFinding) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from fleetkeeper.reports.results_schema import ADAPTER, results_schema
 from tests.programs.reports.test_heartbeat import Watcher
 from tests.programs.test_pytest_plugin import INVENTORY, NAMES, TOPIC, checks_of
+from tests.recorded_lab import FOLDER
 
 
 @pytest.fixture
@@ -169,3 +171,24 @@ def test_watchers_that_hang_delay_an_audit_of_several_inventories_five_seconds_i
         hanging = pytester.runpytest_subprocess(*call)
     assert hanging.stdout.str().count("no answer within 5 s") == 3
     assert hanging.duration < usual + 5 + 2
+
+
+def test_a_first_night_is_told_in_forty_lines_and_with_v_in_full(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEETKEEPER_STATE", str(pytester.path / "state"))
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    inventory = (Path(__file__).parents[3] / "inventories/lab.yml").read_text()
+    (pytester.path / "lab.yml").write_text(inventory.replace("../.lab/ca.pem", str(FOLDER / "ca.pem")))
+    (pytester.path / "look.json").write_bytes(gzip.decompress((FOLDER / "A.json.gz").read_bytes()))
+    words = ("--hosts=./lab.yml", "--replay=look.json", "-p", "no:cacheprovider")
+    lines = pytester.runpytest_subprocess(*words).stdout.lines
+    assert len(lines) <= 40
+    top = lines[lines.index("") + 1 :]
+    top = top[top.index("") + 1 :][:4]
+    assert top[0].startswith("postgres: the newest complete backup is 3 d 8 h old: ")
+    assert top[1] == "nothing on vgpu runs `backup` in rodan_postgres, which runs there"
+    assert top[3].startswith("---")
+    full = pytester.runpytest_subprocess(*words, "-v").stdout.str()
+    assert full.count("\n  why   ") > 9
+    assert "\n  judge " in full

@@ -22,7 +22,7 @@ WAIVER = Waiver(rule="t.*", until=date(2026, 11, 30), owner="ada@example.org", b
 TODAY = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def verdict_on(*text, waivers=(), now=TODAY, **options):
+def verdict_on(*text, waivers=(), now=TODAY, enforce=(), **options):
     """The verdict on a judge that says these things, and raises what is an exception by nature."""
 
     def judge(fleet, subject):
@@ -32,7 +32,7 @@ def verdict_on(*text, waivers=(), now=TODAY, **options):
             yield item
 
     inventory = Inventory.model_construct(
-        name="test", path="", nodes={"here": Node(name="here", connection="local")}, waivers=waivers
+        name="test", path="", nodes={"here": Node(name="here", connection="local")}, waivers=waivers, enforce=enforce
     )
     rule = Rule("t", judge, lambda inventory: (), ())
     return judge_subject(rule, Fleet(inventory, now, {}), Subject("node", "here"), **options)
@@ -87,6 +87,20 @@ def test_what_is_only_wrong_outside_limit_does_not_look_as_if_it_held() -> None:
     elsewhere = verdict_on(WART, nodes=("there",))
     assert elsewhere.outcome is Outcome.NOT_APPLICABLE
     assert "outside --limit" in elsewhere.not_applicable
+
+
+def test_a_waiver_without_a_reason_accepts_nothing_and_says_so() -> None:
+    verdict = verdict_on(WART, waivers=(WAIVER.model_copy(update={"because": " FILL in why this is accepted"}),))
+    assert verdict.outcome is Outcome.FINDING
+    assert "accepts nothing until its `because` is filled in" in verdict.findings[0].hint
+    assert verdict_on(WART, waivers=(WAIVER.model_copy(update={"because": "we fill in later"}),)).waived
+
+
+def test_a_warning_of_an_enforced_rule_is_an_error_and_others_are_not() -> None:
+    assert verdict_on(FRECKLE, enforce=("t.judge",)).findings[0].severity == "error"
+    assert verdict_on(FRECKLE, enforce=("t.*",)).outcome is Outcome.FINDING
+    assert verdict_on(FRECKLE, enforce=("other.*",)).outcome is Outcome.HOLDS
+    assert verdict_on(FRECKLE, enforce=("t.*",), waivers=(WAIVER,)).outcome is Outcome.WAIVED
 
 
 def test_limit_never_hides_what_could_not_be_seen() -> None:

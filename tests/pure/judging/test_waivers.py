@@ -44,6 +44,13 @@ def test_case_75_run_out_it_is_mentioned_with_its_owner() -> None:
     assert text == "the waiver of a.b ran out on 2026-11-21: what it accepted counts again (ops@example.org)"
 
 
+def test_waivers_whose_reason_is_not_filled_in_are_one_note_and_never_called_unneeded() -> None:
+    empty = [make_waiver(days).model_copy(update={"because": "FILL IN why; seen: a wart"}) for days in (3, 100)]
+    assert waiver_notes(empty, [Verdict(RULE, Subject("service", "web"))], TODAY) == [
+        "2 waivers in the inventory accept nothing: the reason still says FILL IN (ops@example.org)"
+    ]
+
+
 def test_a_waiver_that_nothing_needs_is_mentioned() -> None:
     assert "needed by nothing" in waiver_notes([make_waiver(100)], [Verdict(RULE, Subject("service", "web"))], TODAY)[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,7 @@ def test_the_memory_survives_the_disk_and_a_broken_one_is_no_memory(tmp_path: Pa
     file = file_of(tmp_path, "lab", "/srv/lab.yml")
     changes = compare_findings("lab", [make_item(make_finding())], Memory(), FIRST)
     remember_findings(file, changes, SECOND)
-    assert recall_findings(file) == Memory(SECOND, changes.new)
+    assert recall_findings(file) == Memory(SECOND, changes.new, frozenset({"backups.are_fresh"}))
     for broken in (
         "",
         "{}",
@@ -162,6 +163,37 @@ def test_the_terminal_names_what_is_new_and_gone_and_counts_what_is_old() -> Non
     assert text[1].startswith("  new   volumes.y [postgres]")
     assert text[2].startswith("  gone  nodes.x [postgres]")
     assert "since 2026-11-20 03:00 UTC: backups.are_fresh" in text[3]
+
+
+def test_a_rule_that_an_upgrade_brings_is_newly_judged_and_its_finding_old_the_night_after() -> None:
+    before = Memory(FIRST, (), frozenset({"backups.are_fresh"}))
+    today = [make_item(make_finding()), make_item(make_finding("backups.cover_all"), rule="backups.cover_all")]
+    changes = compare_findings("lab", today, before, SECOND)
+    assert (names_in(changes.new), names_in(changes.newly_judged)) == (["backups.are_fresh"], ["backups.cover_all"])
+    assert "1 newly judged (rules that no audit before asked)" in next(changed_lines(changes))
+    after = Memory(SECOND, (*changes.new, *changes.newly_judged), changes.rules)
+    assert names_in(compare_findings("lab", today, after, THIRD).old) == ["backups.are_fresh", "backups.cover_all"]
+
+
+def test_a_memory_of_before_rules_were_remembered_knows_those_of_then(tmp_path: Path) -> None:
+    file = tmp_path / "open.json"
+    file.write_text(json.dumps({"schema": 1, "finished": FIRST, "open": []}))
+    today = [make_item(make_finding()), make_item(make_finding("backups.young"), rule="backups.young")]
+    changes = compare_findings("lab", today, recall_findings(file), SECOND)
+    assert (names_in(changes.new), names_in(changes.newly_judged)) == (["backups.are_fresh"], ["backups.young"])
+
+
+def test_once_a_week_it_is_said_what_is_still_red_and_since_when(tmp_path: Path) -> None:
+    file, lines = tmp_path / "open.json", []
+    for day in range(1, 23):
+        now = f"2026-11-{day:02}T03:00:00+00:00"
+        items = [make_item(make_finding(), make_finding(node="vgpu", severity="warning"))]
+        changes = compare_findings("lab", items, recall_findings(file), now)
+        remember_findings(file, changes, now)
+        lines += [(day, line) for line in changed_lines(changes) if "2026-11-01" in line and "red" in line]
+        lines += [(day, "weekly") for line in changed_lines(changes) if "red for a week and more: 1 finding" in line]
+    assert [day for day, text in lines if text == "weekly"] == [8, 15, 22]
+    assert "  since 2026-11-01 03:00 UTC: backups.are_fresh [postgres] 3 d old" in list(changed_lines(changes))
 
 
 SETS = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.commands.waiver_lines import FILL_IN, NewWaiver, Waiving, insert_waivers, literal_glob, new_waivers
+from fleetkeeper.commands.waiver_lines import TO_FILL_IN, NewWaiver, Waiving, insert_waivers, literal_glob, new_waivers
 from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import waiver_covers
 from fleetkeeper.topics.registry import load_inventory
@@ -57,7 +58,7 @@ def test_a_waiver_is_added_and_everything_else_stays(tmp_path: Path, kind: str) 
     assert after.waivers[: len(before.waivers)] == before.waivers
     [new] = after.waivers[len(before.waivers) :]
     assert (new.rule, new.subject, new.node, new.owner) == (ONE.rule, "here", "here", "ops@example.org")
-    assert new.because.startswith(FILL_IN)
+    assert new.because.startswith(TO_FILL_IN)
     assert only_added(HEAD + LISTS[kind], path.read_text())
 
 
@@ -90,7 +91,7 @@ def test_case_9_what_was_seen_and_looks_like_a_secret_is_left_out(tmp_path: Path
     secret = "password=hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
     waiving(path).write([NewWaiver(ONE.rule, "here", "here", secret)])
     assert "hunter2" not in path.read_text()
-    assert load_inventory(path).waivers[0].because == FILL_IN
+    assert load_inventory(path).waivers[0].because == TO_FILL_IN
 
 
 def test_a_list_that_is_none_is_refused_and_left_alone() -> None:
@@ -110,6 +111,13 @@ def test_a_task_of_the_swarm_may_be_another_one_tomorrow() -> None:
 def test_the_same_thing_is_waived_once() -> None:
     finding = Finding("a", "b", rule="r.x", subject="s", node="n")
     assert len(new_waivers([finding, finding])) == 1
+
+
+def test_a_finding_whose_waiver_lacks_its_reason_gets_no_second_one() -> None:
+    finding = Finding("a", "b", rule="r.x", subject="s", node="n")
+    waiver = Waiver(rule="r.x", subject="s", until=date(2999, 1, 1), owner="ada", because="FILL IN why")
+    assert new_waivers([finding], [waiver]) == []
+    assert len(new_waivers([finding], [waiver.model_copy(update={"because": "it is old"})])) == 1
 
 
 NASTY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
