@@ -86,6 +86,7 @@ class Inventory(Strict, defer_build=True):
     waivers: tuple[Waiver, ...] = Field(default=(), description="Findings that are accepted for a while.")
     not_backed_up: tuple[NotBackedUp, ...] = Field(
         default=(), description="Databases and volumes that `backups` does not cover, each with the reason and an end."
+    )
     enforce: tuple[RuleGlob, ...] = Field(
         default=(),
         description="Rules (ids or globs) whose warnings count as errors; other warnings fail no audit and no repair.",
