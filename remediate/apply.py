@@ -41,7 +41,7 @@ class ChangeTools(Protocol):
     @property
     def screen(self) -> Screen: ...
     @property
-    def place(self) -> StepContext: ...
+    def context(self) -> StepContext: ...
 
 
 class RunInProgress(Protocol):
@@ -55,7 +55,7 @@ class RunInProgress(Protocol):
     def runner(self) -> ChangeTools: ...
     @property
     def undoable(self) -> bool: ...
-    def next_place(self) -> StepContext: ...
+    def next_context(self) -> StepContext: ...
 
 
 def narrow_to_agreed(fresh: Plan, agreed: Plan) -> Plan | None:
@@ -94,6 +94,7 @@ class Applier:
 
     @property
     def journal(self) -> Journal:
+        """The journal in which the run is written down."""
         return self.run.runner.journal
 
     def apply(self, planned: PlannedChange) -> PlanEnd:
@@ -120,7 +121,7 @@ class Applier:
         except Stale as why:
             return doing.stopped(End.FAILED if doing.changed else End.CHANGED, str(why))
         except StepFailed as why:
-            ended = doing.stopped(End.FAILED, doing.told(why), by_itself=why.changed or doing.found_wanting)
+            ended = doing.stopped(End.FAILED, doing.told(why), by_itself=why.changed or doing.failed_in_check)
             return replace(ended, words=why.words)
         except Unobservable as why:
             return doing.stopped(End.FAILED, str(why))
@@ -151,26 +152,28 @@ class Applier:
         self.journal.plan(row)
 
     def link_to(self, node: str) -> Link:
+        """The open link to the node of this name, for reading. Raises Unobservable."""
         return self.run.runner.link_to(node)
 
     def say(self, text: str) -> None:
+        """Print a line of progress, on standard error."""
         self.run.runner.screen.say(text)
 
     def writing_to(self, node: str) -> WritingLink:
         """The node's link for writing. Raises Unobservable when its lock is not ours."""
         return guarded_writing_link(self.locks, self.link_to)(node)
 
-    def next_place(self) -> StepContext:
+    def next_context(self) -> StepContext:
         """The context of the run's next step, with these locks, links to other nodes, and the screen for progress."""
         self.locks.tell = self.say
-        return self.locks.guarding(replace(self.run.next_place(), reach=self.writing_to, say=self.say))
+        return self.locks.guarding(replace(self.run.next_context(), reach=self.writing_to, say=self.say))
 
     def step(self, step: AnyStep, plan: int) -> str:
         """Check a step's precondition, write it with its way back to the journal, and do it. Returns its harmless text.
 
         Raises Stale, StepFailed, Lost, Unobservable, and Unwritable when the journal cannot be written.
         """
-        context = self.next_place()
+        context = self.next_context()
         link = self.writing_to(step.node)
         try:
             step.still_true(link, context)
@@ -231,6 +234,7 @@ def guarded_writing_link(locks: Locks, link_to: Callable[[str], Link]) -> Callab
     """A function that returns a node's link for writing, and raises Unobservable when the node's lock is not ours."""
 
     def writing_to(node: str) -> WritingLink:
+        """The node's link for writing. Raises Unobservable when the node's lock is not ours."""
         if not locks.alive(node):
             raise Unobservable(
                 "the lock is not ours: never taken, or the connection was silent for too long", node=node
@@ -284,7 +288,7 @@ class Doing:
         return f"{self.rows[-1].shown}: {why}" if several and self.rows and why.rc is not None else str(why)
 
     @property
-    def found_wanting(self) -> bool:
+    def failed_in_check(self) -> bool:
         """Whether the step that ended last is read-only: what it checks is the result of the steps before it."""
         return bool(self.rows) and looks_only(self.rows[-1])
 
@@ -300,7 +304,7 @@ class Doing:
             link = self.applier.writing_to(node)
             directories = [path for step in plan.steps if step.node == node for path in step.directories()]
             require_room(
-                link, node, dict.fromkeys(self.applier.run.runner.place.resolved(path) for path in directories)
+                link, node, dict.fromkeys(self.applier.run.runner.context.resolved(path) for path in directories)
             )
 
     def all_steps(self) -> None:
@@ -318,7 +322,7 @@ class Doing:
         if not self.changed:
             return PlanEnd(self.planned, end, f"{why}; nothing was changed")
         back = take_back(
-            self.applier.journal, undoable_steps(self.rows), self.applier.writing_to, self.applier.next_place
+            self.applier.journal, undoable_steps(self.rows), self.applier.writing_to, self.applier.next_context
         )
         return PlanEnd(self.planned, end, why, back.said, rolled_back=by_itself and back.whole)
 

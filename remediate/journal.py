@@ -121,6 +121,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
+        """Open the journal at this path; a new one is made, for this account alone. Raises UsageError."""
         self.path = path
         path.touch(mode=0o600)
         self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
@@ -262,6 +263,7 @@ class Journal:
             raise Unwritable(self.path, why) from None
 
     def __iter__(self) -> Iterator[RunRow]:
+        """All runs, newest first."""
         return iter(self.runs(-1))
 
 

@@ -24,6 +24,7 @@ class Leaving(Remediation):
     """A remediation whose look collects only what fleetkeeper has left on the nodes."""
 
     def look(self, session: Session, audit: Audit) -> Fleet:
+        """A fresh look at what is left on the nodes, with its progress on the terminal."""
         with Progress(len(self.inventory.nodes), quiet=self.call.quiet) as progress:
             session.progress = progress
             fleet = session.look(("nodes", "leave"))

@@ -53,6 +53,7 @@ class HeldLock:
     """
 
     def __init__(self, node: str, stream: Stream, beat: float = BEAT, answer: float = ANSWER) -> None:
+        """Begin to send heartbeats over `stream` to the holder on the node; `beat` and `answer` are in seconds."""
         self.node, self.stream, self.beat, self.answer = node, stream, beat, answer
         self.confirmed = time.monotonic()
         self.sent: float | None = None
@@ -140,6 +141,7 @@ class Locks:
     """
 
     def __init__(self, link_to: Callable[[str], WritingLink], run: str, path: str = LOCK, beat: float = BEAT) -> None:
+        """No lock is taken yet; `run` is the id of the run, which the lock's file names."""
         self.link_to, self.path, self.beat = link_to, path, beat
         self.who = holder_name(run)
         self.held: dict[str, HeldLock] = {}

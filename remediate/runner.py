@@ -98,7 +98,7 @@ class RequestedPlan:
 class Runner:
     """How one command changes servers. `name` and `path` are the inventory's; `link_to` gives the link of a node.
 
-    `place` is the context that each step's own is made from.
+    `context` is the context that each step's own is made from.
     """
 
     journal: Journal
@@ -106,7 +106,7 @@ class Runner:
     path: str
     link_to: Callable[[str], Link]
     screen: Screen = field(default_factory=Screen)
-    place: StepContext = field(default_factory=lambda: StepContext("", 0))
+    context: StepContext = field(default_factory=lambda: StepContext("", 0))
 
     def run(self, work: Callable[[PlanRun], Exit], undoes: str = "") -> Exit:
         """Begin a run, call `work` with it, end it, and show how its plans ended. Returns the exit code.
@@ -201,10 +201,10 @@ class PlanRun:
         """Whether `remediate undo` can undo any step of this run."""
         return any(row.inverse for row in self.begun)
 
-    def next_place(self) -> StepContext:
+    def next_context(self) -> StepContext:
         """The context of the next step of this run, with its number."""
         self.steps += 1
-        return replace(self.runner.place, run=self.id, number=self.steps)
+        return replace(self.runner.context, run=self.id, number=self.steps)
 
     @contextmanager
     def locks(self, nodes: Iterator[str]) -> Iterator[tuple[Locks, Mapping[str, Unobservable]]]:
@@ -212,7 +212,7 @@ class PlanRun:
 
         Raises Busy.
         """
-        with locks_of(self.id, self.runner.link_to, self.runner.place) as locks:
+        with locks_of(self.id, self.runner.link_to, self.runner.context) as locks:
             yield locks, locks.take(nodes)
 
     def apply(self, plans: Sequence[PlannedChange], origin: Origin, terms: Terms = EVERYTHING) -> list[PlanEnd]:

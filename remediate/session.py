@@ -53,14 +53,17 @@ class Session:
     """Keys of the findings of the last proposal."""
 
     def link_by_name(self, node: str) -> Link:
+        """The open link to the node of this name. Raises Unobservable."""
         return self.link_to(self.inventory.nodes[node])
 
     @property
     def topics(self) -> dict[str, Topic]:
+        """The inventory's topics by name, ours and its own."""
         return topics_of(self.inventory)
 
     @property
     def rules(self) -> dict[str, Rule]:
+        """The rules of all its topics, by id."""
         return rules_in(self.topics)
 
     @property
@@ -71,6 +74,7 @@ class Session:
 
     @property
     def remedies(self) -> Mapping[str, Remedy]:
+        """The remedies, by rule id: ours, and those that topics of the inventory bring with them."""
         return remedies_of(self.topics)
 
     def look(self, names: Collection[str] = ()) -> Fleet:

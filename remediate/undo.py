@@ -34,7 +34,7 @@ def take_back(
     journal: Journal,
     rows: Sequence[StepRow],
     writing_to: Callable[[str], WritingLink],
-    next_place: Callable[[], StepContext],
+    next_context: Callable[[], StepContext],
     begun: Callable[[StepRow], None] = lambda row: None,
 ) -> Back:
     """Undo the steps of these rows, the last one first, and mark them in the journal as undone. Returns the result.
@@ -45,13 +45,13 @@ def take_back(
     lines: list[str] = []
     whole = True
     for row in sorted(rows, key=lambda row: row.number, reverse=True):
-        text, gone = one_back(journal, row, writing_to, next_place(), begun)
+        text, gone = undo_step(journal, row, writing_to, next_context(), begun)
         lines += [text] if text else []
         whole = whole and gone
     return Back(tuple(lines), whole)
 
 
-def one_back(
+def undo_step(
     journal: Journal,
     row: StepRow,
     writing_to: Callable[[str], WritingLink],

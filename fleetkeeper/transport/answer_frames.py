@@ -75,6 +75,7 @@ class Frames:
     """Both answer streams of one round trip, split into the answers of its commands."""
 
     def __init__(self, commands: Sequence[Command], script: Script, sudo: Sudo = False) -> None:
+        """Take apart the output of `script`, which runs these commands with these rights."""
         self.commands = commands
         self.sudo = sudo
         self.out = Unframer(script.token)

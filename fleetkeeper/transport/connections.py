@@ -65,6 +65,7 @@ class Register:
     """All open connections of a run, so that they can be closed at once."""
 
     def __init__(self) -> None:
+        """A register without connections; each that is kept in it is closed with it."""
         self.open: WeakSet[Closable] = WeakSet()
         self.guard = threading.Lock()
         self.closed = False

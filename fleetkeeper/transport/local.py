@@ -20,11 +20,13 @@ class LocalLink:
     """The link to the machine that fleetkeeper runs on."""
 
     def __init__(self, sudo: Sudo = False) -> None:
+        """`sudo` is what `sudo -n` gives this account: everything (True), nothing, or "audit"."""
         self.sudo = sudo
         self.shells = Shells(self.channel)
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        """One Output for each command, in order, as `Link.ask`; `room` is in bytes."""
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def channel(self, line: str) -> ProcessChannel:
@@ -34,6 +36,7 @@ class LocalLink:
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
+        """Start a command as `WritingLink.open` does. Closing the link ends it too."""
         script = render_stream(words, sudo and self.sudo)
         stream = ProcessStream((*LOGIN, SHELL))
         self.running.add(stream)

@@ -109,11 +109,16 @@ class ProcessChannel(Process):
     """The standard streams of a shell in a process; implements `fleetkeeper.transport.round_trip.Channel`."""
 
     def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
+        """Start the process; `leave` is how many seconds it gets to end by itself (None: the default)."""
         super().__init__(argv, leave)
         self.bell, self.rope = socket.socketpair()
         self.open = {self.stdout.fileno(), self.stderr.fileno()}
 
     def receive(self, limit: float) -> tuple[bytes, bytes] | None:
+        """The bytes of (output, error) that arrive within `limit` seconds, maybe none; None when both have ended.
+
+        Raises EOFError once `abort` was called.
+        """
         if not self.open:
             return None
         got: dict[int, bytes] = {}
@@ -132,6 +137,7 @@ class ProcessChannel(Process):
             self.rope.send(b"!")
 
     def ended(self) -> str:
+        """How the process ended, for a message: its exit status, or that its output was closed."""
         try:
             return f"exit status {self.child.wait(LEAVE)}"
         except subprocess.TimeoutExpired:
@@ -175,6 +181,7 @@ class ProcessStream(Process):
 
     @property
     def err(self) -> bytes:
+        """The last 64 KiB that the process has written to standard error so far."""
         return b"".join(tuple(self.said))[-ERR_KEPT:]
 
     def begin(self, script: bytes, token: bytes, limit: float) -> None:
@@ -202,15 +209,21 @@ class ProcessStream(Process):
         return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
 
     def write(self, data: bytes) -> None:
+        """Send all of `data` to the command's standard input. Raises Unobservable when it did not get through."""
         try:
             self.send(data, STALLED)
         except (OSError, ValueError) as error:
             raise Unobservable(f"the data did not get through: {error}") from None
 
     def close_write(self) -> None:
+        """End the command's standard input. May be called twice."""
         self.close_input()
 
     def read(self, size: int = CHUNK) -> bytes:
+        """Up to `size` bytes of standard output, as soon as there are any; b"" at its end.
+
+        Raises Unobservable when the connection was lost before the command ended.
+        """
         if self.read_ahead:
             data, self.read_ahead = self.read_ahead[:size], self.read_ahead[size:]
             return data
@@ -223,6 +236,10 @@ class ProcessStream(Process):
         return data
 
     def wait(self, limit: float = 30.0) -> int | None:
+        """The exit status: close standard input, drop the remaining output, and wait up to `limit` seconds.
+
+        None: the command did not end in time, or the connection was lost.
+        """
         self.close_input()
         deadline = time.monotonic() + limit
         while is_ready(self.stdout, selectors.EVENT_READ, max(0.0, deadline - time.monotonic())):

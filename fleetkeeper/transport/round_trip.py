@@ -133,6 +133,10 @@ class Round:
     """
 
     def __init__(self, commands: Sequence[Command], sudo: Sudo, room: int, *, bounded: bool) -> None:
+        """`room` is in bytes, for all answers.
+
+        `bounded`: the time limits of commands that do not run as root are kept here, not on the node.
+        """
         self.commands = commands
         self.ours = [bounded and not as_root(command, sudo) for command in commands]
         self.script = render_script(commands, sudo)
@@ -182,7 +186,7 @@ class Round:
         return None
 
     def hear(self, out: bytes, err: bytes) -> Cut | None:
-        """Process arrived bytes of both streams; returns why the round must end now, or None."""
+        """Process bytes that arrived on both streams; returns why the round must end now, or None."""
         if out or err:
             self.note(len(out) + len(err))
             self.frames.feed(out, err)
@@ -194,7 +198,7 @@ class Round:
         return self.overdue()
 
     def note(self, arrived: int) -> None:
-        """Update the times of arrival with so many bytes."""
+        """Update the times of the last arrivals: `arrived` bytes have just come."""
         self.heard = time.monotonic()
         if not self.frames.begun:
             self.begun = self.heard

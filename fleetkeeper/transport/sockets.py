@@ -124,6 +124,7 @@ def addresses_of_host(destination: Destination, deadline: float) -> list[Address
     answer: list[list[Address] | socket.gaierror] = []
 
     def ask() -> None:
+        """Append the addresses, or the resolver's error, to `answer`."""
         try:
             answer.append(look_up_host(destination, 0))
         except (socket.gaierror, UnicodeError) as error:

@@ -33,6 +33,7 @@ class TestinfraLink:
     __test__ = False
 
     def __init__(self, connection: str, sudo: Sudo) -> None:
+        """Open testinfra's connection of this name, such as `docker://web`. Raises Unobservable without one."""
         try:
             self.host: Any = testinfra.get_host(connection)
         except (RuntimeError, ValueError, ImportError) as error:
@@ -40,6 +41,7 @@ class TestinfraLink:
         self.sudo = sudo
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        """One Output for each command, in order, as `Link.ask`; `room` is in bytes, for all."""
         answers: list[Output] = []
         while len(answers) < len(commands):
             left = max(LEAST_ROOM, room - sum(answer.size for answer in answers))

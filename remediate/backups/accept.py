@@ -43,8 +43,8 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
     """
     fleet = desk.look(*TOPICS)
     try:
-        records, accepted = accepted_records(fleet, desk.policy), right_one(fleet, account_and_machine())
-        newest = odd_one(fleet, desk.policy, asked=bool(because.strip()))
+        records, accepted = accepted_records(fleet, desk.policy), running_database(fleet, account_and_machine())
+        newest = dump_to_accept(fleet, desk.policy, asked=bool(because.strip()))
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
@@ -70,7 +70,7 @@ def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
     Raises Changed when another database runs by now, Unobservable.
     """
     shown = addition.accepted
-    now = right_one(fleet, account_and_machine())
+    now = running_database(fleet, account_and_machine())
     if shown and (now.system, now.node, now.volume) != (shown.system, shown.node, shown.volume):
         raise Changed(f"cluster {now.system} on {now.node} runs by now, not the one that was shown")
     return plan_to_record(fleet, policy, addition)
@@ -96,7 +96,7 @@ def accepted_records(fleet: Fleet, policy: Policy) -> Records:
     return raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
 
 
-def right_one(fleet: Fleet, by: str) -> Accepted:
+def running_database(fleet: Fleet, by: str) -> Accepted:
     """The one database that runs, as a record dated now; `by` is who accepts it.
 
     Raises Unobservable when none or several run, or a node was not seen.
@@ -105,7 +105,7 @@ def right_one(fleet: Fleet, by: str) -> Accepted:
     return Accepted(cluster.system, node, data_volume(fleet, node, cluster), datetime.now(UTC), by)
 
 
-def odd_one(fleet: Fleet, policy: Policy, *, asked: bool) -> Backup | None:
+def dump_to_accept(fleet: Fleet, policy: Policy, *, asked: bool) -> Backup | None:
     """The newest complete dump, when its size has to be accepted; else None.
 
     It has to be when a person gives a reason (`asked`), or retention waits for one. Raises Unobservable when `asked`

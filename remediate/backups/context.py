@@ -56,7 +56,10 @@ class Desk:
         return PlannedChange(1, RULES[rule], Subject("service", self.policy.service), (), plan)
 
     def answer(self, rule: str, fleet: Fleet, made: Plan | ForAPerson) -> PlannedChange | None:
-        """The plan as a change. None, with the reason on the screen, when a person must act or the gate is closed."""
+        """The plan as a change. None, with the reason on the screen, when a person must act or the gate is closed.
+
+        `made` is what a remedy gave for `rule`, on the look `fleet`.
+        """
         if isinstance(made, ForAPerson):
             self.screen.error(made.why, hint=made.what_to_do)
             return None
@@ -78,6 +81,7 @@ class Desk:
         """Apply one plan that a person asked for, in a run of its own. Returns the exit code."""
 
         def work(run: PlanRun) -> Exit:
+            """Apply the plan in this run; its exit code."""
             run.apply([planned], wish)
             return run.code()
 
@@ -92,7 +96,7 @@ class Desk:
 def open_context(
     hosts: str | None, given: Path | None, *, looks: bool = False, quiet: bool = False, as_json: bool = False
 ) -> Iterator[Desk]:
-    """Open an inventory for the `with` block. Raises UsageError when it has no backups.
+    """The opened inventory of a command, for a `with` block. Raises UsageError when it has no backups.
 
     `hosts` is its name or path (None: the last audited), `given` the state directory; `looks`: nothing will be changed.
     """

@@ -17,7 +17,7 @@ from remediate.backups.context import Desk
 from remediate.plan import ForAPerson, Plan
 from remediate.plan_end import Changed, Proof
 from remediate.proposal import GATE
-from remediate.remedies.backups.create_dump import make_one
+from remediate.remedies.backups.create_dump import make_backup
 from remediate.runner import RequestedPlan
 from remediate.steps import RunInContainer
 
@@ -35,7 +35,7 @@ class Creating:
     def plan(self, fleet: Fleet) -> Plan | ForAPerson:
         """The plan that makes the backup, or why a person must act; sets `name`. Raises Unobservable."""
         finding = Finding(saw="a backup was asked for", want=f"one of {datetime.now(UTC):%H:%M} UTC")
-        made = make_one(finding, fleet)
+        made = make_backup(finding, fleet)
         if isinstance(made, Plan) and made.disturbs != ("nothing",):
             return NO_ROOM
         if isinstance(made, Plan):

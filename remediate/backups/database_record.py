@@ -22,10 +22,12 @@ def write_down(desk: Desk, run: PlanRun, rule: str, addition: Records) -> Exit:
     """
 
     def made() -> Plan:
+        """The plan that adds to the records, from a fresh look."""
         plan = plan_again if addition.accepted else plan_to_record
         return plan(desk.look(*TOPICS), desk.policy, addition)
 
     def proof() -> tuple[Proof, str]:
+        """Whether a fresh look sees the addition in the records, and the reason."""
         return proof_of_record(desk.look(*TOPICS), desk.policy, addition)
 
     try:

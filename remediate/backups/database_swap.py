@@ -30,7 +30,7 @@ class Swap:
     """
 
     policy: Policy
-    place: Placement
+    placement: Placement
     backup: Backup
     path: str
     user: str
@@ -67,7 +67,7 @@ class Swap:
     def server(self) -> Server:
         """The server in the live container; its limit is the time in seconds that a restore may take there."""
         return Server(
-            *(self.place.node, self.place.container.id, self.policy.service, self.user, self.live),
+            *(self.placement.node, self.placement.container.id, self.policy.service, self.user, self.live),
             called=self.called,
             system=self.system,
             limit=600 + self.backup.file.size / PACE,

@@ -26,13 +26,13 @@ from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.accept import accepted_records, right_one
+from remediate.backups.accept import accepted_records, running_database
 from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import DatabaseContents, ask_server, count_command, parse_contents, why_failed
 from remediate.backups.database_record import write_down
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson
-from remediate.remedies.backups.create_dump import backup_mount, not_one
+from remediate.remedies.backups.create_dump import backup_mount, no_single_container
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import PlanRun
 
@@ -73,7 +73,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     if len(placements) != 1:
-        return refuse_drill(desk, not_one(desk.policy, placements))
+        return refuse_drill(desk, no_single_container(desk.policy, placements))
     mount = backup_mount(placements[0], desk.policy)
     if isinstance(mount, ForAPerson):
         return refuse_drill(desk, mount)
@@ -89,15 +89,15 @@ def drill(desk: Desk, name: str | None) -> Exit:
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
-    desk.screen.lines([*describe_drill(done), *told_doubts(doubtful)])
-    accepted = None if done.error or doubtful or records.accepted else the_right_one(desk, fleet, done)
+    desk.screen.lines([*describe_drill(done), *doubt_lines(doubtful)])
+    accepted = None if done.error or doubtful or records.accepted else drilled_database(desk, fleet, done)
     written = write_drill_down(desk, Records(accepted, (done,)))
-    desk.screen.lines(told_failure(last_failure(merge_records(records, Records(drills=(done,))), desk.policy), done))
+    desk.screen.lines(failure_lines(last_failure(merge_records(records, Records(drills=(done,))), desk.policy), done))
     withheld = doubtful and not records.accepted
     return worst_exit([written, Exit.FINDINGS_REMAIN if done.error or withheld else Exit.NOTHING_LEFT])
 
 
-def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
+def failure_lines(failed: Drill | None, done: Drill) -> list[Line]:
     """A line while complete dumps are kept: an earlier drill failed, and this one was of an older dump. Else empty."""
     if failed is None or done.error:
         return []
@@ -107,10 +107,10 @@ def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
     return [Line(still, "bad")]
 
 
-def the_right_one(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
+def drilled_database(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
     """The record of the database that runs, with the time of the drill; None, with the reason shown, if unknown."""
     try:
-        return replace(right_one(fleet, f"{account_and_machine()}, by a drill"), at=done.at)
+        return replace(running_database(fleet, f"{account_and_machine()}, by a drill"), at=done.at)
     except Unobservable as why:
         desk.screen.error(
             f"which database is the right one is not written down: {why}", hint="remediate backups accept"
@@ -160,7 +160,7 @@ def run_patiently(desk: Desk, work: Callable[[PlanRun], Exit]) -> Exit:
     return desk.runner.run(work)
 
 
-def told_doubts(doubtful: tuple[str, ...]) -> list[Line]:
+def doubt_lines(doubtful: tuple[str, ...]) -> list[Line]:
     """Lines for a person about what to look at in the live database; empty without doubts."""
     if not doubtful:
         return []
@@ -191,7 +191,7 @@ def choose_backup(desk: Desk, fleet: Fleet, name: str | None) -> Backup:
 class Trial:
     """One backup to restore on trial: in a container of the image of `place`, which mounts the backups as `mount`."""
 
-    place: Placement
+    placement: Placement
     mount: Mount
     backup: Backup
     policy: Policy
@@ -207,7 +207,7 @@ class Trial:
         """
         script = load_script(DESCRIBE_LIVE_DATABASE)
         live = parse_contents(
-            ask_server(link, count_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
+            ask_server(link, count_command(self.placement, script, *database_account(self.policy), limit=SLOW_COUNT))
         )
         if "encoding" not in live.said:
             raise Unobservable(f"the server has no database {live.tell('database')}: there is nothing to compare with")
@@ -216,7 +216,7 @@ class Trial:
         if blames_the_dump(answer):
             return replace(done, error=first_line_for_person(answer)), ()
         if answer.lost or answer.rc != 0:
-            raise not_tried(answer, self.place.node)
+            raise not_tried(answer, self.placement.node)
         restored = parse_contents(answer)
         lacking = tuple(missing_tables(restored, live, before, self.policy.tolerance))
         done = replace(
@@ -239,7 +239,7 @@ class Trial:
             *("docker", "run", "--interactive", "--rm", "--pull", "never", "--name", f"fleetkeeper-drill-{service}"),
             *("--label", "fleetkeeper=drill", "--security-opt", "no-new-privileges", *bounds),
             *("--mount", f"type=bind,src={self.mount.source},dst=/backups,readonly"),
-            *("--user", "0", "--entrypoint", "sh", self.place.container.image_id, "-c", load_script(DRILL), "sh"),
+            *("--user", "0", "--entrypoint", "sh", self.placement.container.image_id, "-c", load_script(DRILL), "sh"),
             *(dump, self.policy.format, str(limit), str(needed_mebibytes(size, self.policy.format))),
             *(live.tell(key) for key in ("user", "database", "encoding", "preload")),
             *(f"role={name}" for name in live.roles),
@@ -254,7 +254,7 @@ class NotTried(Unobservable):
 
 
 def not_tried(answer: Output, node: str) -> Unobservable:
-    """The error for a drill without a result: no throwaway container, or one that could not do its work."""
+    """The error for a drill on `node` without a result: no throwaway container, or one that could not do its work."""
     if answer.lost or answer.rc is None:
         return Unobservable(answer.lost or "the drill did not end", node=node)
     if b"is already in use" in answer.err:
@@ -277,7 +277,7 @@ def blames_the_dump(answer: Output) -> bool:
 
 
 def needed_mebibytes(size: int, form: str) -> int:
-    """MiB that must be free for a dump of `size` bytes to become a database."""
+    """MiB that must be free for a dump of `size` bytes to become a database; `form` is how it is compressed."""
     return size * UNPACKED.get(form, UNPACKED["sql.gz"]) // 2**20 + 512
 
 

@@ -27,7 +27,7 @@ from fleetkeeper.topics.containers.facts import Mount, Placement
 from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.accept import accepted_records, right_one
+from remediate.backups.accept import accepted_records, running_database
 from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import DatabaseContents, ask_server, count_command, parse_contents
 from remediate.backups.database_record import write_down
@@ -37,7 +37,7 @@ from remediate.backups.restore_names import Names, names_of, not_changed, not_dr
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson, Plan
 from remediate.plan_end import Changed, Proof
-from remediate.remedies.backups.create_dump import backup_mount, not_one
+from remediate.remedies.backups.create_dump import backup_mount, no_single_container
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import PlanRun as Applying
 from remediate.runner import RequestedPlan
@@ -84,6 +84,7 @@ class Refused(Exception):
     """A person must settle something first; `answer` has the reason and what to do."""
 
     def __init__(self, why: str, what_to_do: str) -> None:
+        """`why` nothing can be restored, and `what_to_do` about it, both for a person."""
         super().__init__(why)
         self.answer = ForAPerson(why, what_to_do)
 
@@ -136,7 +137,8 @@ def prepare_restore(desk: Desk, name: str, stamp: str = "") -> Prepared:
 def find_database(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
     """The container of the database, and its mount of the backups. Raises Refused, Unobservable."""
     placements = running_placements(fleet, desk.policy.service)
-    mount = backup_mount(placements[0], desk.policy) if len(placements) == 1 else not_one(desk.policy, placements)
+    alone = len(placements) == 1
+    mount = backup_mount(placements[0], desk.policy) if alone else no_single_container(desk.policy, placements)
     if isinstance(mount, ForAPerson):
         raise Refused(mount.why, mount.what_to_do)
     return placements[0], mount
@@ -200,12 +202,12 @@ class Restoring:
             raise Changed(f"{why}: {why.answer.what_to_do}") from None
         except UsageError as why:
             raise Changed(why.message) from None
-        self.same_container(now.swap.place)
+        self.same_container(now.swap.placement)
         return now.swap.beside(now.proof)
 
     def same_container(self, placement: Placement) -> None:
         """Raises Changed when the database runs in another container than the one that was seen."""
-        if (placement.node, placement.container.id) != (self.swap.place.node, self.swap.place.container.id):
+        if (placement.node, placement.container.id) != (self.swap.placement.node, self.swap.placement.container.id):
             raise Changed(f"the container of {self.swap.policy.service} is not the one that was seen: it was replaced")
 
     def finish(self) -> Exit:
@@ -245,6 +247,7 @@ class Restoring:
         self.before = before
 
         def again() -> Plan:
+            """The same plan, if the database still runs in the same container. Raises Changed when it does not."""
             try:
                 self.same_container(find_database(self.desk, self.desk.look("nodes", "containers"))[0])
             except Refused as why:
@@ -252,6 +255,7 @@ class Restoring:
             return plan
 
         def proof() -> tuple[Proof, str]:
+            """Whether the names are changed, once the server has ended what was sent, and the reason."""
             self.settle(before)
             return proof_by_names(self.desk, self.swap, partial(not_changed, before=before))
 
@@ -287,7 +291,7 @@ class Restoring:
     def settle(self, before: Names) -> None:
         """Wait until a change of names that was sent is done, or has ended: the server goes on without a client."""
         server, quiet = self.swap.server, 0
-        link = self.desk.session.link_to(self.desk.inventory.nodes[self.swap.place.node])
+        link = self.desk.session.link_to(self.desk.inventory.nodes[self.swap.placement.node])
         for _ in range(MOST):
             try:
                 if not not_changed(names_of(self.desk, self.swap), before):
@@ -303,7 +307,7 @@ class Restoring:
         """Record the restored database as the right one, since a person agreed to it. Returns the exit code."""
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:
-            accepted = right_one(fleet, f"{account_and_machine()}, by a restore")
+            accepted = running_database(fleet, f"{account_and_machine()}, by a restore")
             accepted_before = accepted_records(fleet, self.desk.policy).accepted
         except Unobservable as why:
             self.desk.screen.error(
@@ -321,7 +325,7 @@ class Restoring:
 
 def contents_of(desk: Desk, swap: Swap, database: str) -> DatabaseContents:
     """The contents of one database on the server. Raises Unobservable."""
-    link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
+    link = desk.session.link_to(desk.inventory.nodes[swap.placement.node])
     return swap.server.holds(link, database)
 
 

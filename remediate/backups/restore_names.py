@@ -25,7 +25,7 @@ class Names:
 
 def names_of(desk: Desk, swap: Swap) -> Names:
     """Which database has which name now. Raises Unobservable, or Stale when the server runs on other data."""
-    link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
+    link = desk.session.link_to(desk.inventory.nodes[swap.placement.node])
     server = swap.server.now(link, StepContext("", 0))
     return Names(*server.names(link, swap.live, swap.new, swap.aside, swap.filling))
 

@@ -22,7 +22,7 @@ from fleetkeeper.reports.progress import Progress
 from fleetkeeper.topics.registry import rules_of
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
-from remediate.commands.run_log import tell_interrupted, undo_run
+from remediate.commands.run_log import report_interrupted, undo_run
 from remediate.consent import ask_consent, parse_allowed
 from remediate.journal import Journal
 from remediate.plan import Disturbs
@@ -39,7 +39,7 @@ from remediate.sudo_mode import for_repairs
 
 @dataclass(frozen=True)
 class Call:
-    """The options of one call on the command line. `place` and `patience` are for tests."""
+    """The options of one call on the command line. `context` and `patience` are for tests."""
 
     hosts: str | None = None
     only: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Call:
     as_json: bool = False
     quiet: bool = False
     state: Path | None = None
-    place: StepContext = field(default_factory=lambda: StepContext("", 0))
+    context: StepContext = field(default_factory=lambda: StepContext("", 0))
     patience: float = PATIENCE
 
     @property
@@ -95,9 +95,9 @@ def remediate(call: Call) -> Exit:
     only = matching_rules(call.only, rules_of(inventory))
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:
-        for run in tell_interrupted(journal, screen.note):
+        for run in report_interrupted(journal, screen.note):
             if call.fix and sys.stdin.isatty() and click.confirm(f"Undo run {run.id} first?", err=True):
-                undone = undo_run(run.id, call.state, yes=True, place=call.place)
+                undone = undo_run(run.id, call.state, yes=True, context=call.context)
                 if undone not in WENT_WELL:
                     screen.error(f"run {run.id} was to be undone first, and is not: nothing else was done")
                     return undone
@@ -177,7 +177,7 @@ class Remediation:
         terms = Terms(self.agreed(proposal, asks=asks), call.max_changes, call.max_fail, answered=asks)
         fixing = FixSession(session, proposal, terms)
         runner = Runner(
-            *(self.journal, self.inventory.name, self.inventory.path, session.link_by_name, self.screen, call.place)
+            *(self.journal, self.inventory.name, self.inventory.path, session.link_by_name, self.screen, call.context)
         )
         code = runner.run(fixing.work)
         if fixing.left is not None:

@@ -22,6 +22,7 @@ def with_options(*decorators: Callable[[C], C]) -> Callable[[C], C]:
     """Several click options as one decorator; the help shows them in this order."""
 
     def all_of(command: C) -> C:
+        """The command with every one of these options."""
         for decorator in reversed(decorators):
             command = decorator(command)
         return command

@@ -47,7 +47,7 @@ def show_log(run: str | None, given: Path | None) -> None:
     journal.close()
 
 
-def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunRow]:
+def report_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunRow]:
     """Report, through `note`, runs that started something and never ended. Returns those that can be undone.
 
     The newest is reported step by step, each older one on one line. A run that left nothing is reported once.
@@ -59,14 +59,14 @@ def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunR
         if steps:
             left.append(journal.run(changed))
         last = changed == list(matches)[-1]
-        for line in told_in_full(changed, run, steps) if last else told_in_short(changed, run, steps):
+        for line in interrupted_run_lines(changed, run, steps) if last else interrupted_run_line(changed, run, steps):
             note(line)
         if not steps:
             journal.noticed(changed)
     return left
 
 
-def told_in_full(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
+def interrupted_run_lines(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
     """Lines about an interrupted run: who had started it, each of its steps, and the way back.
 
     `changed` is the id of the run whose steps these are: the run itself, or the one that it was undoing.
@@ -82,7 +82,7 @@ def told_in_full(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[st
     yield f"  way back: `remediate undo {changed}`; answer no there to leave it as it is, and it is not told again"
 
 
-def told_in_short(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
+def interrupted_run_line(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
     """One line about an interrupted run; none when it left nothing."""
     if steps:
         what = f"left {count_of(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
@@ -97,7 +97,7 @@ STARTED = {
 }
 
 
-def undo_run(name: str, given: Path | None, *, yes: bool = False, place: StepContext | None = None) -> Exit:
+def undo_run(name: str, given: Path | None, *, yes: bool = False, context: StepContext | None = None) -> Exit:
     """Show how a run is undone, ask unless `yes`, and undo it. Returns the exit code. Raises UsageError.
 
     `name` is as in `Journal.run`, `given` the state directory.
@@ -107,7 +107,7 @@ def undo_run(name: str, given: Path | None, *, yes: bool = False, place: StepCon
         run = journal.run(name)
         inventory = for_repairs(load_inventory(Path(run.path)))
         with Links(inventory) as links:
-            return Undoing(journal, run, link_by_name(inventory, links), place=place or StepContext("", 0)).all(yes)
+            return Undoing(journal, run, link_by_name(inventory, links), context=context or StepContext("", 0)).all(yes)
     finally:
         journal.close()
 
@@ -116,6 +116,7 @@ def link_by_name(inventory: Inventory, links: Links) -> Callable[[str], Link]:
     """A function that returns the link to a node by name, and raises Unobservable when the inventory has it no more."""
 
     def link_to(node: str) -> Link:
+        """The link to the node of this name. Raises Unobservable when the inventory has it no more."""
         if node not in inventory.nodes:
             raise Unobservable(f"{inventory.name} has no such node any more", node=node)
         return links.to(inventory.nodes[node])
@@ -131,7 +132,7 @@ class Undoing:
     run: RunRow
     link_to: Callable[[str], Link]
     screen: Screen = field(default_factory=Screen)
-    place: StepContext = field(default_factory=lambda: StepContext("", 0))
+    context: StepContext = field(default_factory=lambda: StepContext("", 0))
 
     @property
     def rows(self) -> list[StepRow]:
@@ -166,7 +167,7 @@ class Undoing:
             return f"no way back on {row.node}: {row.shown}"
         what = inverse.show().split("\n")[0]
         try:
-            inverse.still_true(self.link_to(row.node), self.place)
+            inverse.still_true(self.link_to(row.node), self.context)
         except LeftInPlace as why:
             return f"kept on {row.node}: {why}"
         except AlreadyBack:
@@ -181,7 +182,7 @@ class Undoing:
         Empty for most steps.
         """
         losses = getattr(inverse_of(row), "losses", None)
-        return losses(self.link_to(row.node), self.place) if losses else ()
+        return losses(self.link_to(row.node), self.context) if losses else ()
 
     def agreed(self, yes: bool) -> bool:
         """Whether a person agrees, or `yes` is given. Raises UsageError without a terminal."""
@@ -193,7 +194,7 @@ class Undoing:
 
     def under_locks(self, rows: list[StepRow]) -> Exit:
         """Undo the steps in a run of its own. Returns the exit code."""
-        runner = Runner(self.journal, self.run.inventory, self.run.path, self.link_to, self.screen, self.place)
+        runner = Runner(self.journal, self.run.inventory, self.run.path, self.link_to, self.screen, self.context)
         return runner.run(lambda run: self.undo(rows, run), undoes=self.run.id)
 
     def undo(self, rows: list[StepRow], run: PlanRun) -> Exit:
@@ -204,7 +205,7 @@ class Undoing:
         with run.locks(row.node for row in rows) as (locks, unlocked):
             for why in unlocked.values():
                 self.screen.error(str(why), hint=why.hint)
-            location = partial(guarded_place, run, locks)
+            location = partial(guarded_context, run, locks)
             back = take_back(self.journal, rows, guarded_writing_link(locks, self.link_to), location, run.begun.append)
         self.screen.lines(Line(safe_line(text)) for text in back.said)
         shown = "\n".join(back.said)
@@ -215,7 +216,7 @@ class Undoing:
         return Exit.NOTHING_LEFT if back.whole else Exit.REMEDY_FAILED
 
 
-def guarded_place(run: PlanRun, locks: Locks) -> StepContext:
+def guarded_context(run: PlanRun, locks: Locks) -> StepContext:
     """The context of the run's next step, which goes on only while the locks are ours; silent nodes are reported."""
     locks.tell = run.runner.screen.say
-    return locks.guarding(replace(run.next_place(), say=locks.tell))
+    return locks.guarding(replace(run.next_context(), say=locks.tell))

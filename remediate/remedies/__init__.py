@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remediate.plan import Remedy
-from remediate.remedies.backups.create_dump import make_one
+from remediate.remedies.backups.create_dump import make_backup
 from remediate.remedies.backups.second_copy import copy_there
 from remediate.remedies.backups.thinning import thin_backups
 from remediate.remedies.certificates.renewal import prepare_renewal
@@ -16,7 +16,7 @@ from remediate.remedies.volumes.over_budget import make_room
 REMEDIES: dict[str, Remedy] = {
     "schedules.cron_is_active": start_cron,
     "schedules.backup_runs_where_postgres_runs": schedule_backup,
-    "backups.are_fresh": make_one,
+    "backups.are_fresh": make_backup,
     "backups.exist_elsewhere": copy_there,
     "backups.are_thinned": thin_backups,
     "volumes.are_within_budget": make_room,

@@ -55,6 +55,7 @@ class Screen:
     """
 
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+        """`quiet`: no progress; `json`: standard output gets one JSON document and nothing else."""
         self.quiet, self.json = quiet, json
         self.out = Door(highlight=False, markup=False, soft_wrap=True, emoji=False)
         self.err = Door(highlight=False, markup=False, soft_wrap=True, emoji=False, stderr=True)

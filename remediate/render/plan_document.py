@@ -98,6 +98,7 @@ def planned_document(change: PlannedChange) -> Json:
 
 
 def finding_document(finding: Finding) -> Json:
+    """One finding, as `findings` in KEYS."""
     return asdict(finding)
 
 

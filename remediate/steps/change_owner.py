@@ -48,6 +48,7 @@ class ChangeOwner:
     kind: Literal["change_owner"] = "change_owner"
 
     def __post_init__(self) -> None:
+        """Raises ValueError unless the directory is below a volume's, and user and group are numbers from 0 on."""
         plain_path(self.directory)
         if self.directory.count("/") < 3 or min(self.uid, self.gid) < 0:
             raise ValueError(f"not the directory of a volume: {self.directory}")
@@ -63,6 +64,7 @@ class ChangeOwner:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the directory exists and is not reached through a link. Raises Stale, Unobservable."""
         answer = ask_one(
             link, Command(("sh", "-c", load_script(ENTER_EXACTLY), "looking for a volume", self.directory), sudo=True)
         )
@@ -71,9 +73,14 @@ class ChangeOwner:
         answer.text()
 
     def inverse(self, link: Link, context: StepContext) -> TakeBackOwner:
+        """The step that gives the files back to their old owners."""
         return TakeBackOwner(self.node, self.directory, self.uid, self.gid, context.directory)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Give the files away, and keep the old owners in a file on the node.
+
+        Raises Lost when how far it came is unknown, Stale for another directory, StepFailed.
+        """
         owner = (str(self.uid), str(self.gid))
         words = (
             "sh",
@@ -122,9 +129,14 @@ class TakeBackOwner:
         """No check: the owners that were kept decide, in `do`."""
 
     def inverse(self, link: Link, context: StepContext) -> ChangeOwner:
+        """The step that gives the files away again."""
         return ChangeOwner(self.node, self.directory, self.uid, self.gid)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Give the files back, as far as they still have the owner that was given.
+
+        Raises Lost when how far it came is unknown, Stale for another directory, AlreadyBack when none was given away.
+        """
         owner = f"{self.uid}:{self.gid}"
         words = (
             "sh",

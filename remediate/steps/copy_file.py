@@ -124,6 +124,7 @@ class CopyFile:
         return (self.file.size + self.reserve) // 1024 + 1
 
     def inverse(self, link: Link, context: StepContext) -> RemoveCopy:
+        """The step that removes the copy again, and a directory that was made for it."""
         return RemoveCopy(self.node, self.target, self.file.name, self.file.size, self.sha256, self.makes)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
@@ -142,32 +143,32 @@ class CopyFile:
         )
         where = (f"@{self.file.mtime}", str(self.needed))
         with (
-            link.open((*taking, *where), sudo=True) as sink,
-            context.reach(self.source).open(sending, sudo=True) as spring,
+            link.open((*taking, *where), sudo=True) as target,
+            context.reach(self.source).open(sending, sudo=True) as source,
         ):
-            rc = self.poured(spring, sink, context)
+            rc = self.stream_file(source, target, context)
         if rc != 0:
             raise self.refused(rc)
         seconds = max(time.monotonic() - begun, 0.001)
         speed = f"{size_in_words(self.file.size)} in {seconds:.0f} s"
         return Done(ABSENT, self.sha256, 0, f"{self.file.name} copied, {speed}, its digest is the source's")
 
-    def poured(self, spring: Stream, sink: Stream, context: StepContext) -> int:
-        """Stream from `spring` to `sink`, and return the target's exit status.
+    def stream_file(self, source: Stream, target: Stream, context: StepContext) -> int:
+        """Stream from `source` to `target`, and return the target's exit status.
 
         Raises Lost when the status is unknown, StepFailed when the source failed.
         """
-        watch = threading.Timer(self.limit, getattr(spring, "abort", spring.close))
+        watch = threading.Timer(self.limit, getattr(source, "abort", source.close))
         watch.daemon = True
         watch.start()
         trouble = ""
         try:
-            trouble = stream_to_sink(spring, sink, self, CopyProgress(context, self))
+            trouble = stream_to_target(source, target, self, CopyProgress(context, self))
         except Unobservable as why:
             trouble = str(why)
         finally:
             watch.cancel()
-        rc = exit_status(sink, 60 + self.file.size / DISK_PACE)
+        rc = exit_status(target, 60 + self.file.size / DISK_PACE)
         if rc is None:
             raise Lost(trouble or "the connection was lost while the copy was being checked")
         if trouble and rc == scripts.SHORT:
@@ -184,41 +185,42 @@ class CopyProgress:
     """Reports the progress of a copy, at most once in EVERY seconds."""
 
     def __init__(self, context: StepContext, step: CopyFile) -> None:
-        self.place, self.step, self.next = context, step, time.monotonic() + EVERY
+        """Reports go to the context's `say`, every five seconds, about this step."""
+        self.context, self.step, self.next = context, step, time.monotonic() + EVERY
 
     def about(self, done: int) -> None:
-        """Report that `done` bytes are copied, if a report is due."""
+        """Report that `done` bytes are copied, if EVERY seconds have passed since the last report."""
         if time.monotonic() >= self.next:
             self.next = time.monotonic() + EVERY
             whole = self.step.file.size
-            self.place.say(
+            self.context.say(
                 f"  {self.step.file.name}: {size_in_words(done)} of {size_in_words(whole)}, {100 * done // whole} %"
             )
 
 
-def stream_to_sink(spring: Stream, sink: Stream, step: CopyFile, telling: CopyProgress) -> str:
+def stream_to_target(source: Stream, target: Stream, step: CopyFile, progress: CopyProgress) -> str:
     """Pass on the bytes of the source, the last ones only when its digest is right. Returns what is wrong, or "".
 
     To withhold them is how a copy is given up: the target sees that something is missing, and keeps nothing.
     """
     held, passed = b"", 0
-    for data in content_of_length(spring, step.file.size):
-        sink.write(held)
+    for data in content_of_length(source, step.file.size):
+        target.write(held)
         passed += len(held)
         held = data
-        telling.about(passed)
-    text = b"".join(iter(lambda: spring.read(CHUNK), b""))
+        progress.about(passed)
+    text = b"".join(iter(lambda: source.read(CHUNK), b""))
     if passed + len(held) < step.file.size or len(text) < DIGEST:
-        return f"the source {scripts.STALE.get(exit_status(spring, 5) or 0, 'ended early')}"
+        return f"the source {scripts.STALE.get(exit_status(source, 5) or 0, 'ended early')}"
     if text.decode("ascii", "replace").strip() != step.sha256:
         return "the source has another digest than it had"
-    sink.write(held)
+    target.write(held)
     return ""
 
 
-def content_of_length(spring: Stream, length: int) -> Iterator[bytes]:
+def content_of_length(source: Stream, length: int) -> Iterator[bytes]:
     """The first `length` bytes of a stream, in pieces; fewer when it ends before."""
-    while length and (data := spring.read(min(CHUNK, length))):
+    while length and (data := source.read(min(CHUNK, length))):
         length -= len(data)
         yield data
 
@@ -256,6 +258,10 @@ class RemoveCopy:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the copy is what was written, or a part of it.
+
+        Raises AlreadyBack when there is none, Stale when it is another file, Unobservable.
+        """
         words = ("sh", "-c", load_script(COPY_STATE), "look-at-copy", self.target, self.name)
         now = ask_one(link, Command(words, sudo=True, limit=60 + self.size / DISK_PACE)).text().strip()
         if now == ABSENT:
@@ -264,9 +270,10 @@ class RemoveCopy:
             raise Stale(f"{self.target}/{self.name} is no longer the copy that was made")
 
     def inverse(self, link: Link, context: StepContext) -> None:
-        return None
+        """None: a copy that was removed is not made again."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Remove the copy if its content is still what was written. Raises Lost, StepFailed."""
         words = ("sh", "-c", load_script(REMOVE_COPY), "remove-copy", self.target, self.name, self.sha256)
         unmake = "unmake" if self.unmake else ""
         answer = ask_one(link, Command((*words, unmake), sudo=True, limit=60 + self.size / DISK_PACE))

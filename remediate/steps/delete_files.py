@@ -41,6 +41,7 @@ class Identified:
     links: int = 1
 
     def __post_init__(self) -> None:
+        """Raises ValueError unless the name is a plain file name."""
         unprintable = any(ord(char) < 32 for char in self.name) or self.name.startswith("-")
         if unprintable or "/" in self.name or self.name in {"", ".", ".."}:
             raise ValueError(f"not a plain file name: {self.name!r}")
@@ -66,6 +67,7 @@ class DeleteFiles:
     kind: Literal["delete_files"] = "delete_files"
 
     def __post_init__(self) -> None:
+        """Raises ValueError for a file that is to survive too, or that has other names (hard links)."""
         plain_path(self.directory)
         if {file.name for file in self.files} & {file.name for file in self.survivors}:
             raise ValueError("a file cannot be deleted and survive")
@@ -110,7 +112,7 @@ class DeleteFiles:
                     raise Stale(f"{file.name}, which must stay, is {state}: nothing is deleted")
 
     def inverse(self, link: Link, context: StepContext) -> None:
-        return None
+        """None: what is deleted cannot be brought back."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
         """Delete in order; before each batch the lock is confirmed and the survivors are compared again."""

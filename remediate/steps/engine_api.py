@@ -42,6 +42,7 @@ class Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer from the stream. Returns the number of bytes; 0 at the end."""
         data = self.stream.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -54,13 +55,15 @@ class StreamSocket:
         self.stream = stream
 
     def makefile(self, *_: object, **__: object) -> io.BufferedReader:
+        """The stream's output as a buffered file."""
         return io.BufferedReader(Incoming(self.stream))
 
     def sendall(self, data: bytes) -> None:
+        """Send all of `data` to the stream."""
         self.stream.write(bytes(data))
 
     def settimeout(self, seconds: float | None) -> None:
-        """The link has its own limits."""
+        """Do nothing: the link has limits of its own."""
 
     def close(self) -> None:
         self.stream.close()
@@ -74,6 +77,7 @@ class Connection(HTTPConnection):
         self.link = link
 
     def connect(self) -> None:
+        """Start `docker system dial-stdio` on the node, which joins the stream to the Docker socket."""
         self.sock = StreamSocket(self.link.open(DIAL, sudo=True))
 
     @property
@@ -95,9 +99,11 @@ class Adapter(BaseHTTPAdapter):
         super().__init__()
 
     def get_connection(self, url: object, proxies: object = None) -> Pool:
+        """The one pool, whatever the address."""
         return self.pool
 
     def request_url(self, request: Any, proxies: object) -> str:
+        """The path of the request, without the made-up host."""
         path: str = request.path_url
         return path
 
@@ -109,6 +115,7 @@ class Engine:
     """The few calls of the Engine API that a step needs. Each raises Unobservable when the connection is lost."""
 
     def __init__(self, client: Any) -> None:
+        """`client` is the SDK's APIClient."""
         self.client = client
 
     def service(self, name: str) -> Json:

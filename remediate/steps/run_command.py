@@ -36,6 +36,7 @@ class Require:
     limit: float = 30.0
 
     def show(self) -> str:
+        """The condition as text."""
         return self.because
 
     def still_true(self, link: Link) -> None:
@@ -85,9 +86,10 @@ class Run:
     def still_true(self, link: Link, context: StepContext) -> None:
         """A command has no precondition of its own (the plan's `requires` say what must hold); a way back may have."""
         if self.only_while:
-            still_stands(ask_one(link, Command(self.only_while, self.sudo)))
+            raise_if_undone(ask_one(link, Command(self.only_while, self.sudo)))
 
     def inverse(self, link: Link, context: StepContext) -> Run | None:
+        """The step that runs `undo`, whose own way back are these words; None without `undo`."""
         if not self.undo:
             return None
         return Run(
@@ -99,6 +101,7 @@ class Run:
         )
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Run the command, as root if `sudo`. Raises Lost without an exit status, StepFailed for an unexpected one."""
         return outcome_of_exit(ask_one(link, Command(self.words, self.sudo, self.limit)), self)
 
 
@@ -134,6 +137,10 @@ class RunInContainer:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that this container runs, and that `only_while` succeeds in it.
+
+        Raises Stale for another container, AlreadyBack when there is nothing to undo, Unobservable.
+        """
         answer = ask_one(link, Command((*RUNNING, self.container), sudo=True))
         if answer.lost or answer.rc is None:
             answer.text()
@@ -142,9 +149,10 @@ class RunInContainer:
         if answer.rc != 0 or answer.out.strip() != b"true":
             raise Stale(f"the container of {self.service or self.container[:12]} is not the one that was seen")
         if self.only_while:
-            still_stands(ask_one(link, self.command(self.only_while)))
+            raise_if_undone(ask_one(link, self.command(self.only_while)))
 
     def inverse(self, link: Link, context: StepContext) -> RunInContainer | None:
+        """The step that runs `undo` in the same container; None without `undo`."""
         if not self.undo:
             return None
         return RunInContainer(
@@ -155,6 +163,10 @@ class RunInContainer:
         )
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Run the command in the container. Raises Lost without an exit status, StepFailed for an unexpected one.
+
+        Raises Lost without an exit status, StepFailed when it is not expected.
+        """
         return outcome_of_exit(ask_one(link, self.command(self.words)), self)
 
     def command(self, words: tuple[str, ...]) -> Command:
@@ -163,7 +175,7 @@ class RunInContainer:
         return Command(("docker", "exec", *user, self.container, *words), sudo=True, limit=self.limit)
 
 
-def still_stands(answer: Output) -> None:
+def raise_if_undone(answer: Output) -> None:
     """Check the answer to `only_while`.
 
     Raises AlreadyBack when there is nothing to undo, Unobservable without an answer.

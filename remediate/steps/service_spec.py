@@ -22,12 +22,12 @@ def replica_count(spec: Mapping[str, Any]) -> int:
     return int(spec.get("Mode", {}).get("Replicated", {}).get("Replicas", 1))
 
 
-def with_user(spec: Mapping[str, Any], user: str, *, lent: bool) -> Json:
+def with_user(spec: Mapping[str, Any], user: str, *, mark: bool) -> Json:
     """The spec with another user (empty: the image's) and careful update settings.
 
-    `lent` adds the label LENT, for as long as the stack file may lack that user.
+    `mark` adds the label LENT, for as long as the stack file may lack that user.
 
-    >>> with_user({"TaskTemplate": {"ContainerSpec": {"Image": "a"}}}, "web", lent=True)["TaskTemplate"]
+    >>> with_user({"TaskTemplate": {"ContainerSpec": {"Image": "a"}}}, "web", mark=True)["TaskTemplate"]
     {'ContainerSpec': {'Image': 'a', 'User': 'web'}}
     """
     changed = deepcopy(dict(spec))
@@ -36,7 +36,7 @@ def with_user(spec: Mapping[str, Any], user: str, *, lent: bool) -> Json:
     if user:
         container["User"] = user
     labels.pop(LENT, None)
-    if lent and STACK in labels:
+    if mark and STACK in labels:
         labels[LENT] = user
     changed["Labels"] = labels
     return with_careful_updates(changed)

@@ -38,6 +38,7 @@ class StepFailed(Exception):
     """
 
     def __init__(self, why: str, *, changed: bool = True, rc: int | None = None, words: tuple[str, ...] = ()) -> None:
+        """`changed`: something may have been changed; `rc` is an exit status, `words` the last lines of the program."""
         super().__init__(why)
         self.why, self.changed, self.rc, self.words = why, changed, rc, words
 

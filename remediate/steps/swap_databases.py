@@ -171,14 +171,20 @@ class RestoreDatabase(DatabaseStep):
         return f"restore {dump} into the new database {self.new}, beside {self.server.live} (in {self.server.service})"
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the container is the one that was seen and that the new name is free.
+
+        Raises Stale when it is not so, Unobservable.
+        """
         self.server.strictly(link, context)
         if self.server.names(link, self.new)[0].there:
             raise Stale(f"there is a database {self.new} already")
 
     def inverse(self, link: Link, context: StepContext) -> DropDatabase:
+        """The step that drops the restored database."""
         return DropDatabase(self.server, self.new)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Restore the dump into the new database. Raises LeftInPlace, StepFailed and Lost as `Server.do`."""
         return self.server.do(link, self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form))
 
 
@@ -198,6 +204,10 @@ class DropDatabase(DatabaseStep):
         return f"drop {self.name}, if it was never live and holds what was restored (in {self.server.service})"
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the restored database exists and that no restore into it runs any more.
+
+        Raises AlreadyBack when there is none, Stale while the restore runs, Unobservable.
+        """
         server = self.server.now(link, context)
         goes_on = server.still_restores(link, self.name)
         before, _, stamp = self.name.rpartition("_restored_")
@@ -210,9 +220,10 @@ class DropDatabase(DatabaseStep):
             raise LeftInPlace(kept_database_note(self.name, "it was live"))
 
     def inverse(self, link: Link, context: StepContext) -> None:
-        return None
+        """None: a dropped database cannot be brought back."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Drop the database, if it was never live. Raises LeftInPlace, StepFailed and Lost as `Server.do`."""
         server = self.server.now(link, context)
         return server.do(link, server.change(load_script(DROP_DATABASE), self.name))
 
@@ -289,6 +300,7 @@ class SwapDatabases(DatabaseStep):
         return self.server
 
     def inverse(self, link: Link, context: StepContext) -> SwapDatabases | None:
+        """The step that changes the names back; None when no database had the live name before."""
         if not self.replaces:
             return None
         return SwapDatabases(
@@ -316,5 +328,6 @@ class SwapDatabases(DatabaseStep):
         return (*(f"undo loses {line}, entered since in {live}" for line in since), stays)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Change the names in one transaction. Raises LeftInPlace, StepFailed and Lost as `Server.do`."""
         server = self.at(link, context)
         return server.do(link, self.in_server(server))

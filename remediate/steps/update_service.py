@@ -112,12 +112,18 @@ class UpdateService:
             raise Stale(f"{self.service} has been given another image since")
 
     def inverse(self, link: Link, context: StepContext) -> UpdateService:
+        """The step that sets the old user again."""
         return replace(self, user=self.was, was=self.user, back=not self.back)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Set the user, and watch the new tasks until they have settled.
+
+        Raises Stale, StepFailed, Lost; an engine that is lost in the middle is waited for (`resumed`).
+        """
         from remediate.steps.engine_api import open_engine  # the SDK takes 0.2 s to import
 
         def confirm() -> None:
+            """Raise Lost unless this run still holds the node's lock."""
             context.confirm(self.node)
 
         try:
@@ -172,7 +178,7 @@ class UpdateService:
             self.compare(user_of(spec), spec["TaskTemplate"]["ContainerSpec"]["Image"])
         old_task_ids, expected = frozenset(task["ID"] for task in before), self.wanted(spec, before)
         confirm()
-        swarm.update(service, with_user(spec, self.user, lent=not self.back))
+        swarm.update(service, with_user(spec, self.user, mark=not self.back))
         watch = Watch(old_task_ids, expected, self.settle, self.limit + pause_between(spec), pace or Pace())
         try:
             watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
@@ -222,13 +228,15 @@ class GiveSettingsBack:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the label with the service's own settings is still there. Raises Stale, Unobservable."""
         if OWN_UPDATES not in current_settings(link, self.service).labels:
             raise Stale(f"{self.service} has its own update settings")
 
     def inverse(self, link: Link, context: StepContext) -> None:
-        return None
+        """None: the settings are the service's own again."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Watch the tasks, then give the settings back. Raises StepFailed, Lost or Stale."""
         from remediate.steps.engine_api import open_engine
 
         with open_engine(link) as swarm:

@@ -67,12 +67,15 @@ class WriteFile(FileStep):
         return "\n".join([head, *added_lines(split_lines(self.content.decode("utf-8", "replace")))])
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the file's digest is `expect` (ABSENT: no file). Raises Stale when it is not, Unobservable."""
         raise_if_changed(link, context, "file", self.path, self.expect)
 
     def inverse(self, link: Link, context: StepContext) -> PutBack:
+        """The step that puts the old content back, or removes the file where there was none."""
         return PutBack(self.node, "file", self.path, context.kept, self.expect, content_digest(self.content))
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Replace the file at once; the old content is kept on the node. Raises Stale, StepFailed, Lost."""
         expected = content_digest(self.content)
         wish = PutRequest("file", self.path, self.expect, expected, self.content, mode=self.mode, owner=self.owner)
         put_content(link, context, wish)
@@ -100,13 +103,16 @@ class EditFile(FileStep):
         return shown_edit(f"edit {self.path}", self)
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the file's digest is `expect` (ABSENT: no file). Raises Stale when it is not, Unobservable."""
         raise_if_changed(link, context, "file", self.path, self.expect)
 
     def inverse(self, link: Link, context: StepContext) -> PutBack:
+        """The step that puts the old content back. Raises as `edited_content`."""
         left = content_digest(edited_content(link, context, "file", self.path, self))
         return PutBack(self.node, "file", self.path, context.kept, self.expect, left)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Replace the file by its edited content; the old one is kept on the node. Raises Stale, StepFailed, Lost."""
         content = edited_content(link, context, "file", self.path, self)
         new = self.expect == ABSENT
         wish = PutRequest("file", self.path, self.expect, content_digest(content), content)
@@ -141,13 +147,16 @@ class EditCrontab:
         return (CRONTABS, KEPT)
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the crontab's digest is `expect` (ABSENT: none). Raises Stale when it is not, Unobservable."""
         raise_if_changed(link, context, "crontab", self.user, self.expect)
 
     def inverse(self, link: Link, context: StepContext) -> PutBack:
+        """The step that puts the old crontab back. Raises as `edited_content`."""
         left = content_digest(edited_content(link, context, "crontab", self.user, self))
         return PutBack(self.node, "crontab", self.user, context.kept, self.expect, left)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Replace the crontab by its edited content; the old one is kept. Raises Stale, StepFailed, Lost."""
         content = edited_content(link, context, "crontab", self.user, self)
         put_content(link, context, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
         return Done(self.expect, content_digest(content))
@@ -176,13 +185,16 @@ class UnmarkCrontab:
         return (CRONTABS, KEPT)
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the crontab's digest is `expect`. Raises Stale when it is not, Unobservable."""
         raise_if_changed(link, context, "crontab", self.user, self.expect)
 
     def inverse(self, link: Link, context: StepContext) -> PutBack:
+        """The step that puts the crontab with our marks back. Raises as `unmarked`."""
         left = content_digest(self.unmarked(link, context))
         return PutBack(self.node, "crontab", self.user, context.kept, self.expect, left)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Replace the crontab by the same without our marks. Raises Stale, StepFailed, Lost."""
         content = self.unmarked(link, context)
         put_content(link, context, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
         return Done(self.expect, content_digest(content))
@@ -230,6 +242,10 @@ class PutBack:
         return (parent_directory(self.target) if self.what == "file" else CRONTABS, KEPT)
 
     def still_true(self, link: Link, context: StepContext) -> None:
+        """Check that the target is as the step left it.
+
+        Raises AlreadyBack when it has its old content already, Stale when somebody has changed it since, Unobservable.
+        """
         now = digest_on_node(link, context, self.what, self.target)
         if now == self.was:
             raise AlreadyBack(f"{target_name(self.what, self.target)} is as it was before")
@@ -237,9 +253,11 @@ class PutBack:
             raise Stale(f"{target_name(self.what, self.target)} has been changed since, by somebody else")
 
     def inverse(self, link: Link, context: StepContext) -> PutBack:
+        """The step that brings the content of the undone step back."""
         return PutBack(self.node, self.what, self.target, context.kept, was=self.left, left=self.was)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
+        """Put the kept content back, or remove the file where there was none. Raises Stale, StepFailed, Lost."""
         put_content(link, context, PutRequest(self.what, self.target, self.left, self.was, kept=self.kept))
         return Done(self.left, self.was)
 

@@ -117,7 +117,7 @@ class Database:
 
     def desk(self, screen: Screen | None = None) -> FolderDesk:
         made = FolderDesk(self.inventory, self.policy, self.session, screen or Screen(), self.journal)
-        made.place = step_context(self.folder)
+        made.context = step_context(self.folder)
         return made
 
     def undo(self, run: str, screen: Screen | None = None) -> Exit:
@@ -140,11 +140,11 @@ class Database:
 class FolderDesk(Desk):
     """A desk whose locks and kept content are in the world's folder."""
 
-    place: StepContext = field(default_factory=lambda: StepContext("", 0))
+    context: StepContext = field(default_factory=lambda: StepContext("", 0))
 
     @property
     def runner(self) -> Runner:
-        return replace(super().runner, place=self.place)
+        return replace(super().runner, context=self.context)
 
 
 @dataclass

@@ -78,6 +78,7 @@ class Agent:
     """
 
     def __init__(self, path: str) -> None:
+        """Connect to the agent's socket at this path. Raises OSError."""
         self.guard = threading.Lock()
         self.socket = unix_socket(path)
         self.stream = self.socket.makefile("rb")
@@ -133,6 +134,7 @@ class KeyOfAgent(AgentKey):
     refusal = ""
 
     def __init__(self, agent: Agent, blob: bytes, comment: str) -> None:
+        """`blob` is the public key in wire format, `comment` the agent's text about it."""
         super().__init__(cast(Any, agent), blob, comment)
         self.signer = agent
 

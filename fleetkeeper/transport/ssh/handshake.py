@@ -62,6 +62,7 @@ class NodeSocket:
     """
 
     def __init__(self, connected: Any) -> None:
+        """`connected` is a socket, a proxy command or a channel that leads to the server."""
         self.connected = connected
         self.greeting = b""
         self.greeted = False
@@ -77,6 +78,7 @@ class NodeSocket:
         return data
 
     def __getattr__(self, name: str) -> Any:
+        """Any other attribute or method, from the wrapped socket."""
         return getattr(self.connected, name)
 
     def close(self) -> None:

@@ -53,6 +53,7 @@ class Wire:
     """A reader of RFC 4251 fields. Raises ValueError at the end of the data."""
 
     def __init__(self, data: bytes) -> None:
+        """`data` are fields in the wire format of RFC 4251; reading begins at the first."""
         self.data, self.at = data, 0
 
     def take(self, size: int) -> bytes:

@@ -249,6 +249,7 @@ def preferred_kinds(here: Sequence[KnownHost], supported: Sequence[str]) -> tupl
     authority = any(entry.marker == "@cert-authority" for entry in here)
 
     def rank(kind: str) -> int:
+        """The place of a key type in the order: the lower, the earlier it is offered."""
         if kind.endswith(CERTIFIED):
             return 0 if authority else 3
         return 1 if key_family(kind) in key_families else 2
@@ -268,6 +269,7 @@ class KnownHosts:
     """
 
     def __init__(self, entries: Sequence[KnownHost]) -> None:
+        """An index of these lines by host name, so that one host is looked up without trying every line."""
         self.entries = entries
         self.by_name: dict[str, list[int]] = {}
         self.hashed: list[tuple[int, bytes, bytes]] = []

@@ -67,6 +67,7 @@ class Starting:
     """A client that is connecting; implements `fleetkeeper.transport.connections.Closable`."""
 
     def __init__(self, words: Sequence[str], text: IO[bytes]) -> None:
+        """Start the client with this command line; what it prints goes to the file `text`."""
         self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=text, stderr=text, start_new_session=True)
 
     def close(self) -> None:
@@ -154,6 +155,7 @@ class OpenSSHLink:
         return ("ssh", "-F", "none", f"-oControlPath={self.folder}/c", "-oControlMaster=no", "-oProxyCommand=false")
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        """One Output for each command, in order, as `Link.ask`; `room` is in bytes."""
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def session(self, line: str) -> tuple[str, ...]:
@@ -167,6 +169,7 @@ class OpenSSHLink:
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
+        """Start a command as `WritingLink.open` does. Closing the link ends it too."""
         script = render_stream(words, sudo and self.sudo)
         stream = ProcessStream(self.session(SHELL), lost=frozenset({SSH_FAILED}))
         self.running.add(stream)

@@ -31,6 +31,7 @@ class ParamikoLink:
     """A link over one authenticated connection of paramiko."""
 
     def __init__(self, transport: Transport, sudo: Sudo) -> None:
+        """A link over this authenticated connection; `sudo` is what `sudo -n` gives the account there."""
         self.transport = transport
         self.sudo = sudo
         self.shells = Shells(lambda line: ShellChannel(self.session(line)))
@@ -41,6 +42,7 @@ class ParamikoLink:
         return bool(self.transport.is_active())
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        """One Output for each command, in order, as `Link.ask`; `room` is in bytes."""
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def session(self, line: str) -> Channel:
@@ -59,6 +61,7 @@ class ParamikoLink:
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
+        """Start a command as `WritingLink.open` does."""
         script = render_stream(words, sudo and self.sudo)
         stream = ChannelStream(self.session(SHELL))
         try:
@@ -69,6 +72,7 @@ class ParamikoLink:
         return stream
 
     def close(self) -> None:
+        """Close the connection, and with it every shell and stream of this link."""
         self.transport.close()
 
 
@@ -76,16 +80,19 @@ class ShellChannel:
     """The standard streams of a shell in a channel; implements `fleetkeeper.transport.round_trip.Channel`."""
 
     def __init__(self, channel: Channel) -> None:
+        """The streams of a shell that runs on this channel of a connection."""
         self.channel = channel
         self.news = threading.Event()
         for buffer in (channel.in_buffer, channel.in_stderr_buffer):
             buffer.set_event(self.news)
 
     def send(self, data: bytes, limit: float) -> None:
+        """Write all data to standard input; fails when none is taken for `limit` seconds."""
         self.channel.settimeout(limit)
         self.channel.sendall(data)
 
     def receive(self, limit: float) -> tuple[bytes, bytes] | None:
+        """The bytes of (output, error) that arrive within `limit` seconds, maybe none; None when both have ended."""
         got = self.there()
         if got is None or any(got):
             return got
@@ -100,16 +107,19 @@ class ShellChannel:
         return None if over and not out and not err else (out, err)
 
     def close_input(self) -> None:
+        """Close the shell's standard input, on which it ends its running command and itself."""
         with suppress(SSHException):
             self.channel.shutdown_write()
 
     def ended(self) -> str:
+        """How the shell ended, for a message: its exit status, or who closed the connection."""
         self.channel.status_event.wait(1)
         if self.channel.exit_status_ready() and self.channel.exit_status >= 0:
             return f"exit status {self.channel.exit_status}"
         return "closed by the node" if self.channel.get_transport().is_active() else "connection lost"
 
     def close(self) -> None:
+        """Close the channel, whether or not the shell has ended."""
         with suppress(EOFError, OSError, SSHException):
             self.channel.close()
 
@@ -118,6 +128,7 @@ class ChannelStream:
     """A running command in a channel; implements `fleetkeeper.transport.writing.Stream`."""
 
     def __init__(self, channel: Channel) -> None:
+        """The stream of a command that runs on this channel of a connection."""
         self.channel = channel
         self.said: deque[bytes] = deque()
         self.read_ahead = b""
@@ -140,6 +151,7 @@ class ChannelStream:
 
     @property
     def err(self) -> bytes:
+        """The last 64 KiB that the command has written to standard error so far."""
         return b"".join(tuple(self.said))[-ERR_KEPT:]
 
     def begin(self, script: bytes, token: bytes, limit: float) -> None:
@@ -166,16 +178,22 @@ class ChannelStream:
         return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
 
     def write(self, data: bytes) -> None:
+        """Send all of `data` to the command's standard input. Raises Unobservable when it did not get through."""
         try:
             self.channel.sendall(data)
         except OSError as error:
             raise Unobservable(f"the data did not get through: {describe_error(error)}") from None
 
     def close_write(self) -> None:
+        """End the command's standard input. May be called twice."""
         with suppress(EOFError, OSError, SSHException):
             self.channel.shutdown_write()
 
     def read(self, size: int = CHUNK) -> bytes:
+        """Up to `size` bytes of standard output, as soon as there are any; b"" at its end.
+
+        Raises Unobservable when the connection was lost before the command ended.
+        """
         if self.read_ahead:
             data, self.read_ahead = self.read_ahead[:size], self.read_ahead[size:]
             return data
@@ -189,6 +207,10 @@ class ChannelStream:
             return data
 
     def wait(self, limit: float = 30.0) -> int | None:
+        """The exit status: close standard input, drop the remaining output, and wait up to `limit` seconds.
+
+        None: the command did not end in time, or the connection was lost.
+        """
         self.close_write()
         deadline = time.monotonic() + limit
         while (left := deadline - time.monotonic()) > 0:
@@ -202,6 +224,7 @@ class ChannelStream:
         return self.channel.exit_status if self.channel.exit_status >= 0 else None
 
     def close(self) -> None:
+        """Close the channel: the command gets the end of its input."""
         with suppress(EOFError, OSError, SSHException):
             self.channel.close()
 

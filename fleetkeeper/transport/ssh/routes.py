@@ -42,6 +42,10 @@ class Routes:
     """
 
     def __init__(self, inventory: Inventory, keep: Callable[[Any], Any], ssh_config: str | None, limit: float) -> None:
+        """`keep` gets each new connection, so that another thread can close it; `limit` is seconds for each connection.
+
+        `ssh_config` replaces the user's configuration, as `ssh -F` does.
+        """
         self.inventory = inventory
         self.keep = keep
         self.ssh_config = ssh_config

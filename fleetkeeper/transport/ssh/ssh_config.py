@@ -119,7 +119,7 @@ def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
 
 @lru_cache(maxsize=8)
 def same_for_all_hosts(read: tuple[str, ...]) -> bool:
-    """Whether these configuration files say the same for every host: nothing in them depends on the host.
+    """Whether nothing in these configuration files depends on the host that is connected to.
 
     `read` are their paths; Includes are followed. One that cannot be read has no lines. Cached for each tuple of paths.
     """

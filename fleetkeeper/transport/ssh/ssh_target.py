@@ -118,7 +118,7 @@ def parse(output: str, address: str, written: Collection[str] = ()) -> SshTarget
 
 
 def is_on(lines: Mapping[str, str], keyword: str) -> bool:
-    """Whether the value of a keyword is yes or true."""
+    """Whether the value of a keyword (in lower case) is yes or true."""
     return lines.get(keyword) in ("yes", "true")
 
 
@@ -134,7 +134,9 @@ def untried_methods(lines: Mapping[str, str]) -> Iterator[str]:
 
 
 def with_paths(target: SshTarget, lines: Mapping[str, list[str]], item: Mapping[str, str]) -> SshTarget:
-    """The target with the settings that contain paths and tokens.
+    """The target with its settings that contain paths and tokens: identities, agent, files of known hosts.
+
+    `lines` are all values by keyword (lower case), `item` the first of each.
 
     Raises Unobservable for a token that only ssh can expand.
     """
@@ -151,7 +153,9 @@ def with_paths(target: SshTarget, lines: Mapping[str, list[str]], item: Mapping[
 
 
 def with_limits(target: SshTarget, item: Mapping[str, str], written: Collection[str]) -> SshTarget:
-    """The target with the allowed algorithms.
+    """The target with the allowed algorithms; its `beyond` is set where our own SSH cannot follow the configuration.
+
+    `item` are values by keyword (lower case), `written` the keywords in the user's files.
 
     `beyond` is set where our own SSH cannot follow the configuration.
     """
@@ -211,6 +215,7 @@ def expand_tokens(text: str, target: SshTarget) -> str:
     values = token_values(target)
 
     def value(match: re.Match[str]) -> str:
+        """The value of the matched token. Raises Unobservable for one that only ssh can expand."""
         if match[1] not in values:
             raise Unobservable(
                 f"%{match[1]} in the SSH configuration of {target.address} ({text})",

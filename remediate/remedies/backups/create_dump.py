@@ -28,7 +28,7 @@ SLOW = 2 * 10**6
 """Bytes of a dump that the slowest server still writes in a second."""
 
 
-def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+def make_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Dump the database now, inside its own container, to a name of the runbook's; then look at the file.
 
     Disturbs: nothing; the database is read once. Where a dump has no room, what thinning would take is deleted first
@@ -37,7 +37,7 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     policy = fleet.inventory.section(Policy)
     placements = running_placements(fleet, policy.service)
     if len(placements) != 1:
-        return not_one(policy, placements)
+        return no_single_container(policy, placements)
     directory = seen_from(placements[0], policy)
     if isinstance(directory, ForAPerson):
         return directory
@@ -57,7 +57,7 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 READS = "the database is read once, as by its schedule"
 
 
-def not_one(policy: Policy, placements: Sequence[Placement]) -> ForAPerson:
+def no_single_container(policy: Policy, placements: Sequence[Placement]) -> ForAPerson:
     """The answer when the database runs in no container, or in several."""
     if not placements:
         return ForAPerson(f"{policy.service} runs on no node: there is nothing to dump", "start the service first")
@@ -128,6 +128,7 @@ def parts_of(pattern: str) -> str:
     """
 
     def directive(match: re.Match[str]) -> str:
+        """The shell pattern for one directive of strftime: as many digits as it prints, else `*`."""
         letter = match[1]
         digits = DIGITS.get(letter, 2 if letter in PAIRS else 0)
         return "%" if letter == "%" else "[0-9]" * digits or "*"

@@ -52,7 +52,7 @@ def lines_of_others(block: Sequence[str] | None, command: str = "") -> tuple[str
     return tuple(line for number, line in enumerate(block or ()) if number != ours)
 
 
-def of_others(others: Sequence[str], node: str) -> ForAPerson:
+def foreign_lines_answer(others: Sequence[str], node: str) -> ForAPerson:
     """The answer for such lines on that node: a person moves them out of the marks."""
     return ForAPerson(
         f"{count_of(len(others), 'line')} between the marks of fleetkeeper in root's crontab on {node} "

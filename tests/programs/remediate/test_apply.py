@@ -9,7 +9,7 @@ import pytest
 
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Applier
-from remediate.commands.run_log import Undoing, tell_interrupted
+from remediate.commands.run_log import Undoing, report_interrupted
 from remediate.journal import Journal
 from remediate.lock import Busy
 from remediate.plan import Plan
@@ -334,13 +334,13 @@ def test_killed_at_any_moment_files_are_whole_and_the_next_run_tells_and_can_und
     stage.links = {name: FaultyLink() for name in stage.links}
     journal = Journal(stage.journal.path)
     text: list[str] = []
-    tell_interrupted(journal, text.append)
+    report_interrupted(journal, text.append)
     changed = stage.texts() != OLD
     assert bool(text) or not changed
     if text:
         assert f"remediate undo {run.id}" in text[-1]
         run = journal.run(run.id)
-        assert Undoing(journal, run, stage.link, place=step_context(tmp_path)).all(yes=True) == 0
+        assert Undoing(journal, run, stage.link, context=step_context(tmp_path)).all(yes=True) == 0
     assert stage.texts() == OLD
     assert [ended.end for ended in stage.fix()] == [End.FIXED, End.FIXED]
 
@@ -419,7 +419,7 @@ def test_undoing_refuses_what_somebody_changed_since_and_undoes_the_rest(stage: 
     stage.fix()
     stage.paper("a").write_text("a person's work\n")
     run = stage.journal.runs()[0]
-    undoing = Undoing(stage.journal, run, stage.link, place=step_context(stage.folder))
+    undoing = Undoing(stage.journal, run, stage.link, context=step_context(stage.folder))
     assert undoing.all(yes=True) == 3
     assert stage.texts() == {"a": "a person's work\n", "b": "old b\n"}
 
@@ -428,7 +428,7 @@ def test_undoing_a_run_and_then_that_undo_brings_nothing_up_twice(stage: LocalNo
     stage.fix()
     run = stage.journal.runs()[0]
     for expected in (0, 0):
-        undoing = Undoing(stage.journal, run, stage.link, place=step_context(stage.folder))
+        undoing = Undoing(stage.journal, run, stage.link, context=step_context(stage.folder))
         assert undoing.all(yes=True) == expected
     assert stage.texts() == OLD
 

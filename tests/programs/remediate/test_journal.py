@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.commands.run_log import tell_interrupted
+from remediate.commands.run_log import report_interrupted
 from remediate.journal import Journal
 from tests.pure.remediate.test_journal import begin_run, make_step
 
@@ -52,12 +52,12 @@ def test_an_undo_that_was_killed_is_told_with_the_run_that_it_was_undoing(journa
     journal.state(run, 1, "undoing")
     journal.db.execute("UPDATE runs SET pid = ? WHERE id = ?", (is_gone(), undo))
     text: list[str] = []
-    assert [left.id for left in tell_interrupted(journal, text.append)] == [run]
+    assert [left.id for left in report_interrupted(journal, text.append)] == [run]
     assert f"undoing run {run}" in text[0]
     assert "was being undone" in text[1]
     assert f"`remediate undo {run}`" in text[2]
     journal.noticed(run)
-    assert tell_interrupted(journal, text.append) == []
+    assert report_interrupted(journal, text.append) == []
 
 
 def test_a_killed_run_that_has_left_nothing_is_told_once(journal: Journal) -> None:
@@ -66,6 +66,6 @@ def test_a_killed_run_that_has_left_nothing_is_told_once(journal: Journal) -> No
     journal.ended(run, 1, "not done")
     journal.db.execute("UPDATE runs SET pid = ?", (is_gone(),))
     text: list[str] = []
-    assert tell_interrupted(journal, text.append) == []
+    assert report_interrupted(journal, text.append) == []
     assert "left nothing behind" in text[-1]
     assert journal.interrupted() == []

@@ -18,7 +18,7 @@ from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import narrow_to_agreed
-from remediate.commands.run_log import Undoing, tell_interrupted
+from remediate.commands.run_log import Undoing, report_interrupted
 from remediate.journal import Journal, Unwritable
 from remediate.plan import ForAPerson, Plan
 from remediate.plan_end import Changed, End, Needless, Proof
@@ -154,7 +154,7 @@ def test_a_journal_that_is_full_at_any_moment_of_a_fix_is_said_and_never_called_
         assert "What was done:" in out
         assert not list(tmp_path.glob("lock*"))
         text: list[str] = []
-        tell_interrupted(Journal(stage.journal.path), text.append)
+        report_interrupted(Journal(stage.journal.path), text.append)
         assert text or stage.texts() == OLD
 
 
@@ -451,10 +451,10 @@ def test_an_undo_that_failed_is_told_again_until_it_has_worked(stage: LocalNodes
     undoing = Undoing(stage.journal, stage.journal.run(run.id), stage.link, place=step_context(stage.folder))
     assert undoing.all(yes=True) is Exit.REMEDY_FAILED
     text: list[str] = []
-    assert [item.id for item in tell_interrupted(stage.journal, text.append)] == [run.id]
+    assert [item.id for item in report_interrupted(stage.journal, text.append)] == [run.id]
     stage.links["a"] = FaultyLink()
     assert undoing.all(yes=True) is Exit.NOTHING_LEFT
-    assert tell_interrupted(stage.journal, text.append) == []
+    assert report_interrupted(stage.journal, text.append) == []
 
 
 def test_what_has_no_way_back_is_not_asked_about(stage: LocalNodes, capsys: pytest.CaptureFixture[str]) -> None:
@@ -474,7 +474,7 @@ def test_of_many_interrupted_runs_the_newest_is_told_in_full_and_each_older_one_
             stage.paper(node).write_text(text)
     stage.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
     sentence: list[str] = []
-    assert len(tell_interrupted(stage.journal, sentence.append)) == 3
+    assert len(report_interrupted(stage.journal, sentence.append)) == 3
     assert len(sentence) == 2 + 1 + 2 + 1
     assert all("left 2 steps" in line for line in sentence[:2])
 

@@ -13,7 +13,7 @@ from fleetkeeper.exit_codes import Exit
 from fleetkeeper.transport.commands import Command, Output
 from remediate.backups import restore as restoring
 from remediate.backups.restore import restore
-from remediate.commands.run_log import tell_interrupted
+from remediate.commands.run_log import report_interrupted
 from remediate.steps import RestoreDatabase
 from remediate.steps.swap_databases import Server
 from tests.helpers.local_nodes import step_context
@@ -156,7 +156,7 @@ def test_a_restore_that_is_killed_while_a_person_reads_is_told_by_the_next_run(
         restore(world.desk(), newest(world), "")
     world.journal.db.execute("UPDATE runs SET pid = 999999999")
     text: list[str] = []
-    [run] = tell_interrupted(world.journal, text.append)
+    [run] = report_interrupted(world.journal, text.append)
     assert any("_restored_" in line and "is done" in line for line in text)
     assert world.undo(run.id) is Exit.NOTHING_LEFT
     assert besides(world) == []

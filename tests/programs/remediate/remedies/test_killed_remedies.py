@@ -15,7 +15,7 @@ import pytest
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.transport.commands import Unobservable
 from lab.faults import FAULTS
-from remediate.commands.run_log import Undoing, tell_interrupted
+from remediate.commands.run_log import Undoing, report_interrupted
 from remediate.journal import Journal, StepRow
 from remediate.plan_end import End
 from remediate.remedies import REMEDIES
@@ -118,7 +118,7 @@ def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[Sce
             assert moment == 3 * len(play.journal.steps(play.journal.runs()[0].id)) > 0
             return
         text: list[str] = []
-        runs = tell_interrupted(play.journal, text.append)
+        runs = report_interrupted(play.journal, text.append)
         run = play.journal.run("last").id
         assert run in text[0]
         assert len(play.journal.steps(run)) == moment // 3 + 1

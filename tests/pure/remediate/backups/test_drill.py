@@ -17,7 +17,14 @@ from fleetkeeper.topics.containers.facts import Container, Mount, Placement
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from remediate.backups.database_contents import DatabaseContents
 from remediate.backups.database_contents import parse_contents as read_answer
-from remediate.backups.drill import Trial, describe_drill, last_success, missing_tables, needed_mebibytes, told_failure
+from remediate.backups.drill import (
+    Trial,
+    describe_drill,
+    failure_lines,
+    last_success,
+    missing_tables,
+    needed_mebibytes,
+)
 from tests.example_fleets.backups import GOOD, NOW, TEXT, backup_fleet, dump_name, make_policy, proofs_of, verdict_of
 
 DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
@@ -122,10 +129,10 @@ def test_drills_of_names_that_the_inventory_does_not_know_are_told_apart_by_thei
 
 
 def test_a_drill_of_an_older_dump_says_that_the_failure_of_a_newer_one_stands():
-    [line] = told_failure(after(0, error="no"), after(1, backup=OLDER))
+    [line] = failure_lines(after(0, error="no"), after(1, backup=OLDER))
     assert line.text.startswith(f"{dump_name(TRIED)} has not come back")
-    assert told_failure(None, DONE) == []
-    assert told_failure(after(0, error="no"), after(1, error="no")) == []
+    assert failure_lines(None, DONE) == []
+    assert failure_lines(after(0, error="no"), after(1, error="no")) == []
 
 
 def test_ten_drills_of_older_dumps_do_not_push_out_a_failure():
