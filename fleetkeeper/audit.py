@@ -47,7 +47,7 @@ class Audit:
         for name, inventory in self.inventories.items():
             if name not in self.fleets:
                 links, now = self.links(name), datetime.now(UTC)
-                seen = progress if keep else letting_go(links, progress)
+                seen = progress if keep else closing_progress(links, progress)
                 self.fleets[name] = look_at_fleet(inventory, links.to, observers_in(topics_of(inventory)), now, seen)
 
     def links(self, inventory: str) -> Links:
@@ -94,14 +94,14 @@ class Audit:
 
         Raises UsageError when there is more than one inventory.
         """
-        path.write_text(recording.dump_recording(self.fleets[self.one().name]), encoding="utf-8")
+        path.write_text(recording.dump_recording(self.fleets[self.only_inventory().name]), encoding="utf-8")
 
     def replay(self, path: Path) -> None:
         """Load the look from a file that `record` wrote, so that it is judged and no node is looked at.
 
         Raises UsageError when there is more than one inventory, or the file cannot be read or is not a recording of it.
         """
-        inventory = self.one()
+        inventory = self.only_inventory()
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as why:
@@ -122,7 +122,7 @@ class Audit:
             inventory = self.inventories[name]
             self.fleets[name] = recording.load_recording(text, inventory, observers_in(topics_of(inventory)))
 
-    def one(self) -> Inventory:
+    def only_inventory(self) -> Inventory:
         """The only inventory of this run. Raises UsageError when there are several."""
         if len(self.inventories) != 1:
             names = ", ".join(self.inventories)
@@ -130,10 +130,11 @@ class Audit:
         return next(iter(self.inventories.values()))
 
 
-def letting_go(links: Links, progress: Progress) -> Progress:
+def closing_progress(links: Links, progress: Progress) -> Progress:
     """A progress callback that closes the connection to each node that has been looked at, then calls `progress`."""
 
     def seen(node: str, reached: bool) -> None:
+        """Close the connection to the node of this name, then call `progress`."""
         links.let_go(node)
         progress(node, reached)
 
@@ -158,11 +159,11 @@ def open_audit(
     inventories = {inventory.name: inventory for inventory in loaded}
     if len(inventories) < len(loaded):
         raise UsageError(f"--hosts={hosts} names an inventory twice")
-    known_nodes(limit, loaded)
+    raise_if_unknown_nodes(limit, loaded)
     return Audit(inventories, frozenset(limit), strict)
 
 
-def known_nodes(limit: Iterable[str], inventories: Iterable[Inventory]) -> None:
+def raise_if_unknown_nodes(limit: Iterable[str], inventories: Iterable[Inventory]) -> None:
     """Check that every name in `limit` is a node of one of the inventories.
 
     Raises UsageError for the first that is not.

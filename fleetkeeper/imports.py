@@ -29,12 +29,12 @@ def uncollected() -> Iterator[None]:
     try:
         yield
     finally:
-        keep()
+        exempt_from_collection()
         if was:
             gc.enable()
 
 
-def keep() -> None:
+def exempt_from_collection() -> None:
     """Exempt all existing objects from garbage collection, and from now on collect only every SELDOM objects."""
     gc.freeze()
     gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
@@ -66,6 +66,7 @@ class Later:
         self.name = name
 
     def __getattr__(self, attribute: str) -> Any:
+        """The attribute of the module, which is imported now."""
         if attribute.startswith("__"):  # what `import` itself asks for
             raise AttributeError(attribute)
         module: object = sys.modules.get(self.name)

@@ -19,7 +19,7 @@ class Unsaid:
     why = ""
 
 
-def given_up(stream: IO[str], why: OSError, *, matters: bool) -> None:
+def give_up(stream: IO[str], why: OSError, *, matters: bool) -> None:
     """Redirect the stream to /dev/null after a failed write, so that Python does not fail on it again at exit.
 
     `matters` records the failure in `Unsaid.why`, unless it is a closed pipe.
@@ -44,4 +44,4 @@ def flush_stdout(stream: IO[str] | None) -> None:
     try:
         stream.flush()
     except OSError as why:
-        given_up(stream, why, matters=True)
+        give_up(stream, why, matters=True)

@@ -41,6 +41,7 @@ class JudgedPromise:
     """
 
     def __init__(self, verdict: Verdict, node: str, find_node: Callable[[], str]) -> None:
+        """`node` is the subject's node, "" where it is not known: then `find_node` gives it, or raises UsageError."""
         self.verdict = verdict
         self.node, self.find_node = node, find_node
 

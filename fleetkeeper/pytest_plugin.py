@@ -172,9 +172,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.option.facts and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
         session.exitstatus = pytest.ExitCode.OK
     if session.config.stash.get(AUDIT, None) and not any(map(uses_hosts, session.items)):
-        from fleetkeeper.imports import keep
+        from fleetkeeper.imports import exempt_from_collection
 
-        keep()
+        exempt_from_collection()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -205,9 +205,9 @@ def pytest_collection(session: pytest.Session) -> bool | None:
     try:
         if audit is None:
             raise UsageError("--facts of which servers?", hint="say --hosts=NAME")
-        facts_text.known_node(audit.one(), name)
+        facts_text.known_node(audit.only_inventory(), name)
         look_once(session.config, audit)
-        text = facts_text.facts_named(audit.fleets[audit.one().name], name)
+        text = facts_text.facts_named(audit.fleets[audit.only_inventory().name], name)
     except UsageError as why:
         raise pytest.UsageError(str(why)) from None
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

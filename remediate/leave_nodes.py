@@ -49,7 +49,7 @@ def leave_nodes(call: Call) -> Exit:
     """
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
-    inventory = open_audit(inventory_name(call, screen), call.limit, state=call.state).one()
+    inventory = open_audit(inventory_name(call, screen), call.limit, state=call.state).only_inventory()
     inventory = for_repairs(inventory) if call.fix else inventory
     inventory = inventory.model_copy(
         update={"custom_topics": {**inventory.custom_topics, "leave": trace_removal.TOPIC}}

@@ -162,7 +162,9 @@ def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | Non
             "there is no terminal to ask at", hint="--yes agrees that hooks of certbot may stop the server"
         )
     screen = Screen()
-    inventory = for_repairs(open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).one())
+    inventory = for_repairs(
+        open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).only_inventory()
+    )
     certificates = chosen_certificates(inventory, names)
     journal = Journal(state.directory(given) / "journal.sqlite")
     try:

@@ -20,10 +20,10 @@ def facts(name: str, hosts: str | None, state: Path | None) -> None:
     from fleetkeeper.reports.progress import Progress
 
     audit = open_audit(named_or_last(hosts, state), state=state)
-    known_node(audit.one(), name)
+    known_node(audit.only_inventory(), name)
     try:
-        with Progress(len(audit.one().nodes)) as progress:
+        with Progress(len(audit.only_inventory().nodes)) as progress:
             audit.look(progress, keep=False)
     finally:
         audit.close()
-    click.echo(facts_named(audit.fleets[audit.one().name], name))
+    click.echo(facts_named(audit.fleets[audit.only_inventory().name], name))

@@ -39,7 +39,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
         raise UsageError("say which rules, or --all", hint="for example: fleetkeeper waive volumes --until … --owner …")
     until, owner = parse_last_day(given["until"]), as_words(given["owner"])
     audit = open_audit(name, state=given["state"])
-    inventory = audit.one()
+    inventory = audit.only_inventory()
     only = matching_rules(rules, rules_of(inventory))
     try:
         with Progress(len(inventory.nodes)) as progress:

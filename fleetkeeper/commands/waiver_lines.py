@@ -222,6 +222,6 @@ def parse_inventory(inventory: Inventory) -> dict[str, Any]:
 
 def verdicts_of_rules(audit: Audit, rules: Iterable[str]) -> list[Verdict]:
     """The verdicts of these rules (none: of all) about every subject."""
-    inventory = audit.one()
+    inventory = audit.only_inventory()
     names = list(rules) or list(rules_of(inventory))
     return [audit.verdict(name, rule, subject) for rule in names for name, subject in audit.subjects(rule)]

@@ -40,6 +40,7 @@ def spelled_like(pattern: str, kind: str, hint: str) -> Check:
     compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
+        """The value itself; raises the error of a field when it does not match the pattern."""
         if not compiled.fullmatch(value):
             raise field_error(f"{quoted(value)} is not {kind}", hint)
         return value
@@ -51,6 +52,7 @@ def known_name(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]
     """A validator that a value is one of the names under `kind` (a plural) in the context."""
 
     def check(value: str, info: ValidationInfo) -> str:
+        """The value itself; raises the error of a field when it is none of the names."""
         names = (info.context or {}).get(kind)
         if names is not None and value not in names:
             raise field_error(f"no {singular} {quoted(value)}", nearest_name(value, names, kind))
@@ -63,6 +65,7 @@ def matching_glob(kind: str, singular: str) -> Callable[[str, ValidationInfo], s
     """A validator that a shell glob matches at least one of the names under `kind` (a plural) in the context."""
 
     def check(value: str, info: ValidationInfo) -> str:
+        """The value itself; raises the error of a field when it matches none of the names."""
         names = (info.context or {}).get(kind)
         if names is not None and not any(fnmatchcase(name, value) for name in names):
             raise field_error(f"no {singular} is called, or matches, {quoted(value)}", nearest_name(value, names, kind))
@@ -179,6 +182,7 @@ class Pattern:
         self.pattern = f"^{pattern}$"
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        """The JSON schema that pydantic makes, with the pattern."""
         return {**handler(schema), "pattern": self.pattern}
 
 

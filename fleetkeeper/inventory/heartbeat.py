@@ -43,6 +43,7 @@ class Short:
     """Adds the short form, the name alone, to the exported JSON schema."""
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        """The JSON schema: the name of a variable alone, or the object."""
         return {"anyOf": [{"type": "string", "pattern": f"^{VARIABLE}$"}, handler(schema)]}
 
 

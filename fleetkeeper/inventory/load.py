@@ -137,7 +137,7 @@ def load(
     except YamlError as odd:
         raise InventoryError([InventoryProblem(shortest_path(path), odd.line, "", odd.what, odd.hint)]) from None
     loading = Loading(path, document, topics, import_topic)
-    loading.listen(content.decode("utf-8-sig"))
+    loading.add_comment_secrets(content.decode("utf-8-sig"))
     inventory = loading.inventory()
     if loading.problems or inventory is None:
         raise InventoryError(mask_secrets(loading.secrets, problem) for problem in loading.problems)
@@ -200,7 +200,7 @@ class Loading:
         if not self.data:
             self.problem((), "there is no inventory in it", "it begins with `nodes:`, see docs/inventory.md")
             return None
-        self.look_over()
+        self.add_problems()
         self.import_topics()
         model = file_model(tuple(self.topics.values()))
         rest = {name: value for name, value in self.data.items() if name not in FILLED_IN}
@@ -234,7 +234,7 @@ class Loading:
         rules = self.topics[topic].rule_ids if topic in self.topics else ()
         return section.model_copy(update={"key": key, "reporter": next(iter(rules), "")})
 
-    def look_over(self) -> None:
+    def add_problems(self) -> None:
         """Add problems that no model can find.
 
         Those are duplicate keys, reserved keys, secrets, two nodes on one machine, and circles of jumps.
@@ -252,8 +252,8 @@ class Loading:
         for circle in circles_of_jumps(raw_section(self.data, "nodes")):
             self.problem(("nodes", circle[0], "jump"), f"the jumps go in a circle: {' → '.join(circle)}")
 
-    def listen(self, text: str) -> None:
-        """Add problems for secrets in comments, except in lines with a secret in the data."""
+    def add_comment_secrets(self, text: str) -> None:
+        """Add a problem for each secret in a comment of the file's text, except on lines with a secret in the data."""
         lines = {self.document.line(places) for places, _ in find_leaks(self.data)}
         for line, secret in secrets_in_comments(text):
             self.secrets.append(secret)
@@ -279,7 +279,7 @@ class Loading:
             self.topics[topic.name] = self.custom_topics[topic.name] = topic
 
     def context(self) -> dict[str, Any]:
-        """The validation context: the names that references are compared with, by kind, and the file's folder."""
+        """What validators compare references with: the names in the file by kind, and its folder under `base`."""
         return {
             "base": self.path.parent.absolute(),
             "nodes": frozenset(raw_section(self.data, "nodes")),
@@ -307,7 +307,7 @@ def shortest_path(path: Path) -> str:
 
 
 def raw_section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A section as it was written; {} when it is missing or no mapping."""
+    """The value of a section as the file has it; {} when it is missing or no mapping."""
     match = data.get(name)
     return match if isinstance(match, dict) else {}
 

@@ -34,6 +34,7 @@ class InventoryError(UsageError):
     """An inventory that cannot be used, with all of its problems: a line each, and a line for the hint."""
 
     def __init__(self, problems: Iterable[InventoryProblem]) -> None:
+        """The error with these problems, sorted, each once; its text has a line for each."""
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
 
@@ -73,7 +74,7 @@ def translate_errors(
 
 
 def is_scalar(value: object) -> bool:
-    """Whether a value is neither a mapping nor a list."""
+    """Whether a value of YAML is neither a mapping nor a list."""
     return not isinstance(value, dict | list | tuple)
 
 

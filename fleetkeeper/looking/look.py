@@ -34,7 +34,8 @@ def look_at_fleet(
     """
 
     def one(node: Node) -> tuple[Node, Seen]:
-        seen = look_at(node, inventory, link_to, observers)
+        """The node with its facts by topic, after reporting that it was looked at."""
+        seen = look_at_node(node, inventory, link_to, observers)
         progress(node.name, not all(isinstance(fact, Unobservable) for fact in seen.values()))
         return node, seen
 
@@ -64,7 +65,7 @@ def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
     return seen
 
 
-def look_at(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], observers: Observers) -> Seen:
+def look_at_node(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], observers: Observers) -> Seen:
     """The facts of one node, or why they could not be observed, by topic.
 
     A topic that does not apply there is left out.
@@ -80,7 +81,7 @@ def look_at(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], o
 
 
 def with_node(fact: Any, node: str) -> Any:
-    """The facts, or the Unobservable with the node's name filled in."""
+    """The facts as they are; of an Unobservable a copy that names the node."""
     return replace(fact, node=node) if isinstance(fact, Unobservable) else fact
 
 

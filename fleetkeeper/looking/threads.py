@@ -42,6 +42,7 @@ def in_turn(work: Callable[[A], T], each: Iterable[A], at_once: int) -> list[T]:
     futures = [future for _, future in waiting]
 
     def run() -> None:
+        """Do the work of one thread: take the next waiting argument, until none is left."""
         with suppress(IndexError):
             while True:
                 argument, future = waiting.popleft()
@@ -66,6 +67,7 @@ def map_in_threads(work: Callable[[A], T], each: Iterable[A], limit: float, late
     turn = Semaphore(AT_ONCE)
 
     def one(argument: A) -> T:
+        """The result of the work, begun once one of the AT_ONCE turns is free."""
         with turn:
             return work(argument)
 

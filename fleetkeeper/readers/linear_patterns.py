@@ -67,7 +67,7 @@ class Pattern:
         return self.last in here
 
     def step(self, here: frozenset[int], char: str) -> frozenset[int]:
-        """The states after one more character that is not the last; cached, as most of them occur again."""
+        """The states that `here` leads to with one more character, not the last of the text; cached."""
         step = self.steps.get((here, char))
         if step is None:
             if len(self.steps) > REMEMBERED:
@@ -76,7 +76,7 @@ class Pattern:
         return step
 
     def after(self, here: frozenset[int], char: str) -> list[int]:
-        """The states that this character leads to, and the first state, so that a match may begin anywhere."""
+        """The states that `here` leads to with this character, and the first one: a match may begin anywhere."""
         tests = [(state.test, state.ways) for state in map(self.states.__getitem__, here) if state.test]
         return [self.first, *(path for test, ways in tests if test(char) for path in ways)]
 
@@ -169,6 +169,7 @@ class Reader:
     """A parser from the text of an expression to its states. Its methods raise Unobservable for unsupported syntax."""
 
     def __init__(self, text: str, ignore_case: bool) -> None:
+        """A parser of the expression `text`, from its first character."""
         self.text, self.ignore_case = text, ignore_case
         self.at = self.depth = 0
         self.states: list[State] = []
@@ -181,7 +182,7 @@ class Reader:
         return Pattern(tuple(self.states), whole.first, whole.last)
 
     def add(self, test: Test | None = None, ways: tuple[int, ...] = (), anchor: str = "") -> int:
-        """Add a state; return its index."""
+        """Add a state with a test, paths to other states, or an anchor (`^`, `$`); return its index."""
         self.states.append(State(test, ways, anchor))
         return len(self.states) - 1
 

@@ -79,20 +79,21 @@ def read_configuration(rc: int, printed: str) -> Nginx:
     (('/etc/nginx/c.pem',), ('/etc/nginx/nginx.conf:2',))
     """
     if rc != 0:
-        return Nginx(broken=complaint(printed))
+        return Nginx(broken=first_error(printed))
     files = configuration_files(printed)
     if not files:
         return Nginx(broken="`nginx -T` printed no configuration")
     main = next(iter(files))
     root = Block()
     prefix = PurePosixPath(main).parent
-    fill(root, tokenize(files[main], main), Files(files, prefix))
+    read_block(root, tokenize(files[main], main), Files(files, prefix))
     blocks = list(server_blocks(root))
     secure = {port for server in blocks for port in tls_ports(server)}
-    return Nginx(tuple(item for server in blocks for item in tls_sites(server, secure, prefix)), roots=roots(root))
+    sites = tuple(item for server in blocks for item in tls_sites(server, secure, prefix))
+    return Nginx(sites, roots=served_directories(root))
 
 
-def complaint(printed: str) -> str:
+def first_error(printed: str) -> str:
     """The first error in nginx's output, else its last line."""
     lines = [line for line in split_lines(printed) if line.strip()]
     grave = [line for line in lines if re.search(r"\[(emerg|alert|crit)\]", line)]
@@ -148,15 +149,15 @@ class Files:
 
     def included(self, pattern: str, depth: int) -> Iterator[tuple[str, Iterator[Token]]]:
         """Path and tokens of the files that an include matches. Raises Unobservable when includes never end."""
-        for path in matching(pattern, self.texts, self.prefix):
+        for path in included_paths(pattern, self.texts, self.prefix):
             self.left -= 1
             if depth > DEEPEST or self.left < 0:
                 raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
             yield path, tokenize(self.texts[path], path)
 
 
-def fill(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> None:
-    """Read directives into a block up to its end; included files are read in their place. Raises Unobservable."""
+def read_block(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> None:
+    """Read directives into a block up to its end. `depth` is how many blocks are around it. Raises Unobservable."""
     if depth > DEEPEST:
         raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
     line: list[Token] = []
@@ -170,16 +171,16 @@ def fill(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> 
         if token.word == "{":
             inner = Block(lines[0] if lines else "", about_challenges=any("well-known" in word for word in lines))
             block.blocks.append(inner)
-            fill(inner, words, files, depth + 1)
+            read_block(inner, words, files, depth + 1)
         elif lines[:1] == ["include"] and len(lines) > 1:
             for _, inside in files.included(lines[1], depth):
-                fill(block, inside, files, depth + 1)
+                read_block(block, inside, files, depth + 1)
         elif lines:
             block.directives.append((lines, line[0].place))
         line = []
 
 
-def matching(pattern: str, files: Mapping[str, str], prefix: PurePosixPath) -> list[str]:
+def included_paths(pattern: str, files: Mapping[str, str], prefix: PurePosixPath) -> list[str]:
     """The paths of the printed files that an include matches, in the order of their names, as glob(3) gives them."""
     whole = path_pattern(str(prefix / pattern))
     return sorted(path for path in files if whole.found_in(path))
@@ -198,13 +199,13 @@ def server_blocks(block: Block) -> Iterator[Block]:
             yield from server_blocks(inner)
 
 
-def roots(block: Block) -> tuple[str, ...] | None:
+def served_directories(block: Block) -> tuple[str, ...] | None:
     """The directories that files are served from (see `Nginx.roots`), or None."""
     matches = {words[0] for name in ("root", "alias") for words in block.values(name)}
     for inner in block.blocks:
         if inner.name == "location" and inner.about_challenges and any(map(inner.values, HANDED_ON)):
             return None
-        below = roots(inner)
+        below = served_directories(inner)
         if below is None:
             return None
         matches.update(below)
@@ -221,7 +222,7 @@ def tls_ports(server: Block) -> Iterator[int]:
 
 
 def tls_sites(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Iterator[Site]:
-    """The site of a server that listens on a port of `secure`, if it does.
+    """The site of a server that listens on one of the ports `secure`, as the only item; nothing if it does not.
 
     One `ssl` counts for all servers of its port.
     """
@@ -236,14 +237,14 @@ def tls_sites(server: Block, secure: Collection[int], prefix: PurePosixPath) -> 
             ),
             ports=tuple(dict.fromkeys(port for port, _ in ports)),
             default=tuple(port for port, words in ports if {"default_server", "default"} & set(words)),
-            certificates=absolute(matches["ssl_certificate"], prefix),
-            keys=absolute(matches["ssl_certificate_key"], prefix),
+            certificates=resolved_paths(matches["ssl_certificate"], prefix),
+            keys=resolved_paths(matches["ssl_certificate_key"], prefix),
             places=tuple(item.place for item in matches["ssl_certificate"]),
         )
 
 
-def absolute(paths: Sequence[Token], prefix: PurePosixPath) -> tuple[str, ...]:
-    """The paths as nginx resolves them: relative ones against the directory of its main file."""
+def resolved_paths(paths: Sequence[Token], prefix: PurePosixPath) -> tuple[str, ...]:
+    """The paths as nginx resolves them: relative ones against `prefix`, the directory of its main file."""
     return tuple(path if path.startswith("data:") else str(prefix / path) for path, _ in paths)
 
 
@@ -267,12 +268,12 @@ def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
     Raises Unobservable where that depends on an expression that is not matched here.
     """
     present = [item for item in sites if port in item.ports]
-    ranked = [(rank(pattern, name), item) for item in present for pattern in item.names]
+    ranked = [(match_rank(pattern, name), item) for item in present for pattern in item.names]
     matched = [pair for pair in ranked if pair[0] > (0, 0)]
     if matched:
         return for_name(max(matched, key=lambda pair: pair[0])[1], name)
     for item in present:
-        if any(pattern.startswith("~") and answers(pattern, name) for pattern in item.names):
+        if any(pattern.startswith("~") and matches_server_name(pattern, name) for pattern in item.names):
             return for_name(item, name)
     default = next((item for item in present if port in item.default), present[0] if present else None)
     return default and for_name(default, name)
@@ -287,13 +288,13 @@ def for_name(site: Site, name: str) -> Site:
     return replace(site, certificates=filled(site.certificates), keys=filled(site.keys))
 
 
-def rank(pattern: str, name: str) -> tuple[int, int]:
+def match_rank(pattern: str, name: str) -> tuple[int, int]:
     """How well a server_name without regular expression matches: (0, 0) is not at all; the greatest wins.
 
     The second number is the length of a wildcard.
 
-    >>> rank("a.example.org", "a.example.org"), rank("*.example.org", "a.example.org"), rank("b.org", "a.org")
-    ((4, 0), (3, 13), (0, 0))
+    >>> [match_rank(pattern, "a.example.org") for pattern in ("a.example.org", "*.example.org", "b.org")]
+    [(4, 0), (3, 13), (0, 0)]
     """
     if pattern == name or (pattern.startswith(".") and pattern[1:] == name):
         return (4, 0)
@@ -304,16 +305,16 @@ def rank(pattern: str, name: str) -> tuple[int, int]:
     return (0, 0)
 
 
-def answers(pattern: str, name: str) -> bool:
+def matches_server_name(pattern: str, name: str) -> bool:
     """Whether a server_name matches a name; a regular expression does so without regard to case.
 
     Raises Unobservable for an expression that is not matched here.
 
-    >>> answers("~^(www.)?example.org$", "www.example.org"), answers("*.example.org", "example.org")
-    (True, False)
+    >>> [matches_server_name(pattern, "www.example.org") for pattern in ("~^(www.)?example.org$", "*.www.example.org")]
+    [True, False]
     """
     if not pattern.startswith("~"):
-        return rank(pattern, name) > (0, 0)
+        return match_rank(pattern, name) > (0, 0)
     try:
         return pattern_of(pattern[1:], ignore_case=True).found_in(name)
     except Unobservable as why:

@@ -33,12 +33,12 @@ def units(lines: Sequence[str]) -> Iterator[dict[str, str]]:
             unit = {}
 
 
-def commanded(written: str) -> str:
+def command_lines(written: str) -> str:
     """The command lines of an ExecStart as `systemctl show` prints it, one a line.
 
     A shell and its -c before a command are left out. Quotes are lost in that output.
 
-    >>> commanded("{ path=/bin/sh ; argv[]=/bin/sh -c docker exec x backup ; ignore_errors=no ; pid=0 }")
+    >>> command_lines("{ path=/bin/sh ; argv[]=/bin/sh -c docker exec x backup ; ignore_errors=no ; pid=0 }")
     'docker exec x backup'
     """
     parts = (part.partition(" ; ignore_errors=") for part in written.split("argv[]=")[1:])
@@ -46,14 +46,14 @@ def commanded(written: str) -> str:
     return "\n".join(re.sub(r"^\S*/?(?:ba|da)?sh -l?c ", "", line) for line in lines)
 
 
-def calendar(written: str) -> str:
+def cron_fields(written: str) -> str:
     """The five time fields of cron for a TimersCalendar of systemd; UNKNOWN_TIMES ("") when cron has no such times.
 
     That is so for several OnCalendar, a time zone, and weekdays together with days.
 
-    >>> calendar("{ OnCalendar=*-*-* 00,12:00:00 ; next_elapse=Sun 2026-11-22 12:00:00 EST }")
+    >>> cron_fields("{ OnCalendar=*-*-* 00,12:00:00 ; next_elapse=Sun 2026-11-22 12:00:00 EST }")
     '0 0,12 * * *'
-    >>> calendar("{ OnCalendar=Mon..Fri *-*-* 04/6:30:00 ; next_elapse=n/a }")
+    >>> cron_fields("{ OnCalendar=Mon..Fri *-*-* 04/6:30:00 ; next_elapse=n/a }")
     '30 4,10,16,22 * * 1,2,3,4,5'
     """
     parts = (ENDED.split(part, maxsplit=1) for part in CALENDAR.split(written)[1:])
@@ -63,12 +63,12 @@ def calendar(written: str) -> str:
         return UNKNOWN_TIMES
     highest = {"minute": 59, "hour": 23, "day": 31, "month": 12}
     try:
-        fields = [stepped(match[name], highest[name]) for name in ("minute", "hour", "day", "month")]
+        fields = [cron_field(match[name], highest[name]) for name in ("minute", "hour", "day", "month")]
         return canonical_times([*fields, (match["weekdays"] or "*").replace("..Sun", "-7").replace("..", "-")])
     except BadTimes:
         return UNKNOWN_TIMES
 
 
-def stepped(text: str, highest: int) -> str:
+def cron_field(text: str, highest: int) -> str:
     """A field of systemd in cron's notation: `4/6` becomes `4-HIGHEST/6`, and `a..b` becomes `a-b`."""
     return re.sub(r"(?<![-0-9*])([0-9]+)/", rf"\1-{highest}/", text.replace("..", "-"))

@@ -20,7 +20,7 @@ ENDED = ("unexpected eof", "write:errno=", "read:errno=", "ssl handshake failure
 CLIENT = ("unknown option", "no protocols available", "no ciphers available", "usage:", "unrecognized flag")
 
 
-def chain(text: str) -> tuple[str, ...]:
+def sent_chain(text: str) -> tuple[str, ...]:
     """The certificates (PEM) that the server sent, leaf first: between `Certificate chain` and `Server certificate`.
 
     () when there are none.
@@ -46,7 +46,7 @@ def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
     Raises Unobservable when that is not known: no openssl, or the time limit was reached.
     """
     text = printed(answer)
-    sent = chain(text)
+    sent = sent_chain(text)
     if not sent and answer.rc in TIME_UP:
         raise Unobservable("the port took the connection and said nothing within 10 s")
     return sent, protocol(text) if sent else ""
@@ -74,12 +74,12 @@ def printed(answer: Output) -> str:
     return answer.text(range(256))
 
 
-def refused(text: str) -> Refused:
+def refusal_kind(text: str) -> Refused:
     """Why there was no handshake. Raises Unobservable when openssl's message is not a known one.
 
-    >>> refused("connect:errno=111\\n"), refused("... ssl3_get_record:wrong version number:...")
+    >>> refusal_kind("connect:errno=111\\n"), refusal_kind("... ssl3_get_record:wrong version number:...")
     ('closed', 'not TLS')
-    >>> refused("...:SSL routines:ssl3_read_bytes:tlsv1 unrecognized name:...:SSL alert number 112")
+    >>> refusal_kind("...:SSL routines:ssl3_read_bytes:tlsv1 unrecognized name:...:SSL alert number 112")
     'alert'
     """
     low = text.lower()
@@ -91,7 +91,7 @@ def refused(text: str) -> Refused:
         return "not TLS"
     if any(sign in low for sign in ENDED) or "no peer certificate available" in low:
         return "refused"
-    raise Unobservable(f"openssl could not make a handshake: {last(text) or 'it said nothing'}")
+    raise Unobservable(f"openssl could not make a handshake: {last_text_line(text) or 'it said nothing'}")
 
 
 def openssl_error(text: str) -> str:
@@ -105,16 +105,16 @@ def openssl_error(text: str) -> str:
         parts = line.split(":")
         if ":error:" in line and len(parts) > 5:
             return parts[5].strip()[:100]
-    return last(text)
+    return last_text_line(text)
 
 
-def last(text: str) -> str:
+def last_text_line(text: str) -> str:
     """The last line with other characters than blanks and dashes, at most 200 characters; "" when there is none."""
     lines = [line for line in split_lines(text) if line.strip(" -")]
     return lines[-1][:200] if lines else ""
 
 
-def old(answer: Output) -> tuple[str, ...]:
+def old_protocols(answer: Output) -> tuple[str, ...]:
     """The protocol below TLS 1.2 with which a handshake succeeded, as the only item; () when none did.
 
     The server may support further old ones.

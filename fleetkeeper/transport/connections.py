@@ -79,7 +79,7 @@ class Register:
             if not self.closed:
                 self.open.add(opened)
                 return opened
-        close(opened)
+        close_at_once(opened)
         raise Unobservable("stopped")
 
     def close(self) -> None:
@@ -88,10 +88,10 @@ class Register:
             self.closed = True
             opened = list(self.open)
         for closable in opened:
-            close(closable)
+            close_at_once(closable)
 
 
-def close(closable: Closable) -> None:
+def close_at_once(closable: Closable) -> None:
     """Close a connection so that a thread that waits in it wakes up. Ignores errors.
 
     A socket that still connects needs a shutdown for that.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from fleetkeeper.imports import later
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.connections import CONNECT_LIMIT, ConnectionSlot, Register, close
+from fleetkeeper.transport.connections import CONNECT_LIMIT, ConnectionSlot, Register, close_at_once
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.ssh.openssh import OpenSSHLink
@@ -83,7 +83,7 @@ class Links:
             return
         with self.guard:
             del self.slots[name]
-        close(slot.held)
+        close_at_once(slot.held)
         if "routes" in self.__dict__ and not self.inventory.nodes[name].connection:
             self.routes.forget(self.inventory.nodes[name])
 

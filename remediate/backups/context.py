@@ -101,7 +101,7 @@ def open_context(
     `hosts` is its name or path (None: the last audited), `given` the state directory; `looks`: nothing will be changed.
     """
     screen = Screen(quiet=quiet, json=as_json)
-    inventory = open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).one()
+    inventory = open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).only_inventory()
     inventory = inventory if looks else for_repairs(inventory)
     try:
         policy = inventory.section(Policy)

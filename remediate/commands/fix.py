@@ -90,7 +90,7 @@ def remediate(call: Call) -> Exit:
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
     audit = open_audit(inventory_name(call, screen), call.limit, state=call.state)
-    inventory = for_repairs(audit.one()) if call.fix else audit.one()
+    inventory = for_repairs(audit.only_inventory()) if call.fix else audit.only_inventory()
     audit.inventories = {inventory.name: inventory}
     only = matching_rules(call.only, rules_of(inventory))
     journal = Journal(state.directory(call.state) / "journal.sqlite")

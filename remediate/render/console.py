@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from fleetkeeper.output import given_up
+from fleetkeeper.output import give_up
 from fleetkeeper.untrusted import json_document, printable_text
 from remediate.render.plan_text import Line
 
@@ -45,7 +45,7 @@ class Door(Console):
             self.print(Text(printable_text(text), style=style))
         except OSError as why:
             self.quiet = True
-            given_up(self.file, why, matters=not self.stderr)
+            give_up(self.file, why, matters=not self.stderr)
 
 
 class Screen:
@@ -71,7 +71,7 @@ class Screen:
         try:
             click.echo(json_document(text))
         except OSError as why:
-            given_up(self.out.file, why, matters=True)
+            give_up(self.out.file, why, matters=True)
 
     def say(self, text: str) -> None:
         """Print progress on standard error, unless `quiet`."""

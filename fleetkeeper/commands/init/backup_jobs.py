@@ -15,7 +15,7 @@ from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.shell.wrappers import SHELLS
-from fleetkeeper.readers.systemd_units import calendar, commanded, units
+from fleetkeeper.readers.systemd_units import command_lines, cron_fields, units
 from fleetkeeper.topics.schedules.parse import scripted
 
 LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
@@ -56,7 +56,7 @@ def scheduled_entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
     for timer in units(printed.lines.get("timer", [])):
         if timer.get("ActiveState") == "active":
             started = services.get(timer.get("Unit", ""), {}).get("ExecStart", "")
-            yield calendar(timer.get("TimersCalendar", "")), timer.get("Id", "a timer"), commanded(started)
+            yield cron_fields(timer.get("TimersCalendar", "")), timer.get("Id", "a timer"), command_lines(started)
 
 
 def made_by(text: str) -> list[str]:

@@ -113,7 +113,7 @@ def follow_command(command: Simple, context: Context) -> Iterator[Execution]:
     elif name == "for" and len(words) > 3:
         context.variables[literal_text(words[1]) or ""] = words[3]
     else:
-        yield from run(words, own, context)
+        yield from executions_of_words(words, own, context)
 
 
 def remember_variables(words: Sequence[Word], context: Context) -> None:
@@ -146,8 +146,11 @@ def substitute_variables(word: Word, context: Context) -> Word:
     return tuple(parts)
 
 
-def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
-    """The executions of a command, behind wrappers such as sudo and inside shells. `own` are its own assignments."""
+def executions_of_words(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
+    """The executions in the words of one command, also behind wrappers such as sudo and inside shells.
+
+    `own` are the assignments before it.
+    """
     rest, path, assigned = unwrap_command(words)
     context.assigned = context.assigned or assigned
     name = (literal_text(rest[0]) or "").rpartition("/")[2] if rest else ""
@@ -195,7 +198,7 @@ def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Conte
     rest = after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"}))
     given: Word = (Part("command", " ".join(quote_word(word) for word in before.words)),) if before else ()
     filled = [given if literal_text(word) == named else word for word in rest]
-    yield from run(filled, own, Context(context.variables, context.assigned, depth=context.depth))
+    yield from executions_of_words(filled, own, Context(context.variables, context.assigned, depth=context.depth))
 
 
 def docker_execution(words: Sequence[Word], name: str) -> Execution | None:

@@ -22,7 +22,7 @@ def inspect_containers() -> Command:
     return Command(("sh", "-c", load_script(INSPECT_CONTAINERS), "docker inspect"), sudo=True)
 
 
-def engine_says(inspected: Output) -> str:
+def inspection_json(inspected: Output) -> str:
     """The JSON that `docker inspect` printed. Raises Unobservable, unless it only missed containers that are gone."""
     if inspected.rc == NO_CLIENT:
         raise Unobservable(
@@ -34,16 +34,16 @@ def engine_says(inspected: Output) -> str:
             "several rootless Docker engines run here, and only one can be asked",
             hint="list the node once for each, as the user that runs it, with `sudo: false`",
         )
-    if inspected.rc == 1 and only_gone(inspected.err.decode("utf-8", "replace")):
+    if inspected.rc == 1 and only_missing_containers(inspected.err.decode("utf-8", "replace")):
         return inspected.text({0, 1})
     return inspected.text()
 
 
-def only_gone(text: str) -> bool:
+def only_missing_containers(text: str) -> bool:
     """Whether all error lines are about containers that ended between the list and their inspection.
 
-    >>> only_gone("Error: No such container: 5f2\\n"), only_gone("Cannot connect to the Docker daemon")
-    (True, False)
+    >>> [only_missing_containers(text) for text in ("Error: No such container: 5f2\\n", "Cannot connect to the daemon")]
+    [True, False]
     """
     lines = [line for line in split_lines(text) if line.strip()]
     return bool(lines) and all(

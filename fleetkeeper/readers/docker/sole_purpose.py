@@ -121,10 +121,10 @@ def is_inert(command: Simple, depth: int, executing: bool) -> bool:
         return all(text in ANSWERS[name] or (name == "date" and text.startswith("+")) for text in texts)
     if name in CLIENTS:
         return is_listing(words, name) or (executing and docker_execution(words, name) is not None)
-    return name in LEAVES_NOTHING and not (name == "logger" and any(map(sends_away, words[1:])))
+    return name in LEAVES_NOTHING and not (name == "logger" and any(map(sends_elsewhere, words[1:])))
 
 
-def sends_away(option: Word) -> bool:
+def sends_elsewhere(option: Word) -> bool:
     """Whether an option of `logger` sends to another machine, or sends a file's content instead of one line."""
     text = literal_text(option) or ""
     return re.match("--(server|file|port|tcp|udp|socket|journald)|-[a-zA-Z]*[nfPTdu]", text) is not None

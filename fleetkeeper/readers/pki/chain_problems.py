@@ -71,10 +71,10 @@ def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list
     ]
     test = list(test_issuers(certificates, case.allowed))
     trust = list(trust_problems(certificates, case))
-    return [*problems, *test, *(problem for problem in trust if not follows(problem, kinds([*problems, *test])))]
+    return [*problems, *test, *(problem for problem in trust if not is_consequence(problem, kinds([*problems, *test])))]
 
 
-def follows(problem: ChainProblem, others: set[Kind]) -> bool:
+def is_consequence(problem: ChainProblem, others: set[Kind]) -> bool:
     """Whether a problem is only a consequence of others: one cause, one finding.
 
     A test authority is not trusted anyway; a certificate that is weak or out of date breaks the path that it is part
@@ -210,7 +210,7 @@ def least_time_left(leaf: x509.Certificate, policy: timedelta | None) -> timedel
     return min(policy, due) if policy else lifetime(leaf) / QUARTER
 
 
-def ending(leaf: x509.Certificate, left: timedelta) -> str:
+def end_in_words(leaf: x509.Certificate, left: timedelta) -> str:
     """When the certificate ends or has ended, for messages. `left` is the time until then."""
     ends = f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     return f"ends in {show_duration(left)}, on {ends}" if left > timedelta() else f"ended on {ends}"

@@ -123,7 +123,7 @@ def is_valid_at(certificate: x509.Certificate, when: datetime) -> bool:
     return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
 
 
-def purposes(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
+def purpose_faults(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
     """A message for each authority on the path whose extended key usage does not include TLS servers."""
     for certificate in certificates[1:]:
         usage = extension(certificate, x509.ExtendedKeyUsage)
@@ -143,7 +143,7 @@ def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator
             yield f"{subject_name(certificate)} is not valid now"
         if depth:
             yield from authority_faults(certificate, certificates[1:depth])
-            yield from constrained(certificate, certificates[:depth])
+            yield from constraint_faults(certificate, certificates[:depth])
 
 
 def weaknesses(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
@@ -169,17 +169,17 @@ def authority_faults(certificate: x509.Certificate, below: Sequence[x509.Certifi
         yield f"{subject_name(certificate)} may not sign certificates"
 
 
-def constrained(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
+def constraint_faults(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
     """A message for each name below an authority that its name constraints forbid: RFC 5280, 4.2.1.10."""
     constraints = extension(certificate, x509.NameConstraints)
     if constraints is None:
         return
     for name in general_names(below):
         alike = [other for other in constraints.permitted_subtrees or () if type(other) is type(name)]
-        if alike and not any(within(name, other) for other in alike):
-            yield f"{subject_name(certificate)} may not vouch for {shown(name)}"
-        if any(within(name, other) for other in constraints.excluded_subtrees or ()):
-            yield f"{subject_name(certificate)} may not vouch for {shown(name)}"
+        if alike and not any(is_in_subtree(name, other) for other in alike):
+            yield f"{subject_name(certificate)} may not vouch for {name_in_words(name)}"
+        if any(is_in_subtree(name, other) for other in constraints.excluded_subtrees or ()):
+            yield f"{subject_name(certificate)} may not vouch for {name_in_words(name)}"
 
 
 def general_names(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralName]:
@@ -188,7 +188,7 @@ def general_names(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralNam
     yield from (x509.DirectoryName(certificate.subject) for certificate in below if certificate.subject.rdns)
 
 
-def within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
+def is_in_subtree(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
     """Whether a name lies in a subtree. A leading dot requires at least one more label, as in OpenSSL."""
     if isinstance(name, x509.DNSName) and isinstance(tree, x509.DNSName):
         mine, top = name.value.lower(), tree.value.lower()
@@ -197,17 +197,17 @@ def within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
         value, network = name.value, tree.value
         return isinstance(network, NETWORK) and not isinstance(value, NETWORK) and value in network
     if isinstance(name, x509.DirectoryName) and isinstance(tree, x509.DirectoryName):
-        top_parts = parts(tree.value)
-        return parts(name.value)[: len(top_parts)] == top_parts
+        top_parts = name_parts(tree.value)
+        return name_parts(name.value)[: len(top_parts)] == top_parts
     return False
 
 
-def parts(name: x509.Name) -> list[str]:
+def name_parts(name: x509.Name) -> list[str]:
     """The relative distinguished names of a name as text, in lower case."""
     return [rdn.rfc4514_string().lower() for rdn in name.rdns]
 
 
-def shown(name: x509.GeneralName) -> str:
+def name_in_words(name: x509.GeneralName) -> str:
     """The name as text for a message."""
     value = name.value
     return value.rfc4514_string() if isinstance(value, x509.Name) else str(value)

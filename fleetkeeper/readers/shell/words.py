@@ -71,9 +71,9 @@ def simple_commands(text: str) -> tuple[Simple, ...]:
         if isinstance(token, tuple):
             words.append(token)
             continue
-        simples += simple(words, piped)
+        simples += without_reserved_words(words, piped)
         words, piped = [], token in ("|", "|&")
-    return (*simples, *simple(words, piped))
+    return (*simples, *without_reserved_words(words, piped))
 
 
 def redirections(text: str) -> tuple[tuple[str, Word], ...]:
@@ -88,7 +88,7 @@ def redirections(text: str) -> tuple[tuple[str, Word], ...]:
     return tuple(reader.redirected)
 
 
-def simple(words: list[Word], piped: bool) -> list[Simple]:
+def without_reserved_words(words: list[Word], piped: bool) -> list[Simple]:
     """The simple command with these words, without reserved words before it; [] when nothing is left.
 
     Raises Unreadable for a compound command that is not supported.
@@ -118,6 +118,7 @@ class Reader:
     """A tokenizer of shell text; redirections go to `redirected` (operator, target). Its methods raise Unreadable."""
 
     def __init__(self, text: str) -> None:
+        """A parser of the shell text, from its first character."""
         self.text = text
         self.at = self.depth = 0
         self.redirected: list[tuple[str, Word]] = []

@@ -16,7 +16,7 @@ from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
-from fleetkeeper.readers.docker.engine import ABSENT, engine_says, inspect_containers
+from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.topics.certificates import node_commands, renewal_schedule
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts
 from fleetkeeper.topics.certificates.parse import parse
@@ -42,7 +42,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     inspected, everything, own = yield [inspect_containers(), list_schedules(), OWN]
     if inspected.rc == ABSENT:
         return Facts()
-    containers = parse_containers(engine_says(inspected).partition("\n")[2])
+    containers = parse_containers(inspection_json(inspected).partition("\n")[2])
     serving = serving_here(containers, certificates, services)
     if not serving:
         return Facts()

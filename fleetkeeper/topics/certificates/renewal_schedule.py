@@ -21,7 +21,7 @@ from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.shell.words import Unreadable
-from fleetkeeper.readers.systemd_units import commanded, units
+from fleetkeeper.readers.systemd_units import command_lines, units
 from fleetkeeper.topics.certificates.facts import Renewal
 from fleetkeeper.topics.certificates.parse import runs_reload, runs_renewal
 from fleetkeeper.topics.containers.facts import Container
@@ -62,7 +62,7 @@ def renewal_timers(printed: Snapshot, containers: Sequence[Container]) -> Iterat
     """The timers whose service runs certbot."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
-        script = commanded(services.get(timer.get("Unit", ""), {}).get("ExecStart", ""))
+        script = command_lines(services.get(timer.get("Unit", ""), {}).get("ExecStart", ""))
         faults = [] if timer.get("ActiveState") == "active" else ["is not active"]
         yield from renewals_of_script(timer.get("Id", "a timer"), script, faults, containers)
 

@@ -144,11 +144,11 @@ def answer_of_endpoint(made: ServedCertificate, answer: Mapping[str, Output]) ->
     chain, protocol = sentence
     if not chain:
         text = tls_handshakes.printed(answer["now"])
-        why = or_why(lambda: tls_handshakes.refused(text))
+        why = or_why(lambda: tls_handshakes.refusal_kind(text))
         if isinstance(why, Unobservable):
             return put(made, chain=why, old=why, hsts=why)
         return put(made, refused=why, said=tls_handshakes.openssl_error(text))
-    old = or_why(lambda: tls_handshakes.old(answer["old"])) if "old" in answer else ()
+    old = or_why(lambda: tls_handshakes.old_protocols(answer["old"])) if "old" in answer else ()
     hsts = or_why(lambda: tls_handshakes.max_age(answer["headers"])) if "headers" in answer else None
     return put(made, chain=chain, protocol=protocol, old=old, hsts=hsts)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.readers.docker.engine import ABSENT, engine_says, inspect_containers
+from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.readers.numbers import epoch_seconds
 from fleetkeeper.topics.containers import parse, process_scan
 from fleetkeeper.topics.containers.facts import Container, Facts
@@ -46,7 +46,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     inspected, scan = yield [inspect_containers(), scan_processes()]
     if inspected.rc == ABSENT:
         return Facts("absent")
-    clock, _, listed = engine_says(inspected).partition("\n")
+    clock, _, listed = inspection_json(inspected).partition("\n")
     containers = parse.parse_containers(listed)
     pids = tuple(str(container.pid) for container in containers if container.pid)
     accounts = (yield [read_accounts(pids)]) if pids else []

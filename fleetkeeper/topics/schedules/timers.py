@@ -8,7 +8,7 @@ from functools import partial
 from fleetkeeper.readers.cron.faults import Fault, terminal
 from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.docker.docker_exec import Execution
-from fleetkeeper.readers.systemd_units import calendar, commanded, units
+from fleetkeeper.readers.systemd_units import command_lines, cron_fields, units
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
 from fleetkeeper.topics.schedules.parse import (
     MENTIONS,
@@ -29,7 +29,7 @@ def find_timers(printed: Snapshot, command_words: Sequence[str], scheduled: Sche
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         service = services.get(timer.get("Unit", ""), {})
-        script = commanded(service.get("ExecStart", ""))
+        script = command_lines(service.get("ExecStart", ""))
         name = timer.get("Id", "a timer")
         made = partial(candidate, timer, service)
         runs = running(script, command_words)
@@ -48,7 +48,7 @@ def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Executi
         line=0,
         kind="timer",
         user=service.get("User", "") or "root",
-        times=calendar(timer.get("TimersCalendar", "")),
+        times=cron_fields(timer.get("TimersCalendar", "")),
         target=run.target,
         faults=(*faults, *terminal(run)),
     )

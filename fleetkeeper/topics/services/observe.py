@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.readers.docker.engine import ABSENT, engine_says
+from fleetkeeper.readers.docker.engine import ABSENT, inspection_json
 from fleetkeeper.topics.protocol import RootQuestion
 from fleetkeeper.topics.services.facts import (
     Facts,
@@ -38,7 +38,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     answer, mounts = yield [inspect_swarm(), MOUNTS]
     if answer.rc == ABSENT:
         return Facts("absent")
-    return parse(engine_says(answer), remote_mounts(mounts))
+    return parse(inspection_json(answer), remote_mounts(mounts))
 
 
 def root_questions() -> Iterator[RootQuestion]:

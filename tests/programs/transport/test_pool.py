@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fleetkeeper.audit import letting_go
+from fleetkeeper.audit import closing_progress
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.pool import Links
@@ -66,7 +66,7 @@ def test_a_node_is_let_go_when_it_has_been_looked_at_and_the_progress_is_told(se
     node, text = server.node(), []
     with links_to(server, node) as links:
         links.to(node)
-        letting_go(links, lambda *done: text.append(done))(node.name, True)
+        closing_progress(links, lambda *done: text.append(done))(node.name, True)
         assert text == [(node.name, True)]
         assert links.slots == {}
 

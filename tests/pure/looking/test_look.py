@@ -12,7 +12,7 @@ from typing import ClassVar
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.fleet import HERE as THIS_MACHINE
-from fleetkeeper.looking.look import look_at, look_at_fleet
+from fleetkeeper.looking.look import look_at_fleet, look_at_node
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT
 
@@ -47,7 +47,7 @@ def topic(*rounds: Sequence[Command], error: Exception | None = None) -> SimpleN
 
 
 def facts_seen(link: Echo, **topics):
-    return look_at(HERE, None, lambda node: link, topics)  # type: ignore[arg-type]
+    return look_at_node(HERE, None, lambda node: link, topics)  # type: ignore[arg-type]
 
 
 def test_a_look_costs_as_many_round_trips_as_its_deepest_topic() -> None:
@@ -74,7 +74,7 @@ def test_a_node_that_cannot_be_reached_is_unobservable_for_every_topic_and_names
     def refused(node: Node) -> Echo:
         raise Unobservable("connection refused")
 
-    facts = look_at(HERE, None, refused, {"a": topic([ONE]), "b": topic([TWO])})  # type: ignore[arg-type]
+    facts = look_at_node(HERE, None, refused, {"a": topic([ONE]), "b": topic([TWO])})  # type: ignore[arg-type]
     assert facts == dict.fromkeys("ab", Unobservable("connection refused", node="here"))
 
 
@@ -126,7 +126,7 @@ class Seen:
     what: str = ""
 
 
-def look_at_node(**topics):
+def look_with(**topics):
     item = SimpleNamespace(nodes={HERE.name: HERE})
     return look_at_fleet(item, lambda node: Echo(), topics, datetime(2026, 6, 15, tzinfo=UTC))  # type: ignore[arg-type]
 
@@ -147,12 +147,12 @@ def test_a_topic_may_look_from_the_machine_that_audits_while_the_nodes_are_looke
         met.wait()
         return Seen("from here")
 
-    fleet = look_at_node(far=SimpleNamespace(observe=observe, from_here=from_here))
+    fleet = look_with(far=SimpleNamespace(observe=observe, from_here=from_here))
     assert fleet.of(HERE.name, Seen) == Seen("on the node")
     assert fleet.of(THIS_MACHINE, Seen) == Seen("from here")
 
 
 def test_a_topic_that_stumbles_here_is_unobservable_here_and_what_it_does_not_look_for_is_left_out() -> None:
-    fleet = look_at_node(far=far(lambda inventory: {}["x"]), near=far(lambda inventory: None), plain=topic([TWO]))
+    fleet = look_with(far=far(lambda inventory: {}["x"]), near=far(lambda inventory: None), plain=topic([TWO]))
     assert isinstance(fleet.facts[THIS_MACHINE, "far"], Unobservable)
     assert [key for key in fleet.facts if key[0] == THIS_MACHINE] == [(THIS_MACHINE, "far")]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.linear_patterns import LONGEST, occur_in_order, path_pattern, pattern_of
-from fleetkeeper.readers.nginx import Site, answers, site_of
+from fleetkeeper.readers.nginx import Site, matches_server_name, site_of
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Unobservable
 from tests.helpers.processor_time import work_of
@@ -133,7 +133,7 @@ def test_a_site_that_cannot_be_told_matters_only_where_no_better_name_fits() -> 
     ],
 )
 def test_names_of_a_server_are_matched_as_nginx_does(pattern: str, name: str, fits: bool) -> None:
-    assert answers(pattern, name) is fits
+    assert matches_server_name(pattern, name) is fits
 
 
 @given(st.text("ab;\nx", max_size=30))

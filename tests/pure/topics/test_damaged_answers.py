@@ -79,7 +79,7 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
     ),
     "handshake": (
         "Certificate chain\n0 s:CN = x\nServer certificate\nNew, TLSv1.3, Cipher is X\n",
-        lambda text: [item(out(text)) for item in (tls_handshakes.handshake, tls_handshakes.old)],
+        lambda text: [item(out(text)) for item in (tls_handshakes.handshake, tls_handshakes.old_protocols)],
     ),
     "headers": (
         "HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=315\r\n\r\n",

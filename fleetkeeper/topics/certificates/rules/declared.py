@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
-from fleetkeeper.readers.nginx import Site, answers
+from fleetkeeper.readers.nginx import Site, matches_server_name
 from fleetkeeper.readers.pki.names import alternatives, covers
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, Lineage
 from fleetkeeper.topics.certificates.policy import Policy
@@ -103,7 +103,7 @@ def is_answered(site: Site, names: Iterable[str]) -> bool:
     Raises Unobservable where that depends on a regular expression that is not evaluated here.
     """
     patterns = sorted(site.names, key=lambda pattern: pattern.startswith("~"))
-    return any(answers(pattern, name) for pattern in patterns for name in names)
+    return any(matches_server_name(pattern, name) for pattern in patterns for name in names)
 
 
 def is_known(matches: Iterable[str], names: Iterable[str]) -> bool:

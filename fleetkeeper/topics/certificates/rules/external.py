@@ -187,7 +187,7 @@ def endings(fleet: Fleet, certificate: Certificate) -> Said:
         if left < span:
             yield external_finding(
                 served,
-                f"served to the world at {at(served)}: it {chain_problems.ending(leaf, left)}",
+                f"served to the world at {at(served)}: it {chain_problems.end_in_words(leaf, left)}",
                 f"at least {show_duration(span)} left of its {show_duration(chain_problems.lifetime(leaf))}",
                 "when it ends, every client refuses it, and it is not certbot's here to renew",
                 LEADS,

@@ -64,7 +64,7 @@ def ending(
     """The finding about one port. `spans` are the time that the certificate has left and the least that is wanted."""
     left, span = spans
     return Finding(
-        saw=f"on port {served.port}: it {chain_problems.ending(leaf, left)}",
+        saw=f"on port {served.port}: it {chain_problems.end_in_words(leaf, left)}",
         want=f"at least {show_duration(span)} left of its {show_duration(chain_problems.lifetime(leaf))}",
         why="its renewal should have happened by now and did not; when it ends, every client refuses it",
         node=view.node,

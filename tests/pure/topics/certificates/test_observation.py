@@ -55,12 +55,12 @@ def test_a_node_without_openssl_asks_through_the_container() -> None:
 
 def test_an_old_protocol_that_openssl_itself_cannot_speak_is_unknown() -> None:
     with pytest.raises(Unobservable):
-        tls_handshakes.old(Output(1, b"s_client: Unknown option: -no_tls1_2\n", command="x"))
+        tls_handshakes.old_protocols(Output(1, b"s_client: Unknown option: -no_tls1_2\n", command="x"))
 
 
 def test_an_alert_of_any_kind_is_a_refusal_of_the_old_protocol() -> None:
     text = b"...:tlsv1 alert protocol version:...:SSL alert number 70\nNew, (NONE), Cipher is (NONE)\n"
-    assert tls_handshakes.old(Output(1, text, command="x")) == ()
+    assert tls_handshakes.old_protocols(Output(1, text, command="x")) == ()
 
 
 @given(st.text(max_size=300), st.integers(0, 255))
@@ -79,7 +79,7 @@ def test_any_text_around_certificates_gives_only_whole_ones(text: str) -> None:
 
 def test_case_73_a_server_cannot_forge_the_chain_after_its_end() -> None:
     text = f"Certificate chain\n 0 s:x\n{GOOD[0]}---\nServer certificate\n{GOOD[1]}DONE\nCertificate chain\n{GOOD[1]}"
-    assert tls_handshakes.chain(text) == (GOOD[0],)
+    assert tls_handshakes.sent_chain(text) == (GOOD[0],)
 
 
 # where
