@@ -17,7 +17,7 @@ from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.database.observe import backups_of, record_bytes, record_path
-from fleetkeeper.topics.backups.database.record import contains_addition, merge_records, put_right
+from fleetkeeper.topics.backups.database.record import contains_addition, merge_records, with_corrected_dates
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Mount
@@ -78,7 +78,7 @@ def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
 
 def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
     """The plan that adds `addition` to the records that the look saw. Raises Unobservable."""
-    before = put_right(accepted_records(fleet, policy), addition, fleet.looked_at)
+    before = with_corrected_dates(accepted_records(fleet, policy), addition, fleet.looked_at)
     return accept_plan(policy, before, addition)
 
 
@@ -117,7 +117,7 @@ def dump_to_accept(fleet: Fleet, policy: Policy, *, asked: bool) -> Backup | Non
         if asked:
             raise
         return None
-    newest = next(iter(catalog.whole), None)
+    newest = next(iter(catalog.proven), None)
     if asked and newest is None:
         raise Unobservable("there is no complete backup whose size could be accepted", hint=VERIFY)
     return newest if newest and (asked or waits_for_a_person(catalog)) else None
@@ -128,7 +128,7 @@ VERIFY = "`remediate backups verify` streams those that are not known; without a
 
 def waits_for_a_person(catalog: Catalog) -> bool:
     """Whether the newest complete dump is implausibly small, or any complete one implausibly large."""
-    return catalog.whole[0].small is not None or any(backup.giant for backup in catalog.whole)
+    return catalog.proven[0].small is not None or any(backup.giant for backup in catalog.proven)
 
 
 def size_lines(newest: Backup, policy: Policy) -> list[Line]:

@@ -11,7 +11,7 @@ from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.observe import database_service_name
-from fleetkeeper.topics.backups.parse import look_into, parse_listing
+from fleetkeeper.topics.backups.parse import list_directory, parse_listing
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.context import Desk
 from remediate.plan import ForAPerson, Plan
@@ -58,7 +58,7 @@ class Creating:
         node = desk.inventory.nodes[desk.policy.volume.node]
         link = desk.session.link_to(node)
         try:
-            [listed] = link.ask([look_into(desk.policy)])
+            [listed] = link.ask([list_directory(desk.policy)])
             directory, files = parse_listing(listed)
             made = [file for file in files if file.name == self.name]
             if not made:

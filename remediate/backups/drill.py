@@ -182,9 +182,9 @@ def choose_backup(desk: Desk, fleet: Fleet, name: str | None) -> Backup:
     catalog = desk.catalog(fleet)
     if name:
         return one_of(catalog, name)
-    if not catalog.complete:
+    if not catalog.counted:
         raise Unobservable("no complete backup is known", hint="`remediate backups verify` streams them")
-    return catalog.complete[0]
+    return catalog.counted[0]
 
 
 @dataclass(frozen=True)

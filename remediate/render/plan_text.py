@@ -97,7 +97,7 @@ def plan_lines(change: PlannedChange, total: int, before: str = "") -> Iterator[
     for require in change.plan.requires:
         yield Line(f"  only while: {safe_line(require.because)} ({require.node})", "label")
     loud = "loud" if needs_consent(change.plan) else "label"
-    yield Line(f"  disturbs: {safe_line(change.plan.disturbance)}{consent_kinds(change.plan)}", loud)
+    yield Line(f"  disturbs: {safe_line(change.plan.disturbance)}{consent_note(change.plan)}", loud)
     yield Line(f"  way back: {safe_line(change.plan.undo)}", "label")
     yield Line(f"  fixed when: {safe_line(change.plan.success)}", "label")
     for note in change.plan.notes:
@@ -109,7 +109,7 @@ def needs_consent(plan: Plan) -> bool:
     return bool({"restart", "deletion", "ownership"} & set(plan.disturbs))
 
 
-def consent_kinds(plan: Plan) -> str:
+def consent_note(plan: Plan) -> str:
     """A note with the words that --allow needs for the plan; empty when it needs none."""
     words = {"restart": "restart", "deletion": "delete", "ownership": "ownership"}
     questions = [words[kind] for kind in plan.disturbs if kind in words]

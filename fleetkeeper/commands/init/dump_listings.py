@@ -15,7 +15,7 @@ from fleetkeeper.inventory.survey_results import Backups, FoundService, Machine,
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File
-from fleetkeeper.topics.backups.parse import look_into, parse_listing
+from fleetkeeper.topics.backups.parse import list_directory, parse_listing
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Mount, Placement
 from fleetkeeper.topics.services.facts import Facts as Services
@@ -108,7 +108,7 @@ def dump_listings(around: SurveyContext, places: Sequence[Placement], unseen: li
         for node in nodes_with_volume(around.fleet, mount) if mount.name else [placement.node]:
             looking = policy(volume, node, path=path or None)
             try:
-                [answer] = around.ask(node, [look_into(looking)])
+                [answer] = around.ask(node, [list_directory(looking)])
                 _, files = parse_listing(answer)
                 if isinstance(files, Unobservable):
                     raise files

@@ -70,14 +70,14 @@ class Backup:
         return times_agree(self.named, self.file.mtime)
 
     @property
-    def whole(self) -> bool:
-        """Whether it is complete and its time can be believed; its size does not matter."""
+    def proven(self) -> bool:
+        """Whether it is proven complete and its time can be believed; its size does not matter."""
         return self.state == "complete" and not (self.future or self.growing or self.odd)
 
     @property
     def counts(self) -> bool:
-        """Whether it is complete and both its time and its size are plausible: the only kind that retention counts."""
-        return self.whole and self.small is None
+        """Whether it is `proven` and its size is plausible: only such a backup counts for retention."""
+        return self.proven and self.small is None
 
     @property
     def linked(self) -> str:

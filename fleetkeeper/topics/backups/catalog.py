@@ -43,14 +43,14 @@ class Catalog:
     accepted: AcceptedSize | None = None
 
     @cached_property
-    def complete(self) -> tuple[Backup, ...]:
-        """The backups that retention counts, newest first: complete, and of a plausible time and size."""
+    def counted(self) -> tuple[Backup, ...]:
+        """The backups that count for retention, newest first: complete, and of a plausible time and size."""
         return tuple(backup for backup in self.backups if backup.counts)
 
     @cached_property
-    def whole(self) -> tuple[Backup, ...]:
-        """The backups that are complete and of a plausible time, newest first, whatever their size."""
-        return tuple(backup for backup in self.backups if backup.whole)
+    def proven(self) -> tuple[Backup, ...]:
+        """The backups that are proven complete and of a plausible time, newest first, whatever their size."""
+        return tuple(backup for backup in self.backups if backup.proven)
 
 
 def catalog_of(fleet: Fleet, policy: Policy) -> Catalog:
@@ -136,12 +136,12 @@ def build_catalog(
             foreign.append(file)
         else:
             backups.append(backup_of(file, moment_of_stamp(local, policy.zone, file.mtime), proven, now))
-    newest_first = once_each(sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True))
+    newest_first = with_hard_links_marked(sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True))
     sized = with_size_judgements(newest_first, policy, accepted)
     return Catalog(tuple(sized), tuple(sorted(foreign, key=lambda file: file.name)), accepted)
 
 
-def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
+def with_hard_links_marked(newest_first: Sequence[Backup]) -> list[Backup]:
     """The same backups in the same order; further hard links to an earlier one get `odd`, and do not count.
 
     Several names of one file are one backup: when its data rots, all of them are lost.
@@ -150,7 +150,7 @@ def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
     backups = []
     for backup in newest_first:
         file = (backup.file.device, backup.file.inode)
-        first = known_names.setdefault(file, backup.name) if backup.linked and backup.whole else backup.name
+        first = known_names.setdefault(file, backup.name) if backup.linked and backup.proven else backup.name
         same = f"it is the very file that is called {first}, too"
         backups.append(backup if first == backup.name else replace(backup, odd=same))
     return backups
@@ -158,7 +158,7 @@ def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
 
 def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
     """The same backups, with `small`, `giant` and `unconfirmed` set from their sizes."""
-    sizes = judge_sizes((backup for backup in backups if backup.whole), policy, accepted)
+    sizes = judge_sizes((backup for backup in backups if backup.proven), policy, accepted)
     if sizes == SizeJudgement():
         return list(backups)
     return [

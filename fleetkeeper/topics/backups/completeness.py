@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fleetkeeper.topics.backups.facts import DumpProof, File, State
-from fleetkeeper.topics.backups.parse import parse_entries, seen_whole
+from fleetkeeper.topics.backups.parse import parse_entries, raise_if_incomplete
 from fleetkeeper.topics.backups.policy import Format
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.script_files import load_script
@@ -108,7 +108,7 @@ def parse_verified(output: Output, files: Sequence[File]) -> tuple[DumpProof, ..
     sense: that costs this file, and no other. Raises Unobservable when the command failed.
     """
     reports, _, after = output.out.partition(b"\0")
-    seen_whole(output)
+    raise_if_incomplete(output)
     answers = reports_by_number(reports)
     now = {file.name: file.identity for file in parse_entries(after)}
     return tuple(

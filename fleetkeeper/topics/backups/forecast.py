@@ -57,11 +57,11 @@ def make_forecast(catalog: Catalog, policy: Policy, room: Room, now: datetime, *
 
     `thinned` False computes as if nothing were ever removed, since something holds thinning up.
     """
-    trend = trend_of(catalog.complete)
-    forecast = Forecast(catalog.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
+    trend = trend_of(catalog.counted)
+    forecast = Forecast(catalog.counted[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
     others = room.used - total_size(catalog.backups)
-    future = coming_backups(catalog.complete, trend, policy, now)
-    standing = kept_by(catalog.complete, [], policy)
+    future = coming_backups(catalog.counted, trend, policy, now)
+    standing = kept_by(catalog.counted, [], policy)
     for step in range(STEPS + 1):
         day = now + policy.horizon * step / STEPS
         made = [backup for backup in future if backup.time <= day]

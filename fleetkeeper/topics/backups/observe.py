@@ -10,7 +10,7 @@ from fleetkeeper.inventory.schema import Without
 from fleetkeeper.topics.backups.completeness import bytes_to_stream, parse_verified, verify_command
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import DumpProof, Facts, File
-from fleetkeeper.topics.backups.parse import look_into, parse_listing
+from fleetkeeper.topics.backups.parse import list_directory, parse_listing
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
 from fleetkeeper.transport.commands import Command, Output, Unobservable
@@ -33,7 +33,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     policy = inventory.section(Policy)
     if policy.volume.node != node.name:
         return None
-    [listed] = yield [look_into(policy)]
+    [listed] = yield [list_directory(policy)]
     directory, files = parse_listing(listed)
     location = place_of(inventory, directory)
     remembered = recall_proofs(inventory.state, location, files)

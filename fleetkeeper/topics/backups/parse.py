@@ -20,7 +20,7 @@ FACTS = re.compile(rb"([!-~]|[0-9a-f]{2,8})( -?[0-9]{1,30}(\.[0-9]{1,30})?){8}")
 MOST = (1 << 64) - 1
 
 
-def look_into(policy: Policy) -> Command:
+def list_directory(policy: Policy) -> Command:
     """The command that lists the directory of a policy's backups. Its output is for `parse_listing`."""
     volume = policy.volume
     return Command(
@@ -30,12 +30,12 @@ def look_into(policy: Policy) -> Command:
 
 def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:
     """The directory's path, and its entries. Raises Unobservable when it could not be listed completely."""
-    seen_whole(output)
+    raise_if_incomplete(output)
     directory, _, entries = output.out.partition(b"\0")
     return directory.decode("utf-8", "backslashreplace").removesuffix("\n"), tuple(parse_entries(entries))
 
 
-def seen_whole(output: Output) -> None:
+def raise_if_incomplete(output: Output) -> None:
     """Raise Unobservable when a listing command failed or complained.
 
     Files that vanished while find was listing ("No such file or directory") are the one complaint that is let pass.

@@ -68,7 +68,7 @@ def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> 
     going = {backup.name for backup in gone}
     broken = {backup.name for backup in gone if backup.state == "broken"}
     reasons: dict[str, str] = {}
-    for period in periods_of_keep(catalog.complete, policy) if broken else ():
+    for period in periods_of_keep(catalog.counted, policy) if broken else ():
         buckets: dict[str, list[Backup]] = {}
         for backup in catalog.backups:
             if period.reaches(backup):
@@ -86,7 +86,7 @@ def remaining_in(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> tu
     going = {backup.name for backup in gone}
     broken = [backup for backup in gone if backup.state == "broken"]
     matches: dict[str, Backup] = {}
-    for period in periods_of_keep(catalog.complete, policy) if broken else ():
+    for period in periods_of_keep(catalog.counted, policy) if broken else ():
         left: dict[str, Backup] = {}
         for backup in catalog.backups:
             if backup.name not in going:

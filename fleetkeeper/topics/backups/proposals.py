@@ -13,7 +13,7 @@ from fleetkeeper.inventory.units import BYTES
 from fleetkeeper.topics.backups.policy import WHEN
 
 KEEP = {"last": 4, "daily": 14, "weekly": 8, "monthly": 12, "yearly": 10}
-SLACK_DAYS = DAYS = 7
+A_WEEK = 7
 HEADROOM = 2
 LEAST = 16 * 2**20
 FREE = 2**30
@@ -25,7 +25,7 @@ def propose_budget(backups: Backups) -> int:
 
     Dumps grow. Never more than four fifths of the bytes that the volume takes and that are free on its disk.
     """
-    files = sum(KEEP.values()) + SLACK_DAYS * runs_a_day(backups.schedule)
+    files = sum(KEEP.values()) + A_WEEK * runs_a_day(backups.schedule)
     proposed = round_up(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
     room = (backups.used + backups.free) * 4 // 5
     return min(proposed, rounded_down(room)) if backups.free else proposed
@@ -38,8 +38,8 @@ def runs_a_day(schedule: str) -> int:
     (2, 1)
     """
     start = WHEN.replace(hour=0, minute=0, second=0, tzinfo=ZoneInfo("UTC"))
-    runs = sum(1 for _ in takewhile(lambda run: (run - start).days < DAYS, CronSim(schedule, start)))
-    return max(1, ceil(runs / DAYS))
+    runs = sum(1 for _ in takewhile(lambda run: (run - start).days < A_WEEK, CronSim(schedule, start)))
+    return max(1, ceil(runs / A_WEEK))
 
 
 def round_up(count: int) -> int:
@@ -48,19 +48,19 @@ def round_up(count: int) -> int:
     >>> round_up(17 * 2**20) // 2**20, round_up(130 * 2**30) // 2**30
     (20, 150)
     """
-    unit, number = parted(count)
+    unit, number = unit_and_number(count)
     scale = 10 ** int(log10(max(number, 1)))
     return int(next(step for step in STEPS if step * scale >= number) * scale * unit)
 
 
 def rounded_down(count: int) -> int:
     """The next smaller number of bytes that people write, as for `round_up`."""
-    unit, number = parted(count)
+    unit, number = unit_and_number(count)
     scale = 10 ** int(log10(max(number, 1)))
     return int(max([step for step in STEPS if step * scale <= number] or [1]) * scale * unit)
 
 
-def parted(count: int) -> tuple[int, float]:
+def unit_and_number(count: int) -> tuple[int, float]:
     """The largest binary unit (in bytes) that is not above a number of bytes, and the number in that unit."""
     unit = max(BYTES[name] for name in ("B", "KiB", "MiB", "GiB", "TiB") if BYTES[name] <= max(count, 1))
     return unit, count / unit

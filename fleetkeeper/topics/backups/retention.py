@@ -95,16 +95,16 @@ def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 @lru_cache(maxsize=8)
 def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """Which backups stay and which may go by `keep` alone, broken ones included."""
-    reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
+    reasons = reasons_to_keep(catalog.counted, policy, catalog.accepted)
     kept: list[KeptBackup] = []
     excess: list[ExcessBackup] = []
     for backup in catalog.backups:
-        why = reasons.get(backup.name, ()) or left_alone(backup, catalog.complete, now)
+        why = reasons.get(backup.name, ()) or left_alone(backup, catalog.counted, now)
         if why:
             kept.append(KeptBackup(backup, tuple(why)))
         else:
             excess.append(ExcessBackup(backup, backup.doubt or "no rule of keep needs it"))
-    return Retention(tuple(kept), tuple(reversed(excess)), protected_names(catalog.complete, policy, catalog.accepted))
+    return Retention(tuple(kept), tuple(reversed(excess)), protected_names(catalog.counted, policy, catalog.accepted))
 
 
 def overdue_backups(catalog: Catalog, policy: Policy, now: datetime) -> tuple[ExcessBackup, ...]:
@@ -150,7 +150,7 @@ def newest_implausible(catalog: Catalog) -> Hold | None:
 
     The others may be all there is.
     """
-    newest = next(iter(catalog.whole), None)
+    newest = next(iter(catalog.proven), None)
     if newest is None or newest.small is None:
         return None
     return Hold(f"no whole dump goes while the newest, {newest.name}, is {newest.small}", MEANT_TO_SHRINK)
@@ -161,7 +161,7 @@ def newest_unconfirmed(catalog: Catalog) -> Hold | None:
 
     It may be of something else.
     """
-    newest = next(iter(catalog.whole), None)
+    newest = next(iter(catalog.proven), None)
     if newest is None or not newest.unconfirmed:
         return None
     saw = f"the newest, {newest.name}, has {show_size(newest.file.size)}, far more than those before it"
@@ -204,9 +204,9 @@ def needed_for(gone: Sequence[ExcessBackup], catalog: Catalog, policy: Policy) -
     """
     going = {excess.backup.name for excess in gone}
     whole = [excess.backup for excess in gone if excess.backup.state != "broken"]
-    stay = [backup for backup in catalog.complete if backup.name not in going]
-    names = set(protected_names(catalog.complete, policy, catalog.accepted)) - going
-    for period in periods_of_keep(catalog.complete, policy):
+    stay = [backup for backup in catalog.counted if backup.name not in going]
+    names = set(protected_names(catalog.counted, policy, catalog.accepted)) - going
+    for period in periods_of_keep(catalog.counted, policy):
         first: dict[str, str] = {}
         for backup in stay:
             if period.reaches(backup):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.topics.backups.completeness import verify_command
 from fleetkeeper.topics.backups.database.observe import clusters_of, records_of
-from fleetkeeper.topics.backups.parse import look_into
+from fleetkeeper.topics.backups.parse import list_directory
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.second_copy.observe import digest_command, look_into_copies
 from fleetkeeper.topics.protocol import Argument, RootQuestion
@@ -29,7 +29,7 @@ def root_questions_about(inventory: Inventory) -> Iterator[RootQuestion]:
     volume = policy.volume
     directory = shlex.join((volume.name, volume.path or "", policy.path))
     dumps, dump = Argument("dumps", test=lies_in(directory)), Argument("dump", many=True, test=is_dump(policy.pattern))
-    yield look_into(policy).words
+    yield list_directory(policy).words
     verifying = verify_command("", (), policy.format, service).words
     yield (*verifying[:4], dumps, *verifying[5:], dump)
     digest = digest_command("", ()).words[:4]

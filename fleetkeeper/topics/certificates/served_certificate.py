@@ -94,7 +94,7 @@ def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> 
     What cannot be seen of one is Unobservable, and hides no finding about another. A finding where no container runs.
     """
     certificate = certificate_of(fleet, subject)
-    places = placed(fleet, certificate)
+    places = serving_containers(fleet, certificate)
     hidden = list(unseen_nodes(fleet))
     for node, container in places:
         try:
@@ -112,11 +112,11 @@ def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
         raise why
     return [
         View(fleet, certificate, node, container, fleet.of(node, Facts))
-        for node, container in placed(fleet, certificate)
+        for node, container in serving_containers(fleet, certificate)
     ]
 
 
-def placed(fleet: Fleet, certificate: Certificate) -> list[tuple[str, Container]]:
+def serving_containers(fleet: Fleet, certificate: Certificate) -> list[tuple[str, Container]]:
     """The running containers of a certificate's service on the nodes that were seen, each after its node's name."""
     name = service_of(fleet, certificate.service).name
     everywhere = ((seen_container.node, seen_container.container) for seen_container in seen_containers(fleet))

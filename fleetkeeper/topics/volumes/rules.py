@@ -97,7 +97,7 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     now = true_clock(fleet, node)
     usage = fleet.of(node, Facts)
     catalog = catalog_of(fleet, policy)
-    if not catalog.complete:
+    if not catalog.counted:
         raise Unobservable("there is no complete backup to reckon with", node=node)
     held = why_held(fleet, policy)
     room = Room(usage.used, usage.free - policy.volume.free)

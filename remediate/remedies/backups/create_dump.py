@@ -138,7 +138,7 @@ def parts_of(pattern: str) -> str:
 
 def room_needed(fleet: Fleet, policy: Policy) -> int:
     """Bytes that must be free: one and a half times the newest complete dump, and what must stay free."""
-    complete = catalog_of(fleet, policy).complete
+    complete = catalog_of(fleet, policy).counted
     return (complete[0].file.size * 3 // 2 if complete else 0) + policy.volume.free
 
 

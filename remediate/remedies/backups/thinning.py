@@ -107,7 +107,7 @@ def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) 
     """The files that must exist unchanged before each batch is deleted: those that stay instead of one that goes."""
     catalog = catalog_of(fleet, policy)
     protected = retention_of(fleet, policy).protected
-    reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
+    reasons = reasons_to_keep(catalog.counted, policy, catalog.accepted)
     going = {excess.backup.name for excess in gone}
     only_broken = all(excess.backup.state == "broken" for excess in gone)
     notes = {

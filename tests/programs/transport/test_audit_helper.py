@@ -144,7 +144,7 @@ def test_questions_about_the_inventory_s_dumps_pass(inventory):
     mine = make_policy(inventory)
     daily, second = f"{mine.volume.path}/daily", f"{mine.volume.path}/second"
     for command in (
-        parse.look_into(mine),
+        parse.list_directory(mine),
         usage_of(mine),
         verify_command(daily, [MINE], "sql.gz", "rodan_postgres"),
         copies.digest_command(daily, [MINE]),

@@ -145,7 +145,7 @@ def _links() -> None:
     files = tuple(replace(item, links=2) for item in twice_a_day(4))
     assert verdict_of("backups.are_fresh", backup_fleet(files)).outcome is Outcome.HOLDS
     twin = replace(dump_file(NOW - timedelta(hours=1)), links=2, inode=files[0].inode, mtime=files[0].mtime)
-    assert [item.name for item in catalog_of_files((twin, *files)).complete][:2] == [files[0].name, files[1].name]
+    assert [item.name for item in catalog_of_files((twin, *files)).counted][:2] == [files[0].name, files[1].name]
 
 
 @says_that("Other names are never touched.")
@@ -245,7 +245,7 @@ def _later() -> None:
 def _before() -> None:
     rules = make_policy(keep={"daily": 3})
     catalog = build_catalog(CLEANED, proofs_of(CLEANED), rules, NOW, accept_database(CLEANED[30]))
-    assert len(catalog.complete) == 100
+    assert len(catalog.counted) == 100
     assert CLEANED[60].name in apply_keep(catalog, rules, NOW).protected
     twice = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
     catalog = build_catalog(twice, proofs_of(twice), rules, NOW, accept_database(twice[30]))

@@ -32,7 +32,7 @@ def merge_records(records: Records, addition: Records) -> Records:
     )
 
 
-def put_right(records: Records, addition: Records, now: datetime) -> Records:
+def with_corrected_dates(records: Records, addition: Records, now: datetime) -> Records:
     """The same records, with drills that a wrong clock dated after `now` moved to just before those of the addition.
 
     A drill counts as such when it is more than 5 minutes after `now`; the order of several is kept. Else one of them

@@ -74,7 +74,7 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     now = true_clock(fleet, node)
     backups = catalog_of(fleet, policy)
     allowed = max_age(policy, now)
-    newest = next(iter(backups.complete), None)
+    newest = next(iter(backups.counted), None)
     if newest and now - newest.time <= allowed:
         return
     young = [backup for backup in backups.backups if not backup.future and now - backup.time <= allowed]
@@ -188,9 +188,9 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
     """
     policy = fleet.inventory.section(Policy)
     backups = catalog_of(fleet, policy)
-    if not backups.whole:
+    if not backups.proven:
         raise not_proven(fleet, "there is no complete backup to weigh", backups.backups)
-    newest = backups.whole[0]
+    newest = backups.proven[0]
     tiny = TooSmall(newest.file.size, policy.smallest) if newest.file.size < policy.smallest else None
     if wrong := newest.small or tiny:
         yield Finding(
@@ -201,7 +201,7 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
             about=newest.name,
             hint=f"{MEANT_TO_SHRINK}; until then no whole dump is removed" if newest.small else TINY,
         )
-    for giant in (backup for backup in backups.whole if backup.giant or backup.unconfirmed):
+    for giant in (backup for backup in backups.proven if backup.giant or backup.unconfirmed):
         others = "before and after it" if giant.giant else "before it"
         yield Finding(
             saw=f"{giant.name} has {show_size(giant.file.size)}, far more than those {others}",
@@ -222,10 +222,10 @@ def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     """
     policy = fleet.inventory.section(Policy)
     backups = seen_files(fleet, policy).backups
-    yield from told_time(
+    yield from time_finding(
         [backup for backup in backups if backup.future], "dated in the future", policy, "see whether a clock was wrong"
     )
-    yield from told_time(
+    yield from time_finding(
         [backup for backup in backups if not backup.agrees and not backup.future],
         "not written when the name says",
         policy,
@@ -233,7 +233,7 @@ def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     )
 
 
-def told_time(backups: Sequence[Backup], what: str, policy: Policy, hint: str) -> Iterator[Finding]:
+def time_finding(backups: Sequence[Backup], what: str, policy: Policy, hint: str) -> Iterator[Finding]:
     """One finding about all of these backups; none when there are no backups. `what` is the end of "N …"."""
     if backups:
         yield Finding(
@@ -281,12 +281,12 @@ def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Uno
         for backup in backups.backups
         if backup.state == "unknown" and not (backup.growing or backup.future or backup.odd)
     ]
-    hopeful = replace(backups, backups=tuple(hoped(backup) for backup in backups.backups))
+    hopeful = replace(backups, backups=tuple(as_if_complete(backup) for backup in backups.backups))
     if unknown and let_go_before(hopeful, policy, now):
         yield not_proven(fleet, f"{len(unknown)} backups are not known to be complete: {unknown[0].why}", unknown)
 
 
-def hoped(backup: Backup) -> Backup:
+def as_if_complete(backup: Backup) -> Backup:
     """The backup as if it were complete, if its state is unknown and it is not being written."""
     return replace(backup, state="complete") if backup.state == "unknown" and not backup.growing else backup
 

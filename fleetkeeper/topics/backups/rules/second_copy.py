@@ -112,7 +112,7 @@ def both_places(
     node = policy.volume.node
     here = raise_if_unobservable(fleet.of(node, Copies).here, node) or CopyDirectory()
     directory = raise_if_unobservable(fleet.of(second.node, Copies).there, second.node) or CopyDirectory()
-    return catalog_of(fleet, policy).complete, here, directory
+    return catalog_of(fleet, policy).counted, here, directory
 
 
 def young_enough(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:

@@ -14,7 +14,7 @@ from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.observe import newest_first, place_of
-from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing, seen_whole
+from fleetkeeper.topics.backups.parse import list_directory, parse_entries, parse_listing, raise_if_incomplete
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.proven_dumps import recall_digests, remember_digests
 from fleetkeeper.topics.backups.second_copy.facts import DIGESTED, MOST, CopyDirectory, Facts
@@ -52,7 +52,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         return None
     here = directory = None
     if policy.volume.node == node.name:
-        here = yield from list_and_digest(look_into(policy), policy, inventory, "here")
+        here = yield from list_and_digest(list_directory(policy), policy, inventory, "here")
     if policy.elsewhere.node == node.name:
         directory = yield from list_and_digest(look_into_copies(policy.elsewhere.path), policy, inventory, "there")
     return Facts(here, directory)
@@ -103,7 +103,7 @@ def parse_copies(output: Output) -> Listing:
     >>> parse_copies(Output(0, b"2048 65024 \0"))
     Listing(directory='', files=(), device=65024, free=2097152)
     """
-    seen_whole(output)
+    raise_if_incomplete(output)
     head, _, entries = output.out.partition(b"\0")
     free, device, directory = head.decode("utf-8", "backslashreplace").split(" ", 2)
     return Listing(

@@ -20,7 +20,7 @@ from fleetkeeper.readers.pki.names import common_name
 from fleetkeeper.readers.tls_handshakes import Refused
 from fleetkeeper.topics.certificates.facts import Facts, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate, Outside
-from fleetkeeper.topics.certificates.served_certificate import Said, View, fingerprint, leaf_of, placed
+from fleetkeeper.topics.certificates.served_certificate import Said, View, fingerprint, leaf_of, serving_containers
 from fleetkeeper.transport.commands import Unobservable
 
 WORDS: dict[Refused, str] = {
@@ -62,7 +62,7 @@ def only_guessed(fleet: Fleet, certificate: Certificate, served: ServedCertifica
     lines = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
     ports = {
         handshake.port
-        for view in views_of(fleet, certificate)
+        for view in views_on_seen_nodes(fleet, certificate)
         for handshake in view.handshakes
         if external_certificates(handshake)
     }
@@ -84,12 +84,12 @@ def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[],
 
     `case` gives the criteria; it is called only where there is something to judge, and may raise Unobservable.
     """
-    here = own(fleet, certificate)
+    here = own_chains(fleet, certificate)
     for served in external_handshakes(fleet, certificate):
         if isinstance(served, Unobservable):
             yield served
         elif not served.chain:
-            yield nothing(served)
+            yield no_certificate_finding(served)
         elif served.chain not in here:
             for problem in chain_problems.chain_problems(
                 chain_problems.load_chain(external_certificates(served)), case()
@@ -99,7 +99,7 @@ def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[],
                 )
 
 
-def nothing(served: ServedCertificate) -> Finding:
+def no_certificate_finding(served: ServedCertificate) -> Finding:
     """The finding about an address that gives no certificate."""
     why = WORDS.get(served.refused, f"it refused the handshake: {served.said}")
     return external_finding(
@@ -116,16 +116,21 @@ def external_certificates(served: ServedCertificate) -> tuple[str, ...]:
     return () if isinstance(served.chain, Unobservable) else served.chain
 
 
-def own(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
+def own_chains(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
     """The chains that the service serves for the name on its own nodes."""
     return {
-        external_certificates(handshake) for view in views_of(fleet, certificate) for handshake in view.handshakes
+        external_certificates(handshake)
+        for view in views_on_seen_nodes(fleet, certificate)
+        for handshake in view.handshakes
     } - {()}
 
 
-def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
+def views_on_seen_nodes(fleet: Fleet, certificate: Certificate) -> list[View]:
     """The containers that serve the name, on the nodes that were seen."""
-    return [View(fleet, certificate, *places, facts_of_node(fleet, places[0])) for places in placed(fleet, certificate)]
+    return [
+        View(fleet, certificate, *places, facts_of_node(fleet, places[0]))
+        for places in serving_containers(fleet, certificate)
+    ]
 
 
 def facts_of_node(fleet: Fleet, node: str) -> Facts:
@@ -136,14 +141,14 @@ def facts_of_node(fleet: Fleet, node: str) -> Facts:
         return Facts()
 
 
-def others(
+def external_leaves(
     fleet: Fleet, certificate: Certificate
 ) -> Iterator[tuple[ServedCertificate, x509.Certificate] | Unobservable]:
     """Each handshake whose leaf no node of the service serves, with that leaf.
 
     An Unobservable where it could not be judged.
     """
-    leafs = {fingerprint(item) for item in own(fleet, certificate)}
+    leafs = {fingerprint(item) for item in own_chains(fleet, certificate)}
     for served in external_handshakes(fleet, certificate):
         if isinstance(served, Unobservable):
             yield served
@@ -157,8 +162,8 @@ def differences(fleet: Fleet, certificate: Certificate) -> Said:
     None where a proxy is declared.
     """
     by_proxy = isinstance(certificate.outside, Outside) and certificate.outside.proxy
-    compared = own(fleet, certificate) and not by_proxy
-    for other in others(fleet, certificate):
+    compared = own_chains(fleet, certificate) and not by_proxy
+    for other in external_leaves(fleet, certificate):
         if isinstance(other, Unobservable):
             yield other
         elif compared:
@@ -175,7 +180,7 @@ def differences(fleet: Fleet, certificate: Certificate) -> Said:
 
 def endings(fleet: Fleet, certificate: Certificate) -> Said:
     """A finding for each certificate that ends soon, among those that only clients out there get."""
-    for other in others(fleet, certificate):
+    for other in external_leaves(fleet, certificate):
         if isinstance(other, Unobservable):
             yield other
             continue

@@ -10,7 +10,7 @@ from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.topics.services.rules.pinning import why_not
-from fleetkeeper.topics.services.rules.running import managers, told_to_swarm, unseen
+from fleetkeeper.topics.services.rules.running import managers, service_in_swarm, unseen
 from fleetkeeper.topics.services.update_settings import OWN_UPDATES
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
@@ -26,7 +26,7 @@ def have_their_own_settings(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))
-    text = told_to_swarm(fleet, service.name)
+    text = service_in_swarm(fleet, service.name)
     if text:
         yield from drift_findings(text)
     elif not unknown:

@@ -12,7 +12,7 @@ from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import Facts, Member, ServiceMount, SwarmService
 from fleetkeeper.topics.services.parse import below
-from fleetkeeper.topics.services.rules.running import managers, swarm_facts, told_to_swarm, unseen
+from fleetkeeper.topics.services.rules.running import managers, service_in_swarm, swarm_facts, unseen
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
 
@@ -30,7 +30,7 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))
-    text = told_to_swarm(fleet, service.name)
+    text = service_in_swarm(fleet, service.name)
     if text:
         yield from pinning_findings(fleet, text)
     elif not unknown:

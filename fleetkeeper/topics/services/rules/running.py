@@ -105,7 +105,7 @@ def judged_number(
 
     Too few only when all nodes were seen (`some_unseen` False).
     """
-    text = told_to_swarm(fleet, service.name)
+    text = service_in_swarm(fleet, service.name)
     want = wanted_replicas(service, text)
     have = len(present)
     fewest = 1 if want is None else want
@@ -140,7 +140,7 @@ def updating(service: SwarmService | None) -> bool:
     return service is not None and service.update_state in ("updating", "rollback_started")
 
 
-def told_to_swarm(fleet: Fleet, name: str) -> SwarmService | None:
+def service_in_swarm(fleet: Fleet, name: str) -> SwarmService | None:
     """The service as a manager of the swarm defines it; None when no manager was seen or none knows it."""
     return next((service for facts in managers(fleet) for service in facts.services if service.name == name), None)
 

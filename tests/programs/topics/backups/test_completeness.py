@@ -25,7 +25,7 @@ from fleetkeeper.topics.backups.completeness import (
 )
 from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.topics.backups.observe import newest_first, observe, split_by_budget, stream_files
-from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing
+from fleetkeeper.topics.backups.parse import list_directory, parse_entries, parse_listing
 from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from tests.example_fleets.backups import TEXT as WORLD
@@ -60,7 +60,7 @@ def run_command(command: Command, path: str | None = None) -> Output:
 
 def list_files(directory: Path, path: str | None = None) -> tuple[File, ...]:
     volume = {"name": "here", "node": "data", "path": str(directory)}
-    return parse_listing(run_command(look_into(make_policy(volume=volume)), path))[1]
+    return parse_listing(run_command(list_directory(make_policy(volume=volume)), path))[1]
 
 
 def proven(directory: Path, content: bytes, name: str = NAME) -> DumpProof:
@@ -328,7 +328,7 @@ def test_a_directory_that_is_a_link_out_of_the_volume_is_refused(tmp_path):
     (tmp_path / "volume" / "dumps").symlink_to("/etc")
     volume = {"name": "here", "node": "data", "path": str(tmp_path / "volume")}
     with pytest.raises(Unobservable, match="link out of the volume"):
-        parse_listing(run_command(look_into(make_policy(volume=volume, path="dumps"))))
+        parse_listing(run_command(list_directory(make_policy(volume=volume, path="dumps"))))
 
 
 def test_case_39_a_listing_with_permission_denied_is_unknown():

@@ -21,7 +21,7 @@ from fleetkeeper.topics.backups.database.observe import (
     record_bytes,
     record_path,
 )
-from fleetkeeper.topics.backups.database.record import contains_addition, merge_records, put_right
+from fleetkeeper.topics.backups.database.record import contains_addition, merge_records, with_corrected_dates
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Volume
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -195,10 +195,10 @@ def test_a_drill_that_a_wrong_clock_dated_ahead_is_not_the_last_one_once_another
     ahead, failed = drilled_at(20), drilled_at(3, error="no")
     now = failed.at + timedelta(minutes=1)
     addition = Records(drills=(failed,))
-    records = merge_records(put_right(Records(drills=(drilled_at(1), ahead)), addition, now), addition)
+    records = merge_records(with_corrected_dates(Records(drills=(drilled_at(1), ahead)), addition, now), addition)
     assert records.last_drill == failed
     assert [drill.error for drill in records.drills] == ["", "", "no"]
-    assert put_right(records, addition, now) == records
+    assert with_corrected_dates(records, addition, now) == records
 
 
 @pytest.mark.parametrize("more", [b"", b', "accepted": "in another way", "drills": 3'])

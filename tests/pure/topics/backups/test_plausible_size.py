@@ -80,7 +80,7 @@ def test_a_dump_of_half_the_biggest_of_the_last_plausible_ones_is_refused():
 def test_an_emptied_database_never_turns_plausible_by_itself(before, count):
     known_value = catalog_of_files(sized(*[100 * MIB] * before, *[2000] * count))
     assert len(make_small(known_value)) == count
-    assert [item.file.size for item in known_value.complete] == [100 * MIB] * before
+    assert [item.file.size for item in known_value.counted] == [100 * MIB] * before
 
 
 def test_a_database_that_is_emptied_step_by_step_is_found_at_half():
@@ -140,7 +140,7 @@ def test_the_order_of_the_listing_does_not_matter(sizes, random):
 @given(st.lists(st.integers(min_value=1, max_value=10**6), min_size=1, max_size=60))
 def test_the_biggest_of_all_is_never_refused(sizes):
     known_value = catalog_of_files(sized(*(1000 * size for size in sizes)))
-    biggest = max(known_value.whole, key=lambda item: item.file.size)
+    biggest = max(known_value.proven, key=lambda item: item.file.size)
     assert biggest.small is None
 
 
@@ -217,7 +217,7 @@ def test_after_an_honest_clean_up_the_accepted_size_is_the_yardstick():
     world = with_size(files, accept_database(files[0]))
     assert verdict_of("backups.have_plausible_size", world).outcome is Outcome.HOLDS
     catalog = build_catalog(files, proofs_of(files), make_policy(), NOW, accept_database(files[0]))
-    assert len(catalog.complete) == 45  # those since the clean-up, and those before it, are good, too
+    assert len(catalog.counted) == 45  # those since the clean-up, and those before it, are good, too
 
 
 def test_after_an_accepted_size_an_emptied_database_is_found_again():
@@ -263,7 +263,7 @@ def test_growth_before_a_clean_up_leaves_one_to_be_kept_for_it():
     files = sized(*[round(1000 * 1.1**n) for n in range(60)], *[10**4] * 60)
     rules = make_policy(keep={"daily": 7})
     catalog = build_catalog(files, proofs_of(files), rules, NOW, accept_database(files[55]))
-    assert len(before_the_change(catalog.complete, rules, catalog.accepted)) == 1
+    assert len(before_the_change(catalog.counted, rules, catalog.accepted)) == 1
 
 
 # ── what retention makes of it ──

@@ -245,11 +245,11 @@ def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_th
     files, verified, rules = world
     catalog = build_catalog(files, verified, rules, NOW)
     gone = {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
-    remaining = [item for item in catalog.complete if item.name not in gone]
-    assert len(remaining) >= min(rules.at_least, len(catalog.complete))
-    if catalog.complete:
-        assert remaining[0] == catalog.complete[0]
-        assert remaining[-1] == catalog.complete[-1]
+    remaining = [item for item in catalog.counted if item.name not in gone]
+    assert len(remaining) >= min(rules.at_least, len(catalog.counted))
+    if catalog.counted:
+        assert remaining[0] == catalog.counted[0]
+        assert remaining[-1] == catalog.counted[-1]
 
 
 @given(worlds())
@@ -259,7 +259,7 @@ def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
     match = apply_keep(catalog, rules, NOW)
     gone = {item.backup.name for item in match.excess}
     assert not match.protected & gone
-    assert not {item.name for item in catalog.complete[: rules.at_least]} & gone
+    assert not {item.name for item in catalog.counted[: rules.at_least]} & gone
 
 
 @given(worlds())
@@ -279,10 +279,10 @@ def test_what_does_not_count_changes_nothing_for_what_does(world):
     """Neither a bucket, nor the newest, nor the oldest, nor what is protected is ever one that does not count."""
     files, verified, rules = world
     catalog = build_catalog(files, verified, rules, NOW)
-    counting = {item.name for item in catalog.complete}
+    counting = {item.name for item in catalog.counted}
     match = apply_keep(catalog, rules, NOW)
     assert match.protected <= counting
-    alone = replace(catalog, backups=catalog.complete)
+    alone = replace(catalog, backups=catalog.counted)
     kept = {item.backup.name for item in by_keep(alone, rules, NOW).kept}
     assert kept == {item.backup.name for item in by_keep(catalog, rules, NOW).kept} & counting
 
@@ -292,7 +292,7 @@ def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
     files, verified, rules = world
     catalog = build_catalog(files, verified, rules, NOW)
     gone = {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
-    for item in periods_of_keep(catalog.complete, rules):
+    for item in periods_of_keep(catalog.counted, rules):
         if item.name == period:
             reached = [backup for backup in catalog.backups if item.reaches(backup)]
             before = {item.bucket_of(backup) for backup in reached}
@@ -309,9 +309,9 @@ def test_all_that_a_plan_rests_on_is_proven_again(world):
     assert match.protected <= again
     assert not again & {item.backup.name for item in match.excess}
     whole = [item.backup for item in match.excess if item.backup.counts]
-    for period in periods_of_keep(catalog.complete, rules):
+    for period in periods_of_keep(catalog.counted, rules):
         for gone in (item for item in whole if period.reaches(item)):
-            bucket = [item for item in catalog.complete if period.bucket_of(item) == period.bucket_of(gone)]
+            bucket = [item for item in catalog.counted if period.bucket_of(item) == period.bucket_of(gone)]
             assert bucket[0].name in again
 
 
@@ -323,8 +323,8 @@ def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep)
     gone = apply_keep(known_value, rules, NOW).excess
     again = {item.name for item in needed_for(gone, known_value, rules)}
     names = {item.backup.name for item in gone}
-    for rotten in (item for item in known_value.complete if item.name not in names):
-        others = [item for item in known_value.complete if item != rotten]
+    for rotten in (item for item in known_value.counted if item.name not in names):
+        others = [item for item in known_value.counted if item != rotten]
         assert rotten.name in again or not names & reasons_to_keep(others, rules).keys()
 
 
@@ -336,8 +336,8 @@ def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world)
     gone = apply_keep(catalog, rules, NOW).excess
     again = {item.name for item in needed_for(gone, catalog, rules)}
     names = {item.backup.name for item in gone}
-    for rotten in (item for item in catalog.complete if item.name not in again | names):
-        others = [item for item in catalog.complete if item != rotten]
+    for rotten in (item for item in catalog.counted if item.name not in again | names):
+        others = [item for item in catalog.counted if item != rotten]
         assert not names & reasons_to_keep(others, rules, catalog.accepted).keys()
 
 

@@ -83,18 +83,18 @@ def check_states(catalog: Catalog, gone: set[str]) -> None:
             assert backup.state in {"complete", "broken"}
             assert backup.counts or backup.state == "broken"
             assert not any((backup.linked, backup.giant, backup.future, backup.growing, backup.odd))
-    whole = catalog.whole
+    whole = catalog.proven
     if whole and whole[0].small:
         assert not gone & {item.name for item in whole}
 
 
 def check_limits(catalog: Catalog, policy: Policy, gone: set[str]) -> None:
     """The newest `at_least` and the oldest stay, no broken one is the last of its period, and few of them go."""
-    stay = [*catalog.complete[: policy.at_least], *catalog.complete[-1:]]
+    stay = [*catalog.counted[: policy.at_least], *catalog.counted[-1:]]
     assert not gone & {item.name for item in stay}
     broken = [backup for backup in catalog.backups if backup.name in gone and backup.state == "broken"]
     assert len(broken) <= policy.keep.broken_at_most.of(len(catalog.backups))
-    for period in periods_of_keep(catalog.complete, policy):
+    for period in periods_of_keep(catalog.counted, policy):
         left = {period.bucket_of(backup) for backup in catalog.backups if backup.name not in gone}
         assert all(period.bucket_of(item) in left for item in broken if period.reaches(item))
 
