@@ -173,7 +173,7 @@ def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
     run = stage.journal.runs()[0]
     journal = FullJournal(stage.journal.path)
     journal.room = moment
-    undoing = Undoing(journal, run, stage.link, place=step_context(tmp_path))
+    undoing = Undoing(journal, run, stage.link, context=step_context(tmp_path))
     if moment == 0:
         with pytest.raises(UsageError, match="nothing was changed"):
             undoing.all(yes=True)
@@ -183,7 +183,7 @@ def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
     if journal.room < 0:
         assert code is (Exit.USAGE if stage.texts() == NEW else Exit.REMEDY_FAILED)
         assert "cannot be written" in capsys.readouterr().err
-        assert Undoing(Journal(journal.path), run, stage.link, place=step_context(tmp_path)).all(yes=True) == 0
+        assert Undoing(Journal(journal.path), run, stage.link, context=step_context(tmp_path)).all(yes=True) == 0
     assert stage.texts() == OLD
 
 
@@ -448,7 +448,7 @@ def test_an_undo_that_failed_is_told_again_until_it_has_worked(stage: LocalNodes
     stage.apply(run)
     stage.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
     stage.links["a"] = FaultyLink(before=is_dead)
-    undoing = Undoing(stage.journal, stage.journal.run(run.id), stage.link, place=step_context(stage.folder))
+    undoing = Undoing(stage.journal, stage.journal.run(run.id), stage.link, context=step_context(stage.folder))
     assert undoing.all(yes=True) is Exit.REMEDY_FAILED
     text: list[str] = []
     assert [item.id for item in report_interrupted(stage.journal, text.append)] == [run.id]
@@ -462,7 +462,8 @@ def test_what_has_no_way_back_is_not_asked_about(stage: LocalNodes, capsys: pyte
     stage.fix()
     run = stage.journal.runs()[0]
     assert (
-        Undoing(stage.journal, run, stage.link, place=step_context(stage.folder)).all(yes=False) is Exit.FINDINGS_REMAIN
+        Undoing(stage.journal, run, stage.link, context=step_context(stage.folder)).all(yes=False)
+        is Exit.FINDINGS_REMAIN
     )
     assert f"nothing of run {run.id} can be undone" in capsys.readouterr().out
 

@@ -55,7 +55,7 @@ class World:
 
     def call(self, **given: object) -> Call:
         here = {"hosts": str(self.folder / "world.yml"), "state": self.folder / "state", "only": ("papers",)}
-        return Call(**{**here, "place": step_context(self.folder), "patience": 0.0, **given})  # type: ignore[arg-type]
+        return Call(**{**here, "context": step_context(self.folder), "patience": 0.0, **given})  # type: ignore[arg-type]
 
     def run(self, **given: object) -> int:
         return exit_code_of(lambda: remediate(self.call(**given)))
@@ -207,7 +207,7 @@ def test_case_68_exit_130_when_interrupted_and_the_journal_says_so(
     [run] = world.journal.runs()
     assert (run.exit, world.journal.plans(run.id)[0].outcome) == (130, "interrupted")
     assert [step.state for step in world.journal.steps(run.id)] == ["done", "lost"]
-    assert undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder)) == Exit.REMEDY_FAILED
+    assert undo_run("last", world.folder / "state", yes=True, context=step_context(world.folder)) == Exit.REMEDY_FAILED
     assert world.paper.read_text() == "old\n"
 
 
@@ -298,7 +298,7 @@ def test_the_log_shows_runs_steps_and_digests_and_undo_brings_the_old_back(
     out = capsys.readouterr().out
     assert "papers.say_what_is_wanted" in out
     assert ": done" in out
-    assert undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder)) == Exit.NOTHING_LEFT
+    assert undo_run("last", world.folder / "state", yes=True, context=step_context(world.folder)) == Exit.NOTHING_LEFT
     assert world.paper.read_text() == "old\n"
     assert "undone on a" in capsys.readouterr().out
 
@@ -306,7 +306,7 @@ def test_the_log_shows_runs_steps_and_digests_and_undo_brings_the_old_back(
 def test_undo_without_terminal_and_without_yes_changes_nothing(world: World) -> None:
     world.run(**FIX)
     assert (
-        exit_code_of(lambda: undo_run("last", world.folder / "state", place=step_context(world.folder))) == Exit.USAGE
+        exit_code_of(lambda: undo_run("last", world.folder / "state", context=step_context(world.folder))) == Exit.USAGE
     )
     assert world.paper.read_text() == "new\n"
 
@@ -344,7 +344,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 def at_terminal(world: World, answer: str, *more: str, **environment: str) -> tuple[int, str]:
     """Run `remediate --fix` at a terminal, answer its questions, and return its exit code and what was seen."""
     words = f"call = Call(hosts={str(world.folder / 'world.yml')!r}, state={str(world.folder / 'state')!r},"
-    words += f" only=('papers',), fix=True, place=step_context(Path({str(world.folder)!r})), {', '.join(more)})"
+    words += f" only=('papers',), fix=True, context=step_context(Path({str(world.folder)!r})), {', '.join(more)})"
     program = "import sys; from pathlib import Path; from fleetkeeper.commands.program import exit_code_of;"
     program += "from remediate.commands.fix import Call, remediate; from tests.helpers.local_nodes import step_context;"
     program += f"{words}; sys.exit(exit_code_of(lambda: remediate(call)))"
@@ -445,7 +445,7 @@ def killed_at(world: World, when: Callable[[str], bool]) -> None:
         "from pathlib import Path; from remediate.commands.fix import Call, remediate; "
         "from tests.helpers.local_nodes import step_context;"
         f"remediate(Call(hosts={call.hosts!r}, state={str(call.state)!r}, only=('papers',), fix=True, yes=True,"
-        f" place=step_context(Path({str(world.folder)!r}))))"
+        f" context=step_context(Path({str(world.folder)!r}))))"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
@@ -468,7 +468,7 @@ def test_killed_for_good_the_next_run_says_first_what_had_been_started(
     err = capsys.readouterr().err
     assert "never came to its end" in err
     assert "remediate undo" in err
-    assert undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder)) in {0, 3}
+    assert undo_run("last", world.folder / "state", yes=True, context=step_context(world.folder)) in {0, 3}
     assert world.paper.read_text() == "old\n"
     world.run()
     assert "never came to its end" not in capsys.readouterr().err
@@ -597,7 +597,7 @@ def repair_in_vain(world: World) -> int:
 
 def undo_last(world: World) -> int:
     """The exit code of `remediate undo last`."""
-    return exit_code_of(lambda: undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder)))
+    return exit_code_of(lambda: undo_run("last", world.folder / "state", yes=True, context=step_context(world.folder)))
 
 
 def leave_room(disk: Path, kibibytes: int) -> None:
@@ -635,5 +635,5 @@ def test_however_far_a_command_comes_on_a_disk_that_fills_a_change_is_told_and_c
         assert not unfinished_run_shown
     assert audit_code != Exit.USAGE
     if code != Exit.USAGE:
-        undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder))
+        undo_run("last", world.folder / "state", yes=True, context=step_context(world.folder))
     assert world.paper.read_text() == ("old\n" if code != Exit.USAGE else before)

@@ -83,7 +83,7 @@ def kill_midway(world: Scenario, moment: int) -> tuple[Playing, bool]:
 
 def undo_run(play: Playing, run: str) -> Exit:
     link_to = play.world.links.__getitem__
-    return Undoing(play.journal, play.journal.run(run), link_to, place=step_context(play.world.folder)).all(yes=True)
+    return Undoing(play.journal, play.journal.run(run), link_to, context=step_context(play.world.folder)).all(yes=True)
 
 
 def mended(play: Playing) -> bool:
