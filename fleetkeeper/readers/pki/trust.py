@@ -11,7 +11,7 @@ from cryptography import x509
 from fleetkeeper.readers.pki.certificate_problem import Case, ChainProblem, subject_name
 from fleetkeeper.readers.pki.issuers import canonical_name, issued_itself
 from fleetkeeper.readers.pki.names import common_name
-from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, is_valid_at, purposes, weaknesses
+from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, is_valid_at, purpose_faults, weaknesses
 from fleetkeeper.readers.pki.roots import by_name
 
 POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
@@ -31,9 +31,9 @@ def trust_problems(certificates: Sequence[x509.Certificate], case: Case) -> Iter
         yield from map(broken_chain, faults([leaf], when))
         return
     if not sent.anchored or sent.forged or doubted(sent, roots.others):
-        yield one_way(sent.top) if leads_another_way(sent, roots.others) else untrusted_chain(sent, roots.others)
+        yield untrusted_root(sent.top) if leads_another_way(sent, roots.others) else untrusted_chain(sent, roots.others)
         return
-    for why in purposes(sent.way):
+    for why in purpose_faults(sent.way):
         yield broken_chain(why)
 
 
@@ -45,16 +45,16 @@ def doubted(sent: Sent, helpers: Sequence[x509.Certificate]) -> bool:
     """
     if list(faults(sent.way, sent.when)):
         return True
-    why = refused(sent, helpers)
-    return bool(why) and (not beyond(why, sent) or any(weaknesses(sent.way)))
+    why = why_refused(sent, helpers)
+    return bool(why) and (not gave_up(why, sent) or any(weaknesses(sent.way)))
 
 
 def leads_another_way(sent: Sent, helpers: Sequence[x509.Certificate]) -> bool:
     """Whether the library finds a path to a root where OpenSSL, which tries one alone, takes a wrong turn."""
-    return not sent.anchored and not sent.namesakes and not refused(sent, helpers)
+    return not sent.anchored and not sent.namesakes and not why_refused(sent, helpers)
 
 
-def refused(sent: Sent, helpers: Sequence[x509.Certificate]) -> str:
+def why_refused(sent: Sent, helpers: Sequence[x509.Certificate]) -> str:
     """Why the library finds no path at all to a root; "" when it finds one."""
     others = [*sent.others, *helpers]
     named = dict.fromkeys(canonical_name(certificate.issuer) for certificate in (sent.leaf, *others))
@@ -66,7 +66,7 @@ def refused(sent: Sent, helpers: Sequence[x509.Certificate]) -> str:
     return ""
 
 
-def beyond(why: str, sent: Sent) -> bool:
+def gave_up(why: str, sent: Sent) -> bool:
     """Whether the library gave up on what it does not judge, and OpenSSL does.
 
     That is name constraints of some kinds, extensions about policies, critical ones that it does not know, and names
@@ -117,13 +117,13 @@ def untrusted_chain(sent: Sent, helpers: Sequence[x509.Certificate] = ()) -> Cha
     top = sent.top
     ended = [certificate for certificate in sent.way[1:] if not is_valid_at(certificate, sent.when)]
     if ended:
-        return broken_chain(f"{subject_name(ended[0])} in its chain {dated(ended[0], sent.when)}")
+        return broken_chain(f"{subject_name(ended[0])} in its chain {end_in_words(ended[0], sent.when)}")
     if sent.forged:
         below, above = map(subject_name, sent.forged)
         return broken_chain(f"the signature of {below} is not that of {above}")
     if sent.anchored:
         why = [*faults(sent.way, sent.when), *weaknesses(sent.way)]
-        return broken_chain(why[0] if why else in_short(refused(sent, helpers)))
+        return broken_chain(why[0] if why else shortened_message(why_refused(sent, helpers)))
     if same := sent.namesakes:
         return broken_chain(
             f"the authority's key that {subject_name(top)} names is not that of {subject_name(same[0])}"
@@ -139,10 +139,10 @@ def untrusted_chain(sent: Sent, helpers: Sequence[x509.Certificate] = ()) -> Cha
     )
 
 
-def in_short(text: str) -> str:
+def shortened_message(text: str) -> str:
     """The library's message without the list of what it tried, at most 200 characters.
 
-    >>> in_short("validation failed: candidates exhausted: Forbidden signature algorithm: AlgorithmIdentifier { … }")
+    >>> shortened_message("validation failed: candidates exhausted: Forbidden signature algorithm: Algorithm { … }")
     'Forbidden signature algorithm'
     """
     words = [
@@ -151,7 +151,7 @@ def in_short(text: str) -> str:
     return next(iter(words), text)[:200]
 
 
-def dated(certificate: x509.Certificate, now: datetime) -> str:
+def end_in_words(certificate: x509.Certificate, now: datetime) -> str:
     """When a certificate ended, or when it begins if it has not ended."""
     ended = now > certificate.not_valid_after_utc
     return (
@@ -172,7 +172,7 @@ def broken_chain(about: str) -> ChainProblem:
     )
 
 
-def one_way(top: x509.Certificate) -> ChainProblem:
+def untrusted_root(top: x509.Certificate) -> ChainProblem:
     """The problem that the first of two certificates of one authority leads to an untrusted root."""
     return ChainProblem(
         "invalid",

@@ -30,8 +30,8 @@ from remediate.remedies.schedules.crontab_lines import (
     crontab_line,
     docker_client,
     filter_options,
+    foreign_lines_answer,
     lines_of_others,
-    of_others,
 )
 from remediate.remedies.schedules.line_forms import RENEWAL, fill_form
 from remediate.steps import EditCrontab, Require, RunInContainer
@@ -203,7 +203,7 @@ def crontab_plan(view: View, finding: Finding) -> Answer:
             "mend it with `sudo crontab -e`, then look again",
         )
     if others := lines_of_others(crontab.block):
-        return of_others(others, view.node)
+        return foreign_lines_answer(others, view.node)
     try:
         line = crontab_entry(view)
     except Untrusted as why:

@@ -35,8 +35,8 @@ from remediate.remedies.schedules.crontab_lines import (
     crontab_line,
     docker_client,
     filter_options,
+    foreign_lines_answer,
     lines_of_others,
-    of_others,
 )
 from remediate.remedies.schedules.line_forms import BACKUP, fill_form
 from remediate.steps import AnyStep, EditCrontab, Run
@@ -221,7 +221,7 @@ def why_not_edited(change: CrontabChange) -> ForAPerson | None:
             mending_instructions(change.crontab.trouble),
         )
     others = lines_of_others(change.crontab.block, change.command)
-    return of_others(others, change.node) if others else None
+    return foreign_lines_answer(others, change.node) if others else None
 
 
 def mending_instructions(trouble: str) -> str:
