@@ -109,7 +109,7 @@ def one_of(text: str, known_names: Iterable[str], what: str) -> str:
     """
     match = next((name for name in known_names if name == text), None)
     if match is None:
-        raise Untrusted(f"{what} is {one_line(repr(text[:60]))}, which is none of the places that are known here")
+        raise Untrusted(f"{what} is {one_line(repr(text[:60]))}, and not one of the places that are known here")
     return match
 
 

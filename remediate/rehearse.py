@@ -156,7 +156,7 @@ def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | Non
     `hosts` is the inventory (None: the last audited), `given` the state directory.
     """
     if yes and hosts is None:
-        raise UsageError("--yes needs --hosts: nobody is there to see which servers are meant")
+        raise UsageError("--yes needs --hosts: nobody is there to see which servers these are")
     if not yes and not sys.stdin.isatty():
         raise UsageError(
             "there is no terminal to ask at", hint="--yes agrees that hooks of certbot may stop the server"

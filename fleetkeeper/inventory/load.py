@@ -93,7 +93,7 @@ class Inventory(Strict, defer_build=True):
     )
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     heartbeat: Beat | None = Field(
-        default=None, description="Who is told that the audit ran, so that silence is noticed: see docs/nightly.md."
+        default=None, description="Who is notified that the audit ran, so that silence is noticed: see docs/nightly.md."
     )
     known_hosts: PathName | None = Field(
         default=None,

@@ -140,14 +140,14 @@ class Pulse:
         `well` says whether it ended well. Returns why the ping did not arrive, in words; empty when it did.
         """
         if not self.url:
-            return f"heartbeat: ${self.policy.variable} is not set here, so nobody was told that this audit ran"
+            return f"heartbeat: ${self.policy.variable} is not set here, so nobody was notified that this audit ran"
         deadline = time.monotonic() + self.patience
         self.wait(self.sending, deadline - self.patience / 2)
         state: State = "success" if well else "failure"
         last = self.send(Ping(state, self.run, time.monotonic() - self.began, summary))
         answered = self.wait(last, deadline)
         trouble = self.troubles.get(state, "") if answered else f"no answer within {self.patience:g} s"
-        return f"heartbeat: nobody was told that this audit ran: {trouble}" if trouble else ""
+        return f"heartbeat: nobody was notified that this audit ran: {trouble}" if trouble else ""
 
     def send(self, ping: Ping) -> threading.Thread | None:
         """Send one ping in a thread of its own, which is returned; None without a URL.

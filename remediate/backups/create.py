@@ -76,7 +76,7 @@ class Creating:
         )
         [proof] = parse_verified(answer, [file])
         if proof.state == "complete":
-            return Proof.FIXED, f"{file.name} is whole"
+            return Proof.FIXED, f"{file.name} is complete"
         state = Proof.FAILING if proof.state == "broken" else Proof.UNKNOWN
         return state, f"{file.name} is {proof.state}: {proof.why}"
 

@@ -116,7 +116,7 @@ def known_names(answer: Output, names: Sequence[str]) -> tuple[str, tuple[Name, 
     system = "".join(line.partition("|")[2] for line in lines if line.startswith("system|"))
     texts = [line for line in lines if line.startswith(("oid ", "absent|"))]
     if len(texts) != len(names):
-        raise Unobservable(f"the server told of {len(texts)} databases, not of {len(names)}")
+        raise Unobservable(f"the server reported {len(texts)} databases, not of {len(names)}")
     matches = [(line.partition("|")[0].partition(" ")[2], line.partition("|")[2]) for line in texts]
     return system, tuple(
         Name(name, str(whole_number(oid)) if oid else "", mark)

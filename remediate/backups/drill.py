@@ -101,9 +101,7 @@ def failure_lines(failed: Drill | None, done: Drill) -> list[Line]:
     """A line while complete dumps are kept: an earlier drill failed, and this one was of an older dump. Else empty."""
     if failed is None or done.error:
         return []
-    still = (
-        f"{safe_line(failed.backup)} has not come back, nor has one newer than it: no whole dump is removed until then"
-    )
+    still = f"{safe_line(failed.backup)} has not come back, nor has a newer one: no complete dump is removed until then"
     return [Line(still, "bad")]
 
 
@@ -140,7 +138,7 @@ def write_drill_down(desk: Desk, addition: Records) -> Exit:
 
 
 WRITTEN_DOWN = (
-    "it is written down as a drill that failed: no whole dump is removed until it, or a newer one, comes back"
+    "it is written down as a drill that failed: no complete dump is removed until it, or a newer one, comes back"
 )
 NOT_NOTED = "until it is, nothing holds thinning up: do not remove a backup, and drill once more"
 

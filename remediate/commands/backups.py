@@ -103,7 +103,7 @@ def restore(context: click.Context, name: str, yes_restore: str, hosts: str | No
 def accept(context: click.Context, yes: bool, because: str, hosts: str | None, state: Path | None) -> None:
     """Write down that the database that runs now is the right one: whatever comes later is compared with it.
 
-    With a reason also the size of the newest whole dump, after a clean-up that was meant: others are compared with it
+    With a reason also the size of the newest complete dump, after an intended clean-up: others are compared with it
     from then on. Where that size is implausible, a reason is asked for.
     """
     from remediate.backups import accept

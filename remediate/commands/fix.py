@@ -69,7 +69,7 @@ class Call:
         if self.fix and self.replay:
             raise UsageError("--fix with --replay: nothing is changed from a saved look", hint="leave --replay out")
         if self.fix and self.yes and not self.hosts:
-            raise UsageError("--fix --yes needs --hosts: nobody is there to see which servers are meant")
+            raise UsageError("--fix --yes needs --hosts: nobody is there to see which servers these are")
         if self.fix and not self.yes and not sys.stdin.isatty():
             raise UsageError(
                 "--fix must ask, and there is no terminal to ask at; nothing was changed",

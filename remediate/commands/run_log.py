@@ -79,7 +79,7 @@ def interrupted_run_lines(changed: str, run: RunRow, steps: list[StepRow]) -> It
         return
     for step in steps:
         yield f"  step {step.number} on {step.node} {STARTED.get(step.state, 'is done')}: {safe_line(step.shown)}"
-    yield f"  way back: `remediate undo {changed}`; answer no there to leave it as it is, and it is not told again"
+    yield f"  way back: `remediate undo {changed}`; answer no there to leave it as it is, and it is not reported again"
 
 
 def interrupted_run_line(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:

@@ -7,7 +7,7 @@ FULL, SHORT, TAKEN, GONE, LINK, OTHER = 73, 74, 75, 72, 77, 78
 WHY = {
     71: "was interrupted; nothing is left of it",
     FULL: "does not fit (no room beside what must stay free, a read-only disk, or no right to write)",
-    SHORT: "did not arrive whole; nothing is left of it",
+    SHORT: "did not arrive completely; nothing is left of it",
     TAKEN: "is there already, and is never written over",
     LINK: "would go through a link, or to something that is no directory",
 }

@@ -11,6 +11,6 @@ INTERRUPTED, NO_ROOM, SHORT, STALE, NOT_AS_WANTED = 71, 73, 74, 75, 76
 WHY = {
     INTERRUPTED: "was interrupted before anything was changed",
     NO_ROOM: "could not keep the old content or write the new one (disk full, read-only, or no right to)",
-    SHORT: "did not arrive whole, so nothing was changed",
+    SHORT: "did not arrive completely, so nothing was changed",
     NOT_AS_WANTED: "was written, but what is there now is not what was sent",
 }

@@ -27,7 +27,7 @@ class TcpProxy:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def cut(self) -> None:
-        """From now on nothing gets through, and nobody is told."""
+        """From now on nothing gets through, and nobody notices."""
         self.flowing.clear()
 
     def accept(self) -> None:

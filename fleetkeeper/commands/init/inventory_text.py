@@ -45,7 +45,7 @@ def proposed_sections(findings: Findings, topics: Iterable[Topic]) -> Lines:
 
 def head_lines(findings: Findings, day: str) -> Lines:
     """The comment at the top of the file: where it comes from, and what could not be seen."""
-    yield f"# {findings.name}: written by `fleetkeeper init` on {day}, from what was found. Mend what is not meant."
+    yield f"# {findings.name}: written by `fleetkeeper init` on {day}, from what was found. Correct what is wrong."
     yield "# Every key is explained in docs/inventory.md. Secrets never stand in an inventory."
     rights = [f"{machine.node.name}: {right}" for machine in findings.machines for right in machine.missing]
     lost = [f"{machine.node.name}: {machine.trouble}" for machine in findings.machines if machine.trouble]

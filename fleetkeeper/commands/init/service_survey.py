@@ -46,7 +46,7 @@ def absent(fleet: Fleet, name: str) -> str:
     members = sorted({task.member for task in tasks if task.service == name and task.state == "running"})
     if members:
         return f"it runs on {', '.join(members)}, which was not looked at"
-    return "the swarm was told to run it, and it runs nowhere"
+    return "the swarm should run it, and it runs nowhere"
 
 
 def visitor(container: Container) -> bool:

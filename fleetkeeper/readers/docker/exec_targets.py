@@ -143,7 +143,7 @@ def resolve_target(target: Target, containers: Iterable[C]) -> tuple[C, ...]:
     Raises Unobservable for an unclear target, and for a filter that cannot be evaluated here.
     """
     if target.kind == "unclear":
-        raise Unobservable(f"cannot tell which container is meant: {target.why}", hint=BY_LABEL)
+        raise Unobservable(f"it is not clear which container this is about: {target.why}", hint=BY_LABEL)
     candidates = tuple(containers)
     if target.kind == "name":
         return containers_by_name(target.name, candidates)
@@ -167,7 +167,7 @@ def of_compose(target: Target, containers: Sequence[C]) -> tuple[C, ...]:
         return in_directory or tuple(containers)
     projects = " or ".join(sorted({c.label(COMPOSE_PROJECT) for c in containers}))
     raise Unobservable(
-        f"cannot tell which project of compose is meant: {projects}", hint="name it: `docker compose -p …`"
+        f"it is not clear which project of compose this is about: {projects}", hint="name it: `docker compose -p …`"
     )
 
 

@@ -134,7 +134,7 @@ def untrusted_chain(sent: Sent, helpers: Sequence[x509.Certificate] = ()) -> Cha
         "untrusted",
         f"its chain ends at {subject_name(top)}, issued by {common_name(top.issuer)}, which is not trusted",
         "a chain that ends at a trusted root",
-        "clients refuse it unless they were told to trust that authority",
+        "clients refuse it unless they were configured to trust that authority",
         "name that authority's PEM file as `ca:` in the inventory, if it is your own",
     )
 

@@ -24,8 +24,8 @@ PART = ".part"
 ABANDONED = 3600.0
 """Seconds for which nobody has written to a part: it is a dump's that ended, or that waits for a lock."""
 UNFINISHED = "a dump that never came to its end; the next one removes it, unless somebody still has it open"
-NOT_YET = "not verified yet"
-CHANGED = "changed since it was verified"
+NOT_YET = "not proven yet"
+CHANGED = "changed since it was proven"
 CLOCK = 300.0
 """Seconds that a node's clock may be off before ages that it tells are worth nothing here."""
 

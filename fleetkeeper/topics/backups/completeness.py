@@ -184,14 +184,14 @@ DAMAGE = (
     ("format violated", "damaged: its gzip data are invalid"),
     ("corrupted data", "damaged: its gzip data are invalid"),
     ("could not read from input file: end of file", "cut short: the archive has no end"),
-    ("input file is too short", "cut short: there is no whole archive in it"),
+    ("input file is too short", "cut short: there is no complete archive in it"),
     ("could not uncompress data", "damaged: its data cannot be uncompressed"),
     ("could not find block id", "damaged: data of a table are missing"),
     ("unexpected block id", "damaged: its blocks are out of order"),
     ("corrupt toc", "damaged: its table of contents makes no sense"),
 )
 """What GNU gzip, BusyBox and pg_restore say, and what it means. What is not in the list proves nothing."""
-GARBAGE = "there is something behind the end of its gzip stream: whether a part of it is missing cannot be told"
+GARBAGE = "there is something behind the end of its gzip stream: it is not known whether a part of it is missing"
 NO_GZIP = ("invalid magic", "not in gzip format", "no gzip magic", "not appear to be a valid archive")
 
 BROKEN = {

@@ -112,7 +112,7 @@ class Policy(Strict):
         description="Names of the backups, as for strftime. Files with other names are never touched.",
     )
     keep: Keep
-    at_least: int = Field(default=3, ge=1, description="So many verified backups stay, whatever the rules say.")
+    at_least: int = Field(default=3, ge=1, description="So many proven backups stay, whatever the rules say.")
     slack: Duration = Field(
         default=timedelta(days=7), description="How long a backup may stay after `keep` has let it go."
     )

@@ -153,7 +153,7 @@ def newest_implausible(catalog: Catalog) -> Hold | None:
     newest = next(iter(catalog.proven), None)
     if newest is None or newest.small is None:
         return None
-    return Hold(f"no whole dump goes while the newest, {newest.name}, is {newest.small}", MEANT_TO_SHRINK)
+    return Hold(f"no complete dump goes while the newest, {newest.name}, is {newest.small}", MEANT_TO_SHRINK)
 
 
 def newest_unconfirmed(catalog: Catalog) -> Hold | None:
@@ -165,7 +165,7 @@ def newest_unconfirmed(catalog: Catalog) -> Hold | None:
     if newest is None or not newest.unconfirmed:
         return None
     saw = f"the newest, {newest.name}, has {show_size(newest.file.size)}, far more than those before it"
-    return Hold(f"no whole dump goes while {saw}, and none after it agrees", MEANT_TO_GROW)
+    return Hold(f"no complete dump goes while {saw}, and none after it agrees", MEANT_TO_GROW)
 
 
 MEANT_TO_GROW = (
@@ -173,7 +173,7 @@ MEANT_TO_GROW = (
     "if the database did not grow so much, see what was dumped"
 )
 MEANT_TO_SHRINK = (
-    "look into the database before the next backup; if it is meant to be so small, "
+    "look into the database before the next backup; if it should be so small, "
     "`remediate backups accept --because TEXT` makes that size the one that others are compared with"
 )
 
@@ -227,7 +227,7 @@ def reasons_to_keep(
     for name, why in (*by_policy(complete, policy.keep, policy.zone), *by_protection(complete)):
         reasons.setdefault(name, []).append(why)
     for backup in complete[: policy.at_least]:
-        reasons.setdefault(backup.name, [f"at least {policy.at_least} verified stay"])
+        reasons.setdefault(backup.name, [f"at least {policy.at_least} proven stay"])
     for backup in before_the_change(complete, policy, accepted):
         reasons.setdefault(backup.name, []).append("the last one before a smaller size was accepted")
     return reasons
@@ -269,8 +269,8 @@ def by_bucket(
 def by_protection(complete: Sequence[Backup]) -> Iterator[tuple[str, str]]:
     """Name and reason of the newest and the oldest complete backup, which stay whatever the rules say."""
     if complete:
-        yield complete[0].name, "newest verified"
-        yield complete[-1].name, "oldest verified"
+        yield complete[0].name, "newest proven"
+        yield complete[-1].name, "oldest proven"
 
 
 def before_the_change(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> tuple[Backup, ...]:

@@ -22,7 +22,7 @@ def init_lines(findings: Findings) -> Iterator[str]:
     yield "certificates:"
     for site in findings.sites:
         yield f"  - {flow({'name': site.name, 'service': site.service})}   # {about(site)}"
-    yield "# A private or a test authority is a finding until you say that it is meant: `ca: ./authority.pem` for all,"
+    yield "# A private or a test authority is a finding until you say that it is right: `ca: ./authority.pem` for all,"
     yield "# `allow_issuer: [its name]` for one name."
 
 

@@ -66,7 +66,7 @@ class Outside(Strict):
     )
     proxy: Words | None = Field(
         default=None,
-        description="Who ends TLS before the service, where that is meant: its certificate may be another one.",
+        description="Who ends TLS before the service, where that is intended: its certificate may be another one.",
     )
 
 

@@ -32,7 +32,7 @@ MOST_WORDS = 8
 LIMIT = 60.0
 HANDED_OUT = 32768
 SHARED = Unobservable(
-    "it shares the network of its node or of another container: which ports are its own cannot be told",
+    "it shares the network of its node or of another container: it is not known which ports are its own",
     hint="give it a network of its own in the stack or compose file",
 )
 

@@ -131,7 +131,7 @@ def scan_or_why(container: Container, members: Mapping[int, ScannedProcess]) -> 
     try:
         return processes_of_container(container, members)
     except Unobservable as why:
-        return Unobservable(f"the processes of {container.name} cannot be told: {why.why}")
+        return Unobservable(f"the processes of {container.name} are not known: {why.why}")
 
 
 def is_alive(process: ScannedProcess) -> bool:
@@ -193,7 +193,7 @@ def owner_of(written: str, extents: Extents) -> int:
     """
     uids = [whole_number(uid) for uid in written.split()]
     if len(uids) != 4:
-        raise Unobservable("its users cannot be told from its Uid line")
+        raise Unobservable("its Uid line does not show its users")
     real, effective, saved, _ = uids
     return next((uid for uid in (real, saved) if uid_inside(uid, extents) == ROOT), effective)
 

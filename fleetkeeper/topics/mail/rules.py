@@ -38,7 +38,7 @@ def is_delivered(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
         yield Finding(
             saw=saw,
             want="a mailer that delivers it, or `mail: {without: …}` with the reason",
-            why="whatever fails in cron at night, nobody is told",
+            why="nobody learns what fails in cron at night",
             node=subject.name,
             hint="install one (msmtp-mta and a relay are enough), or say in the inventory why nobody needs it there",
         )

@@ -23,7 +23,7 @@ def parse(output: Output) -> Facts:
     complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]
     grave = [line for line in complaints if not line.endswith("No such file or directory")]
     if grave:
-        raise Unobservable(f"the volume could not be measured whole: {grave[0][:200]}")
+        raise Unobservable(f"the volume could not be measured completely: {grave[0][:200]}")
     texts = {word: rest.split() for word, _, rest in (line.partition(" ") for line in lines[1:4])}
     total = whole_number(lines[4].removeprefix("2 ").partition("\t")[0]) * KIB
     entries = [volume_entry for line in lines[5:] if (volume_entry := entry(line)) is not None]

@@ -53,7 +53,7 @@ def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unob
         yield Finding(
             saw=saw,
             want=want,
-            why="when it is full, the next backup is cut short, and nobody is told",
+            why="when it is full, the next backup is cut short, and nobody notices",
             node=policy.volume.node,
             about=policy.volume.name,
             hint=strangers(usage, policy),

@@ -50,7 +50,7 @@ def make_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         disturbs=("deletion",) if first else ("nothing",),
         disturbance=f"removes backups that keep does not ask for; {READS}" if first else f"nothing; {READS}",
         undo="what was deleted is gone for good" if first else "remove the new file by hand, if it is not wanted",
-        success="the new backup is streamed on its node, is whole, and is young enough",
+        success="the new backup is streamed on its node, is complete, and is young enough",
     )
 
 
@@ -107,7 +107,7 @@ def create_dump(fleet: Fleet, policy: Policy, placement: Placement, directory: s
         container=placement.container.id,
         words=("sh", "-c", load_script(CREATE_DUMP), "sh", *target),
         service=policy.service,
-        says=f"dump the database to {directory}/{name}, and keep it only if it is whole",
+        says=f"dump the database to {directory}/{name}, and keep it only if it is complete",
         unchanged=LEFT_NOTHING,
         stamp=name,
         tells=True,

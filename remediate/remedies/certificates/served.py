@@ -109,7 +109,7 @@ def reload_nginx(finding: Finding, fleet: Fleet) -> Answer:
         return reload_plan(view, served, path)
     lineage = newest_lineage(lineages_of(view))
     if served and lineage and served_path(view, served, lineage) != lineage.path:
-        return ForAPerson("nginx is told to serve another file", points_to(view, served, lineage))
+        return ForAPerson("nginx is configured to serve another file", points_to(view, served, lineage))
     return ForAPerson("what lies on disk is no better than what is served", finding.hint)
 
 

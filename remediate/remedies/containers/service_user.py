@@ -166,7 +166,7 @@ def policy_obstacles(service: Service, text: SwarmService, places: list[Placemen
     expected, user = " or ".join(service.user), known_user(service, places)
     if service.master:
         yield (
-            f"its master is meant to be {service.master}: as whom its workers run is said in its own configuration",
+            f"its master should be {service.master}: as whom its workers run is said in its own configuration",
             f"set the workers' user to {expected} there (nginx: `user`), in the image or on a volume",
         )
     elif not user:
@@ -174,7 +174,7 @@ def policy_obstacles(service: Service, text: SwarmService, places: list[Placemen
         yield lacks, f"make a user of its own in the image ({text.image.partition('@')[0]})"
     elif text.user == user:
         yield (
-            f"it is told to run as {user} already, and yet something in it became somebody else",
+            f"it is set to run as {user} already, and yet something in it became somebody else",
             "look for set-uid programs or sudo in its image",
         )
     if text.update_state in ("updating", "paused", "rollback_started", "rollback_paused"):

@@ -36,7 +36,7 @@ def crontab_line(times: str, command: str) -> str:
         or read.problems
         or [job.command for job in read.jobs] != [escape_command(command)]
     ):
-        raise Untrusted(f"cron would not read the line as it is meant: {one_line(line)[:200]}")
+        raise Untrusted(f"cron would read another line than this: {one_line(line)[:200]}")
     return line
 
 

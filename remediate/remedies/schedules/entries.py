@@ -87,7 +87,7 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     policy = fleet.inventory.section(Policy)
     homes = running_placements(fleet, policy.service)
     if len(homes) != 1:
-        return ForAPerson("where the entry belongs cannot be told", finding.hint)
+        return ForAPerson("it is not known where the entry belongs", finding.hint)
     [home] = homes
     try:
         here = at_home(fleet, home, policy)

@@ -207,7 +207,7 @@ def test_case_9_a_url_in_the_inventory_is_refused_and_not_shown(tmp_path: Path) 
 def test_a_watcher_that_says_ok_and_means_no_is_not_believed(watcher: Watcher, body: bytes) -> None:
     watcher.body = body
     text = beat(watcher, "healthchecks", well=True)
-    assert text.startswith("heartbeat: nobody was told that this audit ran: it answered ")
+    assert text.startswith("heartbeat: nobody was notified that this audit ran: it answered ")
     assert SECRET not in text
 
 

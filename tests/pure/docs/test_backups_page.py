@@ -101,8 +101,8 @@ def _counting() -> None:
     files = twice_a_day(10)
     verified = (proof_of(files[0], "broken", "cut short"), *proofs_of(files[2:]))
     match = apply_keep(build_catalog(files, verified, make_policy(), NOW), make_policy(), NOW)
-    assert "newest verified" in kept_names(match)[files[2].name]
-    assert "newest verified" in kept_names(of((replace(files[0], size=410), *files[1:])))[files[1].name]
+    assert "newest proven" in kept_names(match)[files[2].name]
+    assert "newest proven" in kept_names(of((replace(files[0], size=410), *files[1:])))[files[1].name]
 
 
 @says_that("Whatever the rules say, the newest `at_least` and the oldest of them stay.")
@@ -167,7 +167,7 @@ def _listed() -> None:
 
 
 @says_that(
-    "A whole dump is implausible when it is `shrink` percent smaller than the biggest of the last 30 plausible ones "
+    "A complete dump is implausible when it is `shrink` percent smaller than the biggest of the last 30 plausible ones "
     "before it."
 )
 def _implausible() -> None:
@@ -192,8 +192,8 @@ def _never() -> None:
 
 
 @says_that(
-    "While the newest whole dump is implausible, no whole dump is removed: not by `keep`, not for a budget, not to "
-    "make room for the next."
+    "While the newest complete dump is implausible, no complete dump is removed: not by `keep`, not for a budget, not "
+    "to make room for the next."
 )
 def _held() -> None:
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
@@ -217,8 +217,7 @@ CLEANED = sized(*[100 * MIB] * 40, *[10 * MIB] * 60)
 
 
 @says_that(
-    "After a clean-up that was meant, `remediate backups accept --because TEXT` takes the size of the newest whole "
-    "dump."
+    "After an intended clean-up, `remediate backups accept --because TEXT` takes the size of the newest complete dump."
 )
 def _accepted() -> None:
     assert verdict_of("backups.have_plausible_size", backup_fleet(CLEANED)).outcome is Outcome.FINDING
@@ -268,7 +267,7 @@ def _released() -> None:
     assert not verdict_of("backups.have_plausible_size", with_size(files, accept_database(files[0]), DAILY)).warnings
 
 
-@says_that("While a giant is the newest, no whole dump is removed: it may be a dump of something else.")
+@says_that("While a giant is the newest, no complete dump is removed: it may be a dump of something else.")
 def _newest_giant() -> None:
     assert isinstance(thinning(backup_fleet(sized(*[MIB] * 60, 10 * MIB), text=DAILY)), ForAPerson)
 

@@ -128,5 +128,5 @@ def dumped_at(drill: Drill, policy: Policy) -> datetime:
 
 
 DRILL_AGAIN = (
-    "see why, and have it or a newer one come back (`remediate backups drill`): until then no whole dump is removed"
+    "see why, and have it or a newer one come back (`remediate backups drill`): until then no complete dump is removed"
 )

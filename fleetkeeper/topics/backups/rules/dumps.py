@@ -124,7 +124,7 @@ def describe_stale(newest: Backup | None, backups: Catalog, now: datetime) -> st
 
 
 def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
-    """Every backup is a whole dump, from its first line to its end mark.
+    """Every backup is a complete dump, from its first line to its end mark.
 
     A dump that was cut short restores without a word, with part of the tables. `gzip -t` is content with a gzip of
     nothing, so each file is streamed on its node: checksums right, each dump in it with its own end mark, no COPY block
@@ -140,11 +140,11 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     for backup in broken:
         yield Finding(
             saw=f"{backup.name} ({show_size(backup.file.size)}) is {backup.why}",
-            want="a whole dump",
+            want="a complete dump",
             why="it would restore a part of the data, or nothing, without a word",
             node=node,
             about=backup.name,
-            hint="see why it failed (disk full? database down?); it is removed by `keep` once a newer one is whole",
+            hint="see why it failed (disk full? database down?); it is removed by `keep` once a newer one is complete",
         )
     unknown = [backup for backup in backups if backup.state == "unknown" and not backup.growing]
     if unknown or fleet.inventory.quick:
@@ -157,7 +157,7 @@ def left_over(parts: Sequence[File], node: str) -> Iterator[Finding]:
     for part in parts:
         yield Finding(
             saw=f"{part.name} ({show_size(part.size)}) is {UNFINISHED}",
-            want="a whole dump, or none",
+            want="a complete dump, or none",
             why="it takes room that nobody counts as a backup",
             node=node,
             about=part.name,
@@ -182,9 +182,9 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
     A dump can be whole and hold nothing: of an empty database, or of the wrong one. Compared with the biggest of the
     last 30 plausible ones, or with the size that was accepted last (`remediate backups accept --because TEXT`) and
     those since: `shrink` percent below it is too much, and so is less than `smallest`. Each dump is judged so; one that
-    is implausible counts for nothing that `keep` and `at_least` ask for, and while the newest is, no whole dump is
+    is implausible counts for nothing that `keep` and `at_least` ask for, and while the newest is, no complete dump is
     removed. A single giant among smaller ones is a yardstick until ten dumps in a row weigh what was usual before it;
-    while it is the newest, no whole dump is removed either.
+    while it is the newest, no complete dump is removed either.
     """
     policy = fleet.inventory.section(Policy)
     backups = catalog_of(fleet, policy)
@@ -196,10 +196,10 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
         yield Finding(
             saw=f"{newest.name} has {show_size(newest.file.size)}",
             want=wrong.wanted,
-            why="a whole dump of an empty or a wrong database is no backup, and would push out the good ones",
+            why="a complete dump of an empty or a wrong database is no backup, and would push out the good ones",
             node=policy.volume.node,
             about=newest.name,
-            hint=f"{MEANT_TO_SHRINK}; until then no whole dump is removed" if newest.small else TINY,
+            hint=f"{MEANT_TO_SHRINK}; until then no complete dump is removed" if newest.small else TINY,
         )
     for giant in (backup for backup in backups.proven if backup.giant or backup.unconfirmed):
         others = "before and after it" if giant.giant else "before it"
@@ -210,7 +210,7 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
             node=policy.volume.node,
             about=giant.name,
             severity="warning",
-            hint=ODD_GIANT if giant.giant else f"{MEANT_TO_GROW}; until then no whole dump is removed",
+            hint=ODD_GIANT if giant.giant else f"{MEANT_TO_GROW}; until then no complete dump is removed",
         )
 
 
@@ -310,5 +310,5 @@ FILES = (Facts, Nodes)
 READS = (*FILES, Databases)
 DRILL = "a drill takes minutes and a share of the server: `remediate backups drill` does it when you say so"
 BROKEN = "only a person can find out why a dump broke; a new one is made by backups.are_fresh"
-SIZE = "only a person knows whether the database was meant to shrink: `remediate backups accept --because TEXT`"
+SIZE = "only a person knows whether the database should have shrunk: `remediate backups accept --because TEXT`"
 TIME = "only a person can tell which of two times is right"

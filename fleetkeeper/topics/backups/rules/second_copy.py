@@ -25,7 +25,7 @@ from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.transport.commands import Unobservable
 
 NAMED = 3
-NO_PART = "a whole copy, or none"
+NO_PART = "a complete copy, or none"
 SAME_DISK = "is on the same disk as the backups"
 ANOTHER = "a second place is a directory of another disk, best of another machine"
 SECOND = "`remediate` copies the newest; if something else should (rsync, a job), see why it has stopped"
@@ -55,7 +55,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     if doubt and fleet.inventory.quick:
         raise NotJudgedNow(f"left out by --quick: {doubt}")
     if doubt:
-        hint = "each look reads one more of the older ones; `remediate backups verify` those that are not verified yet"
+        hint = "each look reads one more of the older ones; `remediate backups verify` those that are not proven yet"
         yield Unobservable(doubt, hint, second.node)
         return
     saw, hint = not_elsewhere(backups, here, directory, now) if apart else (f"{second.path} {SAME_DISK}", ANOTHER)

@@ -116,7 +116,7 @@ def warning(saw: str, about: str, node: str) -> Finding:
     return Finding(
         saw=saw,
         want="each of them under `certificates` in the inventory",
-        why="nobody is told when it expires",
+        why="nobody is warned before it expires",
         node=node,
         about=about,
         severity="warning",

@@ -29,7 +29,7 @@ WORDS: dict[Refused, str] = {
     "refused": "it ended the connection during the handshake",
 }
 NOWHERE = frozenset({"unresolved", "unreachable"})
-OFF = "where it is not meant to be reached from here, say so: `outside: {none: why}` for the name in the inventory"
+OFF = "where it should not be reachable from here, say so: `outside: {none: why}` for the name in the inventory"
 LEADS = "compare DNS (`getent hosts`), firewall and proxies with what the server's own node says"
 
 
@@ -174,7 +174,7 @@ def differences(fleet: Fleet, certificate: Certificate) -> Said:
                 f"{common_name(leaf.issuer)} that ends {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} (UTC)",
                 "the name leads to the service's own certificate",
                 "a proxy, an old address or somebody else stands in between, and is renewed by nobody here",
-                f"{LEADS}; where a proxy is meant to end TLS, name it: `outside: {{proxy: who}}` in the inventory",
+                f"{LEADS}; where a proxy should end TLS, name it: `outside: {{proxy: who}}` in the inventory",
             )
 
 

@@ -98,7 +98,7 @@ def served_as_on_disk(view: View) -> Said:
         files = configured(view, served)
         if files is None and lineage is None:
             raise Unobservable(
-                "which file is served cannot be told: no nginx configuration and no lineage of certbot for the name",
+                "it is not known which file is served: no nginx configuration and no lineage of certbot for the name",
                 hint="name the file as `file:`, or certbot's lineage as `lineage:`, in the inventory",
             )
         on_disk = files if files is not None else [CertificateFile(lineage.path, lineage.chain)] if lineage else []

@@ -25,7 +25,7 @@ from fleetkeeper.topics.schedules.entry_matching import (
 from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.transport.commands import Unobservable
 
-NO_BACKUPS = "no backup is made, and nobody is told"
+NO_BACKUPS = "no backup is made, and nobody notices"
 
 
 def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -253,7 +253,7 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
         yield Finding(
             saw="cron runs, and would not start after the next boot",
             want="cron enabled at boot",
-            why="the next restart of the node ends the backups, and nobody is told",
+            why="the next restart of the node ends the backups, and nobody notices",
             node=node,
             severity="warning",
             hint="`remediate` enables it",

@@ -130,7 +130,7 @@ def test_content_that_arrives_damaged_is_not_put_in_place(tmp_path: Path) -> Non
             stream.write = lambda data: write(bytes(reversed(data)))
             return stream
 
-    with pytest.raises(StepFailed, match="did not arrive whole") as failed:
+    with pytest.raises(StepFailed, match="did not arrive completely") as failed:
         writing_step(path).do(Garbling(), step_context(tmp_path))
     assert not failed.value.changed
     assert path.read_bytes() == OLD

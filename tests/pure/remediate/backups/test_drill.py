@@ -84,7 +84,7 @@ OLDER, NEWER = (dump_name(TRIED + sign * timedelta(hours=12)) for sign in (-1, 1
 
 
 def is_held(*drills: Drill) -> bool:
-    """Whether such drills hold whole dumps up, by whatever inventory: then it is a finding too."""
+    """Whether such drills hold complete dumps up, by whatever inventory: then it is a finding too."""
     hold = failed_drill(drill_result(*drills), make_policy(drills="90 d"))
     for text in (TEXT, DRILLS):
         outcome = verdict_of("backups.come_back", drill_result(*drills, text=text)).outcome

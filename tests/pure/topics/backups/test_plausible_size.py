@@ -1,4 +1,4 @@
-"""Which whole dumps weigh what they should: emptied and wrong databases, giants, honest clean-ups, first days."""
+"""Which complete dumps weigh what they should: emptied and wrong databases, giants, honest clean-ups, first days."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_while_the_newest_is_a_giant_that_none_confirms_no_whole_dump_goes_and_e
     assert "far more than those before it" in match.held.why
     verdict = verdict_of("backups.have_plausible_size", backup_fleet(giant, text=DAILY))
     assert [warning.about for warning in verdict.warnings] == [giant[0].name]
-    assert "no whole dump is removed" in verdict.warnings[0].hint
+    assert "no complete dump is removed" in verdict.warnings[0].hint
     assert isinstance(thinning(backup_fleet(giant, text=DAILY)), ForAPerson)
 
 
@@ -316,7 +316,7 @@ def test_while_the_newest_is_implausible_only_broken_ones_go_and_each_says_why()
 def test_while_the_newest_is_implausible_the_finding_says_what_holds_thinning_up():
     world = backup_fleet([*sized(*[MIB] * 100), dump_file(NOW - timedelta(minutes=1), 410)])
     [match] = verdict_of("backups.are_thinned", world).findings
-    assert match.hint.startswith("held up: no whole dump goes while the newest")
+    assert match.hint.startswith("held up: no complete dump goes while the newest")
 
 
 def test_an_implausible_one_is_no_fresh_backup_and_no_reason_to_make_another():

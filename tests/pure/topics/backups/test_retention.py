@@ -71,7 +71,7 @@ def test_empty_periods_are_not_counted():
 def test_counters_are_independent_and_their_results_are_ored():
     match = thin_out(daily(20), keep={"last": 2, "weekly": 2}, at_least=1)
     reasons = {item.backup.name: item.reasons for item in match.kept}
-    assert reasons[daily(20)[0].name] == ("last", "weekly 2026-W25", "newest verified")
+    assert reasons[daily(20)[0].name] == ("last", "weekly 2026-W25", "newest proven")
     assert kept_names(match) == ["06-15 08", "06-14 08", "05-27 08"]
 
 
@@ -87,7 +87,7 @@ def test_the_oldest_stays_while_a_counter_is_not_used_up():
 def test_within_is_relative_to_the_newest_one():
     old = tuple(dump_file(START - timedelta(days=100 + back)) for back in range(5))
     match = thin_out(old, keep={"within": "2 d"}, at_least=1)
-    assert [item.reasons[0] for item in match.kept] == ["within 2 d", "within 2 d", "oldest verified"]
+    assert [item.reasons[0] for item in match.kept] == ["within 2 d", "within 2 d", "oldest proven"]
 
 
 def test_days_are_those_of_the_policy_s_time_zone():
@@ -155,8 +155,8 @@ def test_case_40_a_hard_linked_dump_counts_for_everything_but_being_deleted():
     match = thin_out(files, keep={"last": 2}, at_least=3)
     assert match.excess == ()
     reasons = {item.backup.name: item.reasons for item in match.kept}
-    assert reasons[files[0].name] == ("last", "newest verified")
-    assert reasons[files[2].name] == ("at least 3 verified stay",)
+    assert reasons[files[0].name] == ("last", "newest proven")
+    assert reasons[files[2].name] == ("at least 3 proven stay",)
     assert reasons[files[5].name] == ("it has 2 hard links",)
     assert match.protected == {files[0].name, files[1].name, files[2].name, files[9].name}
 

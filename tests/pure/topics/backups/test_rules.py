@@ -96,7 +96,7 @@ def test_a_young_file_that_was_not_verified_leaves_freshness_unknown():
     files = (dump_file(NOW - timedelta(hours=1)), *twice_a_day(3, NOW - timedelta(hours=20)))
     unknown = verdict_of("backups.are_fresh", backup_fleet(files, proofs_of(files[1:])))
     assert unknown.outcome is Outcome.UNKNOWN
-    assert "not verified yet" in str(unknown.unknown[0])
+    assert "not proven yet" in str(unknown.unknown[0])
 
 
 def test_a_fresh_complete_one_is_enough_although_a_younger_one_is_unknown():
@@ -179,7 +179,7 @@ def test_a_proof_of_another_file_of_that_name_proves_nothing():
     verified = (replace(proof_of(GOOD[0]), inode=1), *proofs_of(GOOD[1:]))
     unknown = verdict_of("backups.are_complete", backup_fleet(verified=verified))
     assert unknown.outcome is Outcome.UNKNOWN
-    assert "changed since it was verified" in str(unknown.unknown[0])
+    assert "changed since it was proven" in str(unknown.unknown[0])
 
 
 # ── size ──

@@ -174,7 +174,7 @@ def test_nothing_is_deleted_when_one_that_must_stay_is_no_longer_whole(tmp_path)
     before = oldest.stat()
     oldest.write_bytes(oldest.read_bytes()[:-9] + b"x" * 9)
     os.utime(oldest, ns=(before.st_atime_ns, before.st_mtime_ns))
-    with pytest.raises(StepFailed, match="not all of them are whole dumps any more"):
+    with pytest.raises(StepFailed, match="not all of them are complete dumps any more"):
         apply_plan(plan)
     assert len(list(directory.iterdir())) == 60
 

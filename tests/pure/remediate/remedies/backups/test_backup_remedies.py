@@ -188,7 +188,7 @@ ASKED = TEXT.replace("at_least: 3", "at_least: 3\n  drills: 90 d")
 def test_after_a_drill_that_failed_no_whole_dump_is_removed():
     text = answer_to("backups.are_thinned", drill_result(backup_fleet(twice_a_day(100)), CAME_BACK, FAILED))
     assert isinstance(text, ForAPerson)
-    assert (text.why, "until then no whole dump" in text.what_to_do) == (
+    assert (text.why, "until then no complete dump" in text.what_to_do) == (
         f"{dump_name(NOW)} did not come back when it was last tried: it does not restore: ERROR",
         True,
     )
