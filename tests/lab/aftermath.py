@@ -42,7 +42,7 @@ def look_at_rest(lab: Lab) -> Left:
         if not task
     ]
     temporary = [spec["Name"] for spec in service_specs(lab) if LABEL in (spec.get("Labels") or {})]
-    return Left(tuple(temporary), list_databases(lab), tuple(sorted(by_hand)), tuple(sorted(files)))
+    return Left(tuple(temporary), tuple(database_oids(lab)), tuple(sorted(by_hand)), tuple(sorted(files)))
 
 
 def service_specs(lab: Lab) -> list[dict[str, Any]]:
@@ -61,20 +61,12 @@ def update_settings(lab: Lab) -> tuple[str, dict[str, Any], bool]:
     return user, spec.get("UpdateConfig") or {}, LABEL in (spec.get("Labels") or {})
 
 
-def list_databases(lab: Lab) -> tuple[str, ...]:
+def database_oids(lab: Lab) -> dict[str, str]:
+    """The object identifier of each database of the service, by name; another one after a restore."""
     container = lab.on("vgpu", "docker", "ps", "-qf", POSTGRES).strip()
-    question = (
-        "psql",
-        "-X",
-        "-At",
-        "-U",
-        "rodan",
-        "-d",
-        "postgres",
-        "-c",
-        "SELECT datname FROM pg_database ORDER BY 1",
-    )
-    return tuple(lab.on("vgpu", "docker", "exec", container, *question).split())
+    sql = "SELECT datname, oid FROM pg_database ORDER BY 1"
+    rows = lab.on("vgpu", "docker", "exec", container, "psql", "-XAt", "-U", "rodan", "-d", "postgres", "-c", sql)
+    return dict(row.rsplit("|", 1) for row in rows.splitlines())
 
 
 @dataclass

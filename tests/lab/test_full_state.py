@@ -15,7 +15,7 @@ import pytest
 
 from lab import faults, swarm
 from lab.names import BACKUPS, NODES
-from tests.lab.aftermath import look_at_rest, spec_of, start_until, wait_for_locks
+from tests.lab.aftermath import database_oids, look_at_rest, spec_of, start_until, wait_for_locks
 from tests.lab.conftest import Lab, Ran
 from tests.lab.test_backups import RECORD
 
@@ -83,22 +83,6 @@ def replace_folder(folder: Path, by: Path) -> None:
     shutil.copytree(by, folder)
 
 
-def list_databases(lab: Lab) -> str:
-    _, container = swarm.home_of_service(lab.engine, "postgres")
-    question = (
-        "psql",
-        "-X",
-        "-At",
-        "-U",
-        "rodan",
-        "-d",
-        "postgres",
-        "-c",
-        "SELECT oid, datname FROM pg_database ORDER BY 1",
-    )
-    return lab.on("vgpu", "docker", "exec", container, *question)
-
-
 def changeable_state(lab: Lab) -> dict[str, str]:
     """All that these commands could change."""
     seen = {f"crontab {node.name}": lab.on(node.name, "sh", "-c", "crontab -l 2>/dev/null || :") for node in NODES}
@@ -109,7 +93,7 @@ def changeable_state(lab: Lab) -> dict[str, str]:
         "manager", "sh", "-c", "find /etc/letsencrypt -type f ! -name '*.log' -exec sha256sum {} + 2>/dev/null || :"
     )
     seen["service"] = json.dumps(spec_of(lab), sort_keys=True)
-    seen["databases"] = list_databases(lab)
+    seen["databases"] = str(database_oids(lab))
     return seen
 
 
@@ -121,8 +105,8 @@ def mend_all(lab: Lab, before: set[str]) -> None:
         lab.on("data", "rm", f"{BACKUPS}/{name}")
     lab.on("data", "rm", "-f", RECORD)
     _, container = swarm.home_of_service(lab.engine, "postgres")
-    for name in [name for name in list_databases(lab).split() if "rodan_" in name]:
-        sql = f'DROP DATABASE "{name.partition("|")[2]}"'
+    for name in [name for name in database_oids(lab) if "rodan_" in name]:
+        sql = f'DROP DATABASE "{name}"'
         lab.on("vgpu", "docker", "exec", container, "psql", "-U", "rodan", "-d", "postgres", "-c", sql)
 
 
@@ -153,12 +137,6 @@ def test_a_full_disk_under_the_state_never_hides_a_change(broken: Callable[..., 
     assert look_at_rest(lab) == aftermath
 
 
-def live_oid(lab: Lab) -> str:
-    """The object identifier of the database that is live: another one after a restore."""
-    [oid] = [line.partition("|")[0] for line in list_databases(lab).splitlines() if line.endswith("|rodan")]
-    return oid
-
-
 def leave_room(disk: Path, kibibytes: int) -> Path:
     """Fill a disk until so much of it is left, and return the file that fills it."""
     size, fill = os.statvfs(disk), disk / "fill"
@@ -173,7 +151,7 @@ def test_a_disk_that_fills_while_a_restore_changes_the_names_hides_nothing_and_u
     dumps, aftermath, cut = set(lab.on("data", "ls", "-A", BACKUPS).split()), look_at_rest(lab), []
     lab.remediate()
     for room in ROOM_FOR_THE_SWAP:
-        before, live = changeable_state(lab), live_oid(lab)
+        before, live = changeable_state(lab), database_oids(lab)["rodan"]
         words = ("remediate", "backups", "restore", "--hosts=lab", "--yes-restore=rodan", max(dumps))
         try:
             with small_disk(lab, 1024) as disk, start_until(lab, *words, until=SWAP_BEGINS) as restore:
@@ -183,14 +161,14 @@ def test_a_disk_that_fills_while_a_restore_changes_the_names_hides_nothing_and_u
             ran = Ran(status, "", restore.said)
             wait_for_locks(lab)
             assert_told(ran, sorted(key for key, value in changeable_state(lab).items() if value != before[key]))
-            if swapped := live_oid(lab) != live:
+            if swapped := database_oids(lab)["rodan"] != live:
                 assert "The old one is rodan_before_" in ran.said, ran.said
             if status == REMEDY_FAILED:
                 cut.append(swapped)
                 undone = lab.run("remediate", "undo", "last", "--yes")
-                assert (undone.status, live_oid(lab)) == (0, live), ran.said + undone.said
+                assert (undone.status, database_oids(lab)["rodan"]) == (0, live), ran.said + undone.said
         finally:
-            if live_oid(lab) != live:
+            if database_oids(lab)["rodan"] != live:
                 lab.run("remediate", "undo", "last", "--yes")
             mend_all(lab, dumps)
     assert True in cut, "no room ended the journal in the change of names: choose others"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.script_files import load_script
 from remediate.backups.database_contents import DatabaseContents, known_names, parse_contents
-from tests.helpers.postgres import THERE, PrivateServer, private_server
+from tests.helpers.postgres import THERE, PrivateServer, ServerLink, private_server
 
 pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
 LIVE, NEW, ASIDE = "live", "live_restored_20260202_000000", "live_before_20260202_000000"
@@ -33,20 +34,30 @@ def server(own: PrivateServer) -> Iterator[PrivateServer]:
         dump.unlink()
 
 
+def run_script(server: PrivateServer, name: str, *words: str) -> int:
+    """The exit status of one of the scripts of a restore, as user postgres of the live database."""
+    return server.run(load_script(f"remediate/backups/scripts/{name}.sh"), "postgres", LIVE, *words)
+
+
+def restore(server: PrivateServer, dump: Path | None = None, new: str = NEW) -> int:
+    return run_script(server, "restore_database", new, str(dump or server.dump(LIVE)), "sql")
+
+
+def swap(server: PrivateServer, taken: str = NEW, aside: str = ASIDE, *oids: str) -> int:
+    """Give the live name to `taken`, and the name `aside` to what had it; `oids` are those of both, as they were."""
+    return run_script(server, "swap_databases", taken, aside, *oids)
+
+
+def drop(server: PrivateServer) -> int:
+    return run_script(server, "drop_database", NEW)
+
+
 def restored(server: PrivateServer, dump: Path | None = None) -> None:
-    dump = dump or server.dump(LIVE)
-    assert (
-        server.run(
-            load_script("remediate/backups/scripts/restore_database.sh"), "postgres", LIVE, NEW, str(dump), "sql"
-        )
-        == 0
-    ), server.said
+    assert restore(server, dump) == 0, server.said
 
 
 def swapped(server: PrivateServer) -> None:
-    assert server.run(load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, NEW, ASIDE) == 0, (
-        server.said
-    )
+    assert swap(server) == 0, server.said
 
 
 def comment(server: PrivateServer, name: str) -> str:
@@ -56,7 +67,7 @@ def comment(server: PrivateServer, name: str) -> str:
 def test_what_was_never_live_is_dropped(server: PrivateServer) -> None:
     restored(server)
     assert f"{NEW} was never live; 100 rows; sha256 " in comment(server, NEW)
-    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 0
+    assert drop(server) == 0
     assert set(server.databases()) == {LIVE}
 
 
@@ -64,8 +75,8 @@ def test_two_undos_of_a_restore_keep_what_was_entered_since(server: PrivateServe
     restored(server)
     swapped(server)
     server.sql("CREATE TABLE a_week_of_orders AS SELECT generate_series(1, 5000) id", LIVE)
-    assert server.run(load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, ASIDE, NEW) == 0
-    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
+    assert swap(server, ASIDE, NEW) == 0
+    assert drop(server) == 67
     assert "is kept: nothing says that it was never live" in server.said
     assert server.sql("SELECT count(*) FROM a_week_of_orders", NEW) == "5000"
 
@@ -83,7 +94,7 @@ def test_the_comment_of_the_live_database_comes_with_its_name_and_the_mark_goes(
 def test_what_somebody_has_written_in_is_kept_though_it_was_never_live(server: PrivateServer, change: str) -> None:
     restored(server)
     server.sql(change, NEW)
-    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
+    assert drop(server) == 67
     assert "since it was restored" in server.said
     assert NEW in server.databases()
 
@@ -92,7 +103,7 @@ def test_what_somebody_has_written_in_is_kept_though_it_was_never_live(server: P
 def test_a_database_of_that_name_that_no_restore_made_is_kept(server: PrivateServer, name: str) -> None:
     server.sql(f"CREATE DATABASE {name}")
     server.sql("CREATE TABLE mine (x int)", name)
-    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
+    assert drop(server) == 67
     assert name in server.databases()
 
 
@@ -101,7 +112,7 @@ def test_a_live_database_that_somebody_has_given_the_name_by_hand_is_kept(server
     server.sql(f"ALTER DATABASE {LIVE} RENAME TO {ASIDE}; ALTER DATABASE {NEW} RENAME TO {LIVE};")
     server.sql("INSERT INTO a VALUES (101)", LIVE)
     server.sql(f"ALTER DATABASE {LIVE} RENAME TO {NEW}; ALTER DATABASE {ASIDE} RENAME TO {LIVE};")
-    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
+    assert drop(server) == 67
     assert NEW in server.databases()
 
 
@@ -109,21 +120,9 @@ def test_a_database_that_went_aside_is_never_taken_for_a_restored_one(server: Pr
     restored(server)
     server.sql(f"ALTER DATABASE {LIVE} RENAME TO {ASIDE}; ALTER DATABASE {NEW} RENAME TO {LIVE};")
     other = "live_restored_20260303_000000"
-    assert (
-        server.run(
-            load_script("remediate/backups/scripts/restore_database.sh"),
-            "postgres",
-            LIVE,
-            other,
-            str(server.dump(LIVE)),
-            "sql",
-        )
-        == 0
-    )
-    assert (
-        server.run(load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, other, NEW) == 0
-    )  # the one of the mark has its old name again
-    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
+    assert restore(server, new=other) == 0
+    assert swap(server, other, NEW) == 0  # the one of the mark has its old name again
+    assert drop(server) == 67
 
 
 def test_what_is_left_of_a_killed_fill_goes_with_its_mark_or_while_it_is_empty(server: PrivateServer) -> None:
@@ -133,86 +132,28 @@ def test_what_is_left_of_a_killed_fill_goes_with_its_mark_or_while_it_is_empty(s
         if half:
             server.sql(half)
             server.sql("CREATE TABLE half (x int)", filling)
-        assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 0, (
-            server.said
-        )
+        assert drop(server) == 0, server.said
         assert set(server.databases()) == {LIVE}
 
 
 def test_a_database_with_a_newer_mark_is_kept(server: PrivateServer) -> None:
     restored(server)
     server.sql(f"COMMENT ON DATABASE {NEW} IS 'fleetkeeper: {NEW} was never live; v2; 100 rows; sha512 f00'")
-    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
+    assert drop(server) == 67
     assert "is kept: this fleetkeeper does not know its mark: upgrade it here" in server.said
     assert NEW in server.databases()
 
 
 def test_only_the_databases_that_were_seen_change_their_names(server: PrivateServer) -> None:
     restored(server)
-    known_value = server.databases()
-    before = dict(known_value)
-    assert (
-        server.run(
-            load_script("remediate/backups/scripts/swap_databases.sh"),
-            "postgres",
-            LIVE,
-            NEW,
-            ASIDE,
-            known_value[LIVE],
-            known_value[NEW],
-        )
-        == 65
-    )
-    assert (
-        server.run(
-            load_script("remediate/backups/scripts/swap_databases.sh"),
-            "postgres",
-            LIVE,
-            NEW,
-            ASIDE,
-            known_value[NEW],
-            "1",
-        )
-        == 65
-    )
-    assert (
-        server.run(
-            load_script("remediate/backups/scripts/swap_databases.sh"),
-            "postgres",
-            LIVE,
-            NEW,
-            ASIDE,
-            known_value[NEW],
-            "-",
-        )
-        == 65
-    )
+    before = server.databases()
+    assert swap(server, NEW, ASIDE, before[LIVE], before[NEW]) == 65
+    assert swap(server, NEW, ASIDE, before[NEW], "1") == 65
+    assert swap(server, NEW, ASIDE, before[NEW], "-") == 65
     assert server.databases() == before
-    assert (
-        server.run(
-            load_script("remediate/backups/scripts/swap_databases.sh"),
-            "postgres",
-            LIVE,
-            NEW,
-            ASIDE,
-            known_value[NEW],
-            known_value[LIVE],
-        )
-        == 0
-    )
+    assert swap(server, NEW, ASIDE, before[NEW], before[LIVE]) == 0
     assert server.databases() == {LIVE: before[NEW], ASIDE: before[LIVE]}
-    assert (
-        server.run(
-            load_script("remediate/backups/scripts/swap_databases.sh"),
-            "postgres",
-            LIVE,
-            NEW,
-            ASIDE,
-            known_value[NEW],
-            known_value[LIVE],
-        )
-        == 0
-    ), "already so"
+    assert swap(server, NEW, ASIDE, before[NEW], before[LIVE]) == 0, "already so"
 
 
 def test_a_dump_with_a_subscription_can_be_dropped_again(server: PrivateServer) -> None:
@@ -220,23 +161,21 @@ def test_a_dump_with_a_subscription_can_be_dropped_again(server: PrivateServer) 
     try:
         assert held_of(server, load_script("remediate/backups/scripts/describe_server.sh")).subscriptions == ("feed",)
         restored(server)
-        assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 0, (
-            server.said
-        )
+        assert drop(server) == 0, server.said
     finally:
         server.sql("ALTER SUBSCRIPTION feed SET (slot_name = NONE)", LIVE)
         server.sql("DROP SUBSCRIPTION feed", LIVE)
 
 
 def held_of(server: PrivateServer, script: str, *words: str) -> DatabaseContents:
-    from fleetkeeper.transport.commands import Command
-    from tests.helpers.postgres import ServerLink
+    return parse_contents(answer_of(server, script, *(words or (LIVE,))))
 
+
+def answer_of(server: PrivateServer, script: str, *words: str) -> Output:
+    """What a script prints in the container of the server, as user postgres."""
     link = ServerLink(server=server)
-    [answer] = link.ask(
-        [Command(("docker", "exec", link.container, "sh", "-c", script, "sh", "postgres", *(words or (LIVE,))))]
-    )
-    return parse_contents(answer)
+    [answer] = link.ask([Command(("docker", "exec", link.container, "sh", "-c", script, "sh", "postgres", *words))])
+    return answer
 
 
 def test_no_name_of_a_table_passes_for_the_numbers_of_another(server: PrivateServer) -> None:
@@ -248,29 +187,8 @@ def test_no_name_of_a_table_passes_for_the_numbers_of_another(server: PrivateSer
 
 def test_the_server_tells_the_oids_and_marks_of_names(server: PrivateServer) -> None:
     restored(server)
-    from fleetkeeper.transport.commands import Command
-    from tests.helpers.postgres import ServerLink
-
-    link = ServerLink(server=server)
     names = (LIVE, NEW, ASIDE)
-    [answer] = link.ask(
-        [
-            Command(
-                (
-                    "docker",
-                    "exec",
-                    link.container,
-                    "sh",
-                    "-c",
-                    load_script("remediate/backups/scripts/list_databases.sh"),
-                    "sh",
-                    "postgres",
-                    LIVE,
-                    *names,
-                )
-            )
-        ]
-    )
+    answer = answer_of(server, load_script("remediate/backups/scripts/list_databases.sh"), LIVE, *names)
     system, (live, new, aside) = known_names(answer, names)
     assert system.isdigit()
     assert (live.oid, new.oid) == (server.databases()[LIVE], server.databases()[NEW])
@@ -312,10 +230,5 @@ def test_a_dump_with_commands_of_its_own_choice_is_refused(server: PrivateServer
     server.sql(QUOTED, LIVE)
     dump = server.dump(LIVE)
     dump.write_text(f"{dump.read_text()}\n{line}\n")
-    assert (
-        server.run(
-            load_script("remediate/backups/scripts/restore_database.sh"), "postgres", LIVE, NEW, str(dump), "sql"
-        )
-        == 65
-    )
+    assert restore(server, dump) == 65
     assert set(server.databases()) == {LIVE}
