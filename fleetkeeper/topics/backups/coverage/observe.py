@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node, Service
 from fleetkeeper.looking.fleet import or_why
-from fleetkeeper.readers.docker.engine import ABSENT, engine_says, inspect_containers
+from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.topics.backups.coverage.facts import Facts
 from fleetkeeper.topics.backups.coverage.parse import parse_content, parse_servers
 from fleetkeeper.topics.containers.facts import Container, Mount
@@ -46,7 +46,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     postgres = or_why(lambda: parse_servers(servers))
     if inspected.rc == ABSENT:
         return Facts(postgres, {})
-    containers = or_why(lambda: parse_containers(engine_says(inspected).partition("\n")[2]))
+    containers = or_why(lambda: parse_containers(inspection_json(inspected).partition("\n")[2]))
     if isinstance(containers, Unobservable):
         return Facts(postgres, containers)
     directories = directories_of(containers, inventory)[:MOST]
