@@ -22,12 +22,19 @@ class Unwritable(Exception):
         super().__init__(f"the journal {path} cannot be written ({why})")
 
 
+class Used:
+    """`path` is the state directory that this command has asked for last, absolute; None before it has asked."""
+
+    path: Path | None = None
+
+
 def directory(given: str | Path | None = None) -> Path:
     """The path of the state directory, which is created (mode 0700) when missing. `given` is the value of --state.
 
     Raises OSError when it cannot be created, and UsageError when it belongs to a newer fleetkeeper.
     """
     path = path_of(given)
+    Used.path = path.absolute()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not known_version(path):
         with suppress(OSError):  # on a full disk it stays without

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sqlite3
 import sys
@@ -9,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -17,7 +20,7 @@ import click
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Changes, Exit, admit_changes
 from fleetkeeper.output import Unsaid, flush_stdout
-from fleetkeeper.state import Unwritable
+from fleetkeeper.state import Unwritable, Used
 
 HELP = {"help_option_names": ["-h", "--help"]}
 BUG = "this is a bug in fleetkeeper"
@@ -66,7 +69,7 @@ def exit_code_of(work: Callable[[], object], bug_hint: str = "") -> int:
     It is REMEDY_FAILED in place of a code that means "nothing was changed" when something may have been changed by
     then, and in place of NOTHING_LEFT when standard output could not be written.
     """
-    Changes.begun, Unsaid.why = False, ""
+    Changes.begun, Unsaid.why, Used.path = False, "", None
     code = admit_changes(Exit(outcome_of(work, bug_hint)))
     flush_stdout(sys.stdout)
     if Unsaid.why:
@@ -86,7 +89,8 @@ def outcome_of(work: Callable[[], object], bug_hint: str) -> int:
         write_error(str(why))
         return Exit.USAGE
     except (OSError, sqlite3.Error, Unwritable) as why:
-        write_error(f"{why}\n  hint: the state directory must be writable; --state names another one")
+        hint = hint_about(why)
+        write_error(f"{why}\n  hint: {hint}" if hint else str(why))
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         write_error("interrupted")
@@ -95,6 +99,29 @@ def outcome_of(work: Callable[[], object], bug_hint: str) -> int:
         write_stderr(traceback.print_exc)
         write_error(f"{BUG}\n  hint: {bug_hint}" if bug_hint else BUG)
         return Exit.REMEDY_FAILED
+
+
+def hint_about(why: Exception) -> str:
+    """What to do about an error of a file: a sentence if it is, or may be, about the state directory; else ""."""
+    if isinstance(why, Unwritable | sqlite3.Error) or any(map(is_of_state, files_of(why))):
+        return "the state directory must be writable, and its disk not full; --state names another one"
+    if isinstance(why, OSError) and why.errno in FULL and not files_of(why) and Used.path:
+        return f"a disk of this machine is full: if it is that of {Used.path}, --state names another directory"
+    return ""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def files_of(why: Exception) -> list[Path]:
+    """The absolute paths of the files that an OSError names; empty for any other error, and for one without a name."""
+    names = (why.filename, why.filename2) if isinstance(why, OSError) else ()
+    return [Path(os.fsdecode(name)).absolute() for name in names if isinstance(name, str | bytes)]
+
+
+def is_of_state(file: Path) -> bool:
+    """Whether a file is in the state directory of this command, or is that directory or one above it."""
+    return Used.path is not None and (file.is_relative_to(Used.path) or Used.path.is_relative_to(file))
 
 
 def status_of(work: Callable[[], object]) -> object:

@@ -53,6 +53,8 @@ make_below "${below#/}"
 for old in ./.fleetkeeper.*.part; do [ -h "$old" ] || [ ! -f "$old" ] || rm -f -- "$old"; done
 room "$needed"
 free_name || exit 75
+# A FIFO there would hold the shell that opens it until somebody reads.
+[ ! -e "./$part" ] && [ ! -h "./$part" ] || exit 76
 trap 'if [ -n "$making" ] || ours; then rm -f -- "./$part"; fi' EXIT
 trap 'exit 71' HUP INT TERM
 making=yes

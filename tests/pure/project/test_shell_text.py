@@ -51,12 +51,11 @@ def is_closed(node: ast.expr, function: ast.FunctionDef) -> bool:
     """Whether a value in a line is a constant, or was made by one of the functions above."""
     if isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id.isupper()):
         return True
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "fill_form":
-        return all(is_closed(argument, function) for argument in node.args)
-    if isinstance(node, ast.Call):
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") != "fill_form":
         return getattr(node.func, "id", "") in CLOSED
-    if isinstance(node, ast.Dict):
-        return all(is_closed(value, function) for value in node.values)
+    if isinstance(node, ast.Call | ast.Dict):
+        values = node.args if isinstance(node, ast.Call) else node.values
+        return all(is_closed(value, function) for value in values)
     if isinstance(node, ast.JoinedStr):
         return all(is_closed(part.value, function) for part in node.values if isinstance(part, ast.FormattedValue))
     if isinstance(node, ast.Name):

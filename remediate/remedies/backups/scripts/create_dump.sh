@@ -18,10 +18,13 @@ for old in ${parts:+./$parts}; do
 done
 free=$(df -Pk . | { read -r head; read -r system all used free rest; echo "$free"; })
 [ "${free:-0}" -ge "$needed" ] || { echo "only ${free:-0} KiB are free, $needed are needed" >&2; exit 73; }
-[ ! -e "./$name" ] || { echo "$name is already there" >&2; exit 75; }
+# A shell's noclobber opens what is no regular file, and waits for whoever reads a FIFO.
+is_taken() { [ -e "$1" ] || [ -h "$1" ]; }
+! is_taken "./$name" || { echo "$name is already there" >&2; exit 75; }
 part="./$name.part"
-if ! (set -C; : >"$part") 2>/dev/null; then
-  [ ! -e "$part" ] || { echo "$name.part is there: another dump writes it" >&2; exit 75; }
+if is_taken "$part" || ! (set -C; : >"$part") 2>/dev/null; then
+  [ ! -f "$part" ] || [ -h "$part" ] || { echo "$name.part is there: another dump writes it" >&2; exit 75; }
+  ! is_taken "$part" || { echo "$name.part is there, and is no regular file: remove it" >&2; exit 75; }
   echo "no file can be made in $directory" >&2
   exit 73
 fi
@@ -54,7 +57,7 @@ fi
 sync -- "$part" 2>/dev/null || sync
 # A second name never replaces a file. Where there are no hard links, the name is taken first, and then replaced.
 if ! ln -- "$part" "./$name" 2>/dev/null; then
-  (set -C; : >"./$name") 2>/dev/null || { echo "$name is already there" >&2; exit 68; }
+  { ! is_taken "./$name" && (set -C; : >"./$name") 2>/dev/null; } || { echo "$name is already there" >&2; exit 68; }
   mv -f -- "$part" "./$name" || { rm -f -- "./$name"; echo "$name could not be given its name" >&2; exit 68; }
 fi
 rm -f -- "$part"

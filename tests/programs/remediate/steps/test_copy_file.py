@@ -178,6 +178,17 @@ def test_a_name_that_something_odd_has_is_left_alone(world, odd):
     assert world.left == [NAME]
 
 
+@pytest.mark.parametrize("odd", ["directory", "dangling", "fifo"])
+def test_a_part_s_name_that_something_odd_has_is_refused_at_once(world, odd):
+    path = world.there / f".fleetkeeper.{NAME}.part"
+    {"directory": path.mkdir, "dangling": lambda: path.symlink_to("/nowhere"), "fifo": lambda: os.mkfifo(path)}[odd]()
+    begun = time.monotonic()
+    with pytest.raises(StepFailed, match=r"no regular file|part"):
+        world.run()
+    assert time.monotonic() - begun < 30
+    assert world.left == [path.name]
+
+
 def test_a_second_place_behind_a_link_is_refused(world, tmp_path):
     (tmp_path / "link").symlink_to(world.there)
     for target in (tmp_path / "link", tmp_path / "link" / "below"):

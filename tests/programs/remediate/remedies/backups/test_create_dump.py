@@ -104,6 +104,28 @@ def test_where_there_are_no_hard_links_a_dump_gets_its_name_and_takes_none(start
     assert (run.wait(timeout=20), (tmp_path / "backups" / other).read_text()) == (68, "theirs")
 
 
+@pytest.mark.parametrize("odd", ["fifo", "folder", "dangling", "link to a fifo"])
+@pytest.mark.parametrize("taken", [NAME, f"{NAME}.part"])
+def test_a_name_that_no_regular_file_has_is_refused_at_once(start: Start, tmp_path: Path, odd: str, taken: str) -> None:
+    path = tmp_path / "backups" / taken
+    os.mkfifo(tmp_path / "fifo")
+    make: dict[str, Callable[[], object]] = {
+        "fifo": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "dangling": lambda: path.symlink_to("nowhere"),
+        "link to a fifo": lambda: path.symlink_to(tmp_path / "fifo"),
+    }
+    make[odd]()
+    run = start("mine")
+    try:
+        _, text = run.communicate(timeout=20)
+    finally:
+        run.kill()
+    assert run.returncode == 75, text
+    assert text.decode().startswith(f"{taken} is ")
+    assert os.listdir(tmp_path / "backups") == [taken]
+
+
 def make_older(path: Path, seconds: float) -> Path:
     path.write_bytes(b"x")
     os.utime(path, (time.time() - seconds, time.time() - seconds))
