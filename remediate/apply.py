@@ -37,11 +37,14 @@ class ChangeTools(Protocol):
     @property
     def journal(self) -> Journal: ...
     @property
-    def link_to(self) -> Callable[[str], Link]: ...
+    def link_to(self) -> Callable[[str], Link]:
+        """A function that returns the link to the node of a name, for reading."""
+
     @property
     def screen(self) -> Screen: ...
     @property
-    def context(self) -> StepContext: ...
+    def context(self) -> StepContext:
+        """The context that each step's own is made from."""
 
 
 class RunInProgress(Protocol):
@@ -54,8 +57,11 @@ class RunInProgress(Protocol):
     @property
     def runner(self) -> ChangeTools: ...
     @property
-    def undoable(self) -> bool: ...
-    def next_context(self) -> StepContext: ...
+    def undoable(self) -> bool:
+        """Whether `remediate undo` can undo any step so far."""
+
+    def next_context(self) -> StepContext:
+        """The context of its next step, with its number."""
 
 
 def narrow_to_agreed(fresh: Plan, agreed: Plan) -> Plan | None:

@@ -153,7 +153,7 @@ class Journal:
         self.db.close()
 
     def begin(self, who: str, inventory: str, path: str, program: str, undoes: str = "") -> str:
-        """Write the beginning of a run.
+        """Write the beginning of a run. `inventory` and `path` are the inventory's, `undoes` the run that it undoes.
 
         Returns its id, which no other controller uses: UTC time, 4 random hex digits.
         """
@@ -172,7 +172,10 @@ class Journal:
         self.write("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def judged(self, run: str, plan: int, outcome: str, why: str) -> None:
-        """Write the outcome of a plan, as the second look saw it, and the reason."""
+        """Write the outcome of a plan, as the second look saw it, and the reason.
+
+        `run` is the id of its run, `plan` its number there.
+        """
         self.write("UPDATE plans SET outcome = ?, why = ? WHERE run = ? AND number = ?", (outcome, why, run, plan))
 
     def starting(self, row: StepRow) -> None:
@@ -185,18 +188,21 @@ class Journal:
         )
 
     def ended(self, run: str, step: int, state: str, rc: int | None = None, text: str = "") -> None:
-        """Write the state in which a step ended, its exit status (None: unknown) and its harmless text."""
+        """Write how a step ended: its state, exit status (None: unknown) and harmless text.
+
+        `run` is the id of its run, `step` its number there.
+        """
         self.write(
             "UPDATE steps SET state = ?, rc = ?, said = ?, ended = ? WHERE run = ? AND number = ?",
             (state, rc, text, utc_now(), run, step),
         )
 
     def left(self, run: str, step: int, before: str, after: str) -> None:
-        """Write the digests before and after a step."""
+        """Write the digests before and after a step (number `step` of the run with this id)."""
         self.write("UPDATE steps SET before = ?, after = ? WHERE run = ? AND number = ?", (before, after, run, step))
 
     def state(self, run: str, step: int, state: str) -> None:
-        """Write the new state of a step."""
+        """Write the new state of a step (number `step` of the run with this id)."""
         self.write("UPDATE steps SET state = ? WHERE run = ? AND number = ?", (state, run, step))
 
     def runs(self, limit: int = 20) -> list[RunRow]:

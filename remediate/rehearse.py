@@ -122,14 +122,14 @@ class Rehearsal:
         raise Changed(f"no container of {certificate.service} runs on {', '.join(sorted(planned.plan.nodes))} any more")
 
 
-def certbot_views(matches: Sequence[View], certificate: Certificate) -> Iterator[View]:
+def certbot_views(views: Sequence[View], certificate: Certificate) -> Iterator[View]:
     """The containers in which certbot keeps the certificate.
 
     Raises LookupError, with the reason, when there is none.
     """
-    if not matches:
+    if not views:
         raise LookupError(f"no container of {certificate.service} runs")
-    able = [view for view in matches if view.inside.certbot and newest_lineage(lineages_of(view))]
+    able = [view for view in views if view.inside.certbot and newest_lineage(lineages_of(view))]
     if not able:
         raise LookupError("certbot keeps no certificate for it there")
     yield from able

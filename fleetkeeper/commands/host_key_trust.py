@@ -149,7 +149,7 @@ class TrustSession:
         return bool(agreed)
 
     def agreed(self, seen: KeyComparison) -> list[HostKey]:
-        """The presented keys that a person has confirmed, for a node that is not trusted yet."""
+        """The presented keys that a person has confirmed: at the terminal, or by --fingerprint."""
         if seen.ruling is KeyStatus.CHANGED:
             if self.ask is None:
                 self.say("  a changed key is only replaced by a person at a terminal")

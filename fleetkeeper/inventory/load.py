@@ -53,17 +53,28 @@ class TopicSection(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """The key of its section in the inventory; "" when it has none."""
+
     @property
-    def policy(self) -> Any: ...
+    def policy(self) -> Any:
+        """The pydantic model of its section."""
+
     @property
-    def about(self) -> str: ...
+    def about(self) -> str:
+        """The description of its section in the reference."""
+
     @property
-    def required(self) -> bool: ...
+    def required(self) -> bool:
+        """Whether an inventory must have its section."""
+
     @property
-    def init_lines(self) -> Any: ...
+    def init_lines(self) -> Any:
+        """The function that proposes its section, or None."""
+
     @property
-    def rule_ids(self) -> tuple[str, ...]: ...
+    def rule_ids(self) -> tuple[str, ...]:
+        """The ids of its rules, as `topic.rule`."""
 
 
 class Inventory(Strict, defer_build=True):
@@ -191,9 +202,9 @@ class Loading:
         self.secrets: list[str] = []
         self.custom_topics: dict[str, TopicSection] = {}
 
-    def problem(self, places: tuple[str | int, ...], what: str, hint: str = "") -> None:
-        """Add a problem at a path of keys and indexes in the file."""
-        self.problems.append(InventoryProblem(self.file, self.document.line(places), show(places), what, hint))
+    def problem(self, path: tuple[str | int, ...], what: str, hint: str = "") -> None:
+        """Add a problem to `problems`: `what` is wrong at `path`, keys and indexes into the file."""
+        self.problems.append(InventoryProblem(self.file, self.document.line(path), show(path), what, hint))
 
     def inventory(self) -> Inventory | None:
         """The inventory, or None when its own sections have problems; those are added to `problems`."""

@@ -123,7 +123,10 @@ def message_and_hint(detail: ErrorDetails, model: type[Any]) -> tuple[str, str]:
 
 
 def about_key(kind: str, key: str, fields: Mapping[str, str]) -> tuple[str, str]:
-    """Message and hint for a missing key (its description) or an unknown one (the nearest known key)."""
+    """Message and hint for a missing key (its description) or an unknown one (the nearest known key).
+
+    `kind` is pydantic's type of error, `fields` are the descriptions of known keys.
+    """
     return ("missing", fields.get(key, "")) if kind == "missing" else ("unknown key", nearest_name(key, fields, "keys"))
 
 
@@ -141,7 +144,7 @@ def describe_value(given: object) -> str:
 
 
 def likely_meant(kind: str, given: object) -> str:
-    """A hint how the value may have been meant; "" when there is none."""
+    """A hint how the value may have been meant; "" when there is none. `kind` is pydantic's type of error."""
     if isinstance(given, str):
         return why_surprising(given) or ("write it as a list: `[a, b]`" if kind in ("tuple_type", "list_type") else "")
     if kind == "string_type" and isinstance(given, bool | int | float):

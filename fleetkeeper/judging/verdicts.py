@@ -164,12 +164,12 @@ def enforced_severity(rule: Rule, inventory: Inventory) -> dict[str, Severity]:
     return {"severity": "error"} if enforced else {}
 
 
-def findings_outside_limit(findings: list[Finding], here: list[Finding]) -> str:
-    """The reason why a rule is not judged: all its findings are on nodes outside --limit. "" in any other case.
+def findings_outside_limit(findings: list[Finding], kept: list[Finding]) -> str:
+    """Why a rule is not judged: it has `findings`, and --limit leaves none of them (`kept`). "" in any other case.
 
     Without it the rule would look as if it held.
     """
-    if here or not findings:
+    if kept or not findings:
         return ""
     return f"what is wrong is on {', '.join(sorted({f.node for f in findings}))}, outside --limit"
 

@@ -67,9 +67,9 @@ def refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
 
 
-def part(of: Json, key: str) -> Json:
+def part(document: Json, key: str) -> Json:
     """The object under a key; an empty one where the key is missing or null. Raises Unobservable for anything else."""
-    match = of.get(key)
+    match = document.get(key)
     return {} if match is None else mapping(match, key)
 
 
@@ -80,39 +80,39 @@ def mapping(match: object, key: str) -> Json:
     return match
 
 
-def listed(of: Json, key: str) -> list[Any]:
+def listed(document: Json, key: str) -> list[Any]:
     """The list under a key; an empty one where the key is missing or null. Raises Unobservable for anything else."""
-    match = of.get(key)
+    match = document.get(key)
     if match is not None and not isinstance(match, list):
         raise Unobservable(f"{key} is no list")
     return match or []
 
 
-def parts(of: Json, key: str) -> list[Json]:
+def parts(document: Json, key: str) -> list[Json]:
     """The list of objects under a key; [] where the key is missing or null. Raises Unobservable for anything else."""
-    return [mapping(item, key) for item in listed(of, key)]
+    return [mapping(item, key) for item in listed(document, key)]
 
 
-def texts(of: Json, key: str) -> tuple[str, ...]:
+def texts(document: Json, key: str) -> tuple[str, ...]:
     """The list of strings under a key; () where the key is missing or null. Raises Unobservable for anything else."""
-    return tuple(text_in({key: item}, key) for item in listed(of, key))
+    return tuple(text_in({key: item}, key) for item in listed(document, key))
 
 
-def text_in(of: Json, key: str, default: str = "") -> str:
+def text_in(document: Json, key: str, default: str = "") -> str:
     """The string under a key; `default` where it is missing, null or empty. Raises Unobservable for anything else.
 
     >>> text_in({"Name": "db"}, "Name"), text_in({}, "Name"), text_in({"Role": None}, "Role", "worker")
     ('db', '', 'worker')
     """
-    match = of.get(key)
+    match = document.get(key)
     if match is not None and not isinstance(match, str):
         raise Unobservable(f"{one_line(key[:60])} is no text")
     return match or default
 
 
-def flag_in(of: Json, key: str, default: bool = False) -> bool:
+def flag_in(document: Json, key: str, default: bool = False) -> bool:
     """The boolean under a key; `default` where it is missing or null. Raises Unobservable for anything else."""
-    match = of.get(key)
+    match = document.get(key)
     if match is not None and not isinstance(match, bool):
         raise Unobservable(f"{key} is neither true nor false")
     return default if match is None else match

@@ -47,7 +47,7 @@ def annotation_lines(items: Iterable[Judged]) -> list[str]:
 
 
 def most(texts: list[str], kind: str) -> list[str]:
-    """The first annotations of one kind, at most ten; the tenth says how many more there are."""
+    """The first ten of these annotations; when there are more, the tenth says how many."""
     if len(texts) <= MOST:
         return texts
     more = len(texts) - MOST + 1

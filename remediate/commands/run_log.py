@@ -32,7 +32,7 @@ from remediate.undo import inverse_of, take_back, undoable_steps
 
 
 def open_journal(given: Path | None) -> Journal:
-    """The journal in that state directory (None: the usual one). Raises UsageError."""
+    """The journal in the state directory `given` (None: the usual one). Raises UsageError."""
     return Journal(state.directory(given) / "journal.sqlite")
 
 

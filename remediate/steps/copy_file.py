@@ -84,6 +84,7 @@ class CopyFile:
         return "\n".join([what, *made, f"  from {self.source}:{self.directory}", how])
 
     def directories(self) -> tuple[str, ...]:
+        """The directory of the copy."""
         return (self.target,)
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -255,6 +256,7 @@ class RemoveCopy:
         return f"remove {self.target}/{self.name}, the copy that was made"
 
     def directories(self) -> tuple[str, ...]:
+        """None: a removal needs no room."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:

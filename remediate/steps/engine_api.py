@@ -36,6 +36,7 @@ class Incoming(io.RawIOBase):
     """The output of a stream as a readable file."""
 
     def __init__(self, stream: Stream) -> None:
+        """A file of what the command behind this stream prints."""
         self.stream = stream
 
     def readable(self) -> bool:
@@ -52,6 +53,7 @@ class StreamSocket:
     """The part of a socket that http.client uses, on a stream."""
 
     def __init__(self, stream: Stream) -> None:
+        """A socket whose bytes go through this stream to a command on the node."""
         self.stream = stream
 
     def makefile(self, *_: object, **__: object) -> io.BufferedReader:
@@ -73,6 +75,7 @@ class Connection(HTTPConnection):
     """One HTTP connection on a stream of its own, to the Docker socket of the link's node."""
 
     def __init__(self, host: str, link: WritingLink, **options: Any) -> None:
+        """A connection that `connect` opens over this link; `options` are those of HTTPConnection."""
         super().__init__(host, **options)
         self.link = link
 
@@ -95,6 +98,7 @@ class Adapter(BaseHTTPAdapter):
     """A requests adapter that sends the SDK's requests over our link."""
 
     def __init__(self, link: WritingLink) -> None:
+        """An adapter with one connection at a time, over this link."""
         self.pool = Pool("engine.invalid", maxsize=1, link=link)
         super().__init__()
 

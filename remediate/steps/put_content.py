@@ -39,7 +39,7 @@ class PutRequest:
     owner: str = ""
 
     def words(self, context: StepContext) -> tuple[str, ...]:
-        """The command that makes the replacement; the content, if any, follows on its standard input."""
+        """The command that makes the replacement on the node; the content, if any, follows on its standard input."""
         return (
             *(
                 "sh",

@@ -146,6 +146,7 @@ class DatabaseStep:
         return True
 
     def directories(self) -> tuple[str, ...]:
+        """None: it writes in the container only."""
         return ()
 
 

@@ -39,8 +39,8 @@ class Watch:
     limit: float
     pace: Pace
 
-    def over(self, ask: Callable[[], tuple[Json, list[Json]]]) -> None:
-        """Call `ask` until the condition is met. Raises StepFailed with the reason that the engine gives.
+    def wait(self, ask: Callable[[], tuple[Json, list[Json]]]) -> None:
+        """Call `ask` until the new tasks have run long enough. Raises StepFailed with the engine's reason.
 
         `ask` returns the service and its tasks, as the Engine API has them.
         """
@@ -52,16 +52,16 @@ class Watch:
             running, now = sum(task["Status"]["State"] == "running" for task in new), self.pace.clock()
             if running > most:
                 most, progress = running, now
-            settled = (settled or now) if running >= self.wanted and not self.left(matches) else None
+            settled = (settled or now) if running >= self.wanted and not self.has_old_task(matches) else None
             if settled is not None and now - settled >= self.settle:
                 return
             if settled is None and now - progress > self.limit:
                 raise StepFailed(f"not healthy within {self.limit:.0f} s: {describe_task_states(new)}")
             self.pace.sleep(POLL)
 
-    def left(self, matches: Iterable[Json]) -> bool:
-        """Whether an old task should still run: the swarm has not replaced it yet."""
-        return any(task["ID"] in self.before and task["DesiredState"] == "running" for task in matches)
+    def has_old_task(self, tasks: Iterable[Json]) -> bool:
+        """Whether one of these tasks is an old one that should still run: the swarm has not replaced it yet."""
+        return any(task["ID"] in self.before and task["DesiredState"] == "running" for task in tasks)
 
 
 def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
@@ -75,7 +75,7 @@ def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
 
 
 def describe_task_states(new: Iterable[Json]) -> str:
-    """The states of tasks with the engine's messages, as one line."""
+    """The states of these tasks with the engine's messages, as one line."""
     return (
         "; ".join(sorted({f"{task['Status']['State']}: {engine_message(task)}" for task in new}))
         or "no new task appeared"
@@ -89,6 +89,6 @@ def engine_message(task: Mapping[str, Any]) -> str:
 
 
 def worst_task_id(new: Iterable[Json]) -> str:
-    """The id of the task whose log explains most: one that ended, else the youngest; empty when there is none."""
+    """The id of the task whose log explains most: one that ended, else the youngest; empty without tasks."""
     ordered = sorted(new, key=lambda task: (task["Status"]["State"] in ENDED, str(task.get("CreatedAt", ""))))
     return str(ordered[-1]["ID"]) if ordered else ""

@@ -89,6 +89,7 @@ class UpdateService:
         return f"restart the service {self.service} with user {new} instead of {old} ({watch})"
 
     def directories(self) -> tuple[str, ...]:
+        """None: it writes to the engine only."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -181,7 +182,7 @@ class UpdateService:
         swarm.update(service, with_user(spec, self.user, mark=not self.back))
         watch = Watch(old_task_ids, expected, self.settle, self.limit + pause_between(spec), pace or Pace())
         try:
-            watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
+            watch.wait(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
         except StepFailed as why:
             task = worst_task_id(task for task in swarm.tasks(service["ID"]) if task["ID"] not in old_task_ids)
             logs = shown_command(("docker", "service", "logs", "--tail", "20", self.service))
@@ -225,6 +226,7 @@ class GiveSettingsBack:
         return f"give {self.service} its own update settings back, once its tasks have run for {self.settle:.0f} s"
 
     def directories(self) -> tuple[str, ...]:
+        """None: it writes to the engine only."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -261,7 +263,7 @@ def finish_update(
         pace or Pace(),
     )
     try:
-        watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
+        watch.wait(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
     except StepFailed as why:
         raise StepFailed(f"{why}; its own update settings are not given back yet", changed=False) from None
     give_back(swarm, service["ID"], unmark=unmark, confirm=confirm)

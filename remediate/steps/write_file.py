@@ -48,6 +48,7 @@ class FileStep:
         return True
 
     def directories(self) -> tuple[str, ...]:
+        """The file's directory, and the one where its old content is kept."""
         return (parent_directory(self.path), KEPT)
 
 
@@ -144,6 +145,7 @@ class EditCrontab:
         return shown_edit(f"edit the crontab of {self.user}", self)
 
     def directories(self) -> tuple[str, ...]:
+        """The directory of crontabs, and the one where the old content is kept."""
         return (CRONTABS, KEPT)
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -182,6 +184,7 @@ class UnmarkCrontab:
         return f"take our marks out of the crontab of {self.user}; its lines stay"
 
     def directories(self) -> tuple[str, ...]:
+        """The directory of crontabs, and the one where the old content is kept."""
         return (CRONTABS, KEPT)
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -239,6 +242,7 @@ class PutBack:
         return f"put {target_name(self.what, self.target)} back as it was (kept in {self.kept})"
 
     def directories(self) -> tuple[str, ...]:
+        """The directory of the file or of crontabs, and the one where its present content is kept."""
         return (parent_directory(self.target) if self.what == "file" else CRONTABS, KEPT)
 
     def still_true(self, link: Link, context: StepContext) -> None:

@@ -76,26 +76,26 @@ class DumpListing:
 
 
 def backups_of(
-    around: SurveyContext, database: FoundService, places: Sequence[Placement]
+    context: SurveyContext, database: FoundService, places: Sequence[Placement]
 ) -> tuple[Backups | None, list[str]]:
     """The dumps of a database (place, names, schedule, sizes), and what could not be seen.
 
     `places` are its containers. None without a place for dumps.
     """
     unseen: list[str] = []
-    listed = list(dump_listings(around, places, unseen))
+    listed = list(dump_listings(context, places, unseen))
     best = max(listed, key=worth, default=None)
     if best is None:
         return None, unseen
     alike = [listing for listing in listed if listing.files and names(listing) == names(best)]
     home = max(alike or [best], key=preferred)
     backups = describe_backups(home, database, sorted({listing.node for listing in alike}))
-    backups = with_schedule(backups, home, around.scheduled)
-    backups = with_timezone(backups, home.dumps, around.machines)
-    return with_usage(backups, home, around.ask, unseen), unseen
+    backups = with_schedule(backups, home, context.scheduled)
+    backups = with_timezone(backups, home.dumps, context.machines)
+    return with_usage(backups, home, context.ask, unseen), unseen
 
 
-def dump_listings(around: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
+def dump_listings(context: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
     """The listing of each mount of the database that may hold dumps, on each node that has it.
 
     Adds to `unseen` what could not be listed.
@@ -105,17 +105,17 @@ def dump_listings(around: SurveyContext, places: Sequence[Placement], unseen: li
         volume = mount.name or PurePosixPath(mount.source).name
         if not re.fullmatch(NAME, volume):
             continue
-        for node in nodes_with_volume(around.fleet, mount) if mount.name else [placement.node]:
+        for node in nodes_with_volume(context.fleet, mount) if mount.name else [placement.node]:
             looking = policy(volume, node, path=path or None)
             try:
-                [answer] = around.ask(node, [list_directory(looking)])
+                [answer] = context.ask(node, [list_directory(looking)])
                 _, files = parse_listing(answer)
                 if isinstance(files, Unobservable):
                     raise files
             except Unobservable as why:
                 unseen.append(f"{node}: the files of {volume} could not be listed: {why.why}" + hint_of(why))
                 continue
-            yield DumpListing(node, volume, path, mount.destination, files, not remote(around.fleet, node, mount.name))
+            yield DumpListing(node, volume, path, mount.destination, files, not remote(context.fleet, node, mount.name))
 
 
 def hint_of(why: Unobservable) -> str:

@@ -77,7 +77,7 @@ class Survey:
         return provisional_inventory((machine.node for machine in self.machines.values()), self.path)
 
     def links(self) -> Links:
-        """New links to the machines so far."""
+        """New links to the machines that were found so far."""
         return Links(self.inventory, self.ssh_config)
 
     def arrive(self, node: Node) -> None:
@@ -171,13 +171,13 @@ class Survey:
         )
 
     def backups(
-        self, around: SurveyContext, services: Sequence[FoundService], places: Sequence[Placement]
+        self, context: SurveyContext, services: Sequence[FoundService], places: Sequence[Placement]
     ) -> tuple[Backups | None, list[str]]:
         """The dumps of the first database that has a place for them, None without one; and what could not be seen."""
         unseen: list[str] = []
         for database in (service for service in services if service.database):
             mine = [location for location in places if location.container.belongs_to(database.name)]
-            backups, more = backups_of(around, database, mine)
+            backups, more = backups_of(context, database, mine)
             unseen += more
             if backups:
                 return backups, unseen

@@ -29,9 +29,12 @@ class ListedMount(Protocol):
     """The fields of a mount that `docker ps` filters by."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of a volume; "" for other mounts."""
+
     @property
-    def destination(self) -> str: ...
+    def destination(self) -> str:
+        """The path in the container."""
 
 
 class ListedContainer(Protocol):
@@ -42,14 +45,21 @@ class ListedContainer(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def state(self) -> str: ...
+    def state(self) -> str:
+        """Docker's state: running, paused, exited …"""
+
     @property
-    def health(self) -> str: ...
+    def health(self) -> str:
+        """The state of the health check: healthy, starting, unhealthy; "" without one."""
+
     @property
-    def labels(self) -> Mapping[str, str] | None: ...
+    def labels(self) -> Mapping[str, str] | None:
+        """Its labels by name; None where they could not be seen."""
+
     @property
     def mounts(self) -> Sequence[ListedMount]: ...
-    def label(self, key: str) -> str: ...
+    def label(self, key: str) -> str:
+        """The value of a label; "" without it."""
 
 
 C = TypeVar("C", bound=ListedContainer)

@@ -35,6 +35,9 @@ DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode =
 def recall_proofs(given: str, location: str, files: Sequence[File]) -> tuple[DumpProof, ...]:
     """The remembered proofs of exactly these files; empty when nothing is remembered, or the database cannot be read.
 
+    `given` is the state directory (--state, "" for the usual one), `location` the key of the place (`place_of`),
+    here and below.
+
     Raises Unobservable when a newer fleetkeeper wrote the database.
     """
     identities = {file.name: file.identity for file in files}

@@ -24,7 +24,7 @@ class Words:
     why: str = WHY
 
     def at(self, view: View) -> Finding:
-        """The finding about the certificate and node of a view."""
+        """A Finding with these texts, about the certificate and the node of a view."""
         about = view.certificate.name
         return Finding(saw=self.saw, want=self.want, why=self.why, node=view.node, about=about, hint=self.hint)
 

@@ -161,7 +161,7 @@ class RenewalContext:
     webroots: tuple[tuple[str, bool], ...]
 
 
-def parse_lineage(name: str, part: Section, chain: tuple[str, ...], around: RenewalContext) -> Lineage:
+def parse_lineage(name: str, part: Section, chain: tuple[str, ...], context: RenewalContext) -> Lineage:
     """A lineage from its configuration file and the certificate on disk (`chain`).
 
     The file is configobj: `key = value`, `[section]`; the values needed here take one line each.
@@ -170,14 +170,14 @@ def parse_lineage(name: str, part: Section, chain: tuple[str, ...], around: Rene
     lines = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
     account = lines.get("account", "")
     account = "" if account == "None" else account
-    reloading = around.hooked or lines.get("installer", "None") == "nginx"
+    reloading = context.hooked or lines.get("installer", "None") == "nginx"
     return Lineage(
         name=name,
         authenticator=lines.get("authenticator", ""),
         server=lines.get("server", ""),
         account=account,
-        account_found=any(not account or account in path.split("/") for path in around.accounts),
-        webroots=around.webroots,
+        account_found=any(not account or account in path.split("/") for path in context.accounts),
+        webroots=context.webroots,
         reloads=reloading or any(lines.get(hook) for hook in ("renew_hook", "post_hook", "deploy_hook")),
         autorenew=lines.get("autorenew", "True").lower() != "false",
         chain=chain,

@@ -156,10 +156,10 @@ def lineages_of(view: View) -> list[Lineage]:
     return mine or [lineage for lineage in matches if lineage.name == view.certificate.name]
 
 
-def newest_lineage(matches: Iterable[Lineage]) -> Lineage | None:
+def newest_lineage(lineages: Iterable[Lineage]) -> Lineage | None:
     """The lineage whose certificate ends last; one without a certificate on disk only when there is no other."""
     ranked = sorted(
-        matches, key=lambda lineage: leaf_of(lineage.chain).not_valid_after_utc.timestamp() if lineage.chain else 0.0
+        lineages, key=lambda lineage: leaf_of(lineage.chain).not_valid_after_utc.timestamp() if lineage.chain else 0.0
     )
     return ranked[-1] if ranked else None
 

@@ -133,26 +133,28 @@ def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> Served
     return answer_of_endpoint(made, answer)
 
 
-def answer_of_endpoint(made: ServedCertificate, answer: Mapping[str, Output]) -> ServedCertificate:
-    """`made` with the answers about it, by kind.
+def answer_of_endpoint(handshake: ServedCertificate, answer: Mapping[str, Output]) -> ServedCertificate:
+    """The handshake with what the other answers about its port show; `answer` holds outputs by kind.
+
+    An answer that cannot be parsed is Unobservable in its own fields only.
 
     An answer that cannot be parsed is Unobservable in its own fields only.
     """
     sentence = or_why(lambda: tls_handshakes.handshake(answer["now"]))
     if isinstance(sentence, Unobservable):
-        return put(made, chain=sentence, old=sentence, hsts=sentence)
+        return put(handshake, chain=sentence, old=sentence, hsts=sentence)
     chain, protocol = sentence
     if not chain:
         text = tls_handshakes.printed(answer["now"])
         why = or_why(lambda: tls_handshakes.refusal_kind(text))
         if isinstance(why, Unobservable):
-            return put(made, chain=why, old=why, hsts=why)
-        return put(made, refused=why, said=tls_handshakes.openssl_error(text))
+            return put(handshake, chain=why, old=why, hsts=why)
+        return put(handshake, refused=why, said=tls_handshakes.openssl_error(text))
     old = or_why(lambda: tls_handshakes.old_protocols(answer["old"])) if "old" in answer else ()
     hsts = or_why(lambda: tls_handshakes.max_age(answer["headers"])) if "headers" in answer else None
-    return put(made, chain=chain, protocol=protocol, old=old, hsts=hsts)
+    return put(handshake, chain=chain, protocol=protocol, old=old, hsts=hsts)
 
 
-def put(made: ServedCertificate, **seen: Any) -> ServedCertificate:
+def put(served: ServedCertificate, **seen: Any) -> ServedCertificate:
     """The same result with other values in some fields."""
-    return ServedCertificate(**{**vars(made), **seen})
+    return ServedCertificate(**{**vars(served), **seen})

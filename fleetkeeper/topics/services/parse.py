@@ -92,9 +92,9 @@ def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
     return "manager" if flag_in(swarm, "ControlAvailable") else "worker"
 
 
-def labels(of: Json, key: str) -> dict[str, str]:
+def labels(document: Json, key: str) -> dict[str, str]:
     """The labels in a mapping under `key`, by name."""
-    return {name: text_in(part(of, key), name) for name in part(of, key)}
+    return {name: text_in(part(document, key), name) for name in part(document, key)}
 
 
 def member(inspected: Json) -> Member:

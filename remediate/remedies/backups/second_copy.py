@@ -25,74 +25,76 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     was written.
     """
     policy = fleet.inventory.section(Policy)
-    second = policy.elsewhere
+    elsewhere = policy.elsewhere
     if finding.want == NO_PART:
         return ForAPerson("nothing is removed from the second place by itself", finding.hint)
-    if second is None or isinstance(second, Without):
+    if elsewhere is None or isinstance(elsewhere, Without):
         return ForAPerson("the inventory names no second place", f"write into the inventory: {finding.want}")
-    backups, here, directory = both_places(fleet, policy, second)
-    if person := no_second_place(policy, second, here, directory):
+    backups, own, second = both_places(fleet, policy, elsewhere)
+    if person := no_second_place(policy, elsewhere, own, second):
         return person
-    chosen = to_copy(young_enough(backups, second, true_clock(fleet, policy.volume.node)), here, directory, second)
+    chosen = to_copy(young_enough(backups, elsewhere, true_clock(fleet, policy.volume.node)), own, second, elsewhere)
     if isinstance(chosen, ForAPerson):
         return chosen
-    if 0 <= directory.free < chosen.file.size + second.free:
-        return too_full(second, directory, chosen)
-    return copy_plan(policy, second, chosen, here, directory)
+    if 0 <= second.free < chosen.file.size + elsewhere.free:
+        return too_full(elsewhere, second, chosen)
+    return copy_plan(policy, elsewhere, chosen, own, second)
 
 
 def no_second_place(
-    policy: Policy, second: Elsewhere, here: CopyDirectory, directory: CopyDirectory
+    policy: Policy, elsewhere: Elsewhere, own: CopyDirectory, second: CopyDirectory
 ) -> ForAPerson | None:
     """Why nothing can be copied to the second place (the same disk, or behind a link); None when it can."""
-    if any(is_one_file(name, here, directory) for name in here.names) or one_disk(policy, second, here, directory):
-        same = f"{second.path} on {second.node} is on the disk of the backups themselves"
+    if any(is_one_file(name, own, second) for name in own.names) or one_disk(policy, elsewhere, own, second):
+        same = f"{elsewhere.path} on {elsewhere.node} is on the disk of the backups themselves"
         return ForAPerson(same, "name a directory of another disk, best of another machine, in `backups.elsewhere`")
-    if directory.directory not in {"", second.path}:
-        link = f"{second.path} on {second.node} leads through a link, and nothing is written through one"
-        return ForAPerson(link, f"name the directory itself in `backups.elsewhere`: {directory.directory}")
+    if second.directory not in {"", elsewhere.path}:
+        link = f"{elsewhere.path} on {elsewhere.node} leads through a link, and nothing is written through one"
+        return ForAPerson(link, f"name the directory itself in `backups.elsewhere`: {second.directory}")
     return None
 
 
 def to_copy(
-    backups: Sequence[Backup], here: CopyDirectory, directory: CopyDirectory, second: Elsewhere
+    backups: Sequence[Backup], own: CopyDirectory, second: CopyDirectory, elsewhere: Elsewhere
 ) -> Backup | ForAPerson:
     """The newest of these backups whose name is free at the second place; ForAPerson when there is none.
 
-    `backups` are complete and young enough, newest first; `here` has their digests.
+    `backups` are complete and young enough, newest first; `own` has their digests.
     """
     if not backups:
-        old = f"no complete backup is younger than {show_duration(second.max_age)}: a copy would not help"
+        old = f"no complete backup is younger than {show_duration(elsewhere.max_age)}: a copy would not help"
         return ForAPerson(old, "make one first (`remediate backups create`), then run this again")
-    free = [backup for backup in backups if backup.name not in directory.names and backup.name in here.digests]
+    free = [backup for backup in backups if backup.name not in second.names and backup.name in own.digests]
     if free:
         return free[0]
-    taken = f"{second.path} on {second.node} has another file under the name {backups[0].name}"
+    taken = f"{elsewhere.path} on {elsewhere.node} has another file under the name {backups[0].name}"
     return ForAPerson(taken, "see what it is and move it away; nothing there is written over")
 
 
-def too_full(second: Elsewhere, directory: CopyDirectory, chosen: Backup) -> ForAPerson:
-    """The answer when the second place has too little room for the backup."""
-    needed = f"{show_size(chosen.file.size)} and {show_size(second.free)} that stay free are needed"
-    return ForAPerson(f"{show_size(directory.free)} are free in {second.path}, {needed}", f"make room on {second.node}")
+def too_full(elsewhere: Elsewhere, second: CopyDirectory, chosen: Backup) -> ForAPerson:
+    """The answer when the second place, whose listing is `second`, has too little room for the backup."""
+    needed = f"{show_size(chosen.file.size)} and {show_size(elsewhere.free)} that stay free are needed"
+    return ForAPerson(
+        f"{show_size(second.free)} are free in {elsewhere.path}, {needed}", f"make room on {elsewhere.node}"
+    )
 
 
-def copy_plan(policy: Policy, second: Elsewhere, chosen: Backup, here: CopyDirectory, directory: CopyDirectory) -> Plan:
-    """The plan that copies the chosen backup to the second place."""
+def copy_plan(policy: Policy, elsewhere: Elsewhere, chosen: Backup, own: CopyDirectory, second: CopyDirectory) -> Plan:
+    """The plan that copies the chosen backup to the second place. `own` and `second` are the listings of both."""
     node, weight = policy.volume.node, show_size(chosen.file.size)
     step = CopyFile(
-        node=second.node,
-        target=second.path,
+        node=elsewhere.node,
+        target=elsewhere.path,
         source=node,
-        directory=here.directory,
+        directory=own.directory,
         file=identified_file(chosen, ""),
-        sha256=here.digests[chosen.name],
-        reserve=second.free,
-        makes=not directory.directory,
+        sha256=own.digests[chosen.name],
+        reserve=elsewhere.free,
+        makes=not second.directory,
     )
     return Plan(
         steps=(step,),
-        disturbance=f"nothing; {weight} are read on {node} and written on {second.node}, at low priority",
+        disturbance=f"nothing; {weight} are read on {node} and written on {elsewhere.node}, at low priority",
         undo="the copy is removed again, if it is still what was written",
         success="its SHA-256 is the same at both places",
         notes=("nothing is ever removed from the second place: keep an eye on its disk",),

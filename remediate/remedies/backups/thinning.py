@@ -28,9 +28,9 @@ ACCEPT = "read it in the inventory, mend it, and remove `guessed: true` there: t
 def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Take away what `keep` does not ask for, oldest first, after streaming once more what it may go for.
 
-    While the newest whole dump is implausibly small, or the last drill is one that failed, only what is proven broken
-    goes: who knows which dump is the last that comes back. Where more look broken than `keep.broken_at_most`, nothing
-    goes. Nothing goes either by a `keep` that `fleetkeeper init` guessed, until `guessed: true` is removed there.
+    While the newest complete dump is implausibly small, or the last drill is one that failed, only what is proven
+    broken goes: who knows which dump is the last that comes back. Where more look broken than `keep.broken_at_most`,
+    nothing goes. Nothing goes either by a `keep` that `fleetkeeper init` guessed, until `guessed: true` is removed.
 
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """

@@ -57,14 +57,16 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
             f"{service.name} is the name of several services: {', '.join(sorted(kinds))}",
             "say which one in the inventory: a Compose service as `project/service`",
         )
-    manager, text = told_by(fleet, service.name)
+    manager, swarm_service = told_by(fleet, service.name)
     user = known_user(service, places)
-    if text is None:
+    if swarm_service is None:
         return compose_by_hand(service, user or service.user[0], places, seen_reasons(places))
-    reasons = list(obstacles_to_plan(fleet, service, text, places, finding))
+    reasons = list(obstacles_to_plan(fleet, service, swarm_service, places, finding))
     if reasons:
         return for_a_person("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
-    return user_change_plan(fleet, manager, text, update_of(service, manager, text, user, places), places)
+    return user_change_plan(
+        fleet, manager, swarm_service, update_of(service, manager, swarm_service, user, places), places
+    )
 
 
 def deployment_kind(container: Container) -> str:
@@ -125,12 +127,14 @@ def stack_file_patch(service: SwarmService, user: str) -> str:
     return f"put `{line}` into the stack file too, or the next deployment undoes it; until then an audit notes it"
 
 
-def update_of(service: Service, manager: str, text: SwarmService, user: str, places: list[Placement]) -> UpdateService:
+def update_of(
+    service: Service, manager: str, swarm_service: SwarmService, user: str, places: list[Placement]
+) -> UpdateService:
     """The step that changes the user, watched for as long as the inventory says."""
-    usual = SETTLE if has_health_check(text, places) else SETTLE_WITHOUT_HEALTHCHECK
+    usual = SETTLE if has_health_check(swarm_service, places) else SETTLE_WITHOUT_HEALTHCHECK
     patient = max((location.container.patience for location in places), default=0.0)
     return UpdateService(
-        *(manager, text.name, user, text.user, text.image),
+        *(manager, swarm_service.name, user, swarm_service.user, swarm_service.image),
         settle=(service.settle or usual).total_seconds(),
         limit=max(COME_UP, patient + 60),
     )
@@ -142,7 +146,7 @@ def has_health_check(service: SwarmService, places: Iterable[Placement]) -> bool
 
 
 def obstacles_to_plan(
-    fleet: Fleet, service: Service, text: SwarmService, places: list[Placement], finding: Finding
+    fleet: Fleet, service: Service, swarm_service: SwarmService, places: list[Placement], finding: Finding
 ) -> Iterator[Reason]:
     """Everything that prevents a plan. Raises Unobservable for what was not seen."""
     if finding.severity == "warning":
@@ -151,17 +155,17 @@ def obstacles_to_plan(
             "give it a user of its own in image and stack file, as time allows",
         )
         return
-    yield from policy_obstacles(service, text, places)
-    for loose in unpinned(fleet, text):
+    yield from policy_obstacles(service, swarm_service, places)
+    for loose in unpinned(fleet, swarm_service):
         yield f"it may lose its data at any restart: {loose.saw}", loose.hint
     for location in places:
         if location.container.preflight is not None or known_user(service, [location]):
             yield from own_files(fleet, location)
             yield from seen_obstacles(preflight_of(location))
-            yield from handed_obstacles(text, preflight_of(location))
+            yield from handed_obstacles(swarm_service, preflight_of(location))
 
 
-def policy_obstacles(service: Service, text: SwarmService, places: list[Placement]) -> Iterator[Reason]:
+def policy_obstacles(service: Service, swarm_service: SwarmService, places: list[Placement]) -> Iterator[Reason]:
     """Reasons in the inventory, the image's users, and a running update of the service."""
     expected, user = " or ".join(service.user), known_user(service, places)
     if service.master:
@@ -171,14 +175,17 @@ def policy_obstacles(service: Service, text: SwarmService, places: list[Placemen
         )
     elif not user:
         lacks = describe_lacking(service.user, places[0].container) if places else f"its image has no user {expected}"
-        yield lacks, f"make a user of its own in the image ({text.image.partition('@')[0]})"
-    elif text.user == user:
+        yield lacks, f"make a user of its own in the image ({swarm_service.image.partition('@')[0]})"
+    elif swarm_service.user == user:
         yield (
             f"it is set to run as {user} already, and yet something in it became somebody else",
             "look for set-uid programs or sudo in its image",
         )
-    if text.update_state in ("updating", "paused", "rollback_started", "rollback_paused"):
-        yield f"an update of it is {text.update_state}", "end or roll back that update first (`docker service update`)"
+    if swarm_service.update_state in ("updating", "paused", "rollback_started", "rollback_paused"):
+        yield (
+            f"an update of it is {swarm_service.update_state}",
+            "end or roll back that update first (`docker service update`)",
+        )
 
 
 def handed_obstacles(service: SwarmService, preflight: Preflight) -> Iterator[Reason]:

@@ -53,7 +53,7 @@ def lines_of_others(block: Sequence[str] | None, command: str = "") -> tuple[str
 
 
 def foreign_lines_answer(others: Sequence[str], node: str) -> ForAPerson:
-    """The answer for such lines on that node: a person moves them out of the marks."""
+    """The answer for lines of `others` between our marks on that node: a person moves them out."""
     return ForAPerson(
         f"{count_of(len(others), 'line')} between the marks of fleetkeeper in root's crontab on {node} "
         f"{'is' if len(others) == 1 else 'are'} somebody's own, changed by hand, or made for another backup command",

@@ -108,7 +108,10 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def schedule_plan(here: CrontabChange, changes: Sequence[CrontabChange], policy: Policy) -> Plan:
-    """All edits in one plan, so that the old entry only goes once the new one is in place."""
+    """All edits in one plan, so that the old entry only goes once the new one is in place.
+
+    `here` is the change on the node where the service runs, `changes` are those of all nodes.
+    """
     return Plan(
         steps=tuple(step for change in changes for step in crontab_steps(change, last=change is changes[-1])),
         disturbance="nothing: the backup itself runs when it is next due",
@@ -123,7 +126,7 @@ def schedule_plan(here: CrontabChange, changes: Sequence[CrontabChange], policy:
 
 
 def suspected_entries(here: CrontabChange) -> Iterator[str]:
-    """A note about places that may hold the same backup in a form that could not be parsed; none without any."""
+    """A note about places on that node that may hold the same backup in a form that could not be parsed."""
     if here.line is not None and here.facts.suspects:
         places = ", ".join(suspect.where for suspect in here.facts.suspects[:5])
         yield f"look at {places} on {here.node}: if that makes this very backup, it would be made twice"

@@ -27,17 +27,17 @@ def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Disturbs: nothing, no task is restarted. Way back: none, the settings are its own.
     """
     service = placement.service_of(fleet, finding.subject)
-    manager, text = told_by(fleet, service.name)
-    if text is None:
+    manager, swarm_service = told_by(fleet, service.name)
+    if swarm_service is None:
         raise Unobservable(f"no manager knows {service.name} any more")
-    if text.update_state in STOPPED:
+    if swarm_service.update_state in STOPPED:
         return for_a_person(
-            f"an update of {text.name} is {text.update_state}: with its own settings it would go on",
+            f"an update of {swarm_service.name} is {swarm_service.update_state}: with its own settings it would go on",
             "`remediate undo` the run that changed it (`remediate log`), or end that update (`docker service update`)",
         )
-    settle = (service.settle or usual_duration(text)).total_seconds()
+    settle = (service.settle or usual_duration(swarm_service)).total_seconds()
     return Plan(
-        steps=(GiveSettingsBack(manager, text.name, settle),),
+        steps=(GiveSettingsBack(manager, swarm_service.name, settle),),
         undo="there is none: these are the service's own settings",
         success=f"its tasks run for {settle:.0f} s; then no label is left, on a fresh look",
     )

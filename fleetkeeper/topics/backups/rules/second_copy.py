@@ -43,98 +43,98 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     if policy.elsewhere is None:
         yield one_place_finding(policy)
         return
-    second = require_policy(policy.elsewhere)
-    backups, here, directory = both_places(fleet, policy, second)
+    elsewhere = require_policy(policy.elsewhere)
+    backups, own, second = both_places(fleet, policy, elsewhere)
     now = true_clock(fleet, policy.volume.node)
-    yield from abandoned_parts(fleet, second, directory)
-    copied = [backup for backup in backups if is_same_copy(backup.name, here, directory)]
-    apart = not one_disk(policy, second, here, directory)
-    if copied and apart and now - copied[0].time <= second.max_age:
+    yield from abandoned_parts(fleet, elsewhere, second)
+    copied = [backup for backup in backups if is_same_copy(backup.name, own, second)]
+    apart = not one_disk(policy, elsewhere, own, second)
+    if copied and apart and now - copied[0].time <= elsewhere.max_age:
         return
-    doubt = doubt_about(fleet, policy, second) if apart else ""
+    doubt = doubt_about(fleet, policy, elsewhere) if apart else ""
     if doubt and fleet.inventory.quick:
         raise NotJudgedNow(f"left out by --quick: {doubt}")
     if doubt:
         hint = "each look reads one more of the older ones; `remediate backups verify` those that are not proven yet"
-        yield Unobservable(doubt, hint, second.node)
+        yield Unobservable(doubt, hint, elsewhere.node)
         return
-    saw, hint = not_elsewhere(backups, here, directory, now) if apart else (f"{second.path} {SAME_DISK}", ANOTHER)
+    saw, hint = not_elsewhere(backups, own, second, now) if apart else (f"{elsewhere.path} {SAME_DISK}", ANOTHER)
     yield Finding(
         saw=saw,
-        want=f"a true copy of one at most {show_duration(second.max_age)} old in {second.path}",
+        want=f"a true copy of one at most {show_duration(elsewhere.max_age)} old in {elsewhere.path}",
         why="what stands in one place only is lost with it",
-        node=second.node,
+        node=elsewhere.node,
         hint=hint,
     )
 
 
-def abandoned_parts(fleet: Fleet, second: Elsewhere, directory: CopyDirectory) -> Iterator[Finding]:
+def abandoned_parts(fleet: Fleet, elsewhere: Elsewhere, second: CopyDirectory) -> Iterator[Finding]:
     """A warning for each file that an interrupted copy left an hour ago or earlier.
 
     Raises Unobservable when the node's clock was not seen.
     """
-    for name, written in directory.parts.items():
-        if fleet.now(second.node).timestamp() - written > ABANDONED:
+    for name, written in second.parts.items():
+        if fleet.now(elsewhere.node).timestamp() - written > ABANDONED:
             yield Finding(
-                saw=f"{name} in {second.path} is what a copy has left that never came to its end",
+                saw=f"{name} in {elsewhere.path} is what a copy has left that never came to its end",
                 want=NO_PART,
                 why="it takes room, and is no backup",
-                node=second.node,
+                node=elsewhere.node,
                 about=name,
                 severity="warning",
-                hint=f"the next copy that `remediate` makes removes it; or remove it by hand on {second.node}",
+                hint=f"the next copy that `remediate` makes removes it; or remove it by hand on {elsewhere.node}",
             )
 
 
-def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
+def doubt_about(fleet: Fleet, policy: Policy, elsewhere: Elsewhere) -> str:
     """Why a backup in the second place, young enough, may be a good copy and could not be judged; empty without one."""
-    _, here, directory = both_places(fleet, policy, second)
+    _, own, second = both_places(fleet, policy, elsewhere)
     now = true_clock(fleet, policy.volume.node)
-    for backup in young_enough(catalog_of(fleet, policy).backups, second, now):
-        if backup.future or backup.growing or backup.state == "broken" or backup.name not in directory.names:
+    for backup in young_enough(catalog_of(fleet, policy).backups, elsewhere, now):
+        if backup.future or backup.growing or backup.state == "broken" or backup.name not in second.names:
             continue
         if backup.small:
-            return f"{backup.name} stands in {second.path}, but is {backup.small}"
+            return f"{backup.name} stands in {elsewhere.path}, but is {backup.small}"
         if backup.state == "unknown":
-            return f"{backup.name} stands in {second.path}, but is not known to be complete: {backup.why}"
-        if is_uncompared(backup.name, here, directory):
-            return f"{backup.name} stands in {second.path}, but was not compared"
+            return f"{backup.name} stands in {elsewhere.path}, but is not known to be complete: {backup.why}"
+        if is_uncompared(backup.name, own, second):
+            return f"{backup.name} stands in {elsewhere.path}, but was not compared"
     return ""
 
 
 def both_places(
-    fleet: Fleet, policy: Policy, second: Elsewhere
+    fleet: Fleet, policy: Policy, elsewhere: Elsewhere
 ) -> tuple[Sequence[Backup], CopyDirectory, CopyDirectory]:
     """The complete backups, newest first, and the listings of the backups' own place and of the second place.
 
     Raises Unobservable when one of them was not seen.
     """
     node = policy.volume.node
-    here = raise_if_unobservable(fleet.of(node, Copies).here, node) or CopyDirectory()
-    directory = raise_if_unobservable(fleet.of(second.node, Copies).there, second.node) or CopyDirectory()
-    return catalog_of(fleet, policy).counted, here, directory
+    own = raise_if_unobservable(fleet.of(node, Copies).here, node) or CopyDirectory()
+    second = raise_if_unobservable(fleet.of(elsewhere.node, Copies).there, elsewhere.node) or CopyDirectory()
+    return catalog_of(fleet, policy).counted, own, second
 
 
-def young_enough(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:
+def young_enough(backups: Sequence[Backup], elsewhere: Elsewhere, now: datetime) -> list[Backup]:
     """The backups that are at most `max_age` of the second place old."""
-    return [backup for backup in backups if now - backup.time <= second.max_age]
+    return [backup for backup in backups if now - backup.time <= elsewhere.max_age]
 
 
-def one_disk(policy: Policy, second: Elsewhere, here: CopyDirectory, directory: CopyDirectory) -> bool:
-    """Whether both places are on one file system of one node."""
-    return policy.volume.node == second.node and bool(here.device) and here.device == directory.device
+def one_disk(policy: Policy, elsewhere: Elsewhere, own: CopyDirectory, second: CopyDirectory) -> bool:
+    """Whether the backups' own place and the second one are on one file system of one node."""
+    return policy.volume.node == elsewhere.node and bool(own.device) and own.device == second.device
 
 
 def not_elsewhere(
-    backups: Sequence[Backup], here: CopyDirectory, directory: CopyDirectory, now: datetime
+    backups: Sequence[Backup], own: CopyDirectory, second: CopyDirectory, now: datetime
 ) -> tuple[str, str]:
     """Why the second place does not satisfy the rule, and a hint, in words."""
-    if not directory.directory:
+    if not second.directory:
         return "there is no such directory", SECOND
-    if any(is_one_file(backup.name, here, directory) for backup in backups):
-        return f"{directory.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
-    copied = [backup for backup in backups if is_same_copy(backup.name, here, directory)]
-    differing = [backup.name for backup in backups if is_other_file(backup.name, here, directory)]
+    if any(is_one_file(backup.name, own, second) for backup in backups):
+        return f"{second.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
+    copied = [backup for backup in backups if is_same_copy(backup.name, own, second)]
+    differing = [backup.name for backup in backups if is_other_file(backup.name, own, second)]
     text = (
         f"the newest with a true copy is {show_duration(now - copied[0].time)} old"
         if copied

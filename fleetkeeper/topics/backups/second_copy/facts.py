@@ -44,22 +44,25 @@ class Facts:
     there: CopyDirectory | Unobservable | None = None
 
 
-def is_same_copy(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
-    """Whether the second place has a file of this name with the same SHA-256, and it is a file of its own."""
-    equal = name in here.digests and here.digests[name] == directory.digests.get(name)
-    return equal and not is_one_file(name, here, directory)
+def is_same_copy(name: str, own: CopyDirectory, second: CopyDirectory) -> bool:
+    """Whether the second place has a file of this name with the same SHA-256, and it is a file of its own.
+
+    `own` is the listing of the backups' own directory, here and below.
+    """
+    equal = name in own.digests and own.digests[name] == second.digests.get(name)
+    return equal and not is_one_file(name, own, second)
 
 
-def is_other_file(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
+def is_other_file(name: str, own: CopyDirectory, second: CopyDirectory) -> bool:
     """Whether the second place has a file of this name with another SHA-256."""
-    return name in here.digests and name in directory.digests and here.digests[name] != directory.digests[name]
+    return name in own.digests and name in second.digests and own.digests[name] != second.digests[name]
 
 
-def is_one_file(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
+def is_one_file(name: str, own: CopyDirectory, second: CopyDirectory) -> bool:
     """Whether both places show the very same file: one storage, seen from two nodes."""
-    return name in here.marks and here.marks[name] == directory.marks.get(name)
+    return name in own.marks and own.marks[name] == second.marks.get(name)
 
 
-def is_uncompared(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
+def is_uncompared(name: str, own: CopyDirectory, second: CopyDirectory) -> bool:
     """Whether the second place has a file of this name, and one of the two digests is missing."""
-    return name in directory.names and not (name in here.digests and name in directory.digests)
+    return name in second.names and not (name in own.digests and name in second.digests)

@@ -106,9 +106,9 @@ def is_answered(site: Site, names: Iterable[str]) -> bool:
     return any(matches_server_name(pattern, name) for pattern in patterns for name in names)
 
 
-def is_known(matches: Iterable[str], names: Iterable[str]) -> bool:
-    """Whether one of the inventory's names is covered by one of `matches`, which may have wildcards."""
-    return any(covers(pattern, name) for pattern in matches for name in names)
+def is_known(patterns: Iterable[str], names: Iterable[str]) -> bool:
+    """Whether one of the inventory's names is covered by one of `patterns`, which may have wildcards."""
+    return any(covers(pattern, name) for pattern in patterns for name in names)
 
 
 def warning(saw: str, about: str, node: str) -> Finding:

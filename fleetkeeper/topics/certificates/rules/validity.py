@@ -67,12 +67,14 @@ def validity_findings(view: View) -> Said:
     yield from keys(view)
 
 
-def case_of(fleet: Fleet, mine: Certificate) -> Case:
+def case_of(fleet: Fleet, certificate: Certificate) -> Case:
     """The criteria for a name: trusted roots, the time of the look, and allowed issuers.
 
     Raises Unobservable when there are no trusted roots.
     """
-    return Case(mine.name, trusted_roots(fleet.inventory.ca, mine.ca), fleet.looked_at, mine.allow_issuer)
+    return Case(
+        certificate.name, trusted_roots(fleet.inventory.ca, certificate.ca), fleet.looked_at, certificate.allow_issuer
+    )
 
 
 def validity_finding(problem: ChainProblem, view: View, served: ServedCertificate) -> Finding:

@@ -120,14 +120,14 @@ def judged_number(
         )
 
 
-def wanted_replicas(service: Service, text: SwarmService | None) -> int | None:
+def wanted_replicas(service: Service, swarm_service: SwarmService | None) -> int | None:
     """How many containers should run: the inventory's number, else the swarm's, but then at least 1.
 
     None when neither has one.
     """
     if service.replicas is not None:
         return service.replicas
-    return max(1, text.replicas) if text and text.replicas is not None else None
+    return max(1, swarm_service.replicas) if swarm_service and swarm_service.replicas is not None else None
 
 
 def in_trouble(container: Container) -> bool:
