@@ -1,7 +1,7 @@
 """The database dumps: young, whole, of a likely size, honest about their time, and no more than `keep` asks for."""
 
 from fleetkeeper.promises import JudgedPromise, promise
-from fleetkeeper.topics.backups.rules import coverage, drills, dumps, second_copy
+from fleetkeeper.topics.backups.rules import contents, coverage, drills, dumps, live_database, second_copy
 
 
 @promise(dumps.are_fresh)
@@ -46,4 +46,29 @@ def test_cover_every_database(verdict: JudgedPromise) -> None:
 
 @promise(coverage.cover_every_volume)
 def test_cover_every_volume(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(contents.hold_the_live_tables)
+def test_hold_the_live_tables(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(live_database.database_answers)
+def test_database_answers(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(live_database.database_has_room)
+def test_database_has_room(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(live_database.database_sees_the_backups)
+def test_database_sees_the_backups(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(live_database.lie_on_a_lasting_disk)
+def test_lie_on_a_lasting_disk(verdict: JudgedPromise) -> None:
     assert verdict.holds

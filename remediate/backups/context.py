@@ -15,7 +15,8 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.backup import Backup
-from fleetkeeper.topics.backups.catalog import Catalog, known_size, seen_files
+from fleetkeeper.topics.backups.catalog import Catalog, Compared, known_size, seen_files
+from fleetkeeper.topics.backups.missing_tables import live_database
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.pool import Links
@@ -49,7 +50,8 @@ class Desk:
 
     def catalog(self, fleet: Fleet) -> Catalog:
         """All backups that a look saw, to find one by its name. Raises Unobservable, but not for the accepted size."""
-        return seen_files(fleet, self.policy, known_size(fleet, self.policy))
+        compared = Compared(known_size(fleet, self.policy), live_database(fleet, self.policy))
+        return seen_files(fleet, self.policy, compared)
 
     def planned(self, rule: str, plan: Plan) -> PlannedChange:
         """The plan as the only change of a run, for a rule and the service of the backups."""

@@ -49,7 +49,7 @@ def run_verify(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit
 
 def proof_of_backup(backup: Backup) -> DumpProof:
     """What is known about a backup already, in the form of a result; nothing is read."""
-    return DumpProof(backup.name, *backup.file.identity, backup.state, backup.why)
+    return DumpProof(backup.name, *backup.file.identity, backup.state, backup.why, contents=backup.contents)
 
 
 def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, DumpProof]:

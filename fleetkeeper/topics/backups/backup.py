@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fleetkeeper.inventory.units import show_size
+from fleetkeeper.topics.backups.dump_contents import DumpContents
 from fleetkeeper.topics.backups.dump_times import times_agree
 from fleetkeeper.topics.backups.facts import File, State
 
@@ -42,9 +43,10 @@ class Backup:
     else the older of the two. `state` is "complete", "broken" or "unknown", and `why` the reason for the last two.
     `growing`: written to within the last minute and not known to be complete. `future`: name or mtime is more than five
     minutes after the node's clock. `odd` is the reason why its time cannot be believed or why it is no file of its own
-    (a second name of another backup); empty when neither is so. `small` is the reason why its size is implausible, else
-    None. `giant`: it is far bigger than those before and after it. `unconfirmed`: it is the newest, and far bigger than
-    those before it.
+    (a second name of another backup); empty when neither is so. `contents` is what it holds, None where nobody knows,
+    and `lacks` the reason why that is no backup of the database (`it holds no row of any table`), else empty. `small`
+    is the reason why its size is implausible, else None. `giant`: it is far bigger than those before and after it.
+    `unconfirmed`: it is the newest, and far bigger than those before it.
     """
 
     file: File
@@ -55,6 +57,8 @@ class Backup:
     growing: bool = False
     future: bool = False
     odd: str = ""
+    contents: DumpContents | None = None
+    lacks: str = ""
     small: TooSmall | None = None
     giant: bool = False
     unconfirmed: bool = False
@@ -76,8 +80,8 @@ class Backup:
 
     @property
     def counts(self) -> bool:
-        """Whether it is `proven` and its size is plausible: only such a backup counts for retention."""
-        return self.proven and self.small is None
+        """Whether it is complete and its time, contents and size are plausible: the only kind that retention counts."""
+        return self.proven and self.small is None and not self.lacks
 
     @property
     def linked(self) -> str:
@@ -96,6 +100,7 @@ class Backup:
             (bool(self.odd), self.odd),
             (self.state == "broken", self.why or "broken"),
             (self.state == "unknown", f"not known to be complete: {self.why or NO_REASON}"),
+            (bool(self.lacks), self.lacks),
             (self.small is not None, str(self.small)),
         )
         return next((why for applies, why in reasons if applies), "")

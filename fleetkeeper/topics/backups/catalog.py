@@ -13,6 +13,7 @@ from fleetkeeper.topics.backups.database.facts import AcceptedSize
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, times_agree, written_at
 from fleetkeeper.topics.backups.facts import DumpProof, Facts, File, State
+from fleetkeeper.topics.backups.missing_tables import LiveDatabase, judge_contents, live_database
 from fleetkeeper.topics.backups.plausible_size import SizeJudgement, judge_sizes
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
@@ -59,14 +60,21 @@ def catalog_of(fleet: Fleet, policy: Policy) -> Catalog:
     Raises Unobservable when directory, completeness, the node's clock or the accepted size could not be seen, or that
     clock is more than 5 minutes off.
     """
-    return seen_files(fleet, policy, accepted_size(fleet, policy))
+    return seen_files(fleet, policy, Compared(accepted_size(fleet, policy), live_database(fleet, policy)))
 
 
-def seen_files(fleet: Fleet, policy: Policy, accepted: AcceptedSize | None = None) -> Catalog:
-    """The backups of a policy with their sizes judged without reading the accepted size from the look.
+@dataclass(frozen=True)
+class Compared:
+    """What dumps are compared with: the size that was accepted last, and the live database; None for none."""
 
-    `accepted` is the accepted size to compare with, None for none. Raises Unobservable as `catalog_of`, but not for the
-    accepted size.
+    accepted: AcceptedSize | None = None
+    live: LiveDatabase | None = None
+
+
+def seen_files(fleet: Fleet, policy: Policy, compared: Compared | None = None) -> Catalog:
+    """The backups of a policy, compared with what is given, and with nothing else of the look.
+
+    Raises Unobservable as `catalog_of`, but not for the accepted size.
     """
     node = policy.volume.node
     facts = fleet.of(node, Facts)
@@ -75,7 +83,7 @@ def seen_files(fleet: Fleet, policy: Policy, accepted: AcceptedSize | None = Non
         raise_if_unobservable(facts.verified, node),
         policy,
         true_clock(fleet, node),
-        accepted,
+        compared,
     )
 
 
@@ -120,13 +128,14 @@ def build_catalog(
     verified: tuple[DumpProof, ...],
     policy: Policy,
     now: datetime,
-    accepted: AcceptedSize | None = None,
+    compared: Compared | None = None,
 ) -> Catalog:
-    """The catalog of some directory entries: backups apart from other entries, newest first, with their sizes judged.
+    """The catalog of some directory entries: backups apart from other entries, newest first, each judged.
 
     `verified` are the proofs of the files, `now` is the time by the volume node's clock. The order of `files` does not
     matter.
     """
+    accepted, live = (compared.accepted, compared.live) if compared else (None, None)
     proven = {proof.name: proof for proof in verified}
     backups = []
     foreign = []
@@ -137,7 +146,11 @@ def build_catalog(
         else:
             backups.append(backup_of(file, moment_of_stamp(local, policy.zone, file.mtime), proven, now))
     newest_first = with_hard_links_marked(sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True))
-    sized = with_size_judgements(newest_first, policy, accepted)
+    lacking = judge_contents([backup for backup in newest_first if backup.proven], policy, live)
+    held = [
+        replace(backup, lacks=lacking[backup.name]) if backup.name in lacking else backup for backup in newest_first
+    ]
+    sized = with_size_judgements(held, policy, accepted)
     return Catalog(tuple(sized), tuple(sorted(foreign, key=lambda file: file.name)), accepted)
 
 
@@ -158,7 +171,7 @@ def with_hard_links_marked(newest_first: Sequence[Backup]) -> list[Backup]:
 
 def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
     """The same backups, with `small`, `giant` and `unconfirmed` set from their sizes."""
-    sizes = judge_sizes((backup for backup in backups if backup.proven), policy, accepted)
+    sizes = judge_sizes((backup for backup in backups if backup.proven and not backup.lacks), policy, accepted)
     if sizes == SizeJudgement():
         return list(backups)
     return [
@@ -190,7 +203,8 @@ def unfinished_dumps(catalog: Catalog, policy: Policy, now: datetime) -> tuple[F
 def backup_of(file: File, named: datetime, proven: Mapping[str, DumpProof], now: datetime) -> Backup:
     """The backup that a file is. `named` is the instant in its name (UTC), `proven` are proofs by file name."""
     written = written_at(file.mtime)
-    state, why = state_of_file(file, proven.get(file.name))
+    proof = proven.get(file.name)
+    state, why = state_of_file(file, proof)
     return Backup(
         file=file,
         time=named if times_agree(named, file.mtime) else min(named, written),
@@ -200,6 +214,7 @@ def backup_of(file: File, named: datetime, proven: Mapping[str, DumpProof], now:
         growing=state != "complete" and now - written < GROWING,
         future=max(named, written) > now + EARLY,
         odd=why_time_is_odd(named, written),
+        contents=proof.contents if proof and proof.identity == file.identity else None,
     )
 
 

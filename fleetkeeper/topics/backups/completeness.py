@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fleetkeeper.topics.backups.dump_contents import parse_contents
 from fleetkeeper.topics.backups.facts import DumpProof, File, State
 from fleetkeeper.topics.backups.parse import parse_entries, raise_if_incomplete
 from fleetkeeper.topics.backups.policy import Format
@@ -39,7 +40,8 @@ class Streamed:
 
     `state` and `reason` are the node's own words, `line` is the line of the dump that they are about (from 1; 0: none).
     `kind` is the file's type by its first bytes, where it is not complete ("-": the type that its name says). `rc` and
-    `said` are the exit status and the error message of the program that read it.
+    `said` are the exit status and the error message of the program that read it. `contents` is the word for what it
+    holds (see `parse_contents`).
     """
 
     state: str
@@ -48,6 +50,7 @@ class Streamed:
     kind: str = "-"
     rc: int = 0
     said: str = ""
+    contents: str = "-"
 
 
 def verify_command(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
@@ -141,7 +144,8 @@ def proof_of_file(file: File, answers: Sequence[str], same: bool) -> DumpProof:
     except ValueError:
         return DumpProof(file.name, *file.identity, "unknown", "the node's answer about it makes no sense")
     state, why = judge_stream(seen) if same else CHANGED
-    return DumpProof(file.name, *file.identity, state, why, lasting=same and is_lasting(seen, state))
+    holds = parse_contents(seen.contents) if state == "complete" else None
+    return DumpProof(file.name, *file.identity, state, why, lasting=same and is_lasting(seen, state), contents=holds)
 
 
 def is_lasting(seen: Streamed, state: State) -> bool:
@@ -153,17 +157,19 @@ CHANGED: tuple[State, str] = ("unknown", "it changed while it was read")
 
 
 def parse_stream_report(line: str) -> Streamed:
-    """One report, `KIND STATE REASON LINE RC - MESSAGE`, as a Streamed. Raises ValueError when it is not of that form.
+    """One report, `KIND STATE REASON LINE CONTENTS RC - MESSAGE`, as a Streamed.
 
-    >>> parse_stream_report("- complete - 0 0 - ").state
+    Raises ValueError when it is not of that form.
+
+    >>> parse_stream_report("- complete - 0 1:0:0:0 0 - ").state
     'complete'
-    >>> parse_stream_report("- broken end 2 1 - gzip: stdin: unexpected end of file").said
+    >>> parse_stream_report("- broken end 2 - 1 - gzip: stdin: unexpected end of file").said
     'gzip: stdin: unexpected end of file'
     """
-    kind, state, reason, number, rc, _, text = (line + " ").split(" ", 6)
+    kind, state, reason, number, holds, rc, _, text = (line + " ").split(" ", 7)
     if state not in {"complete", "broken", "unknown"} or not (number.isascii() and number.isdigit()):
         raise ValueError("no state, or no line")
-    return Streamed(state, reason, int(number[:18]), kind, int(rc), one_line(text))
+    return Streamed(state, reason, int(number[:18]), kind, int(rc), one_line(text), holds)
 
 
 def one_line(text: str) -> str:

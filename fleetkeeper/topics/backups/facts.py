@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from fleetkeeper.topics.backups.dump_contents import DumpContents
 from fleetkeeper.transport.commands import Unobservable
 
 Kind = Literal["file", "directory", "link", "other"]
@@ -43,6 +44,7 @@ class DumpProof:
 
     `state` "complete" and "broken" are proven; "unknown" is neither: the file could not be read to its end, changed
     meanwhile, or has content that is not understood. `lasting`: reading the same file again would give the same state.
+    `contents` is what a complete one holds; None when that is not known.
     """
 
     name: str
@@ -52,6 +54,7 @@ class DumpProof:
     state: State
     why: str = ""
     lasting: bool = False
+    contents: DumpContents | None = None
 
     @property
     def identity(self) -> tuple[int, int, float]:
@@ -60,14 +63,27 @@ class DumpProof:
 
 
 @dataclass(frozen=True)
+class Storage:
+    """What a directory lies on: the type of its file system (ext4, nfs4, tmpfs, …; empty where nobody knows).
+
+    `unmounted` are mount points of /etc/fstab above it, or above what its volume is made of, on which nothing is
+    mounted.
+    """
+
+    kind: str
+    unmounted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Facts:
     """The directory of the backups as seen from the volume's node.
 
     `directory` is its path there. `verified` has a proof for each file that was streamed, or whose proof was
-    remembered.
+    remembered. `storage` is None when it was not asked for.
     """
 
     topic: ClassVar[str] = "backups"
     directory: str
     files: tuple[File, ...] | Unobservable
     verified: tuple[DumpProof, ...] | Unobservable = ()
+    storage: Storage | None = None

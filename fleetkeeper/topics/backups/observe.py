@@ -10,7 +10,7 @@ from fleetkeeper.inventory.schema import Without
 from fleetkeeper.topics.backups.completeness import bytes_to_stream, parse_verified, verify_command
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import DumpProof, Facts, File
-from fleetkeeper.topics.backups.parse import list_directory, parse_listing
+from fleetkeeper.topics.backups.parse import list_directory, parse_listing, parse_storage
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
 from fleetkeeper.transport.commands import Command, Output, Unobservable
@@ -35,14 +35,15 @@ def observe(node: Node, inventory: Inventory) -> Look:
         return None
     [listed] = yield [list_directory(policy)]
     directory, files = parse_listing(listed)
+    storage = parse_storage(listed)
     location = place_of(inventory, directory)
     remembered = recall_proofs(inventory.state, location, files)
     if inventory.quick:
-        return Facts(directory, files, remembered)
+        return Facts(directory, files, remembered, storage)
     verified = yield from stream_files(directory, files, policy, remembered, service=database_service_name(inventory))
     if not isinstance(verified, Unobservable):
         remember_proofs(inventory.state, location, verified)
-    return Facts(directory, files, verified)
+    return Facts(directory, files, verified, storage)
 
 
 def place_of(inventory: Inventory, directory: str) -> str:
@@ -62,14 +63,19 @@ def stream_files(
 ) -> Stream:
     """Stream the newest backup, and of the others without a remembered proof as many as fit in the policy's `verify`.
 
-    Returns the proofs, including the `remembered` ones except that of the newest. When none is "complete", up to three
+    After those come the complete ones of which nobody knows what they hold. Returns the proofs, including the
+    `remembered` ones of files that were not streamed. When none is "complete", up to three
     more files are streamed one by one, newest first. `service` is the Docker name of the database's service.
     """
     matches = newest_first(files, policy)
     newest = {file.name for file in matches[:1]}
     known_names = {proof.name for proof in remembered} - newest
-    batch, waiting = split_by_budget([file for file in matches if file.name not in known_names], policy.verify)
-    verified = [proof for proof in remembered if proof.name not in newest]
+    opaque = {proof.name for proof in remembered if proof.state == "complete" and proof.contents is None} - newest
+    unproven = [file for file in matches if file.name not in known_names]
+    again = [file for file in matches if file.name in opaque]
+    batch, waiting = split_by_budget([*unproven, *again], policy.verify)
+    streamed = {file.name for file in batch}
+    verified = [proof for proof in remembered if proof.name not in newest | streamed]
     for _ in range(TRIES):
         if not batch:
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fleetkeeper.topics.backups.facts import File, Kind
+from fleetkeeper.topics.backups.facts import File, Kind, Storage
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
@@ -18,6 +18,7 @@ BLOCK = 512
 LISTERS = ("find: ", "stat: ")
 FACTS = re.compile(rb"([!-~]|[0-9a-f]{2,8})( -?[0-9]{1,30}(\.[0-9]{1,30})?){8}")
 MOST = (1 << 64) - 1
+STORAGE = b"kind "
 
 
 def list_directory(policy: Policy) -> Command:
@@ -31,8 +32,24 @@ def list_directory(policy: Policy) -> Command:
 def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:
     """The directory's path, and its entries. Raises Unobservable when it could not be listed completely."""
     raise_if_incomplete(output)
-    directory, _, entries = output.out.partition(b"\0")
+    directory, _, rest = output.out.partition(b"\0")
+    entries = rest.partition(b"\0")[2] if rest.startswith(STORAGE) else rest
     return directory.decode("utf-8", "backslashreplace").removesuffix("\n"), tuple(parse_entries(entries))
+
+
+def parse_storage(output: Output) -> Storage | None:
+    r"""What the directory lies on, from the output of `list_directory`; None when it does not tell.
+
+    >>> parse_storage(Output(0, b"/srv/bk\n\0kind ext4\nunmounted /srv\n\0"))
+    Storage(kind='ext4', unmounted=('/srv',))
+    """
+    rest = output.out.partition(b"\0")[2]
+    if not rest.startswith(STORAGE):
+        return None
+    lines = rest.partition(b"\0")[0].decode("utf-8", "replace").split("\n")
+    kind = lines[0].removeprefix(STORAGE.decode())
+    points = (line.removeprefix("unmounted ") for line in lines[1:] if line.startswith("unmounted "))
+    return Storage(kind, tuple(dict.fromkeys(points)))
 
 
 def raise_if_incomplete(output: Output) -> None:

@@ -146,6 +146,10 @@ class Policy(Strict):
         default_factory=dict,
         description="Rows that these tables have at least: `{auth_user: 100}`. With fewer, the data is gone.",
     )
+    left_out: tuple[str, ...] = Field(
+        default=(),
+        description="Tables whose rows dumps leave out on purpose: `[sessions, audit.*]`, as patterns of the shell.",
+    )
     user: str | None = Field(default=None, description="Database user; default: the container's POSTGRES_USER.")
     database: str | None = Field(default=None, description="Database; default: the container's POSTGRES_DB.")
     directory: str = Field(default="/backups", description="Where the container sees the volume.")

@@ -9,18 +9,25 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
+
+from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper import state
+from fleetkeeper.topics.backups.dump_contents import DumpContents
 from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.versions import UPGRADE, is_newer
 
-VERSION = 3
-"""Of the file, and of the definition of complete: a proof by an older one is none."""
+VERSION = 4
+"""Of the file. Version 4 added what a dump holds; proofs of version 3 count, without that."""
+DEFINITION = 3
+"""Of the definition of complete: a proof by an older one is none."""
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS verified (
     place TEXT, version INTEGER, name TEXT, inode INTEGER, size INTEGER, mtime REAL, state TEXT, why TEXT,
+    contents TEXT,
     PRIMARY KEY (place, name)
 )
 """
@@ -29,6 +36,8 @@ CREATE TABLE IF NOT EXISTS digests (
     place TEXT, name TEXT, inode INTEGER, size INTEGER, mtime REAL, digest TEXT, PRIMARY KEY (place, name)
 )
 """
+CONTENTS: TypeAdapter[DumpContents | None] = TypeAdapter(DumpContents | None)
+PROOFS_OF = "SELECT name, inode, size, mtime, state, why, 1, contents FROM verified WHERE place = ? AND version = ?"
 DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode = ? AND size = ? AND mtime = ?"
 
 
@@ -44,12 +53,12 @@ def recall_proofs(given: str, location: str, files: Sequence[File]) -> tuple[Dum
     try:
         with open_database(given) as connection:
             rows = connection.execute(
-                "SELECT name, inode, size, mtime, state, why, 1 FROM verified WHERE place = ? AND version = ?",
-                (location, VERSION),
+                PROOFS_OF,
+                (location, DEFINITION),
             ).fetchall()
-    except (sqlite3.Error, OSError):
+        proofs = [replace(DumpProof(*row[:-1]), contents=CONTENTS.validate_json(row[-1] or "null")) for row in rows]
+    except (sqlite3.Error, OSError, ValidationError):
         return ()
-    proofs = (DumpProof(*row) for row in rows)
     return tuple(proof for proof in proofs if identities.get(proof.name) == proof.identity)
 
 
@@ -59,14 +68,22 @@ def remember_proofs(given: str, location: str, proofs: Sequence[DumpProof]) -> N
     A proof of "unknown" is stored only where reading the file again would give the same. Errors are ignored.
     """
     rows = [
-        (location, VERSION, proof.name, proof.inode, proof.size, proof.mtime, proof.state, proof.why)
+        (
+            location,
+            DEFINITION,
+            proof.name,
+            *proof.identity,
+            proof.state,
+            proof.why,
+            CONTENTS.dump_json(proof.contents).decode(),
+        )
         for proof in proofs
         if (proof.state != "unknown" or proof.lasting) and fits_in_sqlite(proof.inode, proof.size)
     ]
     try:
         with open_database(given) as connection:
             connection.execute("DELETE FROM verified WHERE place = ?", (location,))
-            connection.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError, Unobservable):
         return
 
@@ -136,5 +153,7 @@ def open_database(given: str) -> Iterator[sqlite3.Connection]:
         if version != VERSION:
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute(TABLE)
+        if "contents" not in {column for _, column, *_ in connection.execute("PRAGMA table_info(verified)")}:
+            connection.execute("ALTER TABLE verified ADD COLUMN contents TEXT")
         connection.execute(DIGESTS)
         yield connection

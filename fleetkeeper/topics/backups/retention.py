@@ -146,14 +146,22 @@ def hold_backups(retention: Retention, gone: Iterable[ExcessBackup], hold: Hold)
 
 
 def newest_implausible(catalog: Catalog) -> Hold | None:
-    """The hold on all complete dumps while the newest is implausibly small, else None.
+    """The hold on all complete dumps while the newest lacks data or is implausibly small, else None.
 
     The others may be all there is.
     """
     newest = next(iter(catalog.proven), None)
+    if newest is not None and newest.lacks:
+        return Hold(f"no complete dump goes while the newest, {newest.name}, is no backup: {newest.lacks}", SEE_COMMAND)
     if newest is None or newest.small is None:
         return None
     return Hold(f"no complete dump goes while the newest, {newest.name}, is {newest.small}", MEANT_TO_SHRINK)
+
+
+SEE_COMMAND = (
+    "see what the command of the backups dumps (database, `-s`, `-t`, `-n`); tables that it leaves out on purpose are "
+    "named in `backups.left_out`"
+)
 
 
 def newest_unconfirmed(catalog: Catalog) -> Hold | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.topics.backups.catalog import build_catalog
+from fleetkeeper.topics.backups.catalog import Compared, build_catalog
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.retention import Retention, apply_keep
@@ -229,12 +229,18 @@ def _accepted() -> None:
 
 @says_that("Later ones are compared with it and with what came since.")
 def _later() -> None:
-    catalog = build_catalog(CLEANED, proofs_of(CLEANED), make_policy(), NOW, accept_database(CLEANED[30]))
+    catalog = build_catalog(CLEANED, proofs_of(CLEANED), make_policy(), NOW, Compared(accept_database(CLEANED[30])))
     assert not catalog.backups[0].small
     emptied = (dump_file(NOW, 4 * MIB), *CLEANED)
-    assert build_catalog(emptied, proofs_of(emptied), make_policy(), NOW, accept_database(CLEANED[30])).backups[0].small
+    assert (
+        build_catalog(emptied, proofs_of(emptied), make_policy(), NOW, Compared(accept_database(CLEANED[30])))
+        .backups[0]
+        .small
+    )
     grown = sized(*[100] * 5, *[10] * 3, *[12, 15, 19, 25, 30, 40, 50], 15)
-    assert build_catalog(grown, proofs_of(grown), make_policy(), NOW, accept_database(grown[8])).backups[0].small
+    assert (
+        build_catalog(grown, proofs_of(grown), make_policy(), NOW, Compared(accept_database(grown[8]))).backups[0].small
+    )
 
 
 @says_that(
@@ -243,11 +249,11 @@ def _later() -> None:
 )
 def _before() -> None:
     rules = make_policy(keep={"daily": 3})
-    catalog = build_catalog(CLEANED, proofs_of(CLEANED), rules, NOW, accept_database(CLEANED[30]))
+    catalog = build_catalog(CLEANED, proofs_of(CLEANED), rules, NOW, Compared(accept_database(CLEANED[30])))
     assert len(catalog.counted) == 100
     assert CLEANED[60].name in apply_keep(catalog, rules, NOW).protected
     twice = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
-    catalog = build_catalog(twice, proofs_of(twice), rules, NOW, accept_database(twice[30]))
+    catalog = build_catalog(twice, proofs_of(twice), rules, NOW, Compared(accept_database(twice[30])))
     assert {twice[60].name, twice[80].name} <= apply_keep(catalog, rules, NOW).protected
 
 

@@ -12,18 +12,85 @@ from fleetkeeper.transport.commands import Unobservable
 
 
 @dataclass(frozen=True)
+class LiveTable:
+    """A table of the live database that has rows: `schema.table`, without quotes.
+
+    `root` is the topmost table that it inherits from or is a partition of, else its own name. `born` is when its file
+    was made, `written` when that was last written, by the node's clock, in epoch seconds: it existed then. None where
+    the file could not be asked.
+    """
+
+    name: str
+    root: str = ""
+    born: float | None = None
+    written: float | None = None
+
+    @property
+    def existed(self) -> float | None:
+        """A time (epoch seconds) at which it existed already; None when none is known."""
+        return min((time for time in (self.born, self.written) if time is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The file system under a data directory: its type in Linux' words (ext4, tmpfs, overlay), and what is free.
+
+    `free` is in bytes; a file system without a table of inodes has 0 `inodes`.
+    """
+
+    kind: str
+    size: int
+    free: int
+    inodes: int = 0
+    free_inodes: int = 0
+
+
+@dataclass(frozen=True)
+class ShownFile:
+    """A file that the container sees among the backups: bytes, and mtime in whole epoch seconds."""
+
+    name: str
+    size: int
+    mtime: int
+
+
+@dataclass(frozen=True)
+class BackupsView:
+    """What the container sees where the backups are mounted in it: the files written last, the latest first.
+
+    `directory` is its path there; `files` is None when there is no such directory, or it cannot be read.
+    """
+
+    directory: str
+    files: tuple[ShownFile, ...] | None = ()
+
+
+@dataclass(frozen=True)
 class Cluster:
     """One running server of the backups' service.
 
     `container` is the full container id. `system` is the server's system identifier, made by initdb and never again the
     same; `directory` is its data directory in the container. `rows` has the row counts of the tables that the inventory
     names in `floors`, by table name; -1 for a table that does not exist.
+
+    `database` is the name of the database that is dumped. `tables` are those of its tables that have rows, at most 300,
+    the biggest first, and `unread` is how many the role could not look into; both are None when they were not asked
+    for. `available` are the extensions that the server could create. `disk` is under the data directory. `view` is what
+    the container shows of the backups; None where it mounts nothing there. `unmounted` has pairs (path in the
+    container, mount point): the mount comes from below a mount point of /etc/fstab on which nothing is mounted.
     """
 
     container: str
     system: str
     directory: str
     rows: dict[str, int] = field(default_factory=dict)
+    database: str = ""
+    tables: tuple[LiveTable, ...] | None = None
+    unread: int | None = None
+    available: tuple[str, ...] | None = None
+    disk: Disk | None = None
+    view: BackupsView | None = None
+    unmounted: tuple[tuple[str, str], ...] = ()
 
     @property
     def born(self) -> datetime:
@@ -106,9 +173,21 @@ class Records:
 
 
 @dataclass(frozen=True)
+class SilentServer:
+    """A server of the backups' service that takes no connection: its container's full id, and why, in its own words."""
+
+    container: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Facts:
-    """One node: the servers of the backups' service that run there; `records` where the volume is, else None."""
+    """One node: the servers of the backups' service that run there; `records` where the volume is, else None.
+
+    `silent` are the servers that take no connection: `clusters` is Unobservable then.
+    """
 
     topic: ClassVar[str] = "databases"
     clusters: tuple[Cluster, ...] | Unobservable
     records: Records | Unobservable | None = None
+    silent: tuple[SilentServer, ...] = ()

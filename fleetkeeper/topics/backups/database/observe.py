@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper.inventory.schema import Node, require_policy
-from fleetkeeper.readers.docker.engine import ABSENT
-from fleetkeeper.readers.lines import split_lines
-from fleetkeeper.readers.numbers import whole_number
-from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
+from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Drill, Facts, Records
+from fleetkeeper.topics.backups.database.parse import parse_clusters, silent_servers
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
@@ -30,10 +27,6 @@ ASK_CONTAINERS = "fleetkeeper/topics/backups/database/scripts/ask_containers.sh"
 ASK_DATABASE = "fleetkeeper/topics/backups/database/scripts/ask_database.sh"
 
 T = TypeVar("T")
-UNSIGNED = (1 << 64) - 1
-
-
-GRANT = "`GRANT pg_read_all_settings, pg_read_all_data TO` the user of backups (`backups.user`)"
 RECORDS = "/var/lib/fleetkeeper"
 SHELL_RECORDS = 'if [ -e "$1" ] || [ -h "$1" ]; then exec cat -- "$1"; fi; exit 3'
 NONE_YET = 3
@@ -47,7 +40,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     answers = yield [*commands, *([records_of(policy)] if here else [])]
     parse = partial(parse_records, of=backups_of(policy), path=record_path(policy))
     records = clusters_or_why(parse, answers[1]) if here else None
-    return Facts(clusters_or_why(parse_clusters, answers[0]), records)
+    return Facts(clusters_or_why(parse_clusters, answers[0]), records, silent_servers(answers[0]))
 
 
 def clusters_or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
@@ -59,14 +52,14 @@ def clusters_or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobser
 
 
 def clusters_of(policy: Policy, service: str) -> Command:
-    """The command that prints system identifier, data directory and row counts for every container of the service.
+    """The command that prints who the database is, and what it holds, for every container of the service.
 
     `service` is the Docker name of the service. The output is for `parse_clusters`.
     """
-    tables = tuple(policy.floors)
+    volume, tables = policy.volume, tuple(policy.floors)
     questions = ("sh", "-c", load_script(ASK_CONTAINERS), "ask-database", load_script(ASK_DATABASE), service)
-    words = (*questions, policy.user or "", policy.database or "", *tables)
-    return Command(words, sudo=True)
+    mounted = (volume.name, volume.path or "", policy.directory, policy.path)
+    return Command((*questions, *mounted, policy.user or "", policy.database or "", *tables), sudo=True)
 
 
 def record_path(policy: Policy) -> str:
@@ -85,30 +78,6 @@ def backups_of(policy: Policy) -> str:
 def records_of(policy: Policy) -> Command:
     """The command that prints the record about a policy's database; it exits with 3 (`NONE_YET`) when there is none."""
     return Command(("sh", "-c", SHELL_RECORDS, "read-record", record_path(policy)), sudo=True)
-
-
-def parse_clusters(output: Output) -> tuple[Cluster, ...]:
-    r"""The clusters that the containers reported; empty on a node without Docker.
-
-    Raises Unobservable when a container could not be asked, or its database user may not read all settings.
-
-    >>> parse_clusters(Output(0, b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\n"))
-    (Cluster(container='f00', system='7575134923612332072', directory='/d', rows={'auth_user': 120}),)
-    """
-    if output.rc == ABSENT:
-        return ()
-    clusters: list[Cluster] = []
-    for block in re.split("^cluster ", output.text(), flags=re.MULTILINE)[1:]:
-        container, *answers = split_lines(block)
-        lines = dict(line.split(" ", 1) for line in answers if not line.startswith("rows "))
-        rows = [line.split(" ", 2)[1:] for line in answers if line.startswith("rows ")]
-        counted = {table: whole_number(number, least=-1) for number, table in rows}
-        if not {"system", "directory"} <= lines.keys():
-            raise Unobservable("the database does not say who it is: its user may not read all settings", hint=GRANT)
-        clusters.append(
-            Cluster(container, str(whole_number(lines["system"], most=UNSIGNED)), lines["directory"], counted)
-        )
-    return tuple(clusters)
 
 
 def parse_records(output: Output, of: str = "", path: str = "the record of the database") -> Records:

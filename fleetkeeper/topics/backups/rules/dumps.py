@@ -30,6 +30,7 @@ from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import (
     MEANT_TO_GROW,
     MEANT_TO_SHRINK,
+    SEE_COMMAND,
     Hold,
     Retention,
     apply_keep,
@@ -66,8 +67,9 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     Everything that was entered since is lost when the disk dies. Judged by the time in the file's name, in the
     policy's time zone (or its mtime, if that is older), against the clock of the volume's node. Only a dump that was
     streamed and is proven whole counts; one from the future never does. While the only young ones are implausibly
-    small, it is unknown: backups.have_plausible_size says what to do. Allowed is `max_age`, or else the longest gap of
-    the schedule and `grace`. Source: docs/runbook.md, "Backups on a schedule".
+    small, or lack tables, it is unknown: backups.have_plausible_size and backups.hold_the_live_tables say what to do.
+    Allowed is `max_age`, or else the longest gap of the schedule and `grace`. Source: docs/runbook.md, "Backups on a
+    schedule".
     """
     policy = fleet.inventory.section(Policy)
     node = policy.volume.node
@@ -78,6 +80,9 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     if newest and now - newest.time <= allowed:
         return
     young = [backup for backup in backups.backups if not backup.future and now - backup.time <= allowed]
+    if lacking := [backup for backup in young if backup.lacks]:
+        yield Unobservable(f"{lacking[0].name} is young enough, but {lacking[0].lacks}", SEE_COMMAND, node)
+        return
     if small := [backup for backup in young if backup.small]:
         yield Unobservable(f"{small[0].name} is young enough, but {small[0].doubt}", MEANT_TO_SHRINK, node)
         return

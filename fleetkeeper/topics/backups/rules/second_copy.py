@@ -93,6 +93,8 @@ def doubt_about(fleet: Fleet, policy: Policy, elsewhere: Elsewhere) -> str:
     for backup in young_enough(catalog_of(fleet, policy).backups, elsewhere, now):
         if backup.future or backup.growing or backup.state == "broken" or backup.name not in second.names:
             continue
+        if backup.lacks:
+            return f"{backup.name} stands in {second.path}, but {backup.lacks}"
         if backup.small:
             return f"{backup.name} stands in {elsewhere.path}, but is {backup.small}"
         if backup.state == "unknown":

@@ -1,7 +1,7 @@
 # The rules for each line of a dump. They follow the functions of dump_sections.awk in one program.
 n++ == 0 { width = length($0) }
 copying {
-  if ($0 == "\\.") copying = 0
+  if ($0 == "\\.") { copying = 0; if (n > since + 1) holds(into, 2) }
   else if (/^--/) {
     if ($0 == "--" && title == n - 1) begins()
     if ($0 == "-- PostgreSQL database dump" || $0 == "-- PostgreSQL database cluster dump") title = n
@@ -31,8 +31,14 @@ db && !filled { if (/^(-- Dumped |\\restrict )/ || (q == "" && !neutral($0))) fi
 q == "" && /^pg_(dump|dumpall|restore): / { doubts("message", n); next }
 q == "" && !db && !/^(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|SECURITY LABEL|SET|RESET|UPDATE|DELETE|SELECT|--) ?/ &&
   !/^\\(connect|restrict|unrestrict) / { doubts("cluster", n) }
+q == "" && /^\\connect / { connected($0) }
 q == "" && /^(--|\\)/ { next }
-q == "" { copy = /^COPY / }
+q == "" {
+  copy = 0
+  if (/^COPY /) { copy = 1; into = name_at(substr($0, 6)) }
+  else if (/^INSERT INTO /) inserted($0)
+  else if (/^CREATE /) created($0)
+}
 q == "" && /[\047"$]/ {
   many = split($0, part, "\047")
   for (i = 1; i <= many && part[i] !~ /["$]|--/; i += 2) ;

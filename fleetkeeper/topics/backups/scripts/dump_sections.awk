@@ -1,6 +1,6 @@
 # Reads what `pg_dump` wrote, line by line, and judges it section by section: each dump in the file begins with a header
 # (`--`, `-- PostgreSQL database dump`, `--`; `db` and `cluster` are the lines of those that are open) and is complete
-# at its own end mark. Where the shell's mark ends the text, it prints STATE REASON LINE and the rest of that line.
+# at its own end mark. Where the shell's mark ends the text, it prints STATE REASON LINE CONTENTS and the rest of that line.
 #
 # `fault` is the first thing that proves damage, `doubt` the first that is not understood. Whether rows of a table
 # (`copying`) or a quoted text (`q`: a string, an identifier, a function's body) are open is followed within the dumps,
@@ -13,6 +13,7 @@ function fresh() {
   n = width = bytes = copying = copy = marked = since = said = 0
   db = cluster = whole = filled = title = rule = begun = terminal = zero = 0
   before = partial = 0
+  forgets()
   kind = fault = doubt = q = ""
 }
 function fails(what, line) { if (fault == "") fault = what " " line }
@@ -25,7 +26,12 @@ function begins() {
   if (kind == "cluster" && cluster) fails("next", cluster)
   sub(/^behind/, "between", doubt)
   db = filled = 0
-  if (kind == "cluster") cluster = title; else db = title
+  if (kind == "cluster") cluster = title
+  else {
+    db = title
+    databases++
+    if (cluster) inside = 1
+  }
 }
 function ends() {
   if (q != "") { marked = 1; return }
@@ -65,12 +71,13 @@ function verdict(rc, told) {
   if (told != "-" && (bytes - 1) % 4294967296 != told) return "unknown length 0"
   return "complete - 0"
 }
-function next_copy() { if (copy && q == "" && / FROM stdin;$/) { copying = 1; since = n } }
+function next_copy() { if (copy && q == "" && / FROM stdin;$/) { copying = 1; since = n; holds(into, 1) } }
 function unquoted(s) {}
+# include fleetkeeper/topics/backups/scripts/dump_contents.awk
 # include fleetkeeper/topics/backups/scripts/follow_quotes.awk
 BEGIN { fresh() }
 /^\002/ && index($0, mark) == 1 {
-  print verdict($2, $3) " " substr($0, length(mark) + 2)
+  print verdict($2, $3) " " contents() " " substr($0, length(mark) + 2)
   fresh()
   next
 }

@@ -22,8 +22,8 @@ signs='1f8b gzip 28b52ffd zstd fd377a585a xz 425a68 bzip2 04224d18 lz4 02214c18 
 look='# include fleetkeeper/topics/backups/scripts/read_dump.sh'
 # shellcheck disable=SC2016,SC2089 # a program for another shell
 bounded='
-  if timeout 5 true 2>/dev/null; then exec timeout "$1" pg_restore -f /dev/null; fi
-  exec pg_restore -f /dev/null
+  if timeout 5 true 2>/dev/null; then exec timeout "$1" pg_restore -f "$2"; fi
+  exec pg_restore -f "$2"
 '
 watch='# include fleetkeeper/transport/scripts/run_with_limit.sh'
 closing='' zeros='' inside=''
@@ -76,12 +76,12 @@ each() {
   seconds=$(stat -c %s -- "$@" 2>/dev/null | awk '$1 > most { most = $1 } END { printf "%d", most / 10000000 + 30 }')
   for file; do
     number=$((number + 1))
-    if [ "$slow" -ge 2 ]; then echo "$number - unknown late 0 0 - "; continue; fi
+    if [ "$slow" -ge 2 ]; then echo "$number - unknown late 0 - 0 - "; continue; fi
     within "$seconds" sh -c "$look" look "$number" "$form" "$file" "$mark"
     case $? in
     0) ;;
-    124 | 137 | 143) slow=$((slow + 1)); echo "$number - unknown slow 0 124 - " ;;
-    *) echo "$number - unknown died 0 0 - " ;;
+    124 | 137 | 143) slow=$((slow + 1)); echo "$number - unknown slow 0 - 124 - " ;;
+    *) echo "$number - unknown died 0 - 0 - " ;;
     esac
   done
 }

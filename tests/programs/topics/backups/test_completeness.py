@@ -208,7 +208,7 @@ def test_case_79_a_file_that_went_away_is_not_known_and_not_broken(tmp_path):
 
 
 def test_case_79_a_read_error_proves_nothing():
-    state, why = judge_stream(parse_stream_report("- broken end 2 1 - gzip: stdin: Input/output error "))
+    state, why = judge_stream(parse_stream_report("- broken end 2 - 1 - gzip: stdin: Input/output error "))
     assert state == "unknown"
     assert "Input/output error" in why
 
@@ -256,7 +256,7 @@ def test_no_start_of_a_dump_is_taken_for_the_whole_by_the_same_machine_in_python
 
 def by_awk(text: bytes) -> bool:
     mark = b"\x02mark"
-    fed = text + b"\n" + mark + b" 0 - \n"
+    fed = text + b"\n" + mark + b" - 0 - \n"
     process = subprocess.run(("awk", "-v", "mark=\2mark", judging_awk()), input=fed, capture_output=True, check=True)
     return judge_stream(parse_stream_report("- " + process.stdout.decode().rstrip("\n")))[0] == "complete"
 
@@ -445,13 +445,14 @@ def test_small_files_weigh_what_opening_them_costs():
 
 
 ANSWERS = {
-    "another line": b"1 - complete - 0 0 - \n2 - complete - 0 0 - \n3 - complete - 0 0 - \n",
-    "control bytes": b"1 - complete - 0 0 - \n2 - unknown failed 0 1 - a\x0b\r\x1c\x1e\x85b \xc2\x85 \xe2\x80\xa8\n",
-    "no answer": b"1 - complete - 0 0 - \n",
-    "half an answer": b"1 - complete - 0 0 - \n2 - unkn",
-    "two answers": b"1 - complete - 0 0 - \n2 - complete - 0 0 - \n2 - unknown slow 0 124 - \n",
-    "no numbers": b"1 - complete - 0 0 - \n2 - broken end x y - \n",
-    "an absurd number": b"1 - complete - 0 0 - \n2 - broken end " + b"9" * 5000 + b" 0 - \n",
+    "another line": b"1 - complete - 0 - 0 - \n2 - complete - 0 - 0 - \n3 - complete - 0 - 0 - \n",
+    "control bytes": b"1 - complete - 0 - 0 - \n"
+    b"2 - unknown failed 0 - 1 - a\x0b\r\x1c\x1e\x85b \xc2\x85 \xe2\x80\xa8\n",
+    "no answer": b"1 - complete - 0 - 0 - \n",
+    "half an answer": b"1 - complete - 0 - 0 - \n2 - unkn",
+    "two answers": b"1 - complete - 0 - 0 - \n2 - complete - 0 - 0 - \n2 - unknown slow 0 - 124 - \n",
+    "no numbers": b"1 - complete - 0 - 0 - \n2 - broken end x - y - \n",
+    "an absurd number": b"1 - complete - 0 - 0 - \n2 - broken end " + b"9" * 5000 + b" - 0 - \n",
 }
 
 

@@ -437,4 +437,4 @@ MESSAGES = {
 
 @pytest.mark.parametrize(("said", "state"), MESSAGES.items(), ids=MESSAGES)
 def test_only_words_that_prove_damage_make_a_file_broken(said, state):
-    assert judge_stream(parse_stream_report(f"- unknown failed 0 1 - {said}"))[0] == state
+    assert judge_stream(parse_stream_report(f"- unknown failed 0 - 1 - {said}"))[0] == state

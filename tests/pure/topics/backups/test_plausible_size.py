@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.fleet import Fleet
-from fleetkeeper.topics.backups.catalog import Catalog, build_catalog
+from fleetkeeper.topics.backups.catalog import Catalog, Compared, build_catalog
 from fleetkeeper.topics.backups.database.facts import AcceptedSize, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import File
@@ -216,7 +216,7 @@ def test_after_an_honest_clean_up_the_accepted_size_is_the_yardstick():
     assert verdict_of("backups.have_plausible_size", backup_fleet(files)).outcome is Outcome.FINDING
     world = with_size(files, accept_database(files[0]))
     assert verdict_of("backups.have_plausible_size", world).outcome is Outcome.HOLDS
-    catalog = build_catalog(files, proofs_of(files), make_policy(), NOW, accept_database(files[0]))
+    catalog = build_catalog(files, proofs_of(files), make_policy(), NOW, Compared(accept_database(files[0])))
     assert len(catalog.counted) == 45  # those since the clean-up, and those before it, are good, too
 
 
@@ -229,20 +229,20 @@ def test_after_an_accepted_size_an_emptied_database_is_found_again():
 
 def test_growth_since_an_accepted_size_moves_the_yardstick_up():
     files = sized(*[100] * 5, *[10] * 3, *[12, 15, 19, 25, 30, 40, 50], 15)
-    catalog = build_catalog(files, proofs_of(files), make_policy(), NOW, accept_database(files[8]))
+    catalog = build_catalog(files, proofs_of(files), make_policy(), NOW, Compared(accept_database(files[8])))
     assert catalog.backups[0].small is not None
 
 
 def test_what_was_wrong_long_before_stays_wrong_when_a_size_is_accepted():
     files = sized(*[100] * 5, 10, *[100] * 5, 10, 10, 10)
-    catalog = build_catalog(files, proofs_of(files), make_policy(), NOW, accept_database(files[0]))
+    catalog = build_catalog(files, proofs_of(files), make_policy(), NOW, Compared(accept_database(files[0])))
     assert [backup.name for backup in catalog.backups if backup.small] == [files[8].name]
 
 
 def test_the_last_one_before_the_clean_up_stays_whatever_keep_says():
     files = sized(*[100 * MIB] * 40, *[10 * MIB] * 60)
     rules = make_policy(keep={"daily": 7})
-    catalog = build_catalog(files, proofs_of(files), rules, NOW, accept_database(files[55]))
+    catalog = build_catalog(files, proofs_of(files), rules, NOW, Compared(accept_database(files[55])))
     match = apply_keep(catalog, rules, NOW)
     assert files[60].name in match.protected
     left = {item.backup.name: item.reasons for item in match.kept}
@@ -253,7 +253,7 @@ def test_the_last_one_before_the_clean_up_stays_whatever_keep_says():
 def test_the_last_one_of_each_size_stays_after_a_second_clean_up_too():
     files = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
     rules = make_policy(keep={"daily": 7})
-    catalog = build_catalog(files, proofs_of(files), rules, NOW, accept_database(files[55]))
+    catalog = build_catalog(files, proofs_of(files), rules, NOW, Compared(accept_database(files[55])))
     match = apply_keep(catalog, rules, NOW)
     assert {files[60].name, files[80].name} <= match.protected
     assert [files[60].size, files[80].size] == [40 * MIB, 100 * MIB]
@@ -262,7 +262,7 @@ def test_the_last_one_of_each_size_stays_after_a_second_clean_up_too():
 def test_growth_before_a_clean_up_leaves_one_to_be_kept_for_it():
     files = sized(*[round(1000 * 1.1**n) for n in range(60)], *[10**4] * 60)
     rules = make_policy(keep={"daily": 7})
-    catalog = build_catalog(files, proofs_of(files), rules, NOW, accept_database(files[55]))
+    catalog = build_catalog(files, proofs_of(files), rules, NOW, Compared(accept_database(files[55])))
     assert len(before_the_change(catalog.counted, rules, catalog.accepted)) == 1
 
 

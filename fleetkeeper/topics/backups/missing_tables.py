@@ -1,0 +1,210 @@
+"""Which complete dumps lack data that the database had when they were made: they are no backups of it. Pure.
+
+A dump can be whole and plausible, and yet hold the schema only, one table of several, roles only, or another database.
+What a dump holds is told by its own text, what the database holds by the live one. A table that came after a dump is no
+fault of that dump: a missing one counts where it is known to have existed (its file was made or written before, an
+older dump has it, or this one creates it without its rows). As many missing tables as the dump has of names that are
+gone may have been renamed, and are not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.units import count_of
+from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.topics.backups.database.facts import Cluster, LiveTable
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.dump_contents import DatabasePart, DumpContents
+from fleetkeeper.topics.backups.dump_times import EARLY
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.topics.backups.backup import Backup
+    from fleetkeeper.topics.backups.policy import Policy
+
+TOLD = 3
+
+
+@dataclass(frozen=True)
+class LiveDatabase:
+    """The database that runs: its name, and those of its tables that have rows and are not left out on purpose."""
+
+    name: str
+    tables: tuple[LiveTable, ...]
+
+
+def only_cluster(fleet: Fleet) -> Cluster | None:
+    """The one server of the backups' service; None when there is none or several, or a node was not seen."""
+    matches: list[Cluster] = []
+    for node in fleet.inventory.nodes:
+        facts = fleet.facts.get((node, Databases.topic))
+        if not isinstance(facts, Databases) or isinstance(facts.clusters, Unobservable):
+            return None
+        matches += facts.clusters
+    return matches[0] if len(matches) == 1 else None
+
+
+def live_database(fleet: Fleet, policy: Policy) -> LiveDatabase | None:
+    """The database that runs; None when it is not known which one does, or what it holds."""
+    cluster = only_cluster(fleet)
+    if cluster is None or cluster.tables is None:
+        return None
+    return LiveDatabase(cluster.database, tuple(table for table in cluster.tables if not is_left_out(table, policy)))
+
+
+def is_left_out(table: LiveTable, policy: Policy) -> bool:
+    """Whether the policy says that dumps leave this table out on purpose; a pattern without a dot fits any schema."""
+    short = table.name.partition(".")[2]
+    return any(
+        fnmatchcase(table.name, pattern) or ("." not in pattern and fnmatchcase(short, pattern))
+        for pattern in policy.left_out
+    )
+
+
+@dataclass(frozen=True)
+class History:
+    """What all complete dumps tell: when each table was dumped first, and whether any of them has rows."""
+
+    first: Mapping[str, datetime]
+    filled: bool
+
+
+def history_of(whole: Iterable[Backup]) -> History:
+    """The history of these dumps. Their order does not matter."""
+    first: dict[str, datetime] = {}
+    filled = False
+    for backup in whole:
+        for part in backup.contents.parts if backup.contents else ():
+            filled = filled or bool(part.filled)
+            for name in part.dumped:
+                if name not in first or backup.time < first[name]:
+                    first[name] = backup.time
+    return History(first, filled)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One dump with its contents; `part` is what it holds of the database."""
+
+    backup: Backup
+    contents: DumpContents
+    part: DatabasePart
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What every dump is compared with: `live`, None where it could not be asked, and the history of all of them."""
+
+    policy: Policy
+    live: LiveDatabase | None
+    history: History
+
+    def why_no_backup(self, backup: Backup, *, newest: bool) -> str:
+        """Why one dump is no backup of the database; empty when it is, or may be."""
+        contents, live = backup.contents, self.live
+        if contents is None:
+            return ""
+        if contents.databases == 0:
+            return "it holds roles and settings only, and no database"
+        part = contents.of(live.name if live else "")
+        if part is None:
+            return f"it is of {', '.join(contents.named)}, not of {live.name if live else 'this database'}"
+        if not (part.filled or contents.unnamed):
+            return no_rows(contents, part) if self.history.filled or (live and live.tables) else ""
+        if live is None or contents.unnamed or not live.tables:
+            return ""
+        return self.why_lacking(Holding(backup, contents, part), live, newest=newest)
+
+    def why_lacking(self, holding: Holding, live: LiveDatabase, *, newest: bool) -> str:
+        """Which tables of the database a dump should hold and does not, in words; empty without any."""
+        if is_of_another(holding, self.history, live, newest=newest):
+            tables = count_of(len(live.tables), "table")
+            return f"it holds none of the {tables} that have rows in {live.name or 'the database'}"
+        asked = frozenset(self.policy.floors) if newest else frozenset()
+        missing = proven_missing(holding, self.history, live, asked)
+        return f"it lacks {name_tables(missing)}" if len(missing) > len(gone_tables(holding.part, live)) else ""
+
+
+def judge_contents(whole: Sequence[Backup], policy: Policy, live: LiveDatabase | None) -> Mapping[str, str]:
+    """Why each of these dumps is no backup of the database, by name; those that are, or may be, are left out.
+
+    `whole` are the complete dumps, newest first; `live` is None where it could not be asked.
+    """
+    if not any(backup.contents for backup in whole):
+        return {}
+    comparison = Comparison(policy, live, history_of(whole))
+    reasons = {backup.name: comparison.why_no_backup(backup, newest=backup is whole[0]) for backup in whole}
+    return {name: why for name, why in reasons.items() if why}
+
+
+def no_rows(contents: DumpContents, part: DatabasePart) -> str:
+    """The reason that a dump has no rows, in words."""
+    only = bool(part.created) and not part.dumped and not contents.inserts
+    return "it holds no rows: tables are only created in it" if only else "it holds no row of any table"
+
+
+def name_tables(tables: Sequence[LiveTable]) -> str:
+    """How many tables, and the names of the first few: `2 tables that have rows: public.a, public.b`."""
+    names = ", ".join(table.name for table in tables[:TOLD])
+    more = f" and {len(tables) - TOLD} more" if len(tables) > TOLD else ""
+    return f"{count_of(len(tables), 'table')} with rows: {names}{more}"
+
+
+def is_of_another(holding: Holding, history: History, live: LiveDatabase, *, newest: bool) -> bool:
+    """Whether a dump shares no table with the database, although it should: it is the newest, or an older one does."""
+    if any(is_in(table, holding.part, created=True) for table in live.tables):
+        return False
+    dumped = (time for table in live.tables if (time := history.first.get(table.name)))
+    return newest or any(time < holding.backup.time for time in dumped)
+
+
+def is_in(table: LiveTable, part: DatabasePart, *, created: bool) -> bool:
+    """Whether a dump has the rows of a table, or where `created` is true creates it; a partition may be in its root.
+
+    Old dumps name tables without their schema.
+    """
+    names = (table.name, table.root, table.name.partition(".")[2])
+    return any(name in part.filled or name in part.empty or (created and name in part.created) for name in names)
+
+
+def missing_tables(contents: DumpContents, part: DatabasePart, live: LiveDatabase) -> Iterator[LiveTable]:
+    """The tables of the database whose rows are not in the dump, whether or not they existed then."""
+    return (table for table in live.tables if not is_in(table, part, created=contents.inserts))
+
+
+def gone_tables(part: DatabasePart, live: LiveDatabase) -> frozenset[str]:
+    """The tables with rows in the dump that the database has not, or not with rows: they may have other names now."""
+    known = {name for table in live.tables for name in (table.name, table.root, table.name.partition(".")[2])}
+    return part.filled - known
+
+
+def proven_missing(holding: Holding, history: History, live: LiveDatabase, asked: frozenset[str]) -> list[LiveTable]:
+    """The missing tables that existed when the dump was made, and those that are `asked` for by name."""
+    backup, part = holding.backup, holding.part
+    made = (backup.time - EARLY).timestamp()
+    missing = []
+    for table in missing_tables(holding.contents, part, live):
+        short = table.name.partition(".")[2]
+        existed = table.existed is not None and table.existed <= made
+        dumped = table.born is None and history.first.get(table.name, backup.time) < backup.time
+        if existed or dumped or table.name in part.created or {table.name, short} & asked:
+            missing.append(table)
+    return missing
+
+
+def doubtful_tables(backup: Backup, live: LiveDatabase) -> list[LiveTable]:
+    """The missing tables of which nobody knows whether they existed when the dump was made; empty where few are.
+
+    More than half of the tables would be many for a day: below that they are taken for new ones.
+    """
+    contents = backup.contents
+    part = contents.of(live.name) if contents else None
+    if contents is None or part is None or contents.unnamed:
+        return []
+    missing = [table for table in missing_tables(contents, part, live) if table.born is None]
+    return missing if 2 * len(missing) >= len(live.tables) else []
