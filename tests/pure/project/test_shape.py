@@ -108,7 +108,6 @@ def test_arrows_inside_fleetkeeper_point_downhill() -> None:
 
 
 NEEDED_TOPICS = {
-    ("backups", "containers"): "where the database's data lie is told by the mounts of its container",
     ("backups", "nodes"): "the age of a dump is counted on its node's own clock",
     (
         "backups",
