@@ -94,7 +94,7 @@ def doubt_about(fleet: Fleet, policy: Policy, elsewhere: Elsewhere) -> str:
         if backup.future or backup.growing or backup.state == "broken" or backup.name not in second.names:
             continue
         if backup.lacks:
-            return f"{backup.name} stands in {second.path}, but {backup.lacks}"
+            return f"{backup.name} stands in {elsewhere.path}, but {backup.lacks}"
         if backup.small:
             return f"{backup.name} stands in {elsewhere.path}, but is {backup.small}"
         if backup.state == "unknown":
