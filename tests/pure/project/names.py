@@ -18,6 +18,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -96,7 +97,18 @@ class Measures:
 def parse_packages(packages: Iterable[str]) -> dict[str, ast.Module]:
     """The syntax tree of each module, by its dotted name."""
     paths = [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
-    return {dotted_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {dotted_name(path): syntax_tree(path) for path in paths}
+
+
+@cache
+def syntax_tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def syntax_nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All nodes of a tree. Walking through one takes longer than parsing it, and many tests do."""
+    return tuple(ast.walk(tree))
 
 
 def dotted_name(path: Path) -> str:
@@ -118,14 +130,14 @@ def measure_names(packages: Iterable[str]) -> Measures:
 
 
 def function_names(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in syntax_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith(("__", "test_")):
             yield node.name
 
 
 def bound_names(tree: ast.Module) -> Iterator[str]:
     """Names of functions, of their arguments, and of all that is assigned."""
-    for node in ast.walk(tree):
+    for node in syntax_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -163,7 +175,7 @@ def import_graph(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
 
 
 def imported(name: str, tree: ast.Module, trees: dict[str, ast.Module]) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in syntax_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in trees)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -202,7 +214,7 @@ def shell_lines(tree: ast.Module) -> Iterator[int]:
         for node in ast.walk(tree)
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree):
+    for node in syntax_nodes(tree):
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
         if is_text and node.value.count("\n") > LINES_OF_SHELL and SHELL.search(node.value):
             yield node.lineno

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from fleetkeeper.topics.registry import RULES, TOPICS
+from tests.pure.project.names import syntax_nodes, syntax_tree
 
 ROOT = Path(__file__).parents[3]
 WRITING = "fleetkeeper.transport.writing"
@@ -30,9 +31,9 @@ def modules(package: str) -> list[Path]:
 
 def imports(path: Path, *, at_run_time: bool = False) -> Iterator[str]:
     """The modules that a file imports; `at_run_time` leaves out what only a type checker sees."""
-    tree = ast.parse(path.read_text())
-    unseen = {id(node) for block in ast.walk(tree) if at_run_time and for_types(block) for node in ast.walk(block)}
-    for node in ast.walk(tree):
+    nodes = syntax_nodes(syntax_tree(path))
+    unseen = {id(node) for block in nodes if at_run_time and for_types(block) for node in ast.walk(block)}
+    for node in nodes:
         if id(node) in unseen:
             continue
         if isinstance(node, ast.Import):
@@ -171,7 +172,7 @@ def checks() -> set[str]:
     return {
         f"{path.stem.removeprefix('test_')}.{node.name.removeprefix('test_')}"
         for path in modules("checks")
-        for node in ast.parse(path.read_text()).body
+        for node in syntax_tree(path).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }
 
@@ -256,7 +257,7 @@ def test_every_rule_states_its_promise_in_one_sentence_and_explains_itself(rule)
 def functions() -> Iterator[tuple[str, int]]:
     for package in ("fleetkeeper", "remediate", "checks", "lab"):
         for path in modules(package):
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in syntax_nodes(syntax_tree(path)):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     lines = (node.end_lineno or node.lineno) - node.lineno + 1
                     yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", lines
@@ -282,7 +283,7 @@ def test_modules_stay_readable_in_one_sitting() -> None:
 
 def private_names(path: Path) -> Iterator[str]:
     """Names with one leading underscore that a file reads, overrides or imports, with the line of each."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in syntax_nodes(syntax_tree(path)):
         names: list[str] = []
         if isinstance(node, ast.Attribute):
             names = [node.attr]
