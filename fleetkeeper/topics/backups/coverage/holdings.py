@@ -54,11 +54,11 @@ def uncovered_databases(fleet: Fleet, node: str) -> Iterator[Holding | Unobserva
     for server in servers:
         container = container_of_server(server, containers)
         if container is None:
-            yield on_the_node(server, node)
+            yield server_on_node(server, node)
         elif container.drill:
             continue
         elif not is_dumped(fleet, container):
-            yield in_container(server, container, node, declared_service(fleet, container))
+            yield server_in_container(server, container, node, declared_service(fleet, container))
         elif several(server, container, servers, containers):
             yield from beside_the_dumped(fleet, server, container, node)
 
@@ -77,7 +77,7 @@ def beside_the_dumped(
             f"{container.name} runs several Postgres servers, and which of them is dumped is not known", node=node
         )
     elif server.directory not in dumped:
-        yield in_container(server, container, node, "")
+        yield server_in_container(server, container, node, "")
 
 
 def container_of_server(server: PostgresServer, containers: Iterable[Container]) -> Container | None:
@@ -108,13 +108,13 @@ def several(
     return any(container_of_server(other, containers) is container for other in others)
 
 
-def on_the_node(server: PostgresServer, node: str) -> Holding:
+def server_on_node(server: PostgresServer, node: str) -> Holding:
     """A server that runs in no container of the node's engine: on the node itself, or in another engine's."""
     named = server.directory or f"process {server.pid}"
     return Holding(node, named, (named, f"{node}:{named}"), server.directory, standby=server.standby)
 
 
-def in_container(server: PostgresServer, container: Container, node: str, key: str) -> Holding:
+def server_in_container(server: PostgresServer, container: Container, node: str, key: str) -> Holding:
     """A server in a container. `key` is the inventory's key of its service, or empty."""
     names = container_names(container, key)
     whole = (*names, server.directory, *(f"{name}:{server.directory}" for name in names if server.directory))

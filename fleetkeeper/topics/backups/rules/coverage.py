@@ -55,7 +55,7 @@ def uncovered(
             where = (holding.node, holding.name + holding.directory)
             if where not in told:
                 told.add(where)
-                yield finding(holding, hint_of(holding, excuses))
+                yield finding(holding, coverage_hint(holding, excuses))
 
 
 def searched(fleet: Fleet, search: Search) -> Iterator[Holding | Unobservable]:
@@ -77,7 +77,7 @@ def in_force(excuse: NotBackedUp, today: date) -> bool:
     return today <= excuse.until
 
 
-def hint_of(holding: Holding, over: Iterable[NotBackedUp]) -> str:
+def coverage_hint(holding: Holding, over: Iterable[NotBackedUp]) -> str:
     """What to do about it. `over` are excuses of it whose day is over."""
     ended = "".join(f"its excuse ended on {excuse.until} ({excuse.because}); " for excuse in over)
     return f"{ended}back it up, or say why not: `not_backed_up: [{{what: {holding.name}, because: …, until: …}}]`"

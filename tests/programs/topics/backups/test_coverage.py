@@ -18,7 +18,7 @@ SHELLS = [("sh",), *([("busybox", "sh")] if shutil.which("busybox") else [])]
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups") if os.getuid() == 0 else ()
 
 
-def run(command: Command, shell: tuple[str, ...], *before: str) -> Output:
+def answer_of(command: Command, shell: tuple[str, ...], *before: str) -> Output:
     """The answer of this machine to one command, asked by a shell."""
     done = subprocess.run((*before, *shell, *command.words[1:]), capture_output=True, check=False, timeout=60)
     return Output(done.returncode, done.stdout, done.stderr)
@@ -28,15 +28,17 @@ def run(command: Command, shell: tuple[str, ...], *before: str) -> Output:
 def test_a_running_server_is_found_once_with_its_data_directory() -> None:
     with private_server() as server:
         for shell in SHELLS:
-            found = parse_servers(run(find_postgres(), shell))
+            found = parse_servers(answer_of(find_postgres(), shell))
             mine = [each for each in found if each.directory == str(server.folder / "data")]
             assert len(mine) == 1, found
             assert not mine[0].standby
         if NOBODY:
-            unseen = parse_servers(run(find_postgres(), ("sh",), *NOBODY))
+            unseen = parse_servers(answer_of(find_postgres(), ("sh",), *NOBODY))
             assert mine[0].pid in {each.pid for each in unseen}
             assert {each.directory for each in unseen if each.pid == mine[0].pid} == {""}
-    assert str(server.folder / "data") not in {each.directory for each in parse_servers(run(find_postgres(), ("sh",)))}
+    assert str(server.folder / "data") not in {
+        each.directory for each in parse_servers(answer_of(find_postgres(), ("sh",)))
+    }
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
@@ -50,7 +52,7 @@ def test_what_lies_in_a_directory_is_said_for_each_in_their_order(tmp_path: Path
     (tmp_path / "link").symlink_to("data")
     (tmp_path / "empty" / "link").symlink_to(tmp_path / "plain")
     asked = [str(tmp_path / name) for name in ("data", "empty", "plain", "nowhere", "link", "data")]
-    seen = run(look_into_mounts(asked), shell).text().split()
+    seen = answer_of(look_into_mounts(asked), shell).text().split()
     assert seen == ["data", "empty", "other", "empty", "data", "data"]
 
 
@@ -63,5 +65,5 @@ def test_what_an_account_may_not_enter_is_never_called_empty(tmp_path: Path) -> 
     (tmp_path / "open" / "closed").chmod(0o700)
     asked = [str(tmp_path / "closed"), str(tmp_path / "open")]
     for shell in SHELLS:
-        seen = parse_content(run(look_into_mounts(asked), shell, *NOBODY), asked)
+        seen = parse_content(answer_of(look_into_mounts(asked), shell, *NOBODY), asked)
         assert set(seen.values()) == {"denied"}

@@ -43,26 +43,28 @@ DATA = "/var/lib/postgresql/data"
 OURS, OTHER, WEB, FOREIGN = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 
 
-def labels(service: str) -> dict[str, str]:
+def compose_labels(service: str) -> dict[str, str]:
     return {"com.docker.compose.project": "shop", "com.docker.compose.service": service}
 
 
-def database(id_: str, service: str, pid: int, *mounts: Mount) -> Container:
+def postgres_container(id_: str, service: str, pid: int, *mounts: Mount) -> Container:
     """A container of a compose service in which a postmaster runs."""
     processes = (Process(pid, 999, 999, "postgres"),)
-    return Container(id_, f"shop-{service}-1", labels=labels(service), pid=pid, processes=processes, mounts=mounts)
+    return Container(
+        id_, f"shop-{service}-1", labels=compose_labels(service), pid=pid, processes=processes, mounts=mounts
+    )
 
 
 VOLUME = Mount("volume", "/var/lib/docker/volumes/pg/_data", DATA, "pg")
 DUMPS = Mount("volume", "/var/lib/docker/volumes/dumps/_data", "/backups", "dumps")
 UPLOADS = Mount("volume", "/var/lib/docker/volumes/uploads/_data", "/srv/uploads", "uploads")
-POSTGRES = database(OURS, "postgres", 71, VOLUME, DUMPS)
-WEB_SERVER = Container(WEB, "shop-web-1", labels=labels("web"), pid=9, processes=(Process(9, 33, 33, "nginx"),))
+POSTGRES = postgres_container(OURS, "postgres", 71, VOLUME, DUMPS)
+WEB_SERVER = Container(WEB, "shop-web-1", labels=compose_labels("web"), pid=9, processes=(Process(9, 33, 33, "nginx"),))
 SERVER = PostgresServer(71, DATA, (OURS,))
 CLUSTER = Cluster(OURS, "7", DATA)
 
 
-def fleet(
+def coverage_fleet(
     servers: Sequence[PostgresServer] | Unobservable = (SERVER,),
     containers: Sequence[Container] | Unobservable = (POSTGRES, WEB_SERVER),
     *,
@@ -88,21 +90,21 @@ def with_excuses(inventory: Inventory, excuses: Sequence[NotBackedUp]) -> Invent
     return inventory.model_copy(update={"not_backed_up": tuple(excuses)})
 
 
-def excuse(what: str, until: date = date(2027, 1, 31), node: str = "*") -> NotBackedUp:
+def make_excuse(what: str, until: date = date(2027, 1, 31), node: str = "*") -> NotBackedUp:
     return NotBackedUp(what=what, until=until, because="the vendor keeps it", node=node)
 
 
-def judged(look: Fleet, rule: str = "cover_every_database") -> Verdict:
+def coverage_verdict(look: Fleet, rule: str = "cover_every_database") -> Verdict:
     [subject] = subjects_of(RULES[f"backups.{rule}"], look.inventory)
     return judge_subject(RULES[f"backups.{rule}"], look, subject)
 
 
 def test_the_database_that_is_dumped_is_covered() -> None:
-    verdict = judged(fleet())
+    verdict = coverage_verdict(coverage_fleet())
     assert (verdict.outcome, verdict.warnings) == (Outcome.HOLDS, ())
 
 
-SECOND = database(OTHER, "analytics-db", 80)
+SECOND = postgres_container(OTHER, "analytics-db", 80)
 UNCOVERED = {
     "a second service": (PostgresServer(80, DATA, (OTHER,)), "shop/analytics-db"),
     "known by its process alone": (PostgresServer(80, DATA), "shop/analytics-db"),
@@ -116,7 +118,7 @@ UNCOVERED = {
 @pytest.mark.parametrize("kind", UNCOVERED)
 def test_every_other_postgres_is_a_finding_that_names_it(kind: str) -> None:
     server, name = UNCOVERED[kind]
-    verdict = judged(fleet((SERVER, server), (POSTGRES, SECOND)))
+    verdict = coverage_verdict(coverage_fleet((SERVER, server), (POSTGRES, SECOND)))
     [finding] = verdict.findings
     assert (verdict.outcome, finding.node, finding.about) == (Outcome.FINDING, "a", name)
     assert f"what: {name}" in finding.hint
@@ -124,7 +126,7 @@ def test_every_other_postgres_is_a_finding_that_names_it(kind: str) -> None:
 
 @pytest.mark.parametrize("backups", ["{none: it is small}", BACKUPS.replace("postgres", "web")])
 def test_an_inventory_that_wants_no_backups_or_those_of_another_service_hides_no_database(backups: str) -> None:
-    [finding] = judged(fleet(backups=backups)).findings
+    [finding] = coverage_verdict(coverage_fleet(backups=backups)).findings
     assert finding.saw == f"postgres runs as shop/postgres in {DATA}, and no `backups` covers it"
 
 
@@ -133,52 +135,62 @@ def test_an_inventory_that_wants_no_backups_or_those_of_another_service_hides_no
 )
 def test_an_excuse_names_a_database_by_service_container_or_directory(what: str) -> None:
     server = PostgresServer(80, DATA, (OTHER,))
-    look = fleet((SERVER, server), (POSTGRES, SECOND), excuses=[excuse(what)])
-    assert (judged(look).outcome, judged(look).warnings) == (Outcome.HOLDS, ())
+    look = coverage_fleet((SERVER, server), (POSTGRES, SECOND), excuses=[make_excuse(what)])
+    assert (coverage_verdict(look).outcome, coverage_verdict(look).warnings) == (Outcome.HOLDS, ())
 
 
 def test_an_excuse_counts_to_the_end_of_its_day_on_its_node() -> None:
     server = PostgresServer(80, DATA, (OTHER,))
-    last = fleet((SERVER, server), (POSTGRES, SECOND), excuses=[excuse("analytics-db", NOW.date())])
-    assert judged(last).outcome is Outcome.HOLDS
-    over = fleet((SERVER, server), (POSTGRES, SECOND), excuses=[excuse("analytics-db", date(2026, 11, 29))])
-    [finding] = judged(over).findings
+    last = coverage_fleet((SERVER, server), (POSTGRES, SECOND), excuses=[make_excuse("analytics-db", NOW.date())])
+    assert coverage_verdict(last).outcome is Outcome.HOLDS
+    over = coverage_fleet(
+        (SERVER, server), (POSTGRES, SECOND), excuses=[make_excuse("analytics-db", date(2026, 11, 29))]
+    )
+    [finding] = coverage_verdict(over).findings
     assert finding.hint.startswith("its excuse ended on 2026-11-29 (the vendor keeps it); ")
-    elsewhere = fleet((SERVER, server), (POSTGRES, SECOND), excuses=[excuse("analytics-db", node="b")])
-    assert judged(elsewhere).outcome is Outcome.FINDING
+    elsewhere = coverage_fleet((SERVER, server), (POSTGRES, SECOND), excuses=[make_excuse("analytics-db", node="b")])
+    assert coverage_verdict(elsewhere).outcome is Outcome.FINDING
 
 
 def test_an_excuse_that_nothing_needs_is_said_unless_something_was_not_seen() -> None:
-    [warning] = judged(fleet(excuses=[excuse("shop/postgrse")])).warnings
+    [warning] = coverage_verdict(coverage_fleet(excuses=[make_excuse("shop/postgrse")])).warnings
     assert warning.about == "shop/postgrse"
-    [covered] = judged(fleet(excuses=[excuse("shop/postgres")])).warnings
+    [covered] = coverage_verdict(coverage_fleet(excuses=[make_excuse("shop/postgres")])).warnings
     assert covered.about == "shop/postgres"
-    dark = judged(fleet(Unobservable("dark"), excuses=[excuse("shop/postgrse")]))
+    dark = coverage_verdict(coverage_fleet(Unobservable("dark"), excuses=[make_excuse("shop/postgrse")]))
     assert (dark.outcome, dark.warnings) == (Outcome.UNKNOWN, ())
 
 
 def test_a_standby_is_a_warning_and_a_server_of_a_drill_is_nothing() -> None:
-    standby = judged(fleet((SERVER, PostgresServer(80, DATA, (OTHER,), standby=True)), (POSTGRES, SECOND)))
+    standby = coverage_verdict(
+        coverage_fleet((SERVER, PostgresServer(80, DATA, (OTHER,), standby=True)), (POSTGRES, SECOND))
+    )
     assert standby.outcome is Outcome.HOLDS
     assert "standby" in standby.warnings[0].saw
     drill = replace(SECOND, labels={"fleetkeeper": "drill"}, isolation=Isolation(network="none"))
-    assert judged(fleet((SERVER, PostgresServer(80, DATA, (OTHER,))), (POSTGRES, drill))).outcome is Outcome.HOLDS
+    assert (
+        coverage_verdict(coverage_fleet((SERVER, PostgresServer(80, DATA, (OTHER,))), (POSTGRES, drill))).outcome
+        is Outcome.HOLDS
+    )
 
 
 def test_of_two_servers_in_the_container_that_is_dumped_the_other_one_is_a_finding() -> None:
     two = (SERVER, PostgresServer(72, "/var/lib/postgresql/old", (OURS,)))
-    [finding] = judged(fleet(two)).findings
+    [finding] = coverage_verdict(coverage_fleet(two)).findings
     assert "/var/lib/postgresql/old" in finding.saw
-    assert judged(fleet(two, excuses=[excuse("postgres:/var/lib/postgresql/old")])).outcome is Outcome.HOLDS
-    assert judged(fleet(two, clusters=Unobservable("it hangs"))).outcome is Outcome.UNKNOWN
-    assert judged(fleet(two, clusters=())).outcome is Outcome.UNKNOWN
+    assert (
+        coverage_verdict(coverage_fleet(two, excuses=[make_excuse("postgres:/var/lib/postgresql/old")])).outcome
+        is Outcome.HOLDS
+    )
+    assert coverage_verdict(coverage_fleet(two, clusters=Unobservable("it hangs"))).outcome is Outcome.UNKNOWN
+    assert coverage_verdict(coverage_fleet(two, clusters=())).outcome is Outcome.UNKNOWN
 
 
 def test_where_servers_or_containers_were_not_seen_it_is_unknown() -> None:
-    for look in (fleet(Unobservable("dark")), fleet(containers=Unobservable("dark"))):
-        assert judged(look).outcome is Outcome.UNKNOWN
-        assert judged(look, "cover_every_volume").outcome is Outcome.UNKNOWN
-    partly = judged(fleet((SERVER, PostgresServer(5, "/data"))))
+    for look in (coverage_fleet(Unobservable("dark")), coverage_fleet(containers=Unobservable("dark"))):
+        assert coverage_verdict(look).outcome is Outcome.UNKNOWN
+        assert coverage_verdict(look, "cover_every_volume").outcome is Outcome.UNKNOWN
+    partly = coverage_verdict(coverage_fleet((SERVER, PostgresServer(5, "/data"))))
     assert partly.outcome is Outcome.FINDING
 
 
@@ -186,16 +198,16 @@ def web_with(*mounts: Mount, **content: str) -> Fleet:
     """The fleet with mounts of the service `web`; `content` by the mount's name, of volumes."""
     lines = {mount.source: content.get(mount.name, "data") for mount in mounts}
     web = replace(WEB_SERVER, mounts=mounts)
-    return fleet(containers=(POSTGRES, web), content={**lines, VOLUME.source: "data", DUMPS.source: "data"})
+    return coverage_fleet(containers=(POSTGRES, web), content={**lines, VOLUME.source: "data", DUMPS.source: "data"})
 
 
 def test_a_volume_with_data_that_nothing_covers_is_a_warning() -> None:
-    verdict = judged(web_with(UPLOADS), "cover_every_volume")
+    verdict = coverage_verdict(web_with(UPLOADS), "cover_every_volume")
     [warning] = verdict.warnings
     assert (verdict.outcome, warning.about, warning.node) == (Outcome.HOLDS, "uploads", "a")
     assert warning.saw == "uploads, which web may write, holds data, and nothing here backs it up"
     bind = Mount("bind", "/srv/shop/files", "/files")
-    [warning] = judged(web_with(bind), "cover_every_volume").warnings
+    [warning] = coverage_verdict(web_with(bind), "cover_every_volume").warnings
     assert warning.about == "/srv/shop/files"
 
 
@@ -214,7 +226,7 @@ NOT_COUNTED = {
 
 @pytest.mark.parametrize("kind", NOT_COUNTED)
 def test_what_holds_no_data_of_a_service_is_not_counted(kind: str) -> None:
-    verdict = judged(web_with(NOT_COUNTED[kind]), "cover_every_volume")
+    verdict = coverage_verdict(web_with(NOT_COUNTED[kind]), "cover_every_volume")
     assert (verdict.outcome, verdict.warnings) == (Outcome.HOLDS, ())
 
 
@@ -224,32 +236,36 @@ def test_what_holds_no_data_of_a_service_is_not_counted(kind: str) -> None:
 def test_an_empty_volume_a_socket_or_a_file_is_nothing_and_what_may_not_be_read_is_unknown(
     content: str, outcome: Outcome
 ) -> None:
-    verdict = judged(web_with(UPLOADS, uploads=content), "cover_every_volume")
+    verdict = coverage_verdict(web_with(UPLOADS, uploads=content), "cover_every_volume")
     assert (verdict.outcome, verdict.warnings) == (outcome, ())
 
 
 def test_a_volume_is_excused_by_name_or_path_and_one_that_is_not_asked_about_is_unknown() -> None:
     look = web_with(UPLOADS)
     for what in ("uploads", UPLOADS.source, "up*"):
-        excused = replace(look, inventory=with_excuses(look.inventory, [excuse(what)]))
-        assert judged(excused, "cover_every_volume").warnings == ()
-        assert judged(excused).warnings == ()
-    unasked = fleet(containers=(POSTGRES, replace(WEB_SERVER, mounts=(UPLOADS,))), content={VOLUME.source: "data"})
-    assert judged(unasked, "cover_every_volume").outcome is Outcome.UNKNOWN
+        excused = replace(look, inventory=with_excuses(look.inventory, [make_excuse(what)]))
+        assert coverage_verdict(excused, "cover_every_volume").warnings == ()
+        assert coverage_verdict(excused).warnings == ()
+    unasked = coverage_fleet(
+        containers=(POSTGRES, replace(WEB_SERVER, mounts=(UPLOADS,))), content={VOLUME.source: "data"}
+    )
+    assert coverage_verdict(unasked, "cover_every_volume").outcome is Outcome.UNKNOWN
 
 
 def test_a_volume_of_a_service_that_is_not_declared_or_does_not_run_is_not_asked_about() -> None:
-    stranger = replace(WEB_SERVER, labels=labels("other"), name="shop-other-1", mounts=(UPLOADS,))
+    stranger = replace(WEB_SERVER, labels=compose_labels("other"), name="shop-other-1", mounts=(UPLOADS,))
     stopped = replace(WEB_SERVER, state="exited", pid=0, mounts=(UPLOADS,))
     for container in (stranger, stopped):
-        look = fleet(containers=(POSTGRES, container), content={})
-        assert judged(look, "cover_every_volume").outcome is Outcome.HOLDS
+        look = coverage_fleet(containers=(POSTGRES, container), content={})
+        assert coverage_verdict(look, "cover_every_volume").outcome is Outcome.HOLDS
 
 
 def test_the_volume_of_an_excused_database_is_not_said_twice() -> None:
     second = replace(SECOND, mounts=(replace(UPLOADS, destination="/var/lib/postgresql"),))
-    look = fleet((SERVER, PostgresServer(80, DATA, (OTHER,))), (POSTGRES, second), content={UPLOADS.source: "data"})
-    assert judged(look, "cover_every_volume").warnings == ()
+    look = coverage_fleet(
+        (SERVER, PostgresServer(80, DATA, (OTHER,))), (POSTGRES, second), content={UPLOADS.source: "data"}
+    )
+    assert coverage_verdict(look, "cover_every_volume").warnings == ()
 
 
 def test_a_mount_with_a_name_that_is_no_line_of_text_is_not_asked_about() -> None:
