@@ -16,7 +16,7 @@ from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.parse import list_directory, parse_listing
-from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.policy import Policy, names_a_day
 from fleetkeeper.topics.containers.facts import Container, Mount, Placement
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Volume
@@ -188,6 +188,7 @@ def with_schedule(backups: Backups, home: DumpListing, scheduled: Sequence[Sched
     What is only proposed is in `guessed`.
     """
     stamps = [local for file in home.dumps for local in [stamp_in_name(file.name, home.pattern)] if local]
+    stamps = [] if names_a_day(home.pattern) else stamps
     job = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
     times = job.times or (schedule_of(stamps) if stamps else "")
     nowhere = {"schedule": not times, "command": not job.command}

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from fleetkeeper.topics.backups.dump_times import moment_of_stamp, stamp_in_name, times_agree
 from fleetkeeper.topics.backups.facts import File
-from fleetkeeper.topics.backups.policy import Keep, Policy, Volume
+from fleetkeeper.topics.backups.policy import Keep, Policy, Volume, names_a_day
 
 YEARS = r"(?P<Y>(?:19|20)\d\d)"
 STAMP = re.compile(
@@ -20,6 +20,7 @@ STAMP = re.compile(
     r"(?P<H>[0-2]\d)(?P<e>[-_.:h]?)(?P<M>[0-5]\d)(?:(?P<f>[-_.:m]?)(?P<S>[0-5]\d))?(?!\d)",
     re.ASCII,
 )
+DAY = re.compile(YEARS + r"(?P<a>[-_.]?)(?P<m>[01]\d)(?P<b>[-_.]?)(?P<d>[0-3]\d)(?!\d)", re.ASCII)
 ENDS = (".sql.gz", ".sql", ".dump")
 SOME = 3
 EVERY_NIGHT = "0 3 * * *"
@@ -36,15 +37,20 @@ def pattern_of(names: Iterable[str]) -> str:
 
 
 def of_name(name: str) -> str:
-    """The strftime pattern of one name; empty unless the policy accepts it and it gives the same name back."""
+    """The strftime pattern of one name; empty unless the policy accepts it and it gives the same name back.
+
+    >>> of_name("db_2026-11-22_0200.sql.gz"), of_name("db_2026-11-22.sql.gz"), of_name("db_2026-11-22.sql.zst")
+    ('db_%Y-%m-%d_%H%M.sql.gz', 'db_%Y-%m-%d.sql.gz', '')
+    """
     if not name.endswith(ENDS):
         return ""
-    match = STAMP.search(name)
+    match = STAMP.search(name) or DAY.search(name)
     if not match:
         return ""
     part = match.groupdict()
-    seconds = f"{part['f']}%S" if part["S"] else ""
-    inner = f"%Y{part['a']}%m{part['b']}%d{part['c']}%H{part['e']}%M{seconds}"
+    seconds = f"{part['f']}%S" if part.get("S") else ""
+    time = f"{part['c']}%H{part['e']}%M{seconds}" if "H" in part else ""
+    inner = f"%Y{part['a']}%m{part['b']}%d{time}"
     pattern = f"{escaped(name[: match.start()])}{inner}{escaped(name[match.end() :])}"
     return pattern if stamp_in_name(name, pattern) and accepted(pattern) else ""
 
@@ -78,8 +84,11 @@ def policy(volume: str, node: str, pattern: str = "", path: str | None = None) -
 def zone_of(files: Sequence[File], pattern: str, zones: Collection[str]) -> str:
     """The time zone in which most names agree with the mtimes of their files; empty when none does.
 
-    Of several that agree with as many, the one whose times are nearest; then the first.
+    Of several that agree with as many, the one whose times are nearest; then the first. Names that hold only a day say
+    nothing about it: the first.
     """
+    if names_a_day(pattern):
+        return next(iter(zones), "")
     stamped = [(local, file.mtime) for file in files for local in [stamp_in_name(file.name, pattern)] if local]
     scores = {
         zone: sum(times_agree(moment_of_stamp(local, ZoneInfo(zone), mtime), mtime) for local, mtime in stamped)

@@ -11,7 +11,7 @@ from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.backup import NO_REASON, Backup
 from fleetkeeper.topics.backups.database.facts import AcceptedSize
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
-from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, times_agree, written_at
+from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_name, stamp_in_name, times_agree, written_at
 from fleetkeeper.topics.backups.facts import DumpProof, Facts, File, State
 from fleetkeeper.topics.backups.missing_tables import LiveDatabase, judge_contents, live_database
 from fleetkeeper.topics.backups.plausible_size import SizeJudgement, judge_sizes
@@ -140,11 +140,11 @@ def build_catalog(
     backups = []
     foreign = []
     for file in files:
-        local = stamp_in_name(file.name, policy.pattern)
-        if local is None or file.kind != "file":
+        named = moment_of_name(file.name, policy, file.mtime)
+        if named is None or file.kind != "file":
             foreign.append(file)
         else:
-            backups.append(backup_of(file, moment_of_stamp(local, policy.zone, file.mtime), proven, now))
+            backups.append(backup_of(file, named, proven, now))
     newest_first = with_hard_links_marked(sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True))
     lacking = judge_contents([backup for backup in newest_first if backup.proven], policy, live)
     held = [

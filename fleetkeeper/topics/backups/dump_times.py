@@ -46,6 +46,35 @@ def moment_of_stamp(local: datetime, zone: ZoneInfo, mtime: float) -> datetime:
     return second if second > first and times_agree(second, mtime) else first
 
 
+def moment_of_name(name: str, policy: Policy, mtime: float) -> datetime | None:
+    """The instant (UTC) at which a backup was made by its name; None when the name is not exactly of the pattern.
+
+    A name that holds only the day takes its time from `mtime` (epoch seconds) while that lies within this day of the
+    policy's time zone. A dump that was written beyond midnight was begun in the day's last second; where the mtime does
+    not agree with the day at all, the day's midnight counts.
+    """
+    local = stamp_in_name(name, policy.pattern)
+    if local is None:
+        return None
+    return moment_of_day(local, policy.zone, mtime) if policy.by_day else moment_of_stamp(local, policy.zone, mtime)
+
+
+def moment_of_day(day: datetime, zone: ZoneInfo, mtime: float) -> datetime:
+    """The instant (UTC) for a name that holds only a day: see `moment_of_name`. `day` is its local midnight.
+
+    >>> toronto, day = ZoneInfo("America/Toronto"), datetime(2026, 11, 22)
+    >>> at_two = datetime(2026, 11, 22, 2, tzinfo=toronto).timestamp()
+    >>> [str(moment_of_day(day, toronto, at_two + hours * 3600)) for hours in (0, 22.5, 48)]
+    ['2026-11-22 07:00:00+00:00', '2026-11-23 04:59:59+00:00', '2026-11-22 05:00:00+00:00']
+    """
+    start = day.replace(tzinfo=zone).astimezone(UTC)
+    end = (day + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC)
+    written = written_at(mtime)
+    if start <= written < end:
+        return written
+    return end - timedelta(seconds=1) if end <= written <= end + WRITING else start
+
+
 def times_agree(named: datetime, mtime: float) -> bool:
     """Whether an mtime (epoch seconds) lies between 5 minutes before and 6 hours after the instant in the name.
 

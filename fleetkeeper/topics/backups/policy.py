@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -34,6 +35,22 @@ def absolute_path(path: str) -> str:
     if not path.startswith("/") or ".." in PurePosixPath(path).parts or not path.isprintable():
         raise ValueError("an absolute path without `..` is wanted")
     return "/" + "/".join(part for part in path.split("/") if part not in {"", "."})
+
+
+def names_a_day(pattern: str) -> bool:
+    """Whether a strftime pattern gives every moment of a day the same name.
+
+    >>> names_a_day("db_%Y-%m-%d.sql.gz"), names_a_day("db_%Y-%m-%d_%H%M.sql.gz"), names_a_day("%%H_%Y%m%d.sql")
+    (True, False, True)
+    """
+    moments = (WHEN, WHEN.replace(hour=16, minute=38, second=59))
+    return len({moment.strftime(pattern) for moment in moments}) == 1
+
+
+def runs_twice_a_day(schedule: str) -> bool:
+    """Whether a cron schedule is due more than once on one of the first days on which it is due."""
+    runs = [run.date() for run in islice(CronSim(schedule, WHEN), 10)]
+    return len(set(runs)) < len(runs)
 
 
 class Volume(Strict):
@@ -109,7 +126,8 @@ class Policy(Strict):
     timezone: Zone = Field(default="UTC", description="Time zone of the stamps in the file names.")
     pattern: str = Field(
         default="backup_%Y_%m_%dT%H_%M_%S.sql.gz",
-        description="Names of the backups, as for strftime. Files with other names are never touched.",
+        description="Names of the backups, as for strftime. Files with other names are never touched. A name with "
+        "the day alone (`db_%Y-%m-%d.sql.gz`) has its time of the day from the file's mtime: one a day.",
     )
     keep: Keep
     at_least: int = Field(default=3, ge=1, description="So many proven backups stay, whatever the rules say.")
@@ -181,6 +199,11 @@ class Policy(Strict):
         return ZoneInfo(self.timezone)
 
     @property
+    def by_day(self) -> bool:
+        """Whether its names hold the day and no time: one backup a day."""
+        return names_a_day(self.pattern)
+
+    @property
     def format(self) -> Format:
         """What the files are, by the end of their names."""
         return next(form for form in FORMATS if self.pattern.endswith("." + form))
@@ -228,7 +251,7 @@ class Policy(Strict):
     @field_validator("pattern")
     @classmethod
     def tells_the_time(cls, pattern: str) -> str:
-        """A pattern must give the moment back to the minute at least, and name a format that can be verified."""
+        """A pattern must give the day back, and the minute if any time, and name a format that can be verified."""
         if not set(pattern) <= PLAIN:
             raise ValueError("only letters, digits, `%`, `.`, `_`, `-`, `+`, `:` and `@` may stand in a pattern")
         if pattern.startswith("-") or not pattern.endswith(tuple("." + form for form in FORMATS)):
@@ -237,6 +260,18 @@ class Policy(Strict):
             back = datetime.strptime(WHEN.strftime(pattern), pattern)
         except ValueError as odd:
             raise ValueError(f"not a pattern of strftime that can be read back: {odd}") from odd
-        if back.replace(second=0) != WHEN.replace(second=0):
-            raise ValueError("the pattern must hold year, month, day, hour and minute: %Y %m %d %H %M")
+        if back.date() != WHEN.date():
+            raise ValueError("the pattern must hold year, month and day: %Y %m %d (and hour and minute: %H %M)")
+        if not names_a_day(pattern) and back.replace(second=0) != WHEN.replace(second=0):
+            raise ValueError("the pattern must hold hour and minute both, %H %M, or no time of the day at all")
         return pattern
+
+    @model_validator(mode="after")
+    def has_a_name_for_each(self) -> Policy:
+        """Two backups of one day cannot have the same name: the second would replace the first."""
+        if self.by_day and isinstance(self.schedule, str) and runs_twice_a_day(self.schedule):
+            raise ValueError(
+                f"`pattern` names only the day, and `schedule` ({self.schedule}) is due several times a day: "
+                "the second backup of a day would replace the first; put %H and %M into the names"
+            )
+        return self

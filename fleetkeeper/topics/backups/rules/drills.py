@@ -12,7 +12,7 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.database.facts import Drill, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
-from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, written_at
+from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_name, written_at
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
 from fleetkeeper.transport.commands import Unobservable
@@ -123,8 +123,7 @@ def dumped_at(drill: Drill, policy: Policy) -> datetime:
     Never after the drill itself.
     """
     written = drill.at.timestamp() - drill.age
-    local = stamp_in_name(drill.backup, policy.pattern)
-    return min(drill.at, moment_of_stamp(local, policy.zone, written) if local else written_at(written))
+    return min(drill.at, moment_of_name(drill.backup, policy, written) or written_at(written))
 
 
 DRILL_AGAIN = (

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import NotJudgedNow
-from fleetkeeper.inventory.units import show_duration, show_size
+from fleetkeeper.inventory.units import count_of, show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
@@ -16,6 +16,7 @@ from fleetkeeper.topics.backups.backup import Backup, TooSmall
 from fleetkeeper.topics.backups.catalog import (
     CHANGED,
     NOT_YET,
+    PART,
     UNFINISHED,
     Catalog,
     catalog_of,
@@ -90,7 +91,7 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         yield not_proven(fleet, f"{unknown[0].name} is young enough, but {not_known(unknown[0])}", unknown)
         return
     yield Finding(
-        saw=describe_stale(newest, backups, now),
+        saw=describe_stale(newest, backups, now) + unlike_pattern(backups, newest, policy),
         want=f"at most {show_duration(allowed)} old",
         why="all that was entered since then would be lost with the database",
         node=node,
@@ -126,6 +127,22 @@ def describe_stale(newest: Backup | None, backups: Catalog, now: datetime) -> st
     else:
         text = f"the newest complete backup is {show_duration(now - newest.time)} old: {newest.name}"
     return f"{text} ({but})" if but else text
+
+
+def unlike_pattern(backups: Catalog, newest: Backup | None, policy: Policy) -> str:
+    """The files that are younger than the newest complete backup and not named like the pattern, as end of a sentence.
+
+    All files and directories where no file at all is named like it; empty without any.
+    """
+    since = newest.time.timestamp() if newest else 0.0
+    others = [file for file in backups.foreign if file.kind in ("file", "directory") and file.mtime > since]
+    strangers = [file for file in others if not file.name.startswith(".") and not file.name.endswith(PART)]
+    if not strangers or (newest is None and backups.backups):
+        return ""
+    names = [file.name for file in sorted(strangers, key=lambda file: file.mtime, reverse=True)]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    count = f"{count_of(len(names), 'younger file' if newest else 'file')} there"
+    return f"; {count}, none named like `pattern` ({policy.pattern}): {', '.join(names[:NAMED])}{more}"
 
 
 def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:

@@ -68,7 +68,7 @@ def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:
     """The times at which each backup may have been made: that in its name, and its mtime. Raises Unobservable."""
     zone = policy.zone
     for file in raise_if_unobservable(fleet.of(policy.volume.node, Backups).files, policy.volume.node):
-        local = dump_times.stamp_in_name(file.name, policy.pattern)
-        if local is not None and file.kind == "file":
-            yield dump_times.moment_of_stamp(local, zone, file.mtime)
+        named = dump_times.moment_of_name(file.name, policy, file.mtime)
+        if named is not None and file.kind == "file":
+            yield named
             yield dump_times.written_at(file.mtime).astimezone(zone)
