@@ -75,7 +75,7 @@ def test_a_quick_look_skips_what_it_does_not_know_and_says_so(rule):
 
 def test_no_backup_at_all_is_a_finding():
     [match] = verdict_of("backups.are_fresh", backup_fleet(files=())).findings
-    assert match.saw == "no backup at all"
+    assert match.saw.startswith("no backup at all; 2 files there, none named like `pattern`")
 
 
 def test_an_old_newest_backup_is_a_finding_that_says_how_old():
@@ -228,7 +228,7 @@ def test_case_40_what_is_no_regular_file_of_that_name_is_no_backup():
     named = File("-rf", 1, NOW.timestamp(), 3)
     verified = proofs_of((*strange, named))
     [match] = verdict_of("backups.are_fresh", backup_fleet((*strange, named), verified)).findings
-    assert match.saw == "no backup at all"
+    assert match.saw.startswith("no backup at all; 2 files there, none named like `pattern`")
 
 
 def test_the_order_of_the_listing_does_not_matter():
