@@ -1,11 +1,16 @@
 """Services: whether what was declared runs, and whether it can be moved away from its data."""
 
 from fleetkeeper.promises import JudgedPromise, promise
-from fleetkeeper.topics.services.rules import drift, kept_data, pinning, running
+from fleetkeeper.topics.services.rules import drift, kept_data, members, pinning, running
 
 
 @promise(running.are_running)
 def test_are_running(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(members.can_run_on_every_member)
+def test_can_run_on_every_member(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 

@@ -116,6 +116,10 @@ def missing_right(text: str) -> str:
     return ""
 
 
+START_DOCKER = (
+    "start the Docker engine on the node (`systemctl status docker` says more); where it listens at another place, "
+    "set DOCKER_HOST for this account"
+)
 RIGHTS = (
     (
         "fleetkeeper-look: ",
@@ -136,11 +140,9 @@ RIGHTS = (
         "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
     ),
     ("not in the sudoers file", "give this account a sudoers entry, or set `sudo: false`"),
-    (
-        "cannot connect to the docker daemon",
-        "start the Docker engine on the node (`systemctl status docker` says more); where it listens at another place, "
-        "set DOCKER_HOST for this account",
-    ),
+    ("cannot connect to the docker daemon", START_DOCKER),
+    ("failed to connect to the docker api", START_DOCKER),
+    ("the docker engine does not run", START_DOCKER),
     ("docker api", "add this account to the docker group, or set `sudo: true`"),
     ("docker daemon socket", "add this account to the docker group, or set `sudo: true`"),
     ("permission denied", "this account may not read it: set `sudo: true`, or give it the right"),

@@ -8,8 +8,10 @@ from fleetkeeper.readers.json_documents import Json, listed, part
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
+from fleetkeeper.untrusted import one_line
 
 INSPECT_CONTAINERS = "fleetkeeper/readers/docker/scripts/inspect_containers.sh"
+STOPPED = 67
 SEVERAL = 68
 ABSENT = 69
 NO_CLIENT = 70
@@ -37,6 +39,26 @@ def inspection_json(inspected: Output) -> str:
     if inspected.rc == 1 and only_missing_containers(inspected.err.decode("utf-8", "replace")):
         return inspected.text({0, 1})
     return inspected.text()
+
+
+SILENT = ("cannot connect to the docker daemon", "failed to connect to the docker api")
+"""What Docker's client says when nobody answers it: up to version 28, and from 29 on."""
+
+
+def why_engine_is_silent(inspected: Output) -> str:
+    """Why the engine of a node does not answer, in words: the end of what its client printed. "" when it does answer.
+
+    Empty too where there is none, and where only the right to ask it is missing.
+
+    >>> why_engine_is_silent(Output(71, err=b"Cannot connect to the Docker daemon at unix:///x.sock. Is it up?\\n"))
+    'Cannot connect to the Docker daemon at unix:///x.sock. Is it up?'
+    >>> why_engine_is_silent(Output(71, err=b"permission denied while trying to connect to the docker API at unix:/x"))
+    ''
+    """
+    lines = split_lines(inspected.err.decode("utf-8", "replace"))
+    if inspected.rc == STOPPED:
+        return "it does not run"
+    return next((one_line(line)[:200] for line in lines if any(sign in line.lower() for sign in SILENT)), "")
 
 
 def only_missing_containers(text: str) -> bool:

@@ -66,7 +66,8 @@ class Process:
 class Isolation:
     """How a container is isolated from its node: fields of `docker inspect` under HostConfig.
 
-    Capabilities are in upper case without `CAP_`. `network` to `cgroupns` are modes, such as "host".
+    Capabilities are in upper case without `CAP_`. `network` to `cgroupns` are modes, such as "host". `engine_maps`: the
+    engine gives its containers other users of the node (`userns-remap`), unless one says `userns: host`.
     """
 
     privileged: bool = False
@@ -81,6 +82,7 @@ class Isolation:
     uts: str = ""
     userns: str = ""
     cgroupns: str = ""
+    engine_maps: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ never read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fleetkeeper.readers.docker.engine import has_healthcheck
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, part, parts, text_in, texts
@@ -58,7 +60,7 @@ def parse_container(inspected: Json) -> Container:
         patience=health_check_patience(part(config, "Healthcheck")) if has_healthcheck(config) else 0.0,
         mounts=tuple(parse_mount(item) for item in parts(inspected, "Mounts")),
         ports=parse_ports(inspected),
-        isolation=parse_isolation(part(inspected, "HostConfig")),
+        isolation=replace(parse_isolation(part(inspected, "HostConfig")), engine_maps=is_mapped(inspected)),
     )
 
 
@@ -136,6 +138,22 @@ def host_port(binding: Json) -> int | None:
     """
     written = text_in(binding, "HostPort")
     return number_in(binding, "HostPort", most=HIGHEST) or None if written.isascii() and written.isdigit() else None
+
+
+PATHS = ("ResolvConfPath", "HostnamePath", "HostsPath", "LogPath")
+REMAPPED_ROOT = re.compile(r"/[0-9]{1,10}\.[0-9]{1,10}/(?:containers|overlay2|fuse-overlayfs|btrfs|zfs|vfs|aufs)/")
+"""An engine with `userns-remap` keeps all it has in a directory of its own, called UID.GID (dockerd(8))."""
+
+
+def is_mapped(inspected: Json) -> bool:
+    """Whether the container's engine maps users, by the places where it keeps its containers' files.
+
+    >>> is_mapped({"ResolvConfPath": "/var/lib/docker/165536.165536/containers/4f/resolv.conf"}), is_mapped({})
+    (True, False)
+    """
+    layers = part(part(inspected, "GraphDriver"), "Data")
+    places = [*(text_in(inspected, key) for key in PATHS), *(text_in(layers, key) for key in layers)]
+    return any(REMAPPED_ROOT.search(place) for place in places)
 
 
 def parse_isolation(host: Json) -> Isolation:

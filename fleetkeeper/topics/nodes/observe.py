@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Clock, Node
 from fleetkeeper.looking.observer import Look
+from fleetkeeper.readers.docker.engine import inspect_containers, why_engine_is_silent
 from fleetkeeper.topics.nodes.facts import Facts
 from fleetkeeper.topics.nodes.parse import clock_skew, printed_number, read_clock, timezone_name
 from fleetkeeper.topics.protocol import RootQuestion
@@ -22,9 +23,17 @@ TIMEZONE = Command(("sh", "-c", "cat /etc/timezone 2>/dev/null || readlink -f /e
 def observe(node: Node, inventory: Inventory) -> Look:
     """Facts after one round trip, or two.
 
-    The time is asked once more, alone, when the first one was too slow to judge it.
+    The time is asked once more, alone, when the first one was too slow to judge it. What the topic `containers` asks of
+    the engine is asked here too, and so only once: it shows whether the engine answers.
     """
-    clock, hostname, who, root, zone = yield [CLOCK, HOSTNAME, WHO, WHO_AS_ROOT, TIMEZONE]
+    clock, hostname, who, root, zone, engine = yield [
+        CLOCK,
+        HOSTNAME,
+        WHO,
+        WHO_AS_ROOT,
+        TIMEZONE,
+        inspect_containers(),
+    ]
     ahead, uncertainty = clock_skew(clock)
     if too_wide(uncertainty, clock_tolerance(inventory)):
         [clock] = yield [CLOCK]
@@ -37,6 +46,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         utc_offset=read_clock(clock.text())[2],
         uid=printed_number(who),
         root_uid=printed_number(root),
+        silent=why_engine_is_silent(engine),
     )
 
 

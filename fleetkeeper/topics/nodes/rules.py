@@ -12,23 +12,37 @@ from fleetkeeper.judging.rule import Rule, Subject, each_node
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.nodes.facts import Facts
 from fleetkeeper.topics.nodes.observe import clock_tolerance, too_wide
-from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.commands import START_DOCKER, Unobservable
 
 if TYPE_CHECKING:
     pass
 
 
 def can_be_looked_at(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
-    """The node answers, gives the rights the inventory says it gives, and its clock is right.
+    """The node and its Docker engine answer, our account has the rights it should have, and the clock is right.
 
     A node that cannot be asked hides everything else that is wrong with it, and a wrong clock makes every age wrong:
     backups look fresh, certificates valid. The clock is compared with ours around one round trip; only a difference
-    that lies wholly outside the tolerance (section `clock`, 5 s by default) counts.
+    that lies wholly outside the tolerance (section `clock`, 5 s by default) counts. An engine that is installed, has
+    been used and was not disabled should answer: while it does not, what runs in containers is unknown.
     """
     node = fleet.inventory.nodes[subject.name]
     facts = fleet.of(node.name, Facts)
+    yield from judged_engine(facts, node.name)
     yield from judged_rights(facts, node)
     yield from judged_clock(facts, node.name, clock_tolerance(fleet.inventory))
+
+
+def judged_engine(facts: Facts, node: str) -> Iterator[Finding]:
+    """A finding where the node's Docker engine does not answer."""
+    if facts.silent:
+        yield Finding(
+            saw=f"its Docker engine does not answer: {facts.silent}",
+            want="an engine that answers",
+            why="what should run in containers there may not, and nothing of it can be seen",
+            node=node,
+            hint=START_DOCKER,
+        )
 
 
 def judged_rights(facts: Facts, node: Node) -> Iterator[Finding | Unobservable]:

@@ -8,13 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from fleetkeeper.transport.commands import Unobservable
+
 LENT = "fleetkeeper.user"
 """The label of a service whose user fleetkeeper has changed. `docker stack deploy` takes it away again."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One node of the swarm, as a manager sees it: `docker node inspect`. `address` is its IP address."""
+    """One node of the swarm, as a manager sees it: `docker node inspect`. `address` is its IP address.
+
+    `state` is ready, down, unknown or disconnected, `availability` active, pause or drain, `reachability` that of a
+    manager (reachable, unreachable), empty for a worker.
+    """
 
     id: str
     hostname: str
@@ -26,6 +32,7 @@ class Member:
     engine_labels: dict[str, str] = field(default_factory=dict)
     os: str = "linux"
     architecture: str = ""
+    reachability: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,8 @@ class SwarmService:
     stack file may not have: its label is gone once that file is deployed. `shape` is a digest of all other settings of
     its containers, without values of the environment: it differs when a person has changed one. `lent_updates` is
     "lent" while its own update settings are kept in a label and fleetkeeper's are in force, "changed" when somebody has
-    set others since and the label is still there, else empty.
+    set others since and the label is still there, else empty. `restart_delay` is how many seconds the swarm waits
+    before it starts a task again that has ended.
     """
 
     id: str
@@ -99,13 +107,16 @@ class SwarmService:
     lent: str = ""
     shape: str = ""
     lent_updates: Literal["", "lent", "changed"] = ""
+    restart_delay: float = 5.0
 
 
 @dataclass(frozen=True)
 class Task:
     """One task of a service, with the host name of its node (`member`).
 
-    `state` is the present and `desired` the desired state, both in the swarm's words in lower case.
+    `state` is the present and `desired` the desired state, both in the swarm's words in lower case. `slot` is the
+    number of the replica that it is or was, or the id of the node for a global service. `age` is for how many seconds
+    it has been in this state, at least; None where that was not printed.
     """
 
     service: str
@@ -113,6 +124,8 @@ class Task:
     desired: str
     state: str
     error: str = ""
+    slot: str = ""
+    age: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,10 +139,19 @@ class Volume:
 
 
 @dataclass(frozen=True)
+class Validity:
+    """From when until when a certificate is valid, in epoch seconds."""
+
+    begins: float
+    ends: float
+
+
+@dataclass(frozen=True)
 class Facts:
     """One node. Members, services and tasks are only known to a manager. `node_id` is the swarm's id of this node.
 
-    `remote_mounts` are the directories on which network file systems are mounted.
+    `remote_mounts` are the directories on which network file systems are mounted. `certificate` is that by which this
+    node is known in the swarm; None where the node is in none, or where this account may not read it.
     """
 
     topic: ClassVar[str] = "services"
@@ -140,3 +162,4 @@ class Facts:
     tasks: tuple[Task, ...] = ()
     volumes: tuple[Volume, ...] = ()
     remote_mounts: tuple[str, ...] = ()
+    certificate: Validity | Unobservable | None = None

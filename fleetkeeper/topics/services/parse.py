@@ -32,6 +32,7 @@ from fleetkeeper.topics.services.facts import (
     ServiceMount,
     SwarmService,
     Task,
+    Validity,
     Volume,
 )
 from fleetkeeper.topics.services.update_settings import lent_updates
@@ -52,6 +53,9 @@ NETWORK = (
 )
 
 
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+
+
 def parse(printed: str, remote: tuple[str, ...]) -> Facts:
     """The facts from the documents, in the order in which the script prints them.
 
@@ -64,6 +68,7 @@ def parse(printed: str, remote: tuple[str, ...]) -> Facts:
     try:
         swarm, volumes = mapping(next(matches), "swarm"), parts({"volumes": next(matches)}, "volumes")
         role = role_of(swarm)
+        held = {} if role == "inactive" else mapping(next(matches), "certificate")
         kinds = ("members", "services") if role == "manager" else ()
         by_kind = {kind: parts({kind: next(matches)}, kind) for kind in kinds}
     except StopIteration:
@@ -76,7 +81,26 @@ def parse(printed: str, remote: tuple[str, ...]) -> Facts:
         tasks=tuple(task(mapping(match, "task")) for match in matches),
         volumes=tuple(volume(item, remote) for item in volumes),
         remote_mounts=remote,
+        certificate=certificate_validity(text_in(held, "NodeCertificate")),
     )
+
+
+def certificate_validity(printed: str) -> Validity | Unobservable | None:
+    """The validity of a certificate in PEM, its lines joined by blanks; None for an empty text.
+
+    An Unobservable where it cannot be read.
+    """
+    if not printed.strip():
+        return None
+    from cryptography.x509 import load_pem_x509_certificate
+
+    body = printed.partition(BEGIN)[2].partition(END)[0].split()
+    pem = "\n".join([BEGIN, *body, END, ""])
+    try:
+        match = load_pem_x509_certificate(pem.encode("ascii", "replace"))
+        return Validity(match.not_valid_before_utc.timestamp(), match.not_valid_after_utc.timestamp())
+    except ValueError:
+        return Unobservable("its certificate in the swarm cannot be read")
 
 
 def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
@@ -112,6 +136,7 @@ def member(inspected: Json) -> Member:
         engine_labels=labels(part(described, "Engine"), "Labels"),
         os=text_in(platform, "OS"),
         architecture=text_in(platform, "Architecture"),
+        reachability=text_in(part(inspected, "ManagerStatus"), "Reachability"),
     )
 
 
@@ -138,6 +163,7 @@ def service(inspected: Json) -> SwarmService:
         handed=tuple(handed(made)),
         lent=labels(spec, "Labels").get(LENT, ""),
         shape=shape(made),
+        restart_delay=number_in(part(task, "RestartPolicy"), "Delay", 5_000_000_000) / 1e9,
         lent_updates=lent_updates({"Labels": labels(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
     )
 
@@ -232,15 +258,37 @@ def task(line: Json) -> Task:
 
     >>> task({"Name": "rodan_db.1", "Node": "vgpu", "DesiredState": "Running", "CurrentState": "Pending 3 hours ago",
     ...       "Error": "\\"no suitable node\\""})
-    Task(service='rodan_db', member='vgpu', desired='running', state='pending', error='no suitable node')
+    Task(service='rodan_db', member='vgpu', desired='running', state='pending', error='no suitable node', slot='1', \
+age=10800.0)
     """
+    service, _, slot = text_in(line, "Name").removeprefix("\\_ ").rpartition(".")
+    state, _, since = text_in(line, "CurrentState").lower().partition(" ")
     return Task(
-        service=text_in(line, "Name").rpartition(".")[0],
+        service=service,
         member=text_in(line, "Node"),
         desired=text_in(line, "DesiredState").lower(),
-        state=text_in(line, "CurrentState").lower().partition(" ")[0],
+        state=state,
         error=text_in(line, "Error").strip('"…')[:200],
+        slot=slot,
+        age=seconds_ago(since),
     )
+
+
+UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
+AGO = re.compile(r"(less than a|about an?|[0-9]{1,6}) (second|minute|hour|day|week|month|year)s? ago")
+
+
+def seconds_ago(text: str) -> float | None:
+    """How many seconds ago something was, as Docker's client writes it (units.HumanDuration): the least; else None.
+
+    >>> [seconds_ago(f"{text} ago") for text in ("less than a second", "45 seconds", "about an hour", "soon")]
+    [0.0, 45.0, 3600.0, None]
+    """
+    read = AGO.fullmatch(text)
+    if not read:
+        return None
+    number = 0 if read[1].startswith("less") else 1 if read[1].startswith("about") else int(read[1])
+    return float(number * UNITS[read[2]])
 
 
 def volume(inspected: Json, remote: Iterable[str]) -> Volume:

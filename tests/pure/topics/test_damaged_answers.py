@@ -37,6 +37,7 @@ FIRST, SECOND = "a" * 64, "b" * 64
 THERE = [Container(FIRST, "db", pid=7), Container(SECOND, "web", pid=20)]
 SWARM = """{"LocalNodeState":"active","NodeID":"n1","ControlAvailable":true}
 [{"Name": "v", "Driver": "local", "Mountpoint": "/var/lib/docker/volumes/v/_data", "Options": {"type": "nfs"}}]
+{"NodeCertificate": ""}
 [{"ID": "n1", "Spec": {"Role": "manager", "Labels": {"queue": "gpu"}}, "Description": {"Hostname": "vgpu"}}]
 [{"ID": "s1", "Version": {"Index": 12}, "Spec": {"Name": "db", "Mode": {"Replicated": {"Replicas": 1}},
   "TaskTemplate": {"ContainerSpec": {"Image": "x", "Mounts": [{"Type": "volume", "Source": "v", "Target": "/d"}]}},

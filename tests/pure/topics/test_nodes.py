@@ -34,13 +34,16 @@ def verdict_on(facts: Nodes | Unobservable, of: Inventory | None = None):
     return judge_subject(RULE, fleet, Subject("node", "vgpu"))
 
 
-def answers_to(clock: str, sent: float = NOW, received: float = NOW, root: Output | None = None) -> list[Output]:
+def answers_to(
+    clock: str, sent: float = NOW, received: float = NOW, root: Output | None = None, engine: Output | None = None
+) -> list[Output]:
     return [
         Output(0, clock.encode(), sent=sent, received=received, command="date"),
         Output(0, b"vgpu\n"),
         Output(0, b"1000\n"),
         root or Output(0, b"0\n"),
         Output(0, b"America/Toronto\n"),
+        engine or Output(0),
     ]
 
 
@@ -53,6 +56,32 @@ def observed(*rounds: list[Output]) -> Nodes:
         except StopIteration as done:
             return done.value
     raise AssertionError("it asks for more")
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        (Output(0, b"1764000000\n[]"), ""),
+        (Output(69), ""),
+        (Output(67, err=b"the Docker engine does not run\n"), "it does not run"),
+        (
+            Output(71, err=b"Cannot connect to the Docker daemon at unix:///x. Is it up?\n"),
+            "Cannot connect to the Docker",
+        ),
+        (
+            Output(71, err=b"failed to connect to the docker API at unix:///x; check if it is up\n"),
+            "failed to connect to",
+        ),
+        (Output(71, err=b"permission denied while trying to connect to the docker API at unix:///x\n"), ""),
+        (Output(None, lost="time limit of 30 s"), ""),
+    ],
+)
+def test_an_engine_that_does_not_answer_is_one_finding_of_its_node(engine, words):
+    facts = observed(answers_to("1764000000.500000000 +0000", NOW + 0.4, NOW + 0.6, engine=engine))
+    assert bool(facts.silent) is bool(words)
+    assert words in facts.silent
+    found = verdict_on(replace(GOOD, silent=facts.silent)).findings
+    assert [words in match.saw and match.node for match in found] == (["vgpu"] if words else [])
 
 
 def test_a_good_node_holds():

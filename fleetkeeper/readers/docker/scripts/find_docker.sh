@@ -1,13 +1,21 @@
 #!/bin/sh
-# Sets PATH and DOCKER_HOST for the node's engine, or ends: 69 no engine, 68 several rootless ones, 70 no client.
+# Sets PATH and DOCKER_HOST for the node's engine, or ends: 69 no engine, 67 one that does not run, 68 several rootless
+# ones, 70 no client.
 #
-# A client alone is no engine, and without its processes and its socket nothing can run in containers. Where even
-# process 1 is hidden from this account, processes prove nothing, and the client is asked. A rootless engine has its
-# socket with its user; of several, one alone would be half the truth.
+# A client alone is no engine, and without its processes and its socket nothing can run in containers. An engine that is
+# installed and has been used should run, unless systemd was told not to start it. Where even process 1 is hidden from
+# this account, processes prove nothing, and the client is asked. A rootless engine has its socket with its user; of
+# several, one alone would be half the truth.
+
+no_engine() {
+  { command -v dockerd >/dev/null 2>&1 && [ -d /var/lib/docker ]; } || exit 69
+  case $(systemctl is-enabled docker.service 2>/dev/null) in disabled|masked) exit 69 ;; esac
+  echo "the Docker engine does not run" >&2; exit 67
+}
 
 PATH=$PATH:/usr/local/bin:/snap/bin
 [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || [ -n "$DOCKER_HOST" ] || [ ! -r /proc/1/comm ] ||
-  grep -qsE '^(dockerd|containerd|containerd-shim)' /proc/[0-9]*/comm || exit 69
+  grep -qsE '^(dockerd|containerd|containerd-shim)' /proc/[0-9]*/comm || no_engine
 if [ -z "$DOCKER_HOST" ] && [ ! -S /run/docker.sock ] && [ ! -S /var/run/docker.sock ]; then
   for socket in /run/user/*/docker.sock; do
     [ -S "$socket" ] || continue

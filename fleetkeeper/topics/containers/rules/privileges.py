@@ -60,6 +60,10 @@ HOST_NAMESPACES = (
 )
 
 
+ENGINE_DEFAULT = '`"no-new-privileges": true` in the engine\'s daemon.json (a swarm ignores `security_opt`)'
+"""`docker stack deploy` drops that option, and `docker service` has none for it; new tasks get the engine's default."""
+
+
 @dataclass(frozen=True)
 class Escape:
     """One way out of a container: the benchmark's id, the text of the finding, its severity, and why it matters."""
@@ -173,10 +177,13 @@ def is_sensitive(mount: Mount) -> bool:
 
 
 def host_namespaces(container: Container) -> Iterator[Escape]:
-    """An escape for each namespace of the node that a container shares."""
+    """An escape for each namespace of the node that a container shares.
+
+    The users of the node are shared by all where the engine maps none.
+    """
     for kind, cis, what in HOST_NAMESPACES:
-        if getattr(container.isolation, kind) == "host":
-            yield Escape(cis, f"shares {what}", f"a {kind} namespace of its own")
+        if getattr(container.isolation, kind) == "host" and (kind != "userns" or container.isolation.engine_maps):
+            yield Escape(cis, f"shares {what}", f"{'an' if kind == 'ipc' else 'a'} {kind} namespace of its own")
 
 
 def device_paths(container: Container) -> Iterator[Escape]:
@@ -222,7 +229,7 @@ def no_new_privileges(container: Container) -> Iterator[Escape]:
         yield Escape(
             "5.26",
             "may gain privileges through set-uid programs",
-            "`security_opt: [no-new-privileges:true]`",
+            ENGINE_DEFAULT if container.swarm_service else "`security_opt: [no-new-privileges:true]`",
             "warning",
             "whoever gets into a process of it can become root inside, with one careless set-uid file",
         )

@@ -1,6 +1,6 @@
 """The rules about services."""
 
-from fleetkeeper.judging.rule import Rule
+from fleetkeeper.judging.rule import Rule, the_fleet
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.rules.dumps import each_database
 from fleetkeeper.topics.containers.facts import Facts as Containers
@@ -8,6 +8,7 @@ from fleetkeeper.topics.containers.rules.exec_user import each_declared_service
 from fleetkeeper.topics.services.facts import Facts
 from fleetkeeper.topics.services.rules.drift import have_their_own_settings
 from fleetkeeper.topics.services.rules.kept_data import postgres_kept_its_data
+from fleetkeeper.topics.services.rules.members import can_run_on_every_member
 from fleetkeeper.topics.services.rules.pinning import with_local_data_are_pinned
 from fleetkeeper.topics.services.rules.running import are_running
 
@@ -25,6 +26,13 @@ RULES: tuple[Rule, ...] = (
         each=each_declared_service,
         looks_at=(Facts,),
         person="where data lives is decided in the stack file, and a new constraint restarts the service",
+    ),
+    Rule(
+        topic="services",
+        judge=can_run_on_every_member,
+        each=the_fleet,
+        looks_at=(Facts,),
+        person="whether a member is meant to be there, and open to tasks, is decided by people",
     ),
     Rule(
         topic="services",

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.services.facts import Facts, Member, ServiceMount, SwarmService
+from fleetkeeper.topics.services.constraints import fits, hosts
+from fleetkeeper.topics.services.facts import Facts, ServiceMount, SwarmService
 from fleetkeeper.topics.services.parse import below
 from fleetkeeper.topics.services.rules.running import managers, service_in_swarm, swarm_facts, unseen
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
-
-CONSTRAINT = re.compile(r"([\w.\-/]+)\s*(==|!=)\s*(.*)", re.ASCII)
 
 
 def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -70,11 +68,6 @@ def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
     )
 
 
-def hosts(members: Iterable[Member]) -> str:
-    """The host names of members, sorted, in words."""
-    return ", ".join(sorted(member.hostname for member in members))
-
-
 def home(fleet: Fleet, service: SwarmService) -> str:
     """The host name of the swarm node where a service runs now; empty when it runs on none or several."""
     tasks = {
@@ -103,42 +96,3 @@ def local(fleet: Fleet, mount: ServiceMount) -> bool:
         return not any(below(mount.source, facts.remote_mounts) for facts in seen)
     volumes = [volume for facts in seen for volume in facts.volumes if volume.name == mount.source]
     return not volumes or not all(volume.remote for volume in volumes)
-
-
-def fits(member: Member, constraints: Iterable[str]) -> bool:
-    """Whether the swarm may place a task on a member, by the rules of swarmkit's constraint filter.
-
-    Values are compared without case; a missing label is empty; a constraint that the filter does not know fits nowhere.
-
-    >>> vgpu = Member("7f", "vgpu", labels={"queue": "GPU"})
-    >>> fits(vgpu, ["node.labels.queue == gpu", "node.role != manager"]), fits(vgpu, ["node.hostname == data"])
-    (True, False)
-    """
-    return all(satisfied(member, constraint) for constraint in constraints)
-
-
-def satisfied(member: Member, constraint: str) -> bool:
-    """Whether a member satisfies one constraint; False for one that cannot be parsed."""
-    read = CONSTRAINT.fullmatch(constraint.strip())
-    if not read:
-        return False
-    key, operator, expected = read.groups()
-    value = attribute(member, key)
-    return value is not None and (value.lower() == expected.lower()) == (operator == "==")
-
-
-def attribute(member: Member, key: str) -> str | None:
-    """The value of a constraint's key for a member; None for a key that swarmkit does not know."""
-    lower = key.lower()
-    for prefix, labels in (("node.labels.", member.labels), ("engine.labels.", member.engine_labels)):
-        if lower.startswith(prefix):
-            return labels.get(key[len(prefix) :], "")
-    known_names = {
-        "node.id": member.id,
-        "node.hostname": member.hostname,
-        "node.ip": member.address,
-        "node.role": member.role,
-        "node.platform.os": member.os,
-        "node.platform.arch": member.architecture,
-    }
-    return known_names.get(lower)

@@ -14,21 +14,24 @@ from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.rules.users import why_idle
+from fleetkeeper.topics.services.constraints import unmet
 from fleetkeeper.topics.services.facts import Facts, SwarmService, Task
+from fleetkeeper.topics.services.rules.restarts import crash_loops
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
 
 YOUNG = 300.0
 OFTEN = 3
+PS = "`docker service ps --no-trunc` on a manager tells more"
 
 
 def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """Every declared service runs, healthy, as many times as it should.
 
-    A service that is nowhere, that starts and ends over and over, that is paused or fails its health check does not do
-    its work, whatever else is right. How many: `replicas` of the inventory, else what the swarm was told, else at least
-    one. Containers that match a name in two Compose projects are told apart by `project/service`. That there is none is
-    only said when every node that could hold one was seen.
+    A service that is nowhere, that starts and ends over and over (in a swarm each time as a new task), that is paused
+    or fails its health check does not do its work, whatever else is right. How many: `replicas` of the inventory, else
+    what the swarm was told, else at least one. Containers that match a name in two Compose projects are told apart by
+    `project/service`. That there is none is only said when every node that could hold one was seen.
     """
     service = placement.service_of(fleet, subject.name)
     placements = [
@@ -41,8 +44,35 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     for location in placements:
         yield from judged_state(location, fleet.of(location.node, Containers).clock)
     yield from ambiguous_name(service, present)
-    yield from judged_number(fleet, service, present, placements, bool(unknown))
+    loops = list(looping_tasks(fleet, service.name))
+    yield from loops
+    yield from judged_number(fleet, service, present, placements, bool(unknown or loops))
     yield from unknown
+
+
+def looping_tasks(fleet: Fleet, name: str) -> Iterator[Finding]:
+    """A finding for each slot of a swarm service whose tasks end over and over, as its manager sees it."""
+    manager = next((facts for facts in managers(fleet) if any(task.service == name for task in facts.tasks)), None)
+    if manager is None:
+        return
+    tasks = [task for task in manager.tasks if task.service == name]
+    for task, saw in crash_loops(service_in_swarm(fleet, name), tasks):
+        node = node_of_member(fleet, task.member, manager)
+        yield Finding(
+            saw=saw if node or not task.member else f"{saw} (on {task.member})",
+            want="running and well",
+            why="it does not do its work",
+            node=node,
+            about=name,
+            hint=f"`docker service logs {shown_word(name)}` on a manager shows its last words",
+        )
+
+
+def node_of_member(fleet: Fleet, hostname: str, manager: Facts) -> str:
+    """The node of the inventory that is the swarm's member of this host name; "" for none."""
+    ids = {member.id for member in manager.members if member.hostname == hostname}
+    seen = ((node, fleet.facts.get((node, Facts.topic))) for node in fleet.inventory.nodes)
+    return next((node for node, facts in seen if isinstance(facts, Facts) and facts.node_id in ids), "")
 
 
 def judged_state(location: Placement, clock: float) -> Iterator[Finding | Unobservable]:
@@ -103,7 +133,7 @@ def judged_number(
 ) -> Iterator[Finding | Unobservable]:
     """A finding where too few or too many containers run.
 
-    Too few only when all nodes were seen (`some_unseen` False).
+    Too few only when all nodes were seen, and nothing has told why (`some_unseen` False).
     """
     text = service_in_swarm(fleet, service.name)
     want = wanted_replicas(service, text)
@@ -166,25 +196,32 @@ def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placemen
         for location in placements
         if not location.container.pid
     ]
-    text = reasons(fleet, service.name)
+    text, remedy = reasons(fleet, service.name)
     saw = f"{service.name} runs on no node" if not have else f"{have} of {service.name} run"
     return Finding(
         saw=saw + (f": {text or '; '.join(ended[:3])}" if text or ended else ""),
         want=f"{want} running" if want != 1 or have else "running on one of them",
         why="it does not do its work",
-        hint="`docker service ps --no-trunc` on a manager tells more"
-        if text
-        else "start it, or take it out of `services`",
+        hint=remedy or (PS if text else "start it, or take it out of `services`"),
     )
 
 
-def reasons(fleet: Fleet, name: str) -> str:
-    """Why tasks that should run do not, or run on nodes outside the inventory, in words; empty without a manager."""
+def reasons(fleet: Fleet, name: str) -> tuple[str, str]:
+    """Why tasks that should run do not, or run on nodes outside the inventory, in words; and what a person can do.
+
+    Both empty without a manager. Where a constraint is in the way, it is named with the members that nearly fit.
+    """
     tasks = [task for facts in managers(fleet) for task in facts.tasks if task.service == name]
     strangers = strange_members(fleet)
     waiting = [reason(task, strangers) for task in tasks if task.desired in ("running", "ready")]
-    failed = [f"the last one failed: {task.error}" for task in tasks if task.error and task.desired == "shutdown"]
-    return "; ".join([*dict.fromkeys(filter(None, waiting)), *failed[:1]])
+    said = {task.error for task in tasks if task.desired in ("running", "ready")}
+    ended = [task.error for task in tasks if task.error not in {"", *said} and task.desired == "shutdown"]
+    failed = [f"the last one failed: {error}" for error in ended]
+    waits = any(task.state == "pending" for task in tasks if task.desired in ("running", "ready"))
+    service = service_in_swarm(fleet, name)
+    members = next((facts.members for facts in managers(fleet) if service in facts.services), ())
+    missing, remedy = unmet(service, members) if waits and service else ("", "")
+    return "; ".join(filter(None, [*dict.fromkeys(filter(None, waiting)), missing, *failed[:1]])), remedy
 
 
 def reason(task: Task, strangers: set[str]) -> str:
@@ -196,7 +233,7 @@ def reason(task: Task, strangers: set[str]) -> str:
     'a task is pending: no suitable node (1 node not available)'
     """
     if task.state == "running":
-        where = f"a task runs on {task.member}, a swarm node that the inventory does not list"
+        where = f"a task runs on {task.member}, which the inventory does not list: nobody looked there"
         return where if task.member in strangers else ""
     return f"a task is {task.state}" + (f": {task.error}" if task.error else "")
 

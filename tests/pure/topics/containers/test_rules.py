@@ -294,7 +294,7 @@ def test_a_container_that_is_kept_apart_has_no_way_out():
         (Isolation(pid="host"), "5.16"),
         (Isolation(ipc="host"), "5.17"),
         (Isolation(uts="host"), "5.21"),
-        (Isolation(userns="host"), "5.31"),
+        (Isolation(userns="host", engine_maps=True), "5.31"),
         (Isolation(security_opt=("seccomp=unconfined",)), "5.22"),
         (Isolation(security_opt=("seccomp:unconfined",)), "5.22"),
         (Isolation(security_opt=("apparmor=unconfined",)), "5.2"),
@@ -371,6 +371,26 @@ def test_missing_no_new_privileges_is_a_warning_and_the_kernel_has_the_last_word
     assert ways(make_container(make_process(4000, no_new_privileges=None), isolation=question)) == []
     assert ways(make_container(state="created", isolation=question)) == []
     assert [severity for severity, _ in ways(make_container(state="created"))] == ["warning"]
+
+
+def test_what_is_wanted_of_a_swarm_service_is_what_a_swarm_takes():
+    task = make_container(make_process(4000, no_new_privileges=False))
+    [(_, want)] = ways(task)
+    assert "daemon.json" in want
+    assert not want.startswith("`security_opt")
+    [(_, alone)] = ways(replace(task, labels={}))
+    assert alone.startswith("`security_opt: [no-new-privileges:true]`")
+
+
+@pytest.mark.parametrize(("place", "maps"), [("/var/lib/docker/100000.100000", True), ("/var/lib/docker", False)])
+def test_the_node_s_users_are_only_shared_where_the_engine_would_map_them(place, maps):
+    host = {**inspected_json()["HostConfig"], "UsernsMode": "host"}
+    moved = inspected_json(HostConfig=host, ResolvConfPath=f"{place}/containers/{ID}/resolv.conf", GraphDriver={})
+    isolation = parse.parse_container(moved).isolation
+    assert isolation.engine_maps is maps
+    assert [want for _, want in ways(replace(GOOD, isolation=isolation)) if "5.31" in want] == (
+        ["a userns namespace of its own (CIS Docker 5.31)"] if maps else []
+    )
 
 
 def test_a_stopped_container_is_judged_and_an_ended_task_of_the_swarm_is_not():

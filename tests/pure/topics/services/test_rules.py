@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics import services
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.services import constraints
 from fleetkeeper.topics.services.facts import (
     Facts,
     Member,
@@ -26,11 +28,12 @@ from fleetkeeper.topics.services.facts import (
     ServiceMount,
     SwarmService,
     Task,
+    Validity,
     Volume,
 )
 from fleetkeeper.topics.services.parse import parse
 from fleetkeeper.topics.services.parse import service as observe_service
-from fleetkeeper.topics.services.rules import drift, pinning
+from fleetkeeper.topics.services.rules import drift
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES
 from fleetkeeper.transport.commands import Output, Unobservable
 
@@ -115,7 +118,7 @@ def test_a_task_on_a_swarm_node_that_the_inventory_does_not_list_is_named():
     elsewhere = replace(RUNS, member="old-gpu")
     manager = Facts("manager", "n1", (*MEMBERS, Member("n9", "old-gpu")), (POSTGRES,), (elsewhere,))
     [match] = is_running(manager_services=manager).findings
-    assert "old-gpu, a swarm node that the inventory does not list" in match.saw
+    assert "a task runs on old-gpu, which the inventory does not list" in match.saw
 
 
 @pytest.mark.parametrize(
@@ -289,12 +292,12 @@ def test_an_unseen_manager_is_unknown():
 
 @pytest.mark.parametrize("constraint", ["nonsense", "node.colour == red", "== x", ""])
 def test_a_constraint_that_swarm_does_not_know_fits_no_node(constraint):
-    assert not pinning.fits(MEMBERS[0], [constraint])
+    assert not constraints.fits(MEMBERS[0], [constraint])
 
 
 @given(st.text(max_size=20), st.sampled_from(["==", "!="]))
 def test_a_constraint_and_its_negation_never_both_fit(value, operator):
-    fits = [pinning.fits(MEMBERS[2], [f"node.hostname {sign} {value}"]) for sign in ("==", "!=")]
+    fits = [constraints.fits(MEMBERS[2], [f"node.hostname {sign} {value}"]) for sign in ("==", "!=")]
     assert fits.count(True) <= 1
 
 
@@ -306,6 +309,7 @@ def printed_output(*documents: object) -> str:
 
 
 ACTIVE = {"LocalNodeState": "active", "NodeID": "n1", "ControlAvailable": True}
+OWN = {"NodeCertificate": ""}
 SPEC = {
     "ID": "s1",
     "Version": {"Index": 23},
@@ -339,12 +343,14 @@ SPEC = {
 
 def test_a_manager_tells_of_members_services_and_tasks():
     member = {"ID": "n1", "Spec": {"Role": "manager", "Labels": {"a": "b"}}, "Description": {"Hostname": "m"}}
+    member["ManagerStatus"] = {"Reachability": "reachable"}
     task = {"Name": "rodan_web.1", "Node": "m", "DesiredState": "Running", "CurrentState": "Running 2 hours ago"}
-    facts = parse(printed_output(ACTIVE, [{"Name": "v", "Driver": "local"}], [member], [SPEC], task, task), ())
+    facts = parse(printed_output(ACTIVE, [{"Name": "v", "Driver": "local"}], OWN, [member], [SPEC], task, task), ())
     [service] = facts.services
     assert facts.swarm == "manager"
     assert facts.members[0].labels == {"a": "b"}
-    assert len(facts.tasks) == 2
+    assert facts.members[0].reachability == "reachable"
+    assert facts.tasks == (Task("rodan_web", "m", "running", "running", slot="1", age=7200.0),) * 2
     assert (service.image, service.user, service.version, service.replicas) == ("web:1@sha256:00", "root", 23, 2)
     assert service.helpers == ("runuser",)
     assert service.published == (Published(8080, 80),)
@@ -359,7 +365,7 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
         "Mounts": [{"Type": "tmpfs", "Target": "/cache", "TmpfsOptions": {"Mode": 448}}],
     }
     spec = {"Name": "web", "Labels": {"fleetkeeper.user": "django"}, "TaskTemplate": {"ContainerSpec": made}}
-    facts = parse(printed_output(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
+    facts = parse(printed_output(ACTIVE, [], OWN, [], [{"ID": "s1", "Spec": spec}]), ())
     [service] = facts.services
     assert service.handed == (
         MountedSecret("secret", "db_password", 0, 33, 0o400),
@@ -371,12 +377,12 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
 
 
 def test_case_71_no_argument_environment_or_driver_option_stays_in_the_facts():
-    facts = parse(printed_output(ACTIVE, [], [], [SPEC]), ())
+    facts = parse(printed_output(ACTIVE, [], OWN, [], [SPEC]), ())
     assert b"hunter2" not in TypeAdapter(Facts).dump_json(facts)
 
 
 def test_a_worker_tells_of_itself_only():
-    assert parse(printed_output({**ACTIVE, "ControlAvailable": False}, []), ()).swarm == "worker"
+    assert parse(printed_output({**ACTIVE, "ControlAvailable": False}, [], OWN), ()).swarm == "worker"
 
 
 @pytest.mark.parametrize("state", ["pending", "locked", "error"])
@@ -388,12 +394,12 @@ def test_a_swarm_in_between_is_unobservable(state):
 @pytest.mark.parametrize("missing", [1, 2, 3])
 def test_an_answer_that_was_cut_short_is_unobservable(missing):
     with pytest.raises(Unobservable):
-        parse(printed_output(*[ACTIVE, [], [], [SPEC]][:-missing]), ())
+        parse(printed_output(*[ACTIVE, [], OWN, [], [SPEC]][:-missing]), ())
 
 
 @given(st.integers(0, 10**4))
 def test_an_answer_cut_at_any_byte_is_unobservable_or_whole(cut):
-    whole = printed_output(ACTIVE, [], [], [SPEC])
+    whole = printed_output(ACTIVE, [], OWN, [], [SPEC])
     cut = min(cut, len(whole) - 1)
     with pytest.raises(Unobservable):
         parse(whole[:cut], ())
@@ -479,3 +485,173 @@ def test_the_label_of_ours_is_known_for_ours_however_the_engine_writes_the_setti
     ours = {**own, **CAREFUL}
     written = {"Parallelism": 0, "MaxFailureRatio": 0, **{key: value for key, value in ours.items() if value}}
     assert inspected_json(written, json.dumps(own)).lent_updates == "lent"
+
+
+# Tasks that end and come back
+
+
+def ends(*ages: float, state: str = "failed", error: str = "task: non-zero exit (1)", slot: str = "1") -> list[Task]:
+    return [Task("rodan_postgres", "vgpu", "shutdown", state, error, slot, age) for age in ages]
+
+
+def running_in(slot: str = "1", age: float = 10.0) -> Task:
+    return Task("rodan_postgres", "vgpu", "running", "running", "", slot, age)
+
+
+def test_a_task_that_dies_and_comes_back_over_and_over_is_a_finding_with_its_last_error():
+    [match] = is_running(TASK, tasks=(running_in(), *ends(12, 40, 75))).findings
+    assert match.saw == "rodan_postgres.1 ended by itself 3 times in the last 1 min 15 s, the last with: task: " + (
+        "non-zero exit (1)"
+    )
+    assert match.node == "vgpu"
+
+
+def test_between_two_tries_the_loop_is_told_once_and_not_as_one_that_is_missing():
+    starts = Task("rodan_postgres", "vgpu", "ready", "ready", "", "1", 2)
+    [match] = is_running(tasks=(starts, *ends(3, 40, 75))).findings
+    assert "ended by itself 3 times" in match.saw
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        ends(12, 40),
+        ends(900, 905, 910),
+        ends(12, 90_000, 180_000),
+        ends(12, 40, 75, state="shutdown", error=""),
+        [*ends(12, slot="1"), *ends(14, slot="2"), *ends(16, slot="3")],
+    ],
+    ids=["twice", "at the start, and then it came up", "once a day", "a rolling update", "one each of three replicas"],
+)
+def test_what_is_no_loop_is_no_finding(ended):
+    replicas = Service(key="postgres", name="rodan_postgres", replicas=1)
+    tasks = (running_in(), *(running_in(slot) for slot in "23"), *ended)
+    assert is_running(TASK, tasks=tasks, service=replicas).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(("ages", "loops"), [((600, 2100, 3600), True), ((7200, 14_400, 21_600), True)])
+def test_a_task_that_dies_every_half_hour_or_every_two_hours_is_a_loop_too(ages, loops):
+    assert bool(is_running(TASK, tasks=(running_in(), *ends(*ages))).findings) is loops
+
+
+def test_a_good_end_counts_only_where_it_is_not_meant():
+    tasks = (running_in(), *ends(12, 40, 75, state="complete", error=""))
+    assert "the last is complete" in is_running(TASK, tasks=tasks).findings[0].saw
+    hourly = replace(POSTGRES, restart_delay=3600.0)
+    assert is_running(TASK, tasks=tasks, told=hourly).outcome is Outcome.HOLDS
+
+
+def test_a_slot_that_nobody_wants_any_more_is_no_loop():
+    assert is_running(TASK, tasks=(running_in("1"), *ends(12, 40, 75, slot="2"))).outcome is Outcome.HOLDS
+
+
+# Constraints that nobody meets
+
+
+def test_the_constraint_that_no_member_meets_is_named_with_who_nearly_fits():
+    told = replace(POSTGRES, constraints=("node.labels.queue == GPU2", "node.hostname == vgpu"))
+    waits = Task("rodan_postgres", "", "running", "pending", "no suitable node (scheduling constraints not satisfied)")
+    [match] = is_running(told=told, tasks=(waits,)).findings
+    assert "no member meets `node.labels.queue == GPU2` (vgpu meets the others)" in match.saw
+    assert "--label-add queue=GPU2 vgpu" in match.hint
+
+
+def test_where_the_only_member_that_fits_is_drained_that_is_said():
+    members = (*MEMBERS[:2], replace(MEMBERS[2], availability="drain"))
+    waits = Task("rodan_postgres", "", "running", "pending", "no suitable node")
+    manager = Facts("manager", "n1", members, (POSTGRES,), (waits,))
+    [match] = is_running(manager_services=manager).findings
+    assert "only vgpu (drain) may run it" in match.saw
+
+
+def test_one_error_is_told_once():
+    error = "No such image: x"
+    tasks = (Task("rodan_postgres", "vgpu", "running", "rejected", error), *ends(5, state="rejected", error=error))
+    [match] = is_running(tasks=tasks).findings
+    assert match.saw.count(error) == 1
+
+
+# Members
+
+
+def members_judged(*members: Member, tasks: tuple[Task, ...] = (RUNS,), **more: Any) -> Verdict:
+    manager = Facts("manager", "n1", members or MEMBERS, (POSTGRES,), tasks)
+    world = example_fleet(TASK, **{"manager_services": manager, **more})
+    return judge_subject(RULES["can_run_on_every_member"], world, Subject("fleet", "lab"))
+
+
+def test_a_swarm_whose_members_are_all_listed_ready_and_active_holds():
+    verdict = members_judged()
+    assert (verdict.outcome, verdict.warnings) == (Outcome.HOLDS, ())
+
+
+def test_a_member_that_the_inventory_does_not_list_is_a_finding_with_what_runs_there():
+    strange = (Task("miner", "old-gpu", "running", "running"), Task("gone", "old-gpu", "shutdown", "shutdown"))
+    [match] = members_judged(*MEMBERS, Member("n9", "old-gpu"), tasks=(RUNS, *strange)).findings
+    assert match.saw == "old-gpu is a member of the swarm that the inventory does not list: there run miner"
+
+
+def test_an_unlisted_member_on_which_nothing_runs_is_a_warning():
+    verdict = members_judged(*MEMBERS, Member("n9", "old-gpu"))
+    assert (verdict.outcome, len(verdict.warnings)) == (Outcome.HOLDS, 1)
+
+
+def test_an_old_entry_of_a_node_that_joined_again_is_a_warning_and_takes_the_tasks_of_nobody():
+    verdict = members_judged(*MEMBERS, Member("n9", "vgpu", state="down"))
+    assert verdict.findings == ()
+    assert "vgpu (n9), which the inventory does not list, is down" in verdict.warnings[0].saw
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "severity"),
+    [
+        ({"state": "down"}, "it is down for the swarm", "error"),
+        ({"availability": "pause"}, "it takes no tasks (paused)", "error"),
+        ({"availability": "drain"}, "it takes no tasks (drained)", "warning"),
+        ({"role": "manager", "reachability": "unreachable"}, "the other managers do not reach it", "error"),
+    ],
+)
+def test_a_listed_member_that_takes_no_tasks_is_told_on_its_node(change, words, severity):
+    verdict = members_judged(MEMBERS[0], replace(MEMBERS[1], **change), MEMBERS[2])
+    [match] = (*verdict.findings, *verdict.warnings)
+    assert (match.saw, match.node, match.severity) == (words, "data", severity)
+
+
+def test_a_member_whose_node_could_not_be_asked_is_unknown_and_no_stranger():
+    silent = Unobservable("Cannot connect to the Docker daemon", node="data")
+    verdict = members_judged(
+        MEMBERS[0], replace(MEMBERS[1], state="down"), MEMBERS[2], data_services=silent, data_containers=silent
+    )
+    assert (verdict.outcome, verdict.findings, verdict.warnings) == (Outcome.UNKNOWN, (), ())
+    renamed = replace(MEMBERS[1], hostname="ip-10-0-0-7")
+    assert members_judged(MEMBERS[0], renamed, MEMBERS[2], data_services=silent).findings == ()
+
+
+def test_without_a_swarm_the_rule_does_not_apply_and_with_workers_alone_it_is_unknown():
+    none = {f"{node}_services": Facts("inactive") for node in ("manager", "data", "vgpu")}
+    assert members_judged(**none).outcome is Outcome.NOT_APPLICABLE
+    workers = {f"{node}_services": Facts("worker", node) for node in ("manager", "data", "vgpu")}
+    assert members_judged(**workers).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("left", "words"), [(60, ""), (14, ""), (13, "ends in 13 d"), (1, "ends in 1 d"), (-1, "has ended")]
+)
+def test_a_certificate_that_was_not_renewed_in_its_time_is_a_finding(left, words):
+    day = 86400.0
+    held = Facts("worker", "n2", certificate=Validity(NOW - (90 - left) * day, NOW + left * day))
+    matches = members_judged(data_services=held).findings
+    assert [words in match.saw and match.node for match in matches] == (["data"] if words else [])
+
+
+def test_a_certificate_is_read_as_the_node_prints_it_and_a_damaged_one_is_unknown():
+    pem = (Path(__file__).parents[3] / "fixtures" / "lab-ca.pem").read_text()
+    shown = {"NodeCertificate": pem.replace("\n", " ")}
+    worker = {**ACTIVE, "ControlAvailable": False}
+    read = parse(printed_output(worker, [], shown), ()).certificate
+    assert isinstance(read, Validity)
+    assert read.begins < read.ends
+    assert parse(printed_output(worker, [], OWN), ()).certificate is None
+    cut = parse(printed_output(worker, [], {"NodeCertificate": pem[:200].replace("\n", " ")}), ())
+    assert isinstance(cut.certificate, Unobservable)
+    assert members_judged(data_services=replace(cut, swarm="worker", node_id="n2")).outcome is Outcome.UNKNOWN
