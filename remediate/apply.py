@@ -25,7 +25,7 @@ from remediate.plan_end import End, Origin, PlanEnd, Proof
 from remediate.proposal import PlannedChange
 from remediate.render.plan_text import step_heads
 from remediate.steps import AnyStep, DeleteFiles, Lost, Stale, StepContext, StepFailed, agreed_to, dump, journal_form
-from remediate.undo import looks_only, take_back, undoable_steps
+from remediate.undo import MAY_GO_ON, looks_only, may_go_on, take_back, undoable_steps
 
 if TYPE_CHECKING:
     from remediate.render.console import Screen
@@ -145,6 +145,8 @@ class Applier:
         text = "; ".join(part for part in (lost, why) if part)
         if proof is Proof.FIXED:
             return PlanEnd(planned, End.FIXED if planned.findings else End.DONE, text or doing.said)
+        if lost and proof is Proof.FAILING and may_go_on(doing.rows[-1]):
+            proof, text = Proof.UNKNOWN, f"{text}; {MAY_GO_ON}"
         if proof is Proof.UNKNOWN:
             back = f"; `remediate undo {self.run.id}` is the way back" if self.run.undoable else ""
             return PlanEnd(planned, End.UNKNOWN, f"{text}{back}")

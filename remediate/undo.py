@@ -112,6 +112,17 @@ def looks_only(row: StepRow) -> bool:
     return '"changes": false' in row.step
 
 
+MAY_GO_ON = "what was begun may still go on in its container: look again before you repeat it"
+
+
+def may_go_on(row: StepRow) -> bool:
+    """Whether the command of a step whose connection was lost may still run: one in a container outlives it.
+
+    One with a way back is undone at once instead.
+    """
+    return '"kind": "run_in_container"' in row.step and not row.inverse and not looks_only(row)
+
+
 def inverse_of(row: StepRow) -> AnyStep | None:
     """The way back of a step, from the journal; None without one. Raises UsageError when another version wrote it."""
     try:

@@ -1,6 +1,6 @@
 """Faults of a whole machine: dead, without its Docker engine, or closed to the one who looks after it."""
 
-from lab import nodes, swarm
+from lab import compose, nodes, swarm
 from lab.engine import Engine
 from lab.names import DATA
 from lab.shell import wait_until
@@ -28,6 +28,7 @@ def kill_engine(engine: Engine) -> None:
 def start_engine(engine: Engine) -> None:
     nodes.run_on(engine, DATA, "lab-engine")
     wait_until(lambda: nodes.is_awake(engine, DATA), "the Docker engine of data", limit=60)
+    compose.wake_wiki(engine)
     swarm.wait_for_services(engine)
 
 

@@ -44,7 +44,9 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "volume-over-budget": lambda lab: int(ask_node(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,
     "certificate-expiring": lambda lab: ask_node(lab, MANAGER, f"{SERVED} | {A_MONTH}"),
     "root-container": lambda lab: ask_node(lab, DATA, WEB_USER),
-    "settings-lent": lambda lab: lab.on("manager", "docker", "service", "inspect", "rodan_rodan-main"),
+    "settings-lent": lambda lab: lab.on(
+        "manager", "docker", "service", "inspect", "--format", "{{json .Spec}}", "rodan_rodan-main"
+    ),
     "mail-lost": lambda lab: ask_node(lab, DATA, "ls /etc/msmtprc"),
     "node-dead": lambda lab: can_log_in(DATA),
     "dockerd-dead": lambda lab: can_log_in(DATA),
