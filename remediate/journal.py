@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +21,11 @@ from typing import Any
 from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.state import Unwritable
 from fleetkeeper.versions import UPGRADE, is_newer
+from remediate.run_process import birth_of, is_process
 
 VERSION = 1
+PROCESSES = "CREATE TABLE IF NOT EXISTS processes (run TEXT PRIMARY KEY REFERENCES runs, birth TEXT NOT NULL)"
+"""A table beside those of SCHEMA, in older journals of this version too: `birth` is that of `run_process.birth_of`."""
 ROLLED_BACK, HELPED = "rolled back", "fixed"
 SCHEMA = """
 CREATE TABLE runs (
@@ -131,6 +133,7 @@ class Journal:
             self.db.execute("PRAGMA synchronous = FULL")
             if not version:
                 self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            self.db.execute(PROCESSES)
         except sqlite3.OperationalError as why:
             self.close()
             raise UsageError(f"the journal {path} cannot be written ({why}); nothing was changed", hint=ROOM) from None
@@ -159,6 +162,7 @@ class Journal:
         """
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         row = (run, utc_now(), who, inventory, path, program, socket.gethostname(), os.getpid(), undoes)
+        self.write("INSERT INTO processes VALUES (?, ?)", (run, birth_of(os.getpid())))
         self.write("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", row)
         return run
 
@@ -237,7 +241,17 @@ class Journal:
         Oldest first. Those that a person has decided about (`noticed`) are left out.
         """
         rows = self.all(f"{THAT_CHANGED} AND ended IS NULL AND noticed IS NULL ORDER BY rowid")
-        return [run for run in (RunRow(*row) for row in rows) if not is_alive(run)]
+        return [run for run in (RunRow(*row) for row in rows) if not self.is_alive(run)]
+
+    def is_alive(self, run: RunRow) -> bool:
+        """Whether the process of a run still exists. False for a run of another machine, and for this very process.
+
+        A person is then asked about the run. A journal of before `processes` has only the time of the run's beginning.
+        """
+        if run.host != socket.gethostname() or run.pid == os.getpid():
+            return False
+        births = self.all("SELECT birth FROM processes WHERE run = ?", run.id)
+        return is_process(run.pid, births[0][0] if births else "", datetime.fromisoformat(run.started))
 
     def noticed(self, run: str) -> None:
         """Mark a run, and the attempts to undo it, as decided by a person: `interrupted` then leaves them out."""
@@ -277,60 +291,6 @@ WITH_STEPS = "SELECT * FROM runs WHERE EXISTS (SELECT 1 FROM steps WHERE steps.r
 THAT_CHANGED = "SELECT * FROM runs WHERE (undoes != '' OR EXISTS (SELECT 1 FROM steps WHERE steps.run = runs.id))"
 ROOM = "make room for the state directory, or make it writable; --state names another one"
 MOVE = "move the file away to begin a new journal; the old one is then only needed for `remediate undo`"
-
-
-def is_alive(run: RunRow) -> bool:
-    """Whether the process of a run still exists.
-
-    False for a run of another machine, which a person is then asked about.
-    """
-    if run.host != socket.gethostname():
-        return False
-    try:
-        os.kill(run.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    if run.pid == os.getpid() or is_zombie(run.pid):
-        return False
-    return not born_after(run.pid, datetime.fromisoformat(run.started))
-
-
-def is_zombie(pid: int) -> bool:
-    """Whether a process has ended and nobody has waited for it. False where there is no /proc to tell.
-
-    Source: proc_pid_stat(5), field 3.
-    """
-    fields = stat_fields(pid)
-    return bool(fields) and fields[0] in {"Z", "X"}
-
-
-def stat_fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third on, the process's state; none where they cannot be read."""
-    with suppress(OSError, ValueError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return []
-
-
-CLOCKS_DIFFER = 5.0
-"""Seconds by which a process may seem to have begun after the time that it wrote itself."""
-
-
-def born_after(pid: int, moment: datetime) -> bool:
-    """Whether a process began after `moment`: then it merely has the number of one that has ended.
-
-    False where there is no /proc to tell (proc(5): field 22 of stat in clock ticks since boot, `btime` in seconds).
-
-    >>> born_after(1, datetime(1999, 12, 31, tzinfo=UTC)), born_after(1, datetime.now(UTC))
-    (True, False)
-    """
-    try:
-        ticks = int(stat_fields(pid)[19])
-        boot = int(re.findall(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)[0])
-    except (OSError, ValueError, IndexError):
-        return False
-    return boot + ticks / os.sysconf("SC_CLK_TCK") > moment.timestamp() + CLOCKS_DIFFER
 
 
 def utc_now() -> str:

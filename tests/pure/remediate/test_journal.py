@@ -11,6 +11,7 @@ import pytest
 from fleetkeeper.errors import UsageError
 from remediate.journal import HELPED, ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
 from remediate.plan_end import End
+from remediate.run_process import birth_of
 from remediate.steps import Run, StepContext, WriteFile, dump
 from remediate.undo import inverse_of, looks_only, undoable_steps
 
@@ -45,8 +46,36 @@ def test_what_is_written_is_there_for_the_next_process(journal: Journal) -> None
 def test_a_run_whose_process_still_lives_is_not_called_interrupted(journal: Journal) -> None:
     run = begin_run(journal)
     journal.starting(make_step(run))
-    journal.db.execute("UPDATE runs SET pid = ?", (os.getppid(),))
+    make_parents(journal)
     assert journal.interrupted() == []
+
+
+def make_parents(journal: Journal, started: str = "2001-01-01T00:00:00+00:00") -> None:
+    """Have all runs be those of the process that started this one, and have begun then by the clock of that time."""
+    journal.db.execute("UPDATE runs SET pid = ?, started = ?", (os.getppid(), started))
+    journal.db.execute("UPDATE processes SET birth = ?", (birth_of(os.getppid()),))
+
+
+@pytest.mark.parametrize("started", ["2001-01-01T00:00:00+00:00", "2099-01-01T00:00:00+00:00"])
+def test_a_clock_that_was_set_while_it_runs_does_not_make_a_run_look_dead(journal: Journal, started: str) -> None:
+    run = begin_run(journal)
+    journal.starting(make_step(run))
+    make_parents(journal, started)
+    assert journal.interrupted() == []
+
+
+def test_a_journal_of_before_the_births_of_processes_is_read_and_gets_them(tmp_path: Path) -> None:
+    older = Journal(tmp_path / "older.sqlite")
+    run = begin_run(older)
+    older.starting(make_step(run))
+    older.db.execute("UPDATE runs SET pid = ?", (os.getppid(),))
+    older.db.execute("DROP TABLE processes")
+    older.close()
+    journal = Journal(older.path)
+    assert journal.interrupted() == []
+    journal.db.execute("UPDATE runs SET started = '2001-01-01T00:00:00+00:00'")
+    assert [match.id for match in journal.interrupted()] == [run]
+    begin_run(journal)
 
 
 def test_the_last_run_is_the_one_that_was_begun_last_though_the_clock_was_set_back(journal: Journal) -> None:
@@ -64,7 +93,7 @@ def test_the_last_run_is_the_one_that_was_begun_last_though_the_clock_was_set_ba
 def test_a_process_that_merely_has_the_number_of_the_killed_one_does_not_hide_it(journal: Journal) -> None:
     run = begin_run(journal)
     journal.starting(make_step(run))
-    journal.db.execute("UPDATE runs SET pid = ?, started = '2001-01-01T00:00:00+00:00'", (os.getppid(),))
+    journal.db.execute("UPDATE runs SET pid = ?", (os.getppid(),))
     assert [match.id for match in journal.interrupted()] == [run]
 
 
