@@ -12,7 +12,7 @@ from fleetkeeper.commands.main import CODES
 from fleetkeeper.commands.main import cli as fleetkeeper
 from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Exit
 from remediate.commands.main import cli as remediate
-from remediate.consent import QUESTIONS, WORDS
+from remediate.consent import consent_rows
 from remediate.render.plan_document import KEYS
 from remediate.steps import AnyStep
 
@@ -106,16 +106,16 @@ def exit_codes(codes: Collection[Exit]) -> str:
 
 def consent_text() -> str:
     """The kinds of disturbance, and the word that allows each."""
-    words = {kind: f"`--allow {word}`" for word, kind in WORDS.items()}
-    request = {kind: question.format(count="…") for kind, question in QUESTIONS.items()}
-    rows = [f"| {kind} | {words.get(kind, '`--yes`')} | {request[kind]} |" for kind in QUESTIONS]
+    rows = [f"| {word} | `{option}` | {disturbs} | {nights} |" for word, option, disturbs, nights in consent_rows()]
     head = [
         "## Consent",
         "",
-        "A reload counts as nothing. At a terminal, what was not allowed is asked for by kind.",
+        "`--yes` alone covers what disturbs nothing; a reload counts as nothing. Everything else needs its own word.",
+        "At a terminal, what was not allowed is asked for by kind. `--nightly` asks nobody: it may do what the last",
+        "column says, and only for the rules that the inventory lists under `repairs`.",
         "",
     ]
-    return "\n".join([*head, "| what it disturbs | allowed by | asked as |", "| --- | --- | --- |", *rows])
+    return "\n".join([*head, "| kind | allowed by | what it disturbs | at night |", "| --- | --- | --- | --- |", *rows])
 
 
 def document_keys() -> list[str]:

@@ -3,18 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
 
 from fleetkeeper.errors import UsageError, nearest_name
 from remediate.plan import Disturbs, Plan
 
-WORDS: dict[str, Disturbs] = {"restart": "restart", "delete": "deletion", "ownership": "ownership"}
+
+class Consent(NamedTuple):
+    """One row of the table of consent. `word` is that of --allow; "nothing" is covered by --yes.
+
+    `disturbs` says what happens, `question` asks a person, `unattended` tells whether `remediate --nightly` may do it
+    for a rule that the inventory lists.
+    """
+
+    word: str
+    kind: Disturbs
+    disturbs: str
+    question: str
+    unattended: bool
+
+
+CONSENTS = (
+    Consent("nothing", "nothing", "no service: a file, a crontab line, a dump, a copy, a reload",
+            "Make the changes that disturb nothing ({count})?", unattended=True),
+    Consent("restart", "restart", "a service is down for some seconds", "Restart services ({count})?", unattended=True),
+    Consent("interrupt", "interrupt", "work that is running is lost, such as a job of a queue",
+            "Interrupt running work, which is lost ({count})?", unattended=False),
+    Consent("engine-restart", "engine-restart", "every container of a node stops for a moment",
+            "Restart the engine, and with it every container of the node ({count})?", unattended=False),
+    Consent("delete", "deletion", "files are gone, for good", "Delete files, for good ({count})?", unattended=True),
+    Consent("ownership", "ownership", "files belong to another user", "Change who owns files ({count})?",
+            unattended=True),
+    Consent("modes", "modes", "files may be read or written by others than before",
+            "Change who may read and write files ({count})?", unattended=True),
+    Consent("deploy", "deploy", "a service or a stack is deployed from its file",
+            "Deploy services from their files ({count})?", unattended=False),
+)  # fmt: skip
+"""The one table of consent: --help and docs/remediate.md are made from it."""
+WORDS: dict[str, Disturbs] = {consent.word: consent.kind for consent in CONSENTS if consent.kind != "nothing"}
+QUESTIONS: dict[Disturbs, str] = {consent.kind: consent.question for consent in CONSENTS}
+UNATTENDED: frozenset[Disturbs] = frozenset(consent.kind for consent in CONSENTS if consent.unattended)
+"""The kinds that `remediate --nightly` may need for the rules that the inventory lists."""
 HARMLESS: frozenset[Disturbs] = frozenset({"nothing", "reload"})
-QUESTIONS: dict[Disturbs, str] = {
-    "nothing": "Make the changes that disturb nothing ({count})?",
-    "restart": "Restart services ({count})?",
-    "deletion": "Delete files, for good ({count})?",
-    "ownership": "Change who owns files ({count})?",
-}
+
+
+def consent_rows() -> list[tuple[str, str, str, str]]:
+    """The table of consent as text: what is allowed, by which option, what it disturbs, and whether at night."""
+    return [
+        (
+            consent.word,
+            "--yes" if consent.kind == "nothing" else f"--allow {consent.word}",
+            consent.disturbs,
+            "where listed" if consent.unattended else "never",
+        )
+        for consent in CONSENTS
+    ]
+
+
+def consent_help() -> str:
+    """The table of consent as the end of --help."""
+    rows = [f"  {option:<23}{disturbs}" for _, option, disturbs, _ in consent_rows()]
+    return "\n".join(["\b\nConsent: --yes alone covers what disturbs nothing; all else needs its own word:", *rows])
 
 
 def parse_allowed(values: Iterable[str]) -> frozenset[Disturbs]:

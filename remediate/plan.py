@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from fleetkeeper.looking.fleet import Fleet
     from remediate.steps import AnyStep, Require
 
-Disturbs = Literal["nothing", "reload", "restart", "deletion", "ownership"]
+Disturbs = Literal[
+    "nothing", "reload", "restart", "interrupt", "engine-restart", "deletion", "ownership", "modes", "deploy"
+]
 
 
 @dataclass(frozen=True)

@@ -48,13 +48,20 @@ WAIT = "wait for it; a lock whose holder is gone frees itself within a minute"
 class Terms:
     """What a person agreed to: kinds of disturbance, how many changes at most, after how many failures to stop.
 
-    None: no limit. `answered`: somebody at a terminal was asked, and refused what is not agreed.
+    None: no limit. `answered`: somebody at a terminal was asked, and refused what is not agreed. `rules` are the ids
+    that a nightly run may mend (None: it is none, and any may be); `limited_by` is how the limit of changes is called.
     """
 
     agreed: frozenset[Disturbs] = frozenset({"nothing"})
     max_changes: int | None = None
     max_fail: int | None = None
     answered: bool = False
+    rules: frozenset[str] | None = None
+    limited_by: str = "--max-changes"
+
+    def cover(self, planned: PlannedChange) -> bool:
+        """Whether a plan needs nothing that was not agreed to."""
+        return (self.rules is None or planned.rule.id in self.rules) and is_covered(planned.plan, self.agreed)
 
 
 EVERYTHING = Terms(frozenset({"nothing", "reload", "restart", "deletion", "ownership"}))
@@ -107,6 +114,8 @@ class Runner:
     link_to: Callable[[str], Link]
     screen: Screen = field(default_factory=Screen)
     context: StepContext = field(default_factory=lambda: StepContext("", 0))
+    mark: str = ""
+    """What the journal says of the run besides the program's version, such as "nightly"."""
 
     def run(self, work: Callable[[PlanRun], Exit], undoes: str = "") -> Exit:
         """Begin a run, call `work` with it, end it, and show how its plans ended. Returns the exit code.
@@ -127,9 +136,8 @@ class Runner:
 
     def begin(self, undoes: str) -> str:
         """Write the beginning of a run to the journal. Returns the run's id."""
-        return self.journal.begin(
-            account_and_machine(), self.name, self.path, f"fleetkeeper {version('fleetkeeper')}", undoes
-        )
+        program = f"fleetkeeper {version('fleetkeeper')}" + (f", {self.mark}" if self.mark else "")
+        return self.journal.begin(account_and_machine(), self.name, self.path, program, undoes)
 
     def ended(self, run: PlanRun, work: Callable[[PlanRun], Exit]) -> Exit:
         """Call `work`, and write the exit code to the journal; Busy and KeyboardInterrupt become exit codes.
@@ -223,7 +231,7 @@ class PlanRun:
         """
         first = len(self.ends)
         plans = [replace(change, number=number) for number, change in enumerate(plans, first + 1)]
-        changes = [plan for plan in plans if is_covered(plan.plan, terms.agreed)]
+        changes = [plan for plan in plans if terms.cover(plan)]
         if refused := too_many(changes, terms):
             self.ends += [PlanEnd(change, End.SKIPPED, refused) for change in plans]
             return self.ends[first:]
@@ -287,11 +295,11 @@ class Applying:
 
 
 def too_many(expected: Sequence[PlannedChange], terms: Terms) -> str:
-    """The reason to apply nothing: the plans make more changes than --max-changes. Empty when they do not."""
+    """The reason to apply nothing: the plans make more changes than the terms allow. Empty when they do not."""
     changes = sum(change_count(change.plan) for change in expected)
     if terms.max_changes is None or changes <= terms.max_changes:
         return ""
-    return f"the plan makes {count_of(changes, 'change')}, more than --max-changes {terms.max_changes}"
+    return f"the plan makes {count_of(changes, 'change')}, more than {terms.limited_by} {terms.max_changes}"
 
 
 def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> str:
@@ -299,6 +307,8 @@ def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> st
 
     Empty when it may be.
     """
+    if terms.rules is not None and not terms.cover(planned):
+        return "the nightly repairs of the inventory do not cover it"
     if not is_covered(planned.plan, terms.agreed):
         missing = ",".join(lacking_consent(planned.plan, terms.agreed))
         needed = f"--allow {missing}" if missing else "--yes"

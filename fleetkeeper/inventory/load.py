@@ -15,6 +15,7 @@ from fleetkeeper.errors import UsageError, quoted
 from fleetkeeper.inventory.fields import Name, PathName, RuleGlob, Words
 from fleetkeeper.inventory.heartbeat import Beat
 from fleetkeeper.inventory.problems import InventoryError, InventoryProblem, mask_secrets, show, translate_errors
+from fleetkeeper.inventory.repairs import Repairs
 from fleetkeeper.inventory.schema import (
     Clock,
     Nodes,
@@ -101,6 +102,9 @@ class Inventory(Strict, defer_build=True):
     enforce: tuple[RuleGlob, ...] = Field(
         default=(),
         description="Rules (ids or globs) whose warnings count as errors; other warnings fail no audit and no repair.",
+    )
+    repairs: Repairs | None = Field(
+        default=None, description="What `remediate --nightly` may do while nobody watches: see docs/nightly.md."
     )
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     heartbeat: Beat | None = Field(

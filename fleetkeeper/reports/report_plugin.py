@@ -22,6 +22,7 @@ from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.reports import annotations as github
 from fleetkeeper.reports import history, results, terminal
 from fleetkeeper.reports.heartbeat_ping import Pulse
+from fleetkeeper.reports.night_repairs import recall_repairs, repair_lines, repairs_file
 from fleetkeeper.topics import registry
 from fleetkeeper.untrusted import one_line
 
@@ -70,6 +71,7 @@ class Reports:
         self.written: Path | None = None
         self.changes: list[history.Changes] = []
         self.notes: list[str] = []
+        self.repairs: list[str] = []
         self.pulses: dict[str, Pulse] = {}
         self.sections = PytestSections()
         config.pluginmanager.register(self.sections)
@@ -171,6 +173,9 @@ class Reports:
                     name, self.items, history.recall_findings(path), self.started.isoformat(), self.audit.limit
                 )
                 history.remember_findings(path, changes, self.finished.isoformat())
+                if inventory.repairs:
+                    night = recall_repairs(repairs_file(base, name, inventory.path))
+                    self.repairs += repair_lines(night, changes.previous, self.started)
                 self.changes.append(changes)
         except (OSError, UsageError) as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")
@@ -215,6 +220,7 @@ class Reports:
             terminalreporter.write_line(deaf)
         terminal.write_lines(terminalreporter, "facts", [line for text in self.facts for line in text.split("\n")])
         terminal.write_summary(terminalreporter, self.items, str(self.config.option.audited), self.changes, self.rules)
+        terminal.write_lines(terminalreporter, "last night's repairs", self.repairs)
         for line in self.ends():
             terminalreporter.write_line(one_line(line))
         if self.annotated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from fleetkeeper.topics.registry import rules_of
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
 from remediate.commands.run_log import report_interrupted, undo_run
-from remediate.consent import ask_consent, parse_allowed
+from remediate.consent import UNATTENDED, WORDS, ask_consent, parse_allowed
 from remediate.journal import Journal
 from remediate.plan import Disturbs
-from remediate.plan_end import End
+from remediate.plan_end import End, PlanEnd
 from remediate.proposal import Bounds, Proposal, never_tried
 from remediate.render.console import Screen
 from remediate.render.plan_document import Applied, plan_document
@@ -39,7 +39,10 @@ from remediate.sudo_mode import for_repairs
 
 @dataclass(frozen=True)
 class Call:
-    """The options of one call on the command line. `context` and `patience` are for tests."""
+    """The options of one call on the command line. `context` and `patience` are for tests.
+
+    `tell_ends` is called with the id of the run and the ends of its plans. With `nightly` nobody is asked anything.
+    """
 
     hosts: str | None = None
     only: tuple[str, ...] = ()
@@ -51,11 +54,18 @@ class Call:
     max_fail: int | None = None
     again: bool = False
     replay: Path | None = None
+    nightly: bool = False
     as_json: bool = False
     quiet: bool = False
     state: Path | None = None
+    tell_ends: Callable[[str, Sequence[PlanEnd]], None] = lambda run, ends: None
     context: StepContext = field(default_factory=lambda: StepContext("", 0))
     patience: float = PATIENCE
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person is there who can be asked."""
+        return sys.stdin.isatty() and not self.nightly
 
     @property
     def bounds(self) -> tuple[str, ...]:
@@ -73,7 +83,7 @@ class Call:
         if self.fix and not self.yes and not sys.stdin.isatty():
             raise UsageError(
                 "--fix must ask, and there is no terminal to ask at; nothing was changed",
-                hint="add --yes, and --allow restart,delete,ownership for what disturbs",
+                hint=f"add --yes, and --allow with what disturbs: {', '.join(WORDS)}",
             )
         parse_allowed(self.allow)
 
@@ -96,7 +106,7 @@ def remediate(call: Call) -> Exit:
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:
         for run in report_interrupted(journal, screen.note):
-            if call.fix and sys.stdin.isatty() and click.confirm(f"Undo run {run.id} first?", err=True):
+            if call.fix and call.asks and click.confirm(f"Undo run {run.id} first?", err=True):
                 undone = undo_run(run.id, call.state, yes=True, context=call.context)
                 if undone not in WENT_WELL:
                     screen.error(f"run {run.id} was to be undone first, and is not: nothing else was done")
@@ -173,18 +183,28 @@ class Remediation:
 
     def fix(self, session: Session, proposal: Proposal) -> Exit:
         """Ask for consent, apply the plans, and show what became of them. Returns the exit code."""
-        call, asks = self.call, sys.stdin.isatty()
-        terms = Terms(self.agreed(proposal, asks=asks), call.max_changes, call.max_fail, answered=asks)
-        fixing = FixSession(session, proposal, terms)
+        call = self.call
+        fixing = FixSession(session, proposal, self.terms(proposal))
         runner = Runner(
-            *(self.journal, self.inventory.name, self.inventory.path, session.link_by_name, self.screen, call.context)
+            *(self.journal, self.inventory.name, self.inventory.path, session.link_by_name, self.screen, call.context),
+            mark="nightly" if call.nightly else "",
         )
         code = runner.run(fixing.work)
+        if fixing.run is not None:
+            call.tell_ends(fixing.run.id, fixing.run.ends)
         if fixing.left is not None:
             rest = proposal_summary(fixing.left, self.inventory.name)
             self.screen.lines([Line(f"after a last look at everything: {rest}", "head")])
         self.finish(proposal, fixing, code)
         return code
+
+    def terms(self, proposal: Proposal) -> Terms:
+        """What is agreed to; at night exactly what the inventory lists, and never what no night may do."""
+        call = self.call
+        if call.nightly:
+            limit = "repairs.max_changes"
+            return Terms(UNATTENDED, call.max_changes, call.max_fail, rules=self.only, limited_by=limit)
+        return Terms(self.agreed(proposal, asks=call.asks), call.max_changes, call.max_fail, answered=call.asks)
 
     def agreed(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
         """The kinds of disturbance that --yes and --allow cover, and those that a person at the terminal agrees to."""

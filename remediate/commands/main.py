@@ -13,6 +13,7 @@ import click
 from fleetkeeper.commands.command_options import HOSTS, STATE, complete_rules
 from fleetkeeper.commands.program import HELP, CommandGroup, exit_code_lines, run_program
 from fleetkeeper.exit_codes import Exit
+from remediate.consent import WORDS, consent_help
 
 C = TypeVar("C", bound=Callable[..., Any])
 BUG_HINT = "`remediate log last` says what had been done until then"
@@ -32,7 +33,7 @@ def with_options(*decorators: Callable[[C], C]) -> Callable[[C], C]:
 
 CONSENT = with_options(
     click.option("--yes", is_flag=True, help="Agree to what disturbs nothing, without asking; needs --hosts."),
-    click.option("--allow", multiple=True, metavar="KINDS", help="Agree to restart, delete, ownership (with commas)."),
+    click.option("--allow", multiple=True, metavar="KINDS", help=f"Agree to {', '.join(WORDS)} (with commas)."),
 )
 OUTPUT = with_options(
     click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
@@ -51,7 +52,7 @@ MODULES = {
     cls=CommandGroup,
     modules=MODULES,
     invoke_without_command=True,
-    epilog=exit_code_lines(tuple(Exit)),
+    epilog=f"{consent_help()}\n\n{exit_code_lines(tuple(Exit))}",
     context_settings=HELP,
 )
 @HOSTS
@@ -64,6 +65,9 @@ MODULES = {
 )
 @click.option("--limit", multiple=True, metavar="NODE", help="Judge and change only this node; all are looked at.")
 @click.option("--fix", is_flag=True, help="Apply the plan; without it, it is only shown.")
+@click.option(
+    "--nightly", is_flag=True, help="Apply what `repairs` in the inventory lists; asks nothing; needs --hosts."
+)
 @CONSENT
 @click.option("--max-changes", type=click.IntRange(min=1), help="Do nothing at all if the plan makes more changes.")
 @click.option("--max-fail", type=click.IntRange(min=1), help="Stop after that many remedies have failed.")
@@ -78,8 +82,9 @@ def cli(context: click.Context, /, **given: Any) -> None:
     context.obj = given
     if context.invoked_subcommand is None:
         from remediate.commands.fix import Call, remediate  # --help must not wait for the imports
+        from remediate.commands.nightly import repair_nightly
 
-        sys.exit(remediate(Call(**given)))
+        sys.exit(repair_nightly(Call(**given | {"nightly": True})) if given["nightly"] else remediate(Call(**given)))
 
 
 @cli.command()

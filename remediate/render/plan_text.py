@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fleetkeeper.inventory.units import count_of
 from fleetkeeper.redact import masked
 from fleetkeeper.untrusted import one_line, printable_text
+from remediate.consent import HARMLESS, lacking_consent
 from remediate.plan import Plan
 
 if TYPE_CHECKING:
@@ -106,14 +107,13 @@ def plan_lines(change: PlannedChange, total: int, before: str = "") -> Iterator[
 
 def needs_consent(plan: Plan) -> bool:
     """Whether the plan disturbs something for which --yes is not enough."""
-    return bool({"restart", "deletion", "ownership"} & set(plan.disturbs))
+    return bool(lacking_consent(plan, HARMLESS))
 
 
 def consent_note(plan: Plan) -> str:
     """A note with the words that --allow needs for the plan; empty when it needs none."""
-    words = {"restart": "restart", "deletion": "delete", "ownership": "ownership"}
-    questions = [words[kind] for kind in plan.disturbs if kind in words]
-    return f" [needs --allow {','.join(questions)}]" if questions else ""
+    words = lacking_consent(plan, HARMLESS)
+    return f" [needs --allow {','.join(words)}]" if words else ""
 
 
 def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
