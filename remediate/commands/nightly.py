@@ -25,7 +25,7 @@ def repair_nightly(call: Call) -> Exit:
     What was done is kept for the report of the next audit, also when it could not be done.
     """
     check_call(call)
-    inventory = open_audit(call.hosts or "", state=call.state).one()
+    inventory = open_audit(call.hosts or "", state=call.state).only_inventory()
     if inventory.repairs is None:
         raise UsageError(
             f"{inventory.name} lists no repairs for the night; nothing was changed",
