@@ -163,5 +163,5 @@ def test_make_audit_and_make_fix_are_there() -> None:
 
 
 def test_the_line_of_cron_that_repairs_is_read_by_our_own_reader_and_names_its_servers() -> None:
-    [entry] = parse(make_files("nightly.md")["repairs-crontab"].encode(), system=False).entries
-    assert "remediate --nightly --hosts=production" in unescaped(entry.command)
+    [job] = parse(make_files("nightly.md")["repairs-crontab"].encode(), system=False).jobs
+    assert "remediate --nightly --hosts=production" in unescaped(job.command)
