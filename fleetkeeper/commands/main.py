@@ -17,6 +17,7 @@ MODULES = {
     "sudoers": "fleetkeeper.commands.sudoers",
     "trust": "fleetkeeper.commands.trust",
     "waive": "fleetkeeper.commands.waive",
+    "where": "fleetkeeper.commands.where",
 }
 CODES = (
     Exit.NOTHING_LEFT,
