@@ -1,7 +1,7 @@
 """The names that are served with TLS: accepted by clients, far from their end, and renewed by themselves."""
 
 from fleetkeeper.promises import JudgedPromise, promise
-from fleetkeeper.topics.certificates.rules import declared, protocols, renewal, serving, validity
+from fleetkeeper.topics.certificates.rules import declared, listening, protocols, renewal, serving, validity
 
 
 @promise(validity.are_valid)
@@ -31,4 +31,9 @@ def test_use_sound_tls(verdict: JudgedPromise) -> None:
 
 @promise(declared.are_in_the_inventory)
 def test_are_in_the_inventory(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(listening.cover_every_tls_port)
+def test_cover_every_tls_port(verdict: JudgedPromise) -> None:
     assert verdict.holds

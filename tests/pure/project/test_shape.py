@@ -132,6 +132,7 @@ LOOKING = ("observe", "parse")
 NEEDED_LOOKS = {
     "certificates.observe": "containers.parse",
     "backups.coverage.observe": "containers.parse",
+    "certificates.listening.observe": "containers.parse",
 }
 """Who reads another's answers: ports and mounts of containers are known before they can be asked, in the same look."""
 
