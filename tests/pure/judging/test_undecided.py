@@ -67,7 +67,7 @@ def test_the_first_rule_of_a_topic_reports_its_undecided_section(key: str) -> No
 @pytest.mark.parametrize("key", ["backups", "certificates"])
 def test_everything_else_is_judged_as_with_none(key: str) -> None:
     """But for what no backups cover: with `none` each is a finding, and here one unknown says it already."""
-    left_out = "backups.cover_every_" if key == "backups" else "?"
+    left_out = f"{key}.cover_every_"
     without = {
         (verdict.rule.id, verdict.subject.name): verdict.outcome
         for verdict in verdicts_about(with_undecided(key, "{none: a test}"))
