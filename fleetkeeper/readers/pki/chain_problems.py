@@ -8,14 +8,12 @@ bits, no common name instead of a subjectAltName, no wildcard for a part of a la
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.utils import CryptographyDeprecationWarning
 
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.readers.pki.certificate_problem import (
@@ -25,7 +23,7 @@ from fleetkeeper.readers.pki.certificate_problem import (
     key_weakness,
     subject_name,
 )
-from fleetkeeper.readers.pki.extensions import extension, is_other_netscape_type
+from fleetkeeper.readers.pki.extensions import extension, is_other_netscape_type, odd_serials
 from fleetkeeper.readers.pki.issuers import WEAK, issued_by, signed_with
 from fleetkeeper.readers.pki.names import alternatives, common_name, is_for
 from fleetkeeper.readers.pki.roots import Roots
@@ -49,11 +47,9 @@ def load_chain(chain: Sequence[str]) -> list[x509.Certificate]:
 def read_certificates(item: str) -> x509.Certificate:
     """The certificate in a PEM text. Raises Unobservable when it, or an extension in it, cannot be read."""
     try:
-        with warnings.catch_warnings():
-            # Serial numbers of private authorities are often odd; that is nobody's trouble here.
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        with odd_serials():
             certificate = x509.load_pem_x509_certificate(item.encode())
-        _ = certificate.extensions, certificate.subject, certificate.issuer
+            _ = certificate.extensions, certificate.subject, certificate.issuer
         _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     except (ValueError, OverflowError, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm) as odd:
         raise Unobservable(f"a certificate cannot be read: {odd}") from None

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 
 NETSCAPE_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
 SSL_SERVER = 0x40
 E = TypeVar("E", bound="x509.ExtensionType")
 
 
+@contextmanager
+def odd_serials() -> Iterator[None]:
+    """Keep quiet about serial numbers below one while the block runs: some old public roots have one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
+
+
 def extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
     """The extension of this class; None when there is none."""
     try:
-        return certificate.extensions.get_extension_for_class(kind).value
+        with odd_serials():
+            return certificate.extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, ValueError):
         return None
 

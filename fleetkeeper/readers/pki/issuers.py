@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
-from fleetkeeper.readers.pki.extensions import extension
+from fleetkeeper.readers.pki.extensions import extension, odd_serials
 
 WEAK = (hashes.MD5, hashes.SHA1)
 BLANKS = re.compile(r"[ \t\n\v\f\r]+")
@@ -66,8 +66,9 @@ def fits_key_identifier(issuer: x509.Certificate, certificate: x509.Certificate)
         return True
     if named.key_identifier is not None and own is not None and named.key_identifier != own.digest:
         return False
-    if named.authority_cert_serial_number not in (None, issuer.serial_number):
-        return False
+    with odd_serials():
+        if named.authority_cert_serial_number not in (None, issuer.serial_number):
+            return False
     above = [name.value for name in named.authority_cert_issuer or () if isinstance(name, x509.DirectoryName)]
     return not above or canonical_name(above[0]) == canonical_name(issuer.issuer)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.readers.pki.chain_problems import chain_problems, load_chain
+from fleetkeeper.readers.pki.issuers import may_have_issued
 from tests.example_fleets.certificates import (
     MIDDLE,
     NAME,
@@ -71,3 +72,13 @@ def test_chains_made_by_openssl_itself_are_judged_as_it_judges_them(tmp_path: Pa
         chain_problem.kind
         for chain_problem in chain_problems([leaf, middle], replace(whole, roots=(ROOT.certificate,)))
     ] == ["untrusted"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_old_root_with_the_serial_number_zero_is_judged_without_a_word(tmp_path: Path) -> None:
+    words = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-set_serial", "0", "-subj", "/CN=Old Root")
+    ids = ("-addext", "authorityKeyIdentifier=keyid:always,issuer:always")
+    files = ("-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "root"))
+    subprocess.run((*words, *ids, *files), check=True, capture_output=True)
+    [root] = load_chain([(tmp_path / "root").read_text()])
+    assert may_have_issued(root, root)
