@@ -58,14 +58,14 @@ def helper(inventories: Sequence[Inventory] = ()) -> str:
     tests: dict[str, str] = {}
     questions = dict.fromkeys(all_questions(inventories))
     calls = [f"fits '{' '.join(form(word, texts, tests) for word in question)}' \"$@\"" for question in questions]
-    known_names = [f"{name}={shlex.quote(text)}" for text, name in texts.items()]
+    assignments = [f"{name}={shlex.quote(text)}" for text, name in texts.items()]
     body = [
         load_script(HELPER_KINDS).strip(),
         FOR_DOCKER,
         load_script(ROOT_OF_VOLUME).strip(),
         *(f"is_{name}() {{ {test}; }}" for test, name in tests.items()),
         load_script(HELPER_FITS).strip(),
-        *known_names,
+        *assignments,
     ]
     rest = "\n".join([*body, BEGIN.strip(), " ||\n".join([*calls, REFUSE]), END])
     return f"{HEAD}# edition {EDITION}, {digest_of(rest)}\n{rest}"

@@ -93,11 +93,11 @@ def matching_rules(names: Iterable[str], rules: Iterable[str]) -> frozenset[str]
 
     Raises UsageError for a name that matches none.
     """
-    known_names = list(rules)
+    ids = list(rules)
     matches: set[str] = set()
     for name in names:
-        matching = {rule for rule in known_names if fnmatchcase(rule, name) or rule.partition(".")[0] == name}
+        matching = {rule for rule in ids if fnmatchcase(rule, name) or rule.partition(".")[0] == name}
         if not matching:
-            raise UsageError(f"{name}: no such rule", hint=nearest_name(name, known_names, "rules"))
+            raise UsageError(f"{name}: no such rule", hint=nearest_name(name, ids, "rules"))
         matches |= matching
     return frozenset(matches)

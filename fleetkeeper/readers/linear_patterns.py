@@ -296,8 +296,8 @@ class Reader:
 
     def among(self, chars: str, *, none_of: bool = False) -> Test:
         """The test for one of these characters, or for none of them."""
-        known_names = frozenset(chars + chars.lower() + chars.upper()) if self.ignore_case else frozenset(chars)
-        return lambda match: (match in known_names) != none_of
+        members = frozenset(chars + chars.lower() + chars.upper()) if self.ignore_case else frozenset(chars)
+        return lambda match: (match in members) != none_of
 
     def escaped(self) -> tuple[Test, str]:
         """The test for an escape, and the characters that it stands for; "" for a negated class."""

@@ -104,12 +104,12 @@ class Name:
         return self.mark.startswith(f"fleetkeeper: {self.name} was never live; ")
 
 
-def known_names(answer: Output, names: Sequence[str]) -> tuple[str, tuple[Name, ...]]:
+def parse_names(answer: Output, names: Sequence[str]) -> tuple[str, tuple[Name, ...]]:
     r"""(system identifier, a `Name` for each of `names`), from the output of list_databases.sh.
 
     The identifier is empty when the role may not read it. Raises Unobservable.
 
-    >>> known_names(Output(0, b"system|7\noid 16384|\nabsent|\n"), ("live", "other"))
+    >>> parse_names(Output(0, b"system|7\noid 16384|\nabsent|\n"), ("live", "other"))
     ('7', (Name(name='live', oid='16384', mark=''), Name(name='other', oid='', mark='')))
     """
     lines = answer.text().split("\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.database_contents import DatabaseContents, known_names, parse_contents, why_failed
+from remediate.backups.database_contents import DatabaseContents, parse_contents, parse_names, why_failed
 from remediate.backups.losses import entered_rows
 from remediate.steps.put_content import ask_one
 from remediate.steps.run_command import LAST_LINE, RunInContainer, outcome_of_exit
@@ -103,7 +103,7 @@ class Server:
 
     def names(self, link: Link, *names: str) -> tuple[Name, ...]:
         """A `Name` for each of these names of databases, in order. Raises Stale for another server, Unobservable."""
-        system, matches = known_names(
+        system, matches = parse_names(
             ask_one(link, self.command(load_script(LIST_DATABASES), self.live, *names, limit=120.0)), names
         )
         if self.system and system != self.system:

@@ -133,10 +133,10 @@ def purpose_faults(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
 
 def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
     """A message for each fault that makes the path (leaf first) invalid. Signatures are judged elsewhere."""
-    known_names = {NETSCAPE_TYPE, *(getattr(x509.oid.ExtensionOID, name) for name in KNOWN)}
+    understood = {NETSCAPE_TYPE, *(getattr(x509.oid.ExtensionOID, name) for name in KNOWN)}
     for depth, certificate in enumerate(certificates):
         for critical in certificate.extensions:
-            if critical.critical and critical.oid not in known_names:
+            if critical.critical and critical.oid not in understood:
                 number = critical.oid.dotted_string
                 yield f"{subject_name(certificate)} has a critical extension that nobody knows ({number})"
         if depth and not is_valid_at(certificate, when):

@@ -159,11 +159,11 @@ def with_hard_links_marked(newest_first: Sequence[Backup]) -> list[Backup]:
 
     Several names of one file are one backup: when its data rots, all of them are lost.
     """
-    known_names: dict[tuple[int, int], str] = {}
+    first_names: dict[tuple[int, int], str] = {}
     backups = []
     for backup in newest_first:
         file = (backup.file.device, backup.file.inode)
-        first = known_names.setdefault(file, backup.name) if backup.linked and backup.proven else backup.name
+        first = first_names.setdefault(file, backup.name) if backup.linked and backup.proven else backup.name
         same = f"it is the very file that is called {first}, too"
         backups.append(backup if first == backup.name else replace(backup, odd=same))
     return backups

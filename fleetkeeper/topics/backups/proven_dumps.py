@@ -98,7 +98,7 @@ def recall_digests(given: str, location: str, files: Sequence[File]) -> dict[str
 
     Raises Unobservable when a newer fleetkeeper wrote the database.
     """
-    known_names: dict[str, str] = {}
+    digests: dict[str, str] = {}
     try:
         with open_database(given) as memory:
             for file in files:
@@ -106,10 +106,10 @@ def recall_digests(given: str, location: str, files: Sequence[File]) -> dict[str
                     continue
                 key = (location, file.name, *file.identity)
                 row = memory.execute(DIGEST_OF, key).fetchone()
-                known_names |= {file.name: row[0]} if row else {}
+                digests |= {file.name: row[0]} if row else {}
     except (sqlite3.Error, OSError):
         return {}
-    return known_names
+    return digests
 
 
 def remember_digests(given: str, location: str, files: Sequence[File], digests: Mapping[str, str]) -> None:

@@ -98,7 +98,7 @@ def uid_inside(host_uid: int, extents: Extents) -> int | None:
     return None
 
 
-def container_of(cgroups: Iterable[str], known_names: Mapping[str, Container]) -> str:
+def container_of(cgroups: Iterable[str], containers: Mapping[str, Container]) -> str:
     """The id of the container of this engine whose control group a process is in; empty when it is in none.
 
     Paths differ by cgroup version and driver; an engine inside a container adds its own ids below the outer ones.
@@ -106,7 +106,7 @@ def container_of(cgroups: Iterable[str], known_names: Mapping[str, Container]) -
     >>> container_of(["0::/system.slice/docker-" + "a" * 64 + ".scope"], {"a" * 64: Container("a" * 64, "db")})[:3]
     'aaa'
     """
-    return next((id_ for line in cgroups for id_ in CONTAINER_ID.findall(line) if id_ in known_names), "")
+    return next((id_ for line in cgroups for id_ in CONTAINER_ID.findall(line) if id_ in containers), "")
 
 
 def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers | Unobservable:
@@ -114,16 +114,16 @@ def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers 
 
     Unobservable when /proc could not be read.
     """
-    known_names = {container.id: container for container in containers}
+    by_id = {container.id: container for container in containers}
     try:
         seen = parse_scan(scan.text())
     except Unobservable as why:
         return why
     groups: dict[str, dict[int, ScannedProcess]] = defaultdict(dict)
     for pid, process in seen.items():
-        if (id_ := container_of(process.cgroups, known_names)) and is_alive(process):
+        if (id_ := container_of(process.cgroups, by_id)) and is_alive(process):
             groups[id_][pid] = process
-    return {id_: scan_or_why(known_names[id_], members) for id_, members in groups.items()}
+    return {id_: scan_or_why(by_id[id_], members) for id_, members in groups.items()}
 
 
 def scan_or_why(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...] | Unobservable:

@@ -193,13 +193,13 @@ def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, command_words
     `command_words` are the words of the policy's command.
     """
     texts = {file.path: file.content.decode("utf-8", "surrogateescape") for file in printed.files}
-    known_names: dict[str, list[Execution] | None] = {}
+    runs_of: dict[str, list[Execution] | None] = {}
     left = MOST_READ
     for script in scheduled.scripts:
         left -= len(texts.get(script, ""))
-        known_names[script] = running_anywhere(texts.get(script, ""), command_words) if left >= 0 else None
+        runs_of[script] = running_anywhere(texts.get(script, ""), command_words) if left >= 0 else None
     for behind in scheduled.behind:
-        text, runs = texts.get(behind.script, ""), known_names.get(behind.script)
+        text, runs = texts.get(behind.script, ""), runs_of.get(behind.script)
         if runs is None or len(scheduled.candidates) + len(runs) > MOST_ENTRIES:
             scheduled.suspects.append(replace(behind.suspect, why=TOO_MANY))
             continue

@@ -63,7 +63,7 @@ def parse_label(label: str) -> Json | None:
     sound = (
         isinstance(match, dict)
         and version == VERSION
-        and all(match.get(key, "") in known_names for key, known_names in KNOWN.items())
+        and all(match.get(key, "") in values for key, values in KNOWN.items())
     )
     return match if sound else None
 

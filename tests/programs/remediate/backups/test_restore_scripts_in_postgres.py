@@ -9,7 +9,7 @@ import pytest
 
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.database_contents import DatabaseContents, known_names, parse_contents
+from remediate.backups.database_contents import DatabaseContents, parse_contents, parse_names
 from tests.helpers.postgres import THERE, PrivateServer, ServerLink, private_server
 
 pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
@@ -189,7 +189,7 @@ def test_the_server_tells_the_oids_and_marks_of_names(server: PrivateServer) -> 
     restored(server)
     names = (LIVE, NEW, ASIDE)
     answer = answer_of(server, load_script("remediate/backups/scripts/list_databases.sh"), LIVE, *names)
-    system, (live, new, aside) = known_names(answer, names)
+    system, (live, new, aside) = parse_names(answer, names)
     assert system.isdigit()
     assert (live.oid, new.oid) == (server.databases()[LIVE], server.databases()[NEW])
     assert (live.never_live, new.never_live, aside.there) == (False, True, False)
