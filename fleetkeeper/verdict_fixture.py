@@ -51,6 +51,7 @@ def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
     several = len(audit.inventories) > 1  # type: ignore[union-attr]
 
     def seen_node() -> str:
+        """The host name of the node where the subject was seen. Raises UsageError."""
         located = replace(subject, node=find_node(audit.fleets[inventory], subject))  # type: ignore[union-attr]
         return node_of(inventory, located, several=several)
 

@@ -33,13 +33,16 @@ class CommandGroup(click.Group):
     """
 
     def __init__(self, *args: Any, modules: dict[str, str], **more: Any) -> None:
+        """`modules` are the modules of commands by name, which are imported when they are needed."""
         super().__init__(*args, **more)
         self.modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, sorted."""
         return sorted([*super().list_commands(ctx), *self.modules])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, whose module is imported now; None without one."""
         if cmd_name in self.modules:
             command: click.Command = getattr(import_module(self.modules[cmd_name]), cmd_name)
             return command

@@ -29,7 +29,7 @@ def find_inventory(name: str) -> Path:
 
 
 def at_path(name: str) -> Path:
-    """The file at a path. Raises UsageError when there is none, or its name is not valid for an inventory."""
+    """The file at the path `name`. Raises UsageError when there is none, or its name is not valid for an inventory."""
     path = Path(name).expanduser()
     if not path.is_file():
         shown = quoted(name, limit=200)

@@ -24,10 +24,12 @@ class ReadFacts(Mapping[Key, Facts | Unobservable]):
     """The facts of a look, which record in `read` the keys (node, topic) that were read."""
 
     def __init__(self, facts: Mapping[Key, Facts | Unobservable]) -> None:
+        """A look's facts by (node, topic), which notes in `read` what is read of them."""
         self.facts = facts
         self.read: dict[Key, None] = {}
 
     def __getitem__(self, key: Key) -> Facts | Unobservable:
+        """The facts of a (node, topic), which is noted as read."""
         self.read[key] = None
         return self.facts[key]
 

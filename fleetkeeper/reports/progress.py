@@ -17,6 +17,7 @@ class Progress:
     """
 
     def __init__(self, nodes: int, *, quiet: bool = False) -> None:
+        """A line for so many nodes, shown on a terminal only, and not when `quiet`."""
         self.waiting, self.seen, self.lost = nodes, 0, 0
         self.shown = not quiet and sys.stderr.isatty()
         self.lock = threading.Lock()
@@ -26,6 +27,7 @@ class Progress:
         return self
 
     def __call__(self, node: str, reached: bool) -> None:
+        """Count one more node, whether it was reached, and show the line again."""
         with self.lock:
             self.waiting -= 1
             self.seen += reached

@@ -207,7 +207,7 @@ class DropDatabase(DatabaseStep):
     def still_true(self, link: Link, context: StepContext) -> None:
         """Check that the restored database exists and that no restore into it runs any more.
 
-        Raises AlreadyBack when there is none, Stale while the restore runs, Unobservable.
+        Raises AlreadyBack when there is none, Stale while the restore runs, LeftInPlace when it was live, Unobservable.
         """
         server = self.server.now(link, context)
         goes_on = server.still_restores(link, self.name)

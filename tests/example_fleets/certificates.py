@@ -34,7 +34,7 @@ from fleetkeeper.topics.certificates.facts import (
     Renewal,
     ServedCertificate,
 )
-from fleetkeeper.topics.certificates.rules.validity import digest
+from fleetkeeper.topics.certificates.rules.validity import public_key_digest
 from fleetkeeper.topics.containers.facts import Container, Mount, Port
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
@@ -178,7 +178,7 @@ INSIDE = ContainerFiles(
     "nginx",
     nginx=Nginx((SITE,)),
     files=(CertificateFile(f"{LIVE}/fullchain.pem", GOOD),),
-    keys=(Key(f"{LIVE}/privkey.pem", digest(LEAF.certificate)),),
+    keys=(Key(f"{LIVE}/privkey.pem", public_key_digest(LEAF.certificate)),),
     lineages=(LINEAGE,),
     certbot="/usr/bin/certbot",
     letsencrypt=True,
@@ -208,7 +208,7 @@ def on_disk(leaf: Made, inside: ContainerFiles = INSIDE) -> ContainerFiles:
     return replace(
         inside,
         files=(CertificateFile(f"{LIVE}/fullchain.pem", chain),),
-        keys=(Key(f"{LIVE}/privkey.pem", digest(leaf.certificate)),),
+        keys=(Key(f"{LIVE}/privkey.pem", public_key_digest(leaf.certificate)),),
         lineages=(replace(LINEAGE, chain=chain),),
     )
 

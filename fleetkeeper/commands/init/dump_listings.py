@@ -84,11 +84,11 @@ def backups_of(
     """
     unseen: list[str] = []
     listed = list(dump_listings(context, places, unseen))
-    best = max(listed, key=worth, default=None)
+    best = max(listed, key=usefulness, default=None)
     if best is None:
         return None, unseen
     alike = [listing for listing in listed if listing.files and names(listing) == names(best)]
-    home = max(alike or [best], key=preferred)
+    home = max(alike or [best], key=preference)
     backups = describe_backups(home, database, sorted({listing.node for listing in alike}))
     backups = with_schedule(backups, home, context.scheduled)
     backups = with_timezone(backups, home.dumps, context.machines)
@@ -115,7 +115,9 @@ def dump_listings(context: SurveyContext, places: Sequence[Placement], unseen: l
             except Unobservable as why:
                 unseen.append(f"{node}: the files of {volume} could not be listed: {why.why}" + hint_of(why))
                 continue
-            yield DumpListing(node, volume, path, mount.destination, files, not remote(context.fleet, node, mount.name))
+            yield DumpListing(
+                node, volume, path, mount.destination, files, not is_on_network(context.fleet, node, mount.name)
+            )
 
 
 def hint_of(why: Unobservable) -> str:
@@ -145,12 +147,12 @@ def volumes(fleet: Fleet, node: str) -> tuple[Volume, ...]:
         return ()
 
 
-def remote(fleet: Fleet, node: str, name: str) -> bool:
+def is_on_network(fleet: Fleet, node: str, name: str) -> bool:
     """Whether a node's volume of that name is on the network."""
     return any(volume.name == name and volume.remote for volume in volumes(fleet, node))
 
 
-def worth(listing: DumpListing) -> tuple[int, bool]:
+def usefulness(listing: DumpListing) -> tuple[int, bool]:
     """A sort key: more dumps are better, then a name that looks like one for backups."""
     return len(listing.dumps), bool(LIKE_A_BACKUP.search(f"{listing.volume} {listing.directory}"))
 
@@ -160,7 +162,7 @@ def names(listing: DumpListing) -> frozenset[str]:
     return frozenset(file.name for file in listing.files)
 
 
-def preferred(listing: DumpListing) -> tuple[bool, bool]:
+def preference(listing: DumpListing) -> tuple[bool, bool]:
     """A sort key for nodes that share a place: its own disk is better, then a name that looks like one for storage."""
     return listing.on_this_disk, bool(STORES.search(listing.node))
 

@@ -26,21 +26,21 @@ def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
     """Every service that runs, or that is defined in the swarm with replicas, in the order of their names."""
     by_name: dict[str, list[Placement]] = defaultdict(list)
     for seen_container in placement.seen_containers(fleet):
-        if seen_container.container.running and not visitor(seen_container.container):
-            by_name[deployed(seen_container.container)].append(seen_container)
+        if seen_container.container.running and not is_visitor(seen_container.container):
+            by_name[deployed_name(seen_container.container)].append(seen_container)
     lines = {service.name: service for facts in managers(fleet) for service in facts.services if service.replicas != 0}
     names = sorted({*by_name, *lines})
     keys = dict(zip(names, keys_of(names, lines), strict=True))
     return tuple(
         found_service(keys[name], name, by_name[name])
         if by_name[name]
-        else FoundService(keys[name], name, note=absent(fleet, name))
+        else FoundService(keys[name], name, note=why_absent(fleet, name))
         for name in names
         if re.fullmatch(DEPLOYED, name)
     )
 
 
-def absent(fleet: Fleet, name: str) -> str:
+def why_absent(fleet: Fleet, name: str) -> str:
     """Why a service of the swarm was seen on none of the nodes, in words."""
     tasks = (task for facts in managers(fleet) for task in facts.tasks)
     members = sorted({task.member for task in tasks if task.service == name and task.state == "running"})
@@ -49,12 +49,12 @@ def absent(fleet: Fleet, name: str) -> str:
     return "the swarm should run it, and it runs nowhere"
 
 
-def visitor(container: Container) -> bool:
+def is_visitor(container: Container) -> bool:
     """Whether it is no service: a `docker compose run`, or the throwaway server of a drill."""
     return container.label(COMPOSE_ONEOFF).lower() == "true" or getattr(container, "drill", False)
 
 
-def deployed(container: Container) -> str:
+def deployed_name(container: Container) -> str:
     """The exact name that an inventory has for the service of a container."""
     compose, project = container.label(COMPOSE_SERVICE), container.label(COMPOSE_PROJECT)
     return f"{project}/{compose}" if compose and project else container.service

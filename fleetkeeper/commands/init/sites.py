@@ -78,7 +78,7 @@ def site_names(server: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
             f"{server.place.node}: {server.place.container.name} could not be looked into: {why.why}{hint_of(why)}"
         )
         inside = ContainerFiles(server.place.container.id, server.service.key)
-    return configured(inside) or spoken(server, ask)
+    return configured(inside) or names_without_sni(server, ask)
 
 
 def configured(inside: ContainerFiles) -> list[str]:
@@ -88,9 +88,9 @@ def configured(inside: ContainerFiles) -> list[str]:
     return [name for name in dict.fromkeys([*names, *lineages]) if is_valid_name(name)]
 
 
-def spoken(server: TlsContainer, ask: Ask) -> list[str]:
+def names_without_sni(server: TlsContainer, ask: Ask) -> list[str]:
     """The names in the certificate that is served to a client that sends no server name."""
-    chain = shaken(server, ("-noservername",), ask)
+    chain = handshake_chain(server, ("-noservername",), ask)
     return [name for name in alternative(chain[0]) if is_valid_name(name)] if chain else []
 
 
@@ -110,7 +110,7 @@ def alternative(pem: str) -> list[str]:
         return []
 
 
-def shaken(server: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
+def handshake_chain(server: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
     """The chain of one handshake, made on the node itself, as PEM; empty when there is none.
 
     `options` are further words for s_client.
@@ -126,7 +126,7 @@ def shaken(server: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[st
 
 def served(server: TlsContainer, name: str, ask: Ask) -> ServedSite:
     """A name with issuer and end of the certificate that is served for it now, or with a note that there is none."""
-    chain = shaken(server, ("-servername", name), ask)
+    chain = handshake_chain(server, ("-servername", name), ask)
     if not chain:
         return ServedSite(name, server.service.key, note="nothing is served for it on 443 now")
     try:

@@ -48,7 +48,7 @@ def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Uno
         lines, marks = block_lines(own.out, mark), ""
     except BlockError as odd:
         lines, marks = None, str(odd)
-    return Crontab(account, sha256(own.out).hexdigest(), lines, marks or trouble(own.out, spooled(printed)))
+    return Crontab(account, sha256(own.out).hexdigest(), lines, marks or why_not_editable(own.out, spooled(printed)))
 
 
 def spooled(printed: Snapshot) -> SnapshotFile | None:
@@ -57,7 +57,7 @@ def spooled(printed: Snapshot) -> SnapshotFile | None:
     return places[0] if places else None
 
 
-def trouble(content: bytes, file: SnapshotFile | None) -> str:
+def why_not_editable(content: bytes, file: SnapshotFile | None) -> str:
     """Why this crontab cannot be edited usefully; "" when it can. `content` is the output of `crontab -l`."""
     table = parse(content, system=False)
     if table.problems:
@@ -66,13 +66,15 @@ def trouble(content: bytes, file: SnapshotFile | None) -> str:
         return f"it is larger than what is read here (from line {table.unread} on)"
     if table.unended:
         return "cron ignores the whole crontab, since its last line does not end with a newline"
-    return "" if file is None else not_shown(body(file), content)
+    return "" if file is None else hidden_part(body(file), content)
 
 
-def not_shown(held: bytes, listed: bytes) -> str:
+def hidden_part(held: bytes, listed: bytes) -> str:
     """What `crontab -l` does not print of a crontab's file, and an edit would therefore lose; "" when it prints all.
 
-    >>> not_shown(b"# a\\n1 1 * * * x\\n", b"1 1 * * * x\\n")
+    `held` is the file's content, `listed` what `crontab -l` printed.
+
+    >>> hidden_part(b"# a\\n1 1 * * * x\\n", b"1 1 * * * x\\n")
     '`crontab -l` does not show all of it: its first comment lines would be lost'
     """
     if held == listed:

@@ -142,7 +142,7 @@ class Reader:
                 yield self.word()
 
     def redirect(self, match: re.Match[str]) -> None:
-        """Store a redirection and the word after it."""
+        """Store a redirection and the word after it. Raises Unreadable when there is no word."""
         if match[1].startswith("<<"):
             raise Unreadable("a here-document is more than is understood here")
         self.at = match.end()
@@ -252,7 +252,7 @@ class Reader:
         return self.text[start : self.at - 1]
 
     def until(self, end: str) -> str:
-        """The text up to the closing character; continues behind that."""
+        """The text up to the closing character `end`; reading goes on behind that. Raises Unreadable without one."""
         close = self.text.find(end, self.at + 1)
         if close < 0:
             raise Unreadable("a quote or a bracket is not closed")

@@ -20,10 +20,10 @@ def init_lines(findings: Findings) -> Iterator[str]:
         yield f"backups: {flow(section)}"
         return
     yield "# The database dumps."
-    yield from story(backups)
+    yield from comment_lines(backups)
     yield "backups:"
     yield from (f"  {key}: {value}" for key, value in policy(backups).items())
-    node = other(backups, findings)
+    node = node_for_copies(backups, findings)
     yield f"  # elsewhere: {{node: {node}, path: /DIRECTORY}}   # a second place: one disk goes at once;"
     yield "  # or, where that is accepted: elsewhere: {none: why}"
 
@@ -45,7 +45,7 @@ JOBS = 3
 """Scheduled jobs that one sentence names."""
 
 
-def other(backups: Backups, findings: Findings) -> str:
+def node_for_copies(backups: Backups, findings: Findings) -> str:
     """The name of a node for copies: one that does not see the backups, else any other.
 
     `ANOTHER_NODE` when there is none.
@@ -54,7 +54,7 @@ def other(backups: Backups, findings: Findings) -> str:
     return next((name for name in names if name not in backups.nodes), names[0] if names else "ANOTHER_NODE")
 
 
-def story(backups: Backups) -> Iterator[str]:
+def comment_lines(backups: Backups) -> Iterator[str]:
     """Comment lines: the dumps that were found, and which values are only proposals."""
     shared = [node for node in backups.nodes if node != backups.node]
     if backups.number:

@@ -142,19 +142,19 @@ def answer_of_endpoint(handshake: ServedCertificate, answer: Mapping[str, Output
     """
     sentence = or_why(lambda: tls_handshakes.handshake(answer["now"]))
     if isinstance(sentence, Unobservable):
-        return put(handshake, chain=sentence, old=sentence, hsts=sentence)
+        return with_fields(handshake, chain=sentence, old=sentence, hsts=sentence)
     chain, protocol = sentence
     if not chain:
         text = tls_handshakes.printed(answer["now"])
         why = or_why(lambda: tls_handshakes.refusal_kind(text))
         if isinstance(why, Unobservable):
-            return put(handshake, chain=why, old=why, hsts=why)
-        return put(handshake, refused=why, said=tls_handshakes.openssl_error(text))
+            return with_fields(handshake, chain=why, old=why, hsts=why)
+        return with_fields(handshake, refused=why, said=tls_handshakes.openssl_error(text))
     old = or_why(lambda: tls_handshakes.old_protocols(answer["old"])) if "old" in answer else ()
     hsts = or_why(lambda: tls_handshakes.max_age(answer["headers"])) if "headers" in answer else None
-    return put(handshake, chain=chain, protocol=protocol, old=old, hsts=hsts)
+    return with_fields(handshake, chain=chain, protocol=protocol, old=old, hsts=hsts)
 
 
-def put(served: ServedCertificate, **seen: Any) -> ServedCertificate:
-    """The same result with other values in some fields."""
+def with_fields(served: ServedCertificate, **seen: Any) -> ServedCertificate:
+    """A copy of the result with other values in these fields."""
     return ServedCertificate(**{**vars(served), **seen})

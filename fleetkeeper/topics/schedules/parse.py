@@ -135,10 +135,10 @@ def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
         scheduled.candidates.extend(candidates)
         if not candidates and (script := scripted(job.command)):
             scheduled.behind.append(
-                Behind(script, Suspect(crontab.file.path, job.line), partial(through, crontab, job))
+                Behind(script, Suspect(crontab.file.path, job.line), partial(candidate_of_script, crontab, job))
             )
         elif not candidates and MENTIONS.search(job.command):
-            scheduled.suspects.append(Suspect(crontab.file.path, job.line, unread(job.command, crontab.wanted)))
+            scheduled.suspects.append(Suspect(crontab.file.path, job.line, why_undecided(job.command, crontab.wanted)))
     for problem in crontab.table.problems:
         scheduled.candidates.extend(in_problem(crontab, problem))
     if crontab.table.unread:
@@ -160,7 +160,7 @@ def in_job(crontab: CrontabFile, job: Job) -> Iterator[Candidate]:
         if first in crontab.users:
             readings.insert(0, (crontab.file.name, rest, ("user field in a user's crontab",)))
     for user, command, faults in readings:
-        runs = understood(command, crontab.wanted, job.environment)
+        runs = command_runs(command, crontab.wanted, job.environment)
         if runs:
             yield from (candidate(crontab, job, user, (run, (*faults, *more))) for run, more in runs)
             return
@@ -204,18 +204,20 @@ def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, command_words
             scheduled.suspects.append(replace(behind.suspect, why=TOO_MANY))
             continue
         scheduled.candidates.extend(behind.made(run) for run in runs)
-        if not runs and (not text or dumps(text)):
+        if not runs and (not text or mentions_dumps(text)):
             hidden = behind.script in printed.lines.get("unseen", [])
-            why = f"{behind.script} could not be read" if hidden else unread(text, command_words, behind.script)
+            why = f"{behind.script} could not be read" if hidden else why_undecided(text, command_words, behind.script)
             scheduled.suspects.append(replace(behind.suspect, why=why))
 
 
 def running_anywhere(text: str, command_words: Sequence[str]) -> list[Execution]:
     """The runs of the wanted command in a script; where it cannot be parsed as a whole, those of each line."""
-    return running(text, command_words) or [run for line in text.split("\n") for run in running(line, command_words)]
+    return script_runs(text, command_words) or [
+        run for line in text.split("\n") for run in script_runs(line, command_words)
+    ]
 
 
-def through(crontab: CrontabFile, job: Job, run: Execution) -> Candidate:
+def candidate_of_script(crontab: CrontabFile, job: Job, run: Execution) -> Candidate:
     """The candidate of a line whose script runs the command. The line itself is not kept: it is not the command."""
     made = candidate(crontab, job, job.user or crontab.file.name, (run, terminal(run)))
     return replace(made, entry=replace(made.entry, written=""))
@@ -251,25 +253,25 @@ def in_problem(crontab: CrontabFile, problem: LineProblem) -> Iterator[Candidate
     fault: Fault = "too long" if problem.why == "bad command" else "bad times"
     job = Job(problem.line, problem.text, UNKNOWN_TIMES, "", rest, {})
     faults: tuple[Fault, ...] = tuple(fault for fault in crontab.faults if fault != "syntax error in file")
-    for run, more in understood(rest, crontab.wanted, {}):
+    for run, more in command_runs(rest, crontab.wanted, {}):
         own = CrontabFile(crontab.file, crontab.table, crontab.wanted, faults)
         yield candidate(own, job, crontab.file.name, (run, (fault, *more)))
 
 
-def understood(
+def command_runs(
     command: str, command_words: Sequence[str], environment: Mapping[str, str]
 ) -> list[tuple[Execution, tuple[Fault, ...]]]:
     """The runs of the wanted command in a command line of cron, each with the faults that keep it from working."""
     text, percent = cut_at_percent(command)
     carriage: tuple[Fault, ...] = ("carriage return",) if command.endswith("\r") else ()
-    runs = running(text, command_words, environment)
+    runs = script_runs(text, command_words, environment)
     if runs:
         return [(run, (*carriage, *terminal(run), *(("percent cuts",) if percent else ()))) for run in runs]
-    whole = running(command.replace(r"\%", "%"), command_words, environment) if percent else []
+    whole = script_runs(command.replace(r"\%", "%"), command_words, environment) if percent else []
     return [(run, (*carriage, *terminal(run), "percent")) for run in whole]
 
 
-def running(script: str, command_words: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Execution]:
+def script_runs(script: str, command_words: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Execution]:
     """The runs of the wanted command in a script; empty when it cannot be parsed.
 
     `environment` is what the crontab sets: cron expands nothing in it.
@@ -283,12 +285,12 @@ def running(script: str, command_words: Sequence[str], environment: Mapping[str,
         return []
 
 
-def dumps(text: str) -> bool:
+def mentions_dumps(text: str) -> bool:
     """Whether a script mentions dumps, or docker and then backup in one line."""
     return bool(DUMP.search(text)) or occur_in_order(text, DOCKER, BACKUP, LINE)
 
 
-def unread(script: str, command_words: Sequence[str], where: str = "") -> str:
+def why_undecided(script: str, command_words: Sequence[str], where: str = "") -> str:
     """Why it is not known whether a script runs the wanted command; empty when it certainly does not.
 
     `where` is the path of the script, for the message.

@@ -14,11 +14,11 @@ from fleetkeeper.topics.schedules.parse import (
     Behind,
     Candidate,
     ScheduledBackups,
-    dumps,
+    mentions_dumps,
     programs,
     running_anywhere,
     scripted,
-    unread,
+    why_undecided,
 )
 
 
@@ -61,5 +61,5 @@ def in_directory(
     script = next(filter(None, map(scripted, text.split("\n"))), "")
     if not runs and script:
         scheduled.behind.append(Behind(script, Suspect(file.path, 0), made))
-    elif not runs and dumps(text):
-        scheduled.suspects.append(Suspect(file.path, 0, unread(text, command_words)))
+    elif not runs and mentions_dumps(text):
+        scheduled.suspects.append(Suspect(file.path, 0, why_undecided(text, command_words)))

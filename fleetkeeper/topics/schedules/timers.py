@@ -16,9 +16,9 @@ from fleetkeeper.topics.schedules.parse import (
     Candidate,
     ScheduledBackups,
     programs,
-    running,
+    script_runs,
     scripted,
-    unread,
+    why_undecided,
 )
 
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -32,12 +32,12 @@ def find_timers(printed: Snapshot, command_words: Sequence[str], scheduled: Sche
         script = command_lines(service.get("ExecStart", ""))
         name = timer.get("Id", "a timer")
         made = partial(candidate, timer, service)
-        runs = running(script, command_words)
+        runs = script_runs(script, command_words)
         scheduled.candidates.extend(map(made, runs))
         if not runs and (path := scripted(script)):
             scheduled.behind.append(Behind(path, Suspect(name, 0), made))
         elif not runs and MENTIONS.search(script):
-            scheduled.suspects.append(Suspect(name, 0, unread(script, command_words)))
+            scheduled.suspects.append(Suspect(name, 0, why_undecided(script, command_words)))
 
 
 def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Execution) -> Candidate:

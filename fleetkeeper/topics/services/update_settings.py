@@ -36,7 +36,7 @@ def own_updates(spec: Mapping[str, Any]) -> Json | None:
     True
     """
     kept = parse_label(str((spec.get("Labels") or {}).get(OWN_UPDATES, "")))
-    if kept is None or whole({**kept, **CAREFUL}) != whole(spec.get("UpdateConfig") or {}):
+    if kept is None or with_defaults({**kept, **CAREFUL}) != with_defaults(spec.get("UpdateConfig") or {}):
         return None
     return kept
 
@@ -68,10 +68,11 @@ def parse_label(label: str) -> Json | None:
     return match if sound else None
 
 
-def whole(updates: Mapping[str, Any]) -> Json:
+def with_defaults(updates: Mapping[str, Any]) -> Json:
     """Update settings with the engine's defaults for all that was left out, so that two can be compared.
 
-    >>> whole({"Order": "", "Parallelism": 1}) == whole({"Parallelism": 1, "FailureAction": "pause", "Delay": 0})
+    >>> left_out, written = {"Order": "", "Parallelism": 1}, {"Parallelism": 1, "FailureAction": "pause", "Delay": 0}
+    >>> with_defaults(left_out) == with_defaults(written)
     True
     """
     return {**updates, **{key: updates.get(key) or value for key, value in USUAL.items()}}

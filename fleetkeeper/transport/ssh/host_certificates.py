@@ -57,14 +57,14 @@ class Wire:
         self.data, self.at = data, 0
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes."""
+        """The next `size` bytes. Raises ValueError when there are fewer."""
         if self.at + size > len(self.data):
             raise ValueError("cut short")
         self.at += size
         return self.data[self.at - size : self.at]
 
     def number(self, size: int) -> int:
-        """The next unsigned number of `size` bytes."""
+        """The next unsigned number of `size` bytes. Raises ValueError when there are fewer."""
         return int.from_bytes(self.take(size), "big")
 
     def string(self) -> bytes:

@@ -154,7 +154,10 @@ def crontab_steps(change: CrontabChange, *, last: bool) -> Iterator[AnyStep]:
 
 
 def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
-    """The change where the service runs: keep one entry that is right, else write ours, and take out what is not."""
+    """The change where the service runs: keep one entry that is right, else write ours, and take out what is not.
+
+    Raises Unobservable while entries could not be read.
+    """
     facts = fleet.of(home.node, Facts)
     entries, unclear = read_entries(fleet, home.node, home, policy)
     working = any(entry.does(home) for entry in entries)

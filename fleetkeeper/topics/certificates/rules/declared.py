@@ -37,7 +37,7 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     runbook does not ask for this: it is an addition of this project.
     """
     certificates = fleet.inventory.section(Policy).certificates
-    names = [name for certificate in certificates for name in (certificate.name, *further(certificate.acme))]
+    names = [name for certificate in certificates for name in (certificate.name, *further_names(certificate.acme))]
     lineages = {certificate.lineage for certificate in certificates if certificate.lineage}
     service_of(fleet, subject.name)
     for node in fleet.inventory.nodes:
@@ -54,7 +54,7 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     yield from unseen_nodes(fleet)
 
 
-def further(acme: object) -> tuple[str, ...]:
+def further_names(acme: object) -> tuple[str, ...]:
     """The further names that an `acme` section asks for in the same certificate; empty without such a section."""
     return getattr(acme, "names", ())
 
@@ -67,32 +67,33 @@ def strangers(
     `names` and `lineages` are those of the inventory. An Unobservable where a site's names cannot be compared.
     """
     for lineage in inside.lineages:
-        if lineage.name not in lineages and not is_known(held(lineage), names):
+        if lineage.name not in lineages and not is_known(lineage_names(lineage), names):
             yield warning(
-                f"certbot keeps a certificate for {', '.join(held(lineage))[:200]} that the inventory does not mention",
+                f"certbot keeps a certificate for {', '.join(lineage_names(lineage))[:200]} "
+                "that the inventory does not mention",
                 lineage.name,
                 node,
             )
     for site in inside.nginx.sites if inside.nginx else ():
         try:
-            known = not plain(site) or is_answered(site, names)
+            known = not requestable_names(site) or is_answered(site, names)
         except Unobservable as why:
             yield Unobservable(why.why, why.hint, node)
             continue
         if not known:
             yield warning(
-                f"nginx serves {', '.join(plain(site))[:200]}, which the inventory does not mention",
-                plain(site)[0],
+                f"nginx serves {', '.join(requestable_names(site))[:200]}, which the inventory does not mention",
+                requestable_names(site)[0],
                 node,
             )
 
 
-def held(lineage: Lineage) -> tuple[str, ...]:
+def lineage_names(lineage: Lineage) -> tuple[str, ...]:
     """The names in the certificate of a lineage; without one on disk, the lineage's own name."""
     return alternatives(leaf_of(lineage.chain)) if lineage.chain else (lineage.name,)
 
 
-def plain(site: Site) -> tuple[str, ...]:
+def requestable_names(site: Site) -> tuple[str, ...]:
     """The names of a site that a client can ask for: no catch-all, `localhost` or regular expression."""
     return tuple(name for name in site.names if name not in ("_", "", "localhost") and not name.startswith("~"))
 

@@ -64,7 +64,7 @@ def validity_findings(view: View) -> Said:
         elif served.chain:
             problems = chain_problems.chain_problems(chain_problems.load_chain(served.chain), case)
             yield from (validity_finding(problem, view, served) for problem in problems)
-    yield from keys(view)
+    yield from key_findings(view)
 
 
 def case_of(fleet: Fleet, certificate: Certificate) -> Case:
@@ -87,7 +87,7 @@ def validity_finding(problem: ChainProblem, view: View, served: ServedCertificat
         node=view.node,
         about=view.about(served),
         hint=problem.hint
-        + (skew(view) if dated else "")
+        + (clock_note(view) if dated else "")
         + (nginx_place(view, served) if problem.kind in PLACED else ""),
     )
 
@@ -98,7 +98,7 @@ def nginx_place(view: View, served: ServedCertificate) -> str:
     return f". nginx takes it from {match}" if match else ""
 
 
-def skew(view: View) -> str:
+def clock_note(view: View) -> str:
     """How far the node's clock is off, as the end of a hint; empty for less than a minute, or where it was not seen.
 
     A server with a wrong clock renews at the wrong time.
@@ -125,7 +125,7 @@ def silent_ports(view: View) -> Iterator[Finding]:
         if not served.chain and served.port in view.certificate.ports:
             yield silent(view, served)
     if not answered and not view.certificate.ports:
-        question = ", ".join(f"{served.port} ({words(served)})" for served in view.handshakes)
+        question = ", ".join(f"{served.port} ({why_no_handshake(served)})" for served in view.handshakes)
         yield Finding(
             saw=f"served on no port: asked {question}",
             want="a TLS port of the service that answers",
@@ -139,7 +139,7 @@ def silent_ports(view: View) -> Iterator[Finding]:
 def silent(view: View, served: ServedCertificate) -> Finding:
     """The finding that a port gives no certificate."""
     return Finding(
-        saw=f"port {served.port} gives no certificate: {words(served)}",
+        saw=f"port {served.port} gives no certificate: {why_no_handshake(served)}",
         want=f"TLS on port {served.port}",
         why="nobody reaches the site there",
         node=view.node,
@@ -148,14 +148,14 @@ def silent(view: View, served: ServedCertificate) -> Finding:
     )
 
 
-def words(served: ServedCertificate) -> str:
+def why_no_handshake(served: ServedCertificate) -> str:
     """Why there was no handshake, in words."""
     if served.refused == "alert":
         return f"it refused the handshake: {served.said}"
     return external.WORDS.get(served.refused, served.said or "no answer")
 
 
-def keys(view: View) -> Said:
+def key_findings(view: View) -> Said:
     """A finding for each private key on disk that is missing or does not belong to its certificate.
 
     The next reload would fail. An Unobservable where a key could not be compared.
@@ -174,7 +174,7 @@ def keys(view: View) -> Said:
             continue
         if key.trouble == ABSENT:
             yield unpaired(view, pair, f"the private key {key.path} of {certificate.path} is not there")
-        elif key.public and key.public != digest(leaf_of(certificate.chain)):
+        elif key.public and key.public != public_key_digest(leaf_of(certificate.chain)):
             saw = f"the private key in {key.path} does not belong to the certificate in {certificate.path}"
             yield unpaired(view, pair, saw)
         elif key.trouble and pair not in loaded:
@@ -195,7 +195,7 @@ def by_certbot(view: View) -> list[Pair]:
     return [(lineage.path, lineage.path.replace("fullchain", "privkey")) for lineage in lineages_of(view)]
 
 
-def digest(leaf: x509.Certificate) -> str:
+def public_key_digest(leaf: x509.Certificate) -> str:
     """SHA-256 (hex) of the certificate's public key, as `openssl pkey -pubout` gives it in DER.
 
     Raises Unobservable for a key of a kind that is not known.

@@ -21,7 +21,7 @@ from fleetkeeper.readers import nginx
 from fleetkeeper.readers.nginx import site_of
 from fleetkeeper.topics.certificates import node_commands, parse, tls_probes
 from fleetkeeper.topics.certificates.facts import ServedCertificate
-from fleetkeeper.topics.certificates.rules.validity import digest
+from fleetkeeper.topics.certificates.rules.validity import public_key_digest
 from fleetkeeper.topics.certificates.tls_probes import TlsEndpoint
 from fleetkeeper.transport.commands import Output
 from fleetkeeper.transport.script_files import load_script
@@ -157,7 +157,9 @@ def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_
     assert "PRIVATE" not in inside
     seen = parse.parse(inside, "id", "nginx")
     assert [file.chain for file in seen.files if file.path == f"{tmp_path}/both.pem"] == [GOOD]
-    assert [key.public for key in seen.keys if key.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
+    assert [key.public for key in seen.keys if key.path == f"{tmp_path}/both.pem"] == [
+        public_key_digest(LEAF.certificate)
+    ]
 
 
 @pytest.mark.parametrize(

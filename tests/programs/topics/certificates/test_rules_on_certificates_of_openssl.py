@@ -11,7 +11,7 @@ import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Facts, Key
-from fleetkeeper.topics.certificates.rules.validity import digest
+from fleetkeeper.topics.certificates.rules.validity import public_key_digest
 from fleetkeeper.topics.certificates.served_certificate import leaf_of
 from tests.example_fleets import certificates as made
 from tests.example_fleets.certificates import (
@@ -61,7 +61,7 @@ class CertificateFolder:
         inside: ContainerFiles = replace(
             INSIDE,
             files=(CertificateFile(f"{LIVE}/fullchain.pem", disk),),
-            keys=(Key(f"{LIVE}/privkey.pem", digest(leaf_of(disk))),),
+            keys=(Key(f"{LIVE}/privkey.pem", public_key_digest(leaf_of(disk))),),
             lineages=(replace(LINEAGE, chain=disk),),
         )
         return replace(FACTS, served=(replace(SERVED, chain=served),), inside=(inside,))
@@ -122,6 +122,6 @@ def test_a_key_of_another_certificate_is_found(openssl: CertificateFolder) -> No
     facts = openssl.facts(openssl.chain("leaf"))
     [inside] = facts.inside
     assert isinstance(inside, ContainerFiles)
-    swapped = replace(inside, keys=(Key(f"{LIVE}/privkey.pem", digest(leaf_of(openssl.chain("middle")))),))
+    swapped = replace(inside, keys=(Key(f"{LIVE}/privkey.pem", public_key_digest(leaf_of(openssl.chain("middle")))),))
     outcome, saw = openssl.verdict("are_valid", replace(facts, inside=(swapped,)))
     assert (outcome, "does not belong to the certificate" in saw) == (Outcome.FINDING, True)

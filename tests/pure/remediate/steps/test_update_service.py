@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fleetkeeper.topics.services.facts import LENT
-from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, own_updates, whole
+from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, own_updates, with_defaults
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.steps import AlreadyBack, Done, Lost, Stale, StepContext, StepFailed, UpdateService, dump, load
 from remediate.steps.engine_api import open_engine
@@ -453,7 +453,7 @@ def test_whatever_is_killed_and_set_meanwhile_nothing_starts_first_and_the_newes
         with suppress(Killed):
             updated(swarm, STEP if forward else BACK)
         kept = own_updates(swarm.now["Spec"])
-        if owner is not None and (kept is None or whole(owner[0] or {}) != whole({**kept, **CAREFUL})):
+        if owner is not None and (kept is None or with_defaults(owner[0] or {}) != with_defaults({**kept, **CAREFUL})):
             newest = owner[0]  # settings that are exactly ours cannot be told from ours
             swarm.now["Spec"]["UpdateConfig"] = newest
     swarm.alive = 0

@@ -21,7 +21,7 @@ from fleetkeeper.readers.nginx import site_of
 from fleetkeeper.topics.certificates import observe, parse, renewal_schedule, tls_probes
 from fleetkeeper.topics.certificates.facts import ContainerFiles, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
-from fleetkeeper.topics.certificates.rules.validity import digest
+from fleetkeeper.topics.certificates.rules.validity import public_key_digest
 from fleetkeeper.topics.certificates.tls_probes import Probe, TlsEndpoint
 from fleetkeeper.topics.containers.facts import Container, Port
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -321,7 +321,7 @@ def test_what_a_container_prints_becomes_its_facts() -> None:
         ("/etc/letsencrypt/live/a/fullchain.pem", GOOD),
         ("/etc/letsencrypt/live/c/fullchain.pem", ()),
     ]
-    assert [key.public for key in seen.keys] == [digest(LEAF.certificate)]
+    assert [key.public for key in seen.keys] == [public_key_digest(LEAF.certificate)]
     assert (seen.certbot, seen.busy, seen.letsencrypt) == ("/usr/bin/certbot", True, True)
 
 

@@ -11,7 +11,7 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers import marked_blocks
 from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
-from fleetkeeper.readers.cron.own_crontab import not_shown
+from fleetkeeper.readers.cron.own_crontab import hidden_part
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.plan import ForAPerson, Plan
@@ -289,10 +289,10 @@ def test_a_line_that_makes_the_backup_and_nothing_else_is_taken_out(command: str
 
 def test_a_crontab_with_windows_line_ends_is_refused_for_that_reason_alone():
     held = f"# m h dom mon dow command\r\n{RUNBOOK}\r\n".encode()
-    assert "carriage returns" in not_shown(held, held.replace(b"\r", b""))
-    assert "comment lines" in not_shown(held, held.split(b"\n", 1)[1])
-    assert not_shown(held, held) == ""
-    assert not_shown(held, b"other\n") == "`crontab -l` does not show what its file holds"
+    assert "carriage returns" in hidden_part(held, held.replace(b"\r", b""))
+    assert "comment lines" in hidden_part(held, held.split(b"\n", 1)[1])
+    assert hidden_part(held, held) == ""
+    assert hidden_part(held, b"other\n") == "`crontab -l` does not show what its file holds"
     machine = Machine({ROOT: File(held)})
     own = Output(0, held.replace(b"\r", b""), command="crontab -l")
     seen = schedule_fleet(machine)
