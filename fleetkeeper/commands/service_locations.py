@@ -119,7 +119,7 @@ def location_of(inventory: Inventory, node: Node, container: Container, service:
 
 
 def plain_handle(container: Container) -> str:
-    """The name of a container, else its id, for a command; empty when neither is one that Docker gives."""
+    """The name of a container, else its id, for a command; empty when neither has the form that Docker gives."""
     if DOCKER_NAME.fullmatch(container.name):
         return container.name
     return container.id if ID.fullmatch(container.id) else ""
@@ -161,6 +161,7 @@ def with_jumps_resolved(inventory: Inventory) -> Inventory:
     """The inventory whose nodes name a jump as `ssh -J` takes it, instead of by the name of another node."""
 
     def hop(name: str | None) -> str | None:
+        """A node's jump as `ssh -J` takes it: all hops with commas, from the nearest to us; None without one."""
         if name is None or "@" in name or name not in inventory.nodes:
             return name
         node = inventory.nodes[name]

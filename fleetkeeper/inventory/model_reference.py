@@ -149,7 +149,10 @@ def resolve_reference(part: Schema, whole: Schema) -> Schema:
 
 
 def kind_in_words(part: Schema, whole: Schema) -> str:
-    """The kind of a value in words, alternatives joined with "or"."""
+    """The kind of a value in words, alternatives joined with "or".
+
+    `part` is its schema, `whole` the root schema, which holds the definitions that it refers to.
+    """
     words = [type_word(option, whole) for option in value_options(part, whole)]
     return table_cell(" or ".join(dict.fromkeys(word for word in words if word)))
 

@@ -97,7 +97,10 @@ def names_of(item: Judged) -> set[str]:
 
 
 def headlines_of(item: Judged) -> Iterator[tuple[str, tuple[int, int], str]]:
-    """(cause, rank, text) of the first open finding of a broken promise, and of each reason why a node is dark."""
+    """(cause, rank, text) of the first open finding of a broken promise, and of each reason why a node is dark.
+
+    `cause` is the id of a rule or the name of a node, `rank` as `loss_rank` returns it.
+    """
     if item["outcome"] == "finding":
         finding = next(finding for finding in item["findings"] if not finding["waived"])
         yield item["rule"], loss_rank(item["rule"]), headline(finding)
@@ -137,7 +140,7 @@ def finding_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
 
 
 def finding_paragraph(findings: Sequence[Found], level: int) -> Paragraph:
-    """The paragraph about the findings of one rule; at `level` 1 without hints: their cause has told them."""
+    """The paragraph about the findings of one rule; at `level` 1 without hints, whose cause has told them."""
     forms = (lines_with_hints(findings), [finding_line(finding) for finding in findings], [rule_line(findings)])
     return Paragraph(forms, level)
 

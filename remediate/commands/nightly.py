@@ -56,7 +56,10 @@ def check_call(call: Call) -> None:
 
 
 def nightly_call(call: Call, repairs: Repairs, ended: list[tuple[str, Sequence[PlanEnd]]]) -> Call:
-    """The call that mends what `repairs` lists; it appends the id of its run and the ends of its plans to `ended`."""
+    """The call of --fix --yes that mends what `repairs` lists, and no more.
+
+    It appends the id of its run and the ends of its plans to `ended`.
+    """
     return replace(
         call,
         only=repairs.nightly,

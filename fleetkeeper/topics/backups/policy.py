@@ -66,6 +66,7 @@ class Volume(Strict):
     @field_validator("path")
     @classmethod
     def plain(cls, path: str | None) -> str | None:
+        """The path without needless slashes. Raises ValueError unless it is absolute."""
         return path if path is None else absolute_path(path)
 
 
@@ -82,6 +83,7 @@ class Elsewhere(Strict):
     @field_validator("path")
     @classmethod
     def plain(cls, path: str) -> str:
+        """The path without needless slashes. Raises ValueError unless it is absolute."""
         return absolute_path(path)
 
 
@@ -105,7 +107,7 @@ class Keep(Strict):
 
     @model_validator(mode="after")
     def keeps_something(self) -> Keep:
-        """An empty policy would keep nothing: it is a mistake, never a wish."""
+        """Check that `keep` keeps anything at all. Raises ValueError."""
         if self.within is None and not any(getattr(self, field) for field in ("last", *PERIODS)):
             raise ValueError("keep would remove every backup: give at least one of last, daily, weekly, … above 0")
         return self
@@ -196,6 +198,7 @@ class Policy(Strict):
 
     @property
     def zone(self) -> ZoneInfo:
+        """The time zone of the names of dumps."""
         return ZoneInfo(self.timezone)
 
     @property
@@ -211,6 +214,7 @@ class Policy(Strict):
     @field_validator("floors")
     @classmethod
     def plain_tables(cls, floors: dict[str, int]) -> dict[str, int]:
+        """Check the names of tables and their least numbers of rows. Raises ValueError."""
         for table, least in floors.items():
             if not TABLE.fullmatch(table) or least < 1:
                 raise ValueError(
@@ -221,6 +225,7 @@ class Policy(Strict):
     @field_validator("schedule")
     @classmethod
     def cron_fields(cls, schedule: str | Without) -> str | Without:
+        """Check that the schedule has five fields of cron. Raises ValueError."""
         if isinstance(schedule, Without):
             return schedule
         try:
@@ -231,7 +236,7 @@ class Policy(Strict):
 
     @model_validator(mode="after")
     def has_an_age(self) -> Policy:
-        """Without a schedule nothing says how old the newest dump may be."""
+        """Check that `max_age` is given where there is no schedule, which else would say it. Raises ValueError."""
         if isinstance(self.schedule, Without) and self.max_age is None:
             raise ValueError("without a schedule, `max_age` must say how old the newest backup may be")
         return self
@@ -239,6 +244,7 @@ class Policy(Strict):
     @field_validator("path")
     @classmethod
     def below(cls, path: str) -> str:
+        """Check that a path lies below its volume. Raises ValueError."""
         if path.startswith(("/", "-")) or ".." in PurePosixPath(path).parts or not path.isprintable():
             raise ValueError("a path below the volume is wanted, without `..`")
         return path
@@ -246,12 +252,13 @@ class Policy(Strict):
     @field_validator("directory")
     @classmethod
     def plain(cls, path: str) -> str:
+        """The path without needless slashes. Raises ValueError unless it is absolute."""
         return absolute_path(path)
 
     @field_validator("pattern")
     @classmethod
     def tells_the_time(cls, pattern: str) -> str:
-        """A pattern must give the day back, and the minute if any time, and name a format that can be verified."""
+        """Check that a pattern gives the time back to the minute, and ends with a known format. Raises ValueError."""
         if not set(pattern) <= PLAIN:
             raise ValueError("only letters, digits, `%`, `.`, `_`, `-`, `+`, `:` and `@` may stand in a pattern")
         if pattern.startswith("-") or not pattern.endswith(tuple("." + form for form in FORMATS)):

@@ -31,7 +31,7 @@ def fits(member: Member, constraints: Iterable[str]) -> bool:
 
 
 def satisfied(member: Member, constraint: str) -> bool:
-    """Whether a member satisfies one constraint; False for one that cannot be parsed."""
+    """Whether a member satisfies one constraint (`node.role == worker`); False for one that cannot be parsed."""
     read = CONSTRAINT.fullmatch(constraint.strip())
     if not read:
         return False
