@@ -17,6 +17,8 @@ from fleetkeeper.transport.link import MOST_OUTPUT
 from fleetkeeper.transport.shell_protocol import KILL_AFTER, SHELL, TIMED_OUT, as_root, render_script, shell_for
 from fleetkeeper.transport.sockets import describe_error
 
+LOST = "connection lost"
+"""What `Channel.ended` says when more than the channel is gone."""
 TOO_MUCH = f"its output does not fit into the {MOST_OUTPUT >> 20} MiB that a node may answer in one look"
 START_LIMIT = 20.0
 """Seconds until the node's shell must have printed something (a login shell may be slow)."""
@@ -42,7 +44,7 @@ class Channel(Protocol):
         ...
 
     def ended(self) -> str:
-        """After the end: how the shell ended, for a person ("exit status 1", "connection lost")."""
+        """After the end: how the shell ended, for a person ("exit status 1"); LOST when the connection is gone."""
         ...
 
     def close_input(self) -> None:
@@ -182,6 +184,8 @@ class Round:
                 if self.shell_left:
                     return None
         except (OSError, EOFError) as error:
+            if not self.frames.begun and channel.ended() != LOST:
+                return self.ended(channel)
             return Cut(f"the connection was lost ({describe_error(error)})", all_of_it=True)
         return None
 

@@ -72,13 +72,19 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Algorithms:
-    """The algorithms to offer to a host, by preference; `keys` are the types of user keys and their certificates."""
+    """The algorithms to offer to a host, by preference; `keys` are the types of user keys and their certificates.
+
+    `known_first`: of the host's keys, the types that are known for it are asked for before the others.
+    `printed_host_keys` is the list of `ssh -G` with those that we do not implement, empty for our own.
+    """
 
     kex: tuple[str, ...] = OURS["kexalgorithms"]
     ciphers: tuple[str, ...] = OURS["ciphers"]
     macs: tuple[str, ...] = OURS["macs"]
     host_keys: tuple[str, ...] = OURS["hostkeyalgorithms"]
     keys: tuple[str, ...] = OURS["pubkeyacceptedalgorithms"]
+    known_first: bool = True
+    printed_host_keys: str = ""
 
     @property
     def signatures(self) -> tuple[str, ...]:
@@ -107,7 +113,7 @@ def allowed_algorithms(lines: Mapping[str, str], written: Collection[str]) -> Al
     kex, ciphers, macs, host_keys, keys = (
         spoken_algorithms(keyword, lines.get(keyword), keyword in written) for keyword in OURS
     )
-    return Algorithms(kex, ciphers, macs, host_keys, keys)
+    return Algorithms(kex, ciphers, macs, host_keys, keys, printed_host_keys=lines.get("hostkeyalgorithms", ""))
 
 
 def spoken_algorithms(keyword: str, text: str | None, written: bool) -> tuple[str, ...]:

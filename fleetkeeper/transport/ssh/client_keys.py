@@ -184,7 +184,8 @@ class Keyring:
         held, troubles = self.held_by(target.agent)
         configured = {blob for path in target.identities for blob in public_halves(path)}
         agents = [key for key in held if key.blob in configured]
-        certificates = (*(f"{path}-cert.pub" for path in target.identities), *target.certificates)
+        beside = (f"{path}-cert.pub" for path in target.identities if target.beside)
+        certificates = (*beside, *target.certificates)
         offers = [offer for key in agents for offer in from_agent(key, certificates)]
         if not target.only_identities and not target.explicit_identity:
             offers += [
@@ -194,7 +195,8 @@ class Keyring:
             if any(blob in {key.blob for key in agents} for blob in public_halves(path)):
                 continue
             try:
-                offers += from_file(path, target.certificates, target.explicit_identity)
+                own = (f"{path}-cert.pub",) if target.beside else ()
+                offers += from_file(path, (*own, *target.certificates), target.explicit_identity)
             except Unobservable as why:
                 troubles.append(str(why))
         return offers, troubles
@@ -252,7 +254,9 @@ def public_in(path: str) -> bytes | None:
 
 @lru_cache(maxsize=256)
 def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Offer, ...]:
-    """The offers of the key in a file: with each of its certificates, then alone; none when the file does not exist.
+    """The offers of the key in a file: with each of these certificates for it, then alone.
+
+    None when the file does not exist.
 
     Raises Unobservable when the key cannot be used, or when the file does not exist and `must`.
     """
@@ -262,7 +266,7 @@ def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Off
         return ()
     key = load_keys(path)
     offers = []
-    for certificate in (f"{path}-cert.pub", *certificates):
+    for certificate in certificates:
         if certified := with_certificate(copy(key), certificate):
             offers.append(Offer(certified, f"{certified.get_name()} {path} with {certificate}"))
     return (*offers, Offer(key, f"{key.get_name()} {path}"))

@@ -100,14 +100,17 @@ class NodeSocket:
 
 
 class Connection(Transport):
-    """paramiko's transport, limited to the given algorithms; host key types known for this host are preferred."""
+    """paramiko's transport, limited to the given algorithms; host key types known for this host are preferred.
+
+    Not where the user's own order of them stands.
+    """
 
     def __init__(self, connected: Any, here: Sequence[KnownHost], algorithms: Algorithms) -> None:
         self.socket = NodeSocket(connected)
         super().__init__(cast(Any, self.socket), strict_kex=True)
         self.daemon = True
         self.algorithms = algorithms
-        self.kinds = preferred_kinds(here, algorithms.host_keys)
+        self.kinds = preferred_kinds(here, algorithms.host_keys) if algorithms.known_first else algorithms.host_keys
 
     preferred_kex = property(lambda self: self.algorithms.kex)
     preferred_ciphers = property(lambda self: self.algorithms.ciphers)

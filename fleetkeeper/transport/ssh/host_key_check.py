@@ -12,16 +12,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetkeeper.readers.lines import last_line
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.ssh.host_certificates import Wire
+from fleetkeeper.transport.ssh.algorithms import KEYS, SECURITY_KEYS
+from fleetkeeper.transport.ssh.host_certificates import CERTIFIED, Wire
 from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
     KeyStatus,
     KnownHost,
     Presented,
+    decode_key,
     entries_about,
     fingerprint,
     key_status,
@@ -34,6 +37,16 @@ if TYPE_CHECKING:
 
 COMPARE = "compare on the node itself: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`"
 KEYGEN_LIMIT = 10.0
+PLAIN_TYPES = ("ssh-rsa", "ssh-dss", *(kind for kind in KEYS if not kind.startswith("rsa-")))
+KEY_TYPES = frozenset(
+    (
+        *PLAIN_TYPES,
+        *SECURITY_KEYS,
+        *(f"{kind}{CERTIFIED}" for kind in PLAIN_TYPES),
+        *(f"{kind.removesuffix('@openssh.com')}{CERTIFIED}" for kind in SECURITY_KEYS),
+    )
+)
+"""The types of keys that a text file may list."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +100,47 @@ def rsa_bits(key: bytes) -> int:
     return int.from_bytes(modulus, "big").bit_length() if kind == b"ssh-rsa" else 0
 
 
+KRL = b"SSHKRL\n\0"
+"""How a binary list of revoked keys begins (PROTOCOL.krl of OpenSSH)."""
+
+
 def look_up_revoked(path: str, key: bytes) -> None:
     """Raise Unobservable if the key is in the file `path` (RevokedHostKeys of ssh_config(5)).
 
-    It may be a text file or a binary list, so ssh-keygen reads it. Raises Unobservable too, as ssh does, when the file
-    cannot be read.
+    It may be a binary list, which ssh-keygen reads, or a text file with a key a line. Raises Unobservable too, as ssh
+    refuses every host, when the file cannot be read.
     """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise Unobservable(f"RevokedHostKeys {path} cannot be read: {error.strerror}", hint=SSH_TOO) from None
+    if is_in_binary_list(path, key) if content.startswith(KRL) else is_in_text_list(content, path, key):
+        shown = name_keys(parse_presented(key).plain)
+        raise Unobservable(f"its host key is revoked by {path}: it shows {shown}", hint=STAY_AWAY)
+
+
+def is_in_text_list(content: bytes, path: str, key: bytes) -> bool:
+    """Whether a key, the key in a certificate, or its authority's is in a list, read as sshkey_in_file() does.
+
+    Raises Unobservable for a line before it that is no key: the rest is not read.
+    """
+    shown = parse_presented(key)
+    revoked = {shown.plain, *((shown.certificate.ca,) if shown.certificate else ())}
+    for number, line in enumerate(content.decode("utf-8", "surrogateescape").split("\n"), 1):
+        words = line.strip(" \t")
+        if not words or words.startswith("#"):
+            continue
+        kind, _, rest = words.replace("\t", " ").partition(" ")
+        listed = decode_key((rest.split() or [""])[0])
+        if listed is None or kind_of(listed) != kind or kind not in KEY_TYPES:
+            raise Unobservable(f"RevokedHostKeys {path} cannot be read: line {number} is no key", hint=SSH_TOO)
+        if parse_presented(listed).plain in revoked:
+            return True
+    return False
+
+
+def is_in_binary_list(path: str, key: bytes) -> bool:
+    """Whether a key is in a binary list of revoked keys. Raises Unobservable when ssh-keygen cannot read it."""
     with tempfile.NamedTemporaryFile("w", suffix=".pub") as file:
         file.write(f"{kind_of(key)} {base64.b64encode(key).decode()}\n")
         file.flush()
@@ -101,15 +149,13 @@ def look_up_revoked(path: str, key: bytes) -> None:
             done = subprocess.run(questions, capture_output=True, check=False, timeout=KEYGEN_LIMIT, text=True)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unobservable(f"RevokedHostKeys {path} cannot be asked: {error}", hint="it takes ssh-keygen") from None
-    if "REVOKED" in done.stdout:
-        raise Unobservable(
-            f"its host key is revoked by {path}: it shows {name_keys(parse_presented(key).plain)}", hint=STAY_AWAY
-        )
-    if done.returncode:
+    if done.returncode and "REVOKED" not in done.stdout:
         text = last_line(done.stderr) or "ssh-keygen said nothing"
-        raise Unobservable(f"RevokedHostKeys {path} cannot be read: {text}", hint="ssh refuses every host then, too")
+        raise Unobservable(f"RevokedHostKeys {path} cannot be read: {text}", hint=SSH_TOO)
+    return "REVOKED" in done.stdout
 
 
+SSH_TOO = "ssh refuses every host then, too"
 STAY_AWAY = "do not connect; find out why it was revoked"
 
 

@@ -17,7 +17,7 @@ from fleetkeeper.readers.lines import last_line
 from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT
 from fleetkeeper.transport.processes import ERR_KEPT, STALLED
-from fleetkeeper.transport.round_trip import START_LIMIT, Shells, ask_commands
+from fleetkeeper.transport.round_trip import LOST, START_LIMIT, Shells, ask_commands
 from fleetkeeper.transport.shell_protocol import SHELL, render_stream
 from fleetkeeper.transport.sockets import describe_error
 from fleetkeeper.transport.writing import Stream
@@ -116,7 +116,7 @@ class ShellChannel:
         self.channel.status_event.wait(1)
         if self.channel.exit_status_ready() and self.channel.exit_status >= 0:
             return f"exit status {self.channel.exit_status}"
-        return "closed by the node" if self.channel.get_transport().is_active() else "connection lost"
+        return "closed by the node" if self.channel.get_transport().is_active() else LOST
 
     def close(self) -> None:
         """Close the channel, whether or not the shell has ended."""

@@ -62,6 +62,38 @@ def from_ssh(request: SshRequest, config: str | None) -> SshTarget:
 
     Raises Unobservable when the configuration cannot be read.
     """
+    target = from_printed_lines(request, config)
+    return replace(target, algorithms=replace(target.algorithms, known_first=prefers_known_keys(target, config)))
+
+
+def prefers_known_keys(target: SshTarget, config: str | None) -> bool:
+    """Whether ssh asks for the types of host keys first that are known for the host (order_hostkeyalgs()).
+
+    It does so unless HostKeyAlgorithms is a list of the user's own, or moves some to its head (`^`): that order stands.
+    `ssh -G` prints what comes of either, so each line of the files is asked for alone, and compared.
+    """
+    lines = written_values(config_files(config), "hostkeyalgorithms")
+    if all(text.startswith(("+", "-")) for text in lines):
+        return True
+    printed = [(text, hostkey_algorithms(text)) for text in sorted(lines)]
+    ours = [text for text, algorithms in printed if algorithms == target.algorithms.printed_host_keys]
+    return all(text.startswith(("+", "-")) for text in ours)
+
+
+def hostkey_algorithms(written: str) -> str:
+    """What `ssh -G` prints for a HostKeyAlgorithms of the user's; "" for a value that it refuses."""
+    try:
+        text = ask_ssh(PLACEHOLDER, (f"-oHostKeyAlgorithms={written}",), "none")
+    except Unobservable:
+        return ""
+    return next((line for line in split_lines(text) if line.startswith("hostkeyalgorithms ")), "").partition(" ")[2]
+
+
+def from_printed_lines(request: SshRequest, config: str | None) -> SshTarget:
+    """The target of a host as `ssh -G` prints it.
+
+    Raises Unobservable when the configuration cannot be read.
+    """
     options = tuple(f"-o{name}={value}" for name, value in (("User", request.user), ("Port", request.port)) if value)
     if not same_for_all_hosts(config_files(config)):
         return parse(
@@ -96,9 +128,11 @@ def target_alike(text: str, read: frozenset[str], *environment: str) -> SshTarge
 def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
     """The output of `ssh -G`, which connects to nothing (unless a Match exec of the user's does).
 
+    `-N`: with ForkAfterAuthentication it would else ask for a command to go into the background with.
+
     Raises Unobservable when it fails or takes more than 8 seconds.
     """
-    argv = ["ssh", "-G", *(("-F", config) if config else ()), *options, "--", host]
+    argv = ["ssh", "-G", "-N", *(("-F", config) if config else ()), *options, "--", host]
     try:
         done = subprocess.run(
             argv,
@@ -131,6 +165,15 @@ def written_keywords(read: tuple[str, ...]) -> frozenset[str]:
     """The keywords, in lower case, that occur anywhere in these files."""
     lines = (line for file in read for line in lines_of(Path(file).expanduser()))
     return frozenset(re.split(r"[\s=]+", line.strip().lower(), maxsplit=1)[0] for line in lines)
+
+
+@lru_cache(maxsize=8)
+def written_values(read: tuple[str, ...], keyword: str) -> frozenset[str]:
+    """The values that these files give to a keyword (in lower case) anywhere, without quotes and comments."""
+    lines = (line for file in read for line in lines_of(Path(file).expanduser()))
+    words = (re.split(r"\s*=\s*|\s+", line.strip(), maxsplit=1) for line in lines)
+    values = (item[1].partition(" #")[0] for item in words if len(item) == 2 and item[0].lower() == keyword)
+    return frozenset(value.strip().strip('"') for value in values)
 
 
 def depends_on_host(line: str) -> bool:

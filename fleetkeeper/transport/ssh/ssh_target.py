@@ -53,6 +53,7 @@ class SshTarget:
     """How to reach one host. Paths are expanded; `agent` is a socket or "" for none; `jumps` as ssh -J takes them.
 
     `family` and `bind` (a local address) limit the socket; with `check_ip` the address's own host key is checked too;
+    `beside`: certificates beside the keys (`KEY-cert.pub`) are offered, as no CertificateFile is named.
     `least_rsa` is in bits; `untried` are authentication methods that only the OpenSSH client has.
     `beyond` is why our own SSH cannot connect to this host at all, or None.
     """
@@ -63,6 +64,7 @@ class SshTarget:
     user: str
     identities: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
+    beside: bool = True
     agent: str = ""
     only_identities: bool = False
     keys_allowed: bool = True
@@ -146,8 +148,10 @@ def with_paths(target: SshTarget, lines: Mapping[str, list[str]], item: Mapping[
         agent=agent_socket(lines.get("identityagent", ["SSH_AUTH_SOCK"])[0], target),
         identities=tuple(expand_paths(lines.get("identityfile", []), target)),
         certificates=tuple(expand_paths(lines.get("certificatefile", []), target)),
+        beside="certificatefile" not in lines,
         known_hosts=tuple(expand_paths(files, target)),
         revoked=next(expand_paths([item.get("revokedhostkeys", "")], target), ""),
+        jumps=tuple(expand_jump(jump, target) for jump in target.jumps),
         proxy_command=expand_tokens(item["proxycommand"], target) if "proxycommand" in item else "",
     )
 
@@ -224,6 +228,21 @@ def expand_tokens(text: str, target: SshTarget) -> str:
         return values[match[1]]
 
     return re.sub("%(.)", value, with_variables(text))
+
+
+JUMP_TOKENS = frozenset("%hknpr")
+
+
+def expand_jump(text: str, target: SshTarget) -> str:
+    """A jump host with its tokens replaced. Those are fewer than for a path, and variables are not replaced.
+
+    Raises Unobservable for another token, which ssh refuses.
+    """
+    values = token_values(target)
+    wrong = [letter for letter in re.findall("%(.?)", text) if letter not in JUMP_TOKENS]
+    if wrong:
+        raise Unobservable(f"%{wrong[0]} in ProxyJump of {target.address} ({text})", hint="ssh refuses it too")
+    return re.sub("%(.)", lambda match: values[match[1]], text)
 
 
 def token_values(target: SshTarget) -> Mapping[str, str]:

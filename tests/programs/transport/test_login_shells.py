@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.round_trip import TOO_MUCH
+from fleetkeeper.transport.ssh.paramiko_link import ShellChannel
 from fleetkeeper.transport.testinfra import TestinfraLink, split_batches
 from fleetkeeper.transport.writing import WritingLink, writing_link
 from tests.helpers.ssh_links import links_to, make_inventory, refusal_of, shell_command
@@ -55,6 +57,27 @@ def test_case_16_banner_motd_and_noise_are_ignored(tmp_path):
                 assert (answer.out, answer.err) == (b"answer\n", b"")
                 with writing_link(links.to(node)).open(("echo", "stream")) as stream:
                     assert stream.read() == b"stream\n"
+
+
+@pytest.mark.skipif(not shutil.which("busybox"), reason="no BusyBox here")
+@pytest.mark.parametrize("connection", ["", "ssh"])
+def test_a_node_whose_timeout_is_busybox_is_never_lost(tmp_path, monkeypatch, connection):
+    """FOREIGN W10: its usage error ends the session, before our script is sent or after, and another shell is tried."""
+    applets = tmp_path / "applets"
+    applets.mkdir()
+    for name in ("timeout", "sh", "echo"):
+        (applets / name).symlink_to(str(shutil.which("busybox")))
+    send, late = ShellChannel.send, iter([0.0, 0.05] * 10)
+    monkeypatch.setattr(ShellChannel, "send", lambda self, *given: (time.sleep(next(late, 0.0)), send(self, *given)))
+    options = [f"SetEnv PATH={applets}:/usr/bin:/bin HOME={tmp_path}"]
+    with run_sshd(tmp_path / "sshd", options=options) as server:
+        node = server.node(connection=connection)
+        for _ in range(10 if connection == "" else 3):
+            with links_to(server, node) as links:
+                answers = links.to(node).ask([Command(("echo", "hello")), Command(("sh", "-c", "timeout -t 2>&1"))])
+                assert [answer.lost for answer in answers] == ["", ""]
+                assert answers[0].out == b"hello\n"
+                assert b"BusyBox" in answers[1].out
 
 
 def test_an_account_without_a_shell_is_said(tmp_path):
