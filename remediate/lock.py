@@ -239,9 +239,12 @@ def start_holder(link: WritingLink, node: str, path: str, who: str, patience: in
     stream.close()
     if line.startswith("held ") and rc == BUSY:
         raise Busy(node, one_line(line.removeprefix("held ")))
-    raise Unobservable(f"the node could not be locked: {path} cannot be written (exit {rc})", hint=RIGHT, node=node)
+    what = "cannot be written (it takes root)" if rc == CANNOT_CREATE else f"could not be held (exit {rc})"
+    raise Unobservable(f"{path} {what}", hint=RIGHT, node=node)
 
 
+CANNOT_CREATE = 73
+"""The exit status of the holder when it cannot write the lock's file (sysexits.h: EX_CANTCREAT)."""
 RIGHT = "set `sudo: true` for the node, or log in as root; a full or read-only /run must be mended by hand"
 
 

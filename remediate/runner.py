@@ -271,7 +271,7 @@ class Applying:
         if why := not_now(planned, self.terms, self.run.ends):
             return PlanEnd(planned, End.SKIPPED, why)
         for node in sorted(planned.plan.nodes & set(self.unlocked)):
-            return PlanEnd(planned, End.FAILED, f"{self.unlocked[node]}; nothing was changed")
+            return PlanEnd(planned, End.FAILED, f"not tried: {self.unlocked[node]}; nothing was changed")
         try:
             fresh = self.origin.propose_again(planned)
         except Needless as why:

@@ -10,7 +10,7 @@ import click
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.inventory.units import show_size
+from fleetkeeper.inventory.units import count_of, show_size
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
@@ -197,7 +197,7 @@ def describe_database(fleet: Fleet, accepted: Accepted) -> list[Line]:
     node, cluster = the_only(fleet)
     rows = [
         Line(
-            f"  {safe_line(table)}: {count} rows" if count >= 0 else f"  {safe_line(table)}: is not there",
+            f"  {safe_line(table)}: {count_of(count, 'row')}" if count >= 0 else f"  {safe_line(table)}: is not there",
             "" if count > 0 else "bad",
         )
         for table, count in cluster.rows.items()

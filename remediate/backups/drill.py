@@ -303,9 +303,9 @@ def missing_tables(
         for table, rows in expected.items():
             got = restored.rows.get(table)
             if got is None and (where == "live" or rows >= TINY):
-                lacking.append(f"table {table} is missing ({rows} rows {where})")
+                lacking.append(f"table {table} is missing ({count_of(rows, 'row')} {where})")
             elif got is not None and rows >= TINY and got < rows * (100 - tolerance) / 100:
-                lacking.append(f"table {table} has {got} rows ({rows} {where})")
+                lacking.append(f"table {table} has {count_of(got, 'row')} ({rows} {where})")
     return lacking
 
 
@@ -315,7 +315,7 @@ def doubts_about_live(restored: DatabaseContents, live: DatabaseContents, tolera
     for table, rows in restored.rows.items():
         here = live.rows.get(table, 0)
         if rows >= TINY and here < rows * (100 - tolerance) / 100:
-            matches.append(f"table {table} has {here} rows in the live database, and {rows} in the dump")
+            matches.append(f"table {table} has {count_of(here, 'row')} in the live database, and {rows} in the dump")
     return matches
 
 
@@ -331,7 +331,7 @@ def describe_drill(done: Drill) -> list[Line]:
     rows, tables = sum(done.rows.values()), sum("." in name for name in done.rows)
     took, lost = show_seconds(done.seconds), show_seconds(done.age)
     return [
-        Line(f"{safe_line(done.backup)} came back: {tables} tables, {rows} rows", "good"),
+        Line(f"{safe_line(done.backup)} came back: {count_of(tables, 'table')}, {count_of(rows, 'row')}", "good"),
         Line(f"  it took {took}; with it, what was entered in the last {lost} would be lost"),
     ]
 

@@ -302,7 +302,7 @@ def judge_damage(seen: Streamed) -> tuple[State, str]:
         return ("unknown", GARBAGE) if whole else ("broken", BROKEN[seen.reason].format(seen.line))
     if any(sign in text for sign in NO_GZIP):
         other = PACKED.get(seen.kind) or TEXTS.get(seen.kind) or "something else"
-        return "unknown", f"it is not what its name says, but {other}: nobody can judge it by that name"
+        return "unknown", f"its name says gzip, and it is {other}: rename it, or let `pattern` end as such files do"
     if why := next((why for sign, why in DAMAGE if sign in text), ""):
         return "broken", why
     ended = UNKNOWN["slow"] if seen.rc in ENDED else f"exit status {seen.rc}"

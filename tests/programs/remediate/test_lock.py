@@ -179,7 +179,7 @@ def test_of_many_at_once_exactly_one_gets_it(path: str) -> None:
 def test_a_node_where_no_lock_can_be_made_is_not_locked_and_says_why() -> None:
     with locks_of("/proc/nowhere/lock") as mine:
         failed = mine.take(["a"])
-    assert "could not be locked" in str(failed["a"])
+    assert str(failed["a"]) == "a: /proc/nowhere/lock cannot be written (it takes root)"
     assert "sudo" in failed["a"].hint
 
 

@@ -132,7 +132,7 @@ def not_elsewhere(
 ) -> tuple[str, str]:
     """Why the second place does not satisfy the rule, and a hint, in words."""
     if not second.directory:
-        return "there is no such directory", SECOND
+        return "the second place does not exist (`backups.elsewhere`)", SECOND
     if any(is_one_file(backup.name, own, second) for backup in backups):
         return f"{second.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
     copied = [backup for backup in backups if is_same_copy(backup.name, own, second)]

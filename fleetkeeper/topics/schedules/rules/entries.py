@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
@@ -244,7 +245,11 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
         yield Finding(
             saw="cron does not run" if facts.installed else "cron is not installed",
             want="a running cron: "
-            + (f"{facts.jobs} lines wait in crontabs" if facts.jobs else "the backup is due here"),
+            + (
+                f"{count_of(facts.jobs, 'line')} in crontabs {'waits' if facts.jobs == 1 else 'wait'}"
+                if facts.jobs
+                else "the backup is due here"
+            ),
             why="nothing that is scheduled here happens" if scheduled else NO_BACKUPS,
             node=node,
             hint="`remediate` starts it" if facts.installed else "install the cron package, or use a systemd timer",

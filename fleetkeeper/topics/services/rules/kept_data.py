@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.errors import NotJudgedNow
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
@@ -50,8 +51,8 @@ def emptied(node: str, cluster: Cluster, table: str, least: int) -> Iterator[Fin
         yield Unobservable(f"nobody has counted {table}", node=node)
     elif (rows := cluster.rows[table]) < least:
         yield Finding(
-            saw=f"table {table} is not there" if rows < 0 else f"table {table} has {rows} rows",
-            want=f"at least {least} rows",
+            saw=f"table {table} is not there" if rows < 0 else f"table {table} has {count_of(rows, 'row')}",
+            want=f"at least {count_of(least, 'row')}",
             why=WHY,
             node=node,
             about=table,
@@ -73,9 +74,11 @@ def the_only(fleet: Fleet) -> tuple[str, Cluster]:
         for cluster in raise_if_unobservable(fleet.of(node, Databases).clusters, node)
     ]
     if len(matches) != 1:
-        where = ", ".join(node for node, _ in matches) or "nowhere"
+        where = ", ".join(node for node, _ in matches)
         service = fleet.inventory.section(Policy).service
-        raise Unobservable(f"{service} should run once, and runs {where}: nobody can say which is right")
+        if not matches:
+            raise Unobservable(f"{service} does not run: whether it has the right data is judged when it does")
+        raise Unobservable(f"{service} should run once, and runs on {where}: nobody can say which is right")
     return matches[0]
 
 

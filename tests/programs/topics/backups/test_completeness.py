@@ -155,7 +155,7 @@ esac
     [
         (b"PGDMP rows END", "complete", ""),
         (b"PGDMP rows", "broken", "cut short: the archive has no end"),
-        (b"hello", "unknown", "it is not what its name says, but text: nobody can judge it by that name"),
+        (b"hello", "unknown", "its name says gzip, and it is text: rename it, or let `pattern` end as such files do"),
         (b"", "broken", "empty: a valid file with no dump in it"),
     ],
 )

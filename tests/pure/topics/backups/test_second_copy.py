@@ -72,7 +72,7 @@ def test_no_copy_is_a_finding_at_the_second_place():
 
 def test_a_missing_directory_is_a_finding_of_its_own():
     [match] = copy_of(CopyDirectory()).findings
-    assert match.saw == "there is no such directory"
+    assert match.saw == "the second place does not exist (`backups.elsewhere`)"
 
 
 def test_case_82_the_same_storage_seen_from_another_node_is_no_second_place():
