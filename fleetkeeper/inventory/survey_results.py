@@ -51,6 +51,19 @@ class FoundService:
 
 
 @dataclass(frozen=True)
+class FoundDatabase:
+    """One Postgres server that runs. `name` is its service, its container, or its data directory (`directory`)."""
+
+    node: str
+    name: str
+    directory: str = ""
+
+    def __str__(self) -> str:
+        at = f" ({self.directory})" if self.directory not in ("", self.name) else ""
+        return f"{self.name} on {self.node}{at}"
+
+
+@dataclass(frozen=True)
 class Scheduled:
     """An entry of a crontab that runs something like a backup in a container."""
 
@@ -62,9 +75,12 @@ class Scheduled:
 
 @dataclass(frozen=True)
 class Backups:
-    """Where dumps of the database are. Sizes in bytes; `path` is for a directory that is no volume.
+    """Where dumps of the database are. Sizes in bytes, `newest` that of a typical recent one.
 
-    `nodes` are all that have these files. `guessed` are the fields whose values nothing on the servers confirms.
+    `path` is for a directory that is no volume. `maker` is the service, other than the database's, that has them
+    mounted and must make them; empty where the database has them mounted itself.
+    `below` is the directory below the volume's root, or empty. `nodes` are all that have these files. `guessed` are the
+    fields whose values nothing on the servers confirms. `others` are names of files there that no pattern fits.
     """
 
     service: str
@@ -83,24 +99,33 @@ class Backups:
     newest: int = 0
     free: int = 0
     guessed: tuple[str, ...] = ()
+    below: str = ""
+    maker: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ServedSite:
-    """One name that is served with TLS. `issuer` and `until` (a day) are of the certificate that is served now."""
+    """One name that is served with TLS. `issuer` and `until` (a day) are of the certificate that is served now.
+
+    `foreign`: the server has neither nginx nor files of certbot, so something else keeps its certificate.
+    """
 
     name: str
     service: str
     issuer: str = ""
     until: str = ""
     note: str = ""
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
 class Findings:
     """Everything that goes into an inventory.
 
-    `blind` are the nodes whose containers could not be listed, `scheduled` the jobs that look like backups.
+    `blind` are the nodes whose containers could not be listed, `scheduled` the jobs that look like backups. `databases`
+    are all Postgres servers that run, in a container or not, and `tls` what serves TLS, or publishes a port for it:
+    each in words, with its node.
     """
 
     name: str
@@ -112,6 +137,8 @@ class Findings:
     unseen: tuple[str, ...] = field(default=())
     blind: tuple[str, ...] = field(default=())
     scheduled: tuple[Scheduled, ...] = field(default=())
+    databases: tuple[FoundDatabase, ...] = field(default=())
+    tls: tuple[str, ...] = field(default=())
 
 
 AGAIN = "run `fleetkeeper init` again once that is mended"

@@ -102,6 +102,8 @@ def without_words(findings: Findings) -> Findings:
         sites=tuple(replace(site, issuer="somebody", note="") for site in findings.sites),
         backups=findings.backups and replace(findings.backups, where=""),
         scheduled=(),
+        databases=(),
+        tls=(),
         unseen=("what could not be seen is not written here, since it looked like a secret",)
         if findings.unseen
         else (),

@@ -27,6 +27,11 @@ from fleetkeeper.transport.commands import Command, Output, Unobservable
 Ask = Callable[[str, Sequence[Command]], list[Output]]
 """Ask a node, by its name. Raises Unobservable."""
 DATA = ("/var/lib/postgresql", "/var/lib/pgsql", "/bitnami/postgresql")
+NEWEST = ("last", "latest", "daily", "current")
+SUBDIRECTORIES = 6
+WEIGHED = 30
+"""So many of the newest dumps are weighed, those that are no file of nothing."""
+LEAST = 256
 STORES = re.compile(r"data|storage|backup|nas|nfs|file", re.IGNORECASE)
 
 
@@ -47,8 +52,9 @@ class SurveyContext:
 class DumpListing:
     """One place of dumps as one node sees it.
 
-    `path` is for a directory that is no volume, else empty; `directory` is its path in the container. `on_this_disk` is
-    False for a volume that is on the network.
+    `path` is for a directory that is no volume, else empty; `directory` is its path in the container, and `below` the
+    directory below that root, or empty. `on_this_disk` is False for a volume that is on the network. `service` is that
+    of the container.
     """
 
     node: str
@@ -57,6 +63,8 @@ class DumpListing:
     directory: str
     files: tuple[File, ...]
     on_this_disk: bool = True
+    below: str = ""
+    service: str = ""
 
     @property
     def pattern(self) -> str:
@@ -70,26 +78,39 @@ class DumpListing:
         return [file for file in self.files if pattern and stamp_in_name(file.name, pattern)]
 
     @property
+    def others(self) -> tuple[str, ...]:
+        """The names of files and directories that do not match the pattern, the newest first."""
+        matching = {file.name for file in self.dumps}
+        rest = [file for file in self.files if file.kind in ("file", "directory") and file.name not in matching]
+        newest_first = sorted(rest, key=lambda file: file.mtime, reverse=True)
+        return tuple(file.name for file in newest_first if not file.name.startswith("."))
+
+    @property
     def policy(self) -> Policy:
         """A provisional policy for looking at this place."""
-        return policy(self.volume, self.node, self.pattern, self.path or None)
+        return policy(self.volume, self.node, self.pattern, self.path or None, self.below)
 
 
 def backups_of(
-    context: SurveyContext, database: FoundService, places: Sequence[Placement]
+    context: SurveyContext, database: FoundService, places: Sequence[Placement], beside: Sequence[Placement] = ()
 ) -> tuple[Backups | None, list[str]]:
     """The dumps of a database (place, names, schedule, sizes), and what could not be seen.
 
-    `places` are its containers. None without a place for dumps.
+    `places` are its containers, `beside` those of others that may make its dumps. None without dumps, and without a
+    place that is called like one for them.
     """
     unseen: list[str] = []
     listed = list(dump_listings(context, places, unseen))
+    if not any(listing.dumps for listing in listed):
+        listed += dump_listings(context, [each for each in beside if is_for_backups(each.container)], unseen)
     best = max(listed, key=usefulness, default=None)
-    if best is None:
+    if best is None or usefulness(best) == (0, False):
         return None, unseen
     alike = [listing for listing in listed if listing.files and names(listing) == names(best)]
     home = max(alike or [best], key=preference)
     backups = describe_backups(home, database, sorted({listing.node for listing in alike}))
+    if not any(each.container.service == home.service for each in places):
+        backups = replace(backups, maker=home.service, directory="/backups")
     backups = with_schedule(backups, home, context.scheduled)
     backups = with_timezone(backups, home.dumps, context.machines)
     return with_usage(backups, home, context.ask, unseen), unseen
@@ -106,18 +127,35 @@ def dump_listings(context: SurveyContext, places: Sequence[Placement], unseen: l
         if not re.fullmatch(NAME, volume):
             continue
         for node in nodes_with_volume(context.fleet, mount) if mount.name else [placement.node]:
-            looking = policy(volume, node, path=path or None)
-            try:
-                [answer] = context.ask(node, [list_directory(looking)])
-                _, files = parse_listing(answer)
-                if isinstance(files, Unobservable):
-                    raise files
-            except Unobservable as why:
-                unseen.append(f"{node}: the files of {volume} could not be listed: {why.why}" + hint_of(why))
+            here = not is_on_network(context.fleet, node, mount.name)
+            root = DumpListing(node, volume, path, mount.destination, (), here, service=placement.container.service)
+            listing = with_files(root, context.ask, unseen)
+            if listing is None:
                 continue
-            yield DumpListing(
-                node, volume, path, mount.destination, files, not is_on_network(context.fleet, node, mount.name)
-            )
+            yield listing
+            for below in subdirectories(listing):
+                inner = with_files(replace(root, below=below), context.ask, unseen)
+                if inner is not None:
+                    yield inner
+
+
+def with_files(listing: DumpListing, ask: Ask, unseen: list[str]) -> DumpListing | None:
+    """The listing with the files that are there now; None, and a line in `unseen`, when they could not be listed."""
+    try:
+        [answer] = ask(listing.node, [list_directory(listing.policy)])
+        return replace(listing, files=parse_listing(answer)[1])
+    except Unobservable as why:
+        unseen.append(f"{listing.node}: the files of {listing.volume} could not be listed: {why.why}" + hint_of(why))
+        return None
+
+
+def subdirectories(listing: DumpListing) -> list[str]:
+    """The directories in which dumps may be when none are at the root: a few, the one with the newest first."""
+    if listing.dumps:
+        return []
+    kept = [file for file in listing.files if file.kind == "directory" and re.fullmatch(NAME, file.name)]
+    recent = sorted(kept, key=lambda file: (file.name in NEWEST, file.mtime), reverse=True)
+    return [file.name for file in recent[:SUBDIRECTORIES]]
 
 
 def hint_of(why: Unobservable) -> str:
@@ -132,6 +170,12 @@ def candidate_mounts(container: Container) -> list[Mount]:
         for mount in container.mounts
         if mount.type in ("volume", "bind") and mount.rw and not mount.destination.startswith(DATA)
     ]
+
+
+def is_for_backups(container: Container) -> bool:
+    """Whether a container, by its name or a mount's, looks like one that makes backups."""
+    words = [container.name, container.service, *(f"{mount.name} {mount.destination}" for mount in container.mounts)]
+    return any(LIKE_A_BACKUP.search(word) for word in words)
 
 
 def nodes_with_volume(fleet: Fleet, mount: Mount) -> list[str]:
@@ -179,9 +223,18 @@ def describe_backups(home: DumpListing, database: FoundService, nodes: Sequence[
         pattern=home.pattern,
         nodes=tuple(nodes) or (home.node,),
         number=len(dumps),
-        newest=round(median([file.size for file in dumps[-3:]])) if dumps else 0,
+        newest=typical_size(dumps),
         guessed=() if dumps else ("pattern",),
+        below=home.below,
+        others=home.others,
     )
+
+
+def typical_size(oldest_first: Sequence[File]) -> int:
+    """The median size (bytes) of the newest dumps, without those that are files of nothing; 0 without any dump."""
+    sizes = [file.size for file in oldest_first]
+    weighed = [size for size in sizes if size >= LEAST] or sizes
+    return round(median(weighed[-WEIGHED:])) if weighed else 0
 
 
 def with_schedule(backups: Backups, home: DumpListing, scheduled: Sequence[Scheduled]) -> Backups:

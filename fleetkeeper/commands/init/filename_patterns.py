@@ -69,13 +69,17 @@ def accepted(pattern: str) -> bool:
     return True
 
 
-def policy(volume: str, node: str, pattern: str = "", path: str | None = None) -> Policy:
-    """A provisional policy, only for looking: the place of the files, and their pattern."""
+def policy(volume: str, node: str, pattern: str = "", path: str | None = None, below: str = "") -> Policy:
+    """A provisional policy, only for looking: the place of the files, and their pattern.
+
+    `path` is the directory of the node for what is no volume, `below` the directory below the root.
+    """
     named = {"pattern": pattern} if pattern else {}
     return Policy(
         service="any",
         schedule=EVERY_NIGHT,
         volume=Volume(name=volume, node=node, path=path),
+        path=below,
         keep=Keep(last=1),
         **named,  # type: ignore[arg-type]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -59,17 +59,20 @@ def sites_of(servers: Sequence[TlsContainer], ask: Ask, unseen: list[str]) -> li
     """
     sites: dict[str, ServedSite] = {}
     for server in servers:
-        for name in site_names(server, ask, unseen):
+        names, foreign = site_names(server, ask, unseen)
+        for name in names:
             if name not in sites or not sites[name].until:  # a later container may serve what an earlier one does not
-                sites[name] = served(server, name, ask)
+                sites[name] = replace(served(server, name, ask), foreign=foreign)
     return list(sites.values())
 
 
-def site_names(server: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
+def site_names(server: TlsContainer, ask: Ask, unseen: list[str]) -> tuple[list[str], bool]:
     """The names for which a container has a certificate; where it has none, the names in the one that it serves.
 
-    Adds a line to `unseen` where the container could not be looked into.
+    And whether it was seen to have neither nginx nor files of certbot. Adds a line to `unseen` where the container
+    could not be looked into.
     """
+    foreign = False
     try:
         [answer] = ask(server.place.node, [node_commands.look_inside(server.place.container.id)])
         inside = parse(answer.text(), server.place.container.id, server.service.key)
@@ -78,7 +81,9 @@ def site_names(server: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
             f"{server.place.node}: {server.place.container.name} could not be looked into: {why.why}{hint_of(why)}"
         )
         inside = ContainerFiles(server.place.container.id, server.service.key)
-    return configured(inside) or names_without_sni(server, ask)
+    else:
+        foreign = inside.nginx is None and not inside.lineages
+    return configured(inside) or names_without_sni(server, ask), foreign
 
 
 def configured(inside: ContainerFiles) -> list[str]:

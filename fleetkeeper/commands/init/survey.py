@@ -15,14 +15,26 @@ from fleetkeeper.commands.init.service_survey import services_of
 from fleetkeeper.commands.init.sites import serving, sites_of
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, Scheduled, Stranger
-from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.inventory.survey_results import (
+    Backups,
+    Findings,
+    FoundDatabase,
+    FoundService,
+    Machine,
+    Scheduled,
+    Stranger,
+)
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.readers.cron.snapshot import ask as questions
 from fleetkeeper.readers.cron.snapshot import list_schedules
 from fleetkeeper.topics import registry
+from fleetkeeper.topics.backups.coverage.holdings import uncovered_databases
+from fleetkeeper.topics.certificates.listening.facts import Facts as Listening
+from fleetkeeper.topics.certificates.rules.listening import judged_port
 from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.services.facts import Facts as Services
@@ -31,7 +43,7 @@ from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.untrusted import one_line
 
-FIRST = ("nodes", "containers", "services")
+FIRST = ("nodes", "containers", "services", "coverage", "listening")
 
 
 class NotTrusted(Exception):
@@ -168,20 +180,28 @@ class Survey:
                 node for (node, topic), fact in fleet.facts.items() if topic == "containers" and is_unobservable(fact)
             ),
             tuple(scheduled),
+            tuple(running_databases(fleet)),
+            tuple(tls_in_words(fleet)),
         )
 
     def backups(
         self, context: SurveyContext, services: Sequence[FoundService], places: Sequence[Placement]
     ) -> tuple[Backups | None, list[str]]:
-        """The dumps of the first database that has a place for them, None without one; and what could not be seen."""
+        """The dumps of the database that has most of them, None without any; and what could not be seen."""
         unseen: list[str] = []
-        for database in (service for service in services if service.database):
+        candidates: list[Backups] = []
+        databases = [service for service in services if service.database]
+        beside = [
+            location
+            for location in places
+            if not any(location.container.belongs_to(database.name) for database in databases)
+        ]
+        for database in databases:
             mine = [location for location in places if location.container.belongs_to(database.name)]
-            backups, more = backups_of(context, database, mine)
+            backups, more = backups_of(context, database, mine, beside)
             unseen += more
-            if backups:
-                return backups, unseen
-        return None, unseen
+            candidates += [backups] if backups else []
+        return max(candidates, key=lambda each: (each.number, not each.maker), default=None), unseen
 
     def scheduled(
         self, ask: Callable[[str, Sequence[Command]], list[Output]], unseen: list[str]
@@ -225,6 +245,31 @@ def describe_machine(machine: Machine, fleet: Fleet) -> Machine:
     except Unobservable:
         return replace(machine, timezone=zone)
     return replace(machine, timezone=zone, swarm=swarm.swarm, member=swarm.node_id)
+
+
+def running_databases(fleet: Fleet) -> Iterator[FoundDatabase]:
+    """Every Postgres server that was seen, in a container or not."""
+    for node in fleet.inventory.nodes:
+        try:
+            holdings = list(uncovered_databases(fleet, node))
+        except Unobservable:
+            continue
+        for holding in holdings:
+            if not isinstance(holding, Unobservable):
+                yield FoundDatabase(node, one_line(holding.name), one_line(holding.directory))
+
+
+def tls_in_words(fleet: Fleet) -> Iterator[str]:
+    """What serves TLS, or publishes a port for it, as sentences without a dot."""
+    for node in fleet.inventory.nodes:
+        try:
+            ports = raise_if_unobservable(fleet.of(node, Listening).ports)
+            containers = fleet.of(node, Containers).containers
+        except Unobservable:
+            continue
+        for finding in (each for port in ports for each in judged_port(fleet, port, containers, (), node)):
+            if not isinstance(finding, Unobservable):
+                yield f"{one_line(finding.saw.partition(', and `certificates`')[0])} on {node}"
 
 
 def is_unobservable(fact: object) -> bool:
