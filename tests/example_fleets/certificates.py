@@ -31,6 +31,7 @@ from fleetkeeper.topics.certificates.facts import (
     Facts,
     Key,
     Lineage,
+    Reloading,
     Renewal,
     ServedCertificate,
 )
@@ -183,7 +184,8 @@ INSIDE = ContainerFiles(
     certbot="/usr/bin/certbot",
     letsencrypt=True,
 )
-RENEWAL = Renewal("/var/spool/cron/crontabs/root:3", entered=True, containers=(ID,), reloads=True)
+RELOADS = Reloading(here=True)
+RENEWAL = Renewal("/var/spool/cron/crontabs/root:3", entered=True, containers=(ID,), reloading=RELOADS)
 FACTS = Facts(
     served=(SERVED,),
     inside=(INSIDE,),

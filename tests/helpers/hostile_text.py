@@ -299,7 +299,7 @@ def certificate_worlds() -> dict[str, Fleet]:
     lost = replace(inside, lineages=(replace(lineage, account_found=False, account="ab"),))
     return {
         "no renewal": c.certificate_fleet(replace(facts, renewals=())),
-        "no reload": c.certificate_fleet(replace(facts, renewals=(replace(c.RENEWAL, reloads=False),))),
+        "no reload": c.certificate_fleet(replace(facts, renewals=(replace(c.RENEWAL, reloading=c.Reloading()),))),
         "no lineage": c.certificate_fleet(replace(facts, inside=(replace(inside, lineages=()),)), policy=r.ACME),
         "no account": c.certificate_fleet(replace(facts, inside=(lost,)), policy=r.ACME),
         "old": c.certificate_fleet(r.with_served(r.OLD, c.on_disk(r.OLD))),

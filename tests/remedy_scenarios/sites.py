@@ -11,7 +11,7 @@ from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.readers.marked_blocks import block_lines
 from fleetkeeper.topics.certificates import renewal_schedule
 from fleetkeeper.topics.certificates.facts import CertificateFile as Certificate
-from fleetkeeper.topics.certificates.facts import ContainerFiles, Renewal
+from fleetkeeper.topics.certificates.facts import ContainerFiles, Reloading, Renewal
 from tests.example_fleets import certificates
 from tests.example_fleets.certificates import NAME
 from tests.remedy_scenarios.base import Scenario
@@ -60,7 +60,12 @@ class Site(Scenario):
         table = self.at("web", "spool/root")
         content = table.read_bytes() if table.exists() else b""
         hooked = self.hooked or self.at("web", self.hook).exists()
-        entry = Renewal("/var/spool/cron/crontabs/root:1", entered=True, containers=(certificates.ID,), reloads=hooked)
+        entry = Renewal(
+            "/var/spool/cron/crontabs/root:1",
+            entered=True,
+            containers=(certificates.ID,),
+            reloading=Reloading(here=hooked),
+        )
         match = Crontab(
             "root", sha256(content).hexdigest() if content else "absent", block_lines(content, renewal_schedule.BLOCK)
         )

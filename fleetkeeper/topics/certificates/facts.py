@@ -60,12 +60,29 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Reloading:
+    """What hooks do about web servers after a renewal.
+
+    `here`: one reloads the server where it runs. `containers` are the ids of those whose server it reloads by Docker.
+    `vain` are sentences about hooks that reload nothing, `unclear` about those of which that is not known.
+    """
+
+    here: bool = False
+    containers: tuple[str, ...] = ()
+    vain: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Lineage:
     """One certificate that certbot renews, from /etc/letsencrypt/renewal/NAME.conf and live/NAME.
 
     `configured` says whether the first of these exists. `webroots` are directories, each with whether it exists.
-    `account_found` says whether the account that the renewal names (or any, where it names none) is on disk. `reloads`
-    says that certbot itself reloads the server afterwards. `chain` is the certificate on disk, as PEM, leaf first.
+    `account_found` says whether the account that the renewal names (or any, where it names none) is on disk.
+    `trouble` are the reasons why certbot skips its configuration. `hooked`: it names the command that its way of
+    being asked needs: `manual_auth_hook` for `manual`, `pre_hook` for any other. `port` is the one on which
+    `standalone` listens. `reloading` is what the hooks in its configuration do where they run in this container,
+    `elsewhere` what they do in any other place. `chain` is the certificate on disk, as PEM, leaf first.
     """
 
     name: str
@@ -74,8 +91,13 @@ class Lineage:
     server: str = ""
     account: str = ""
     account_found: bool = True
+    installer: str = ""
     webroots: tuple[tuple[str, bool], ...] = ()
-    reloads: bool = False
+    trouble: tuple[str, ...] = ()
+    hooked: bool = False
+    port: int = 80
+    reloading: Reloading = Reloading()
+    elsewhere: Reloading = Reloading()
     autorenew: bool = True
     chain: tuple[str, ...] = ()
 
@@ -87,29 +109,45 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Renewal:
-    """Something that runs `certbot renew`, and whether the server is reloaded with it.
+    """Something that runs `certbot renew`, what it renews, and what it does about the server afterwards.
 
-    `where` is a file and line, a timer, or a process. `faults` keep it from running; `unclear` is why it is not known
-    what it does. `inside`: it is in the container itself. `entered`: it enters containers from the node, and
-    `containers` are the ids of those that it would enter now.
+    `where` is a file and line, a timer, or a process. `faults` keep it from running; `unclear` is why it is not
+    known what it does. `inside`: it is in the container itself. `entered`: it enters containers from the node, and
+    `containers` are the ids of those that it would enter now. `lineage` is the only one that it renews, `names` the
+    names that it asks for, `server` the authority, `authenticator` the plugin, each empty where its options name
+    none. `forced`: it renews what is not due; `weekly` is how often it runs in a week, 0 where that is not known.
+    `prepares`: it runs a hook of its own first. `reloading` is what its own hooks and the commands behind it do.
+    `deploys`: its own hook takes the place of the lineage's. `directory`: it runs the hooks in renewal-hooks, too.
     """
 
     where: str
     inside: bool = False
     entered: bool = False
     containers: tuple[str, ...] = ()
-    reloads: bool = False
+    reloading: Reloading = Reloading()
     faults: tuple[str, ...] = ()
     unclear: str = ""
+    lineage: str = ""
+    names: tuple[str, ...] = ()
+    server: str = ""
+    authenticator: str = ""
+    forced: bool = False
+    weekly: int = 0
+    prepares: bool = False
+    deploys: bool = False
+    directory: bool = True
 
 
 @dataclass(frozen=True)
 class ContainerFiles:
     """The files about certificates in one container that serves TLS.
 
-    `container` is its id, `service` the inventory's key of its service. `certbot` is the path of that program, empty
-    without one. `busy`: a certbot was running during the look. `nginx` is None where the container has no nginx.
-    `letsencrypt` says whether /etc/letsencrypt exists. `renewals` are those that run inside the container.
+    `container` is its id, `service` the inventory's key of its service. `certbot` is the path of that program,
+    empty without one. `busy`: a certbot was running during the look. `nginx` is None where the container has no
+    nginx. `letsencrypt` says whether /etc/letsencrypt exists. `renewals` are those that run inside the container.
+    `unseen` is why none of this is known. `plugins` are the names of certbot's plugins, None where they could not
+    be seen. `reloading` is what the hooks in renewal-hooks do where they run in this container, `elsewhere` what
+    they do in any other place.
     """
 
     container: str
@@ -122,6 +160,10 @@ class ContainerFiles:
     busy: bool = False
     letsencrypt: bool = False
     renewals: tuple[Renewal, ...] = ()
+    unseen: Unobservable | None = None
+    plugins: tuple[str, ...] | None = None
+    reloading: Reloading = Reloading()
+    elsewhere: Reloading = Reloading()
 
 
 @dataclass(frozen=True)
@@ -131,7 +173,7 @@ class Facts:
     `http` is, by name, the status of a request for its ACME challenges on port 80 (0: no answer). `outside` are
     handshakes from the machine that audits, with whatever the name leads to: only under the node `HERE`. `cron` says
     whether cron runs on the node; `unseen` are schedules that could not be read; `docker` are paths of the docker
-    client.
+    client. `reloaders` are the ids of containers whose main process reloads the server from time to time.
     """
 
     topic: ClassVar[str] = "certificates"
@@ -144,3 +186,4 @@ class Facts:
     cron: bool | Unobservable = True
     unseen: tuple[str, ...] = ()
     docker: tuple[str, ...] = ()
+    reloaders: tuple[str, ...] = ()

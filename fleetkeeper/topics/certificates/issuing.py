@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.topics.certificates.facts import Lineage
+from fleetkeeper.topics.certificates.facts import Lineage, Renewal
 from fleetkeeper.topics.certificates.served_certificate import Said, View
 from fleetkeeper.topics.certificates.tls_probes import HTTP
 from fleetkeeper.transport.commands import Unobservable
 
+BUILT_IN = frozenset({"webroot", "standalone", "manual", "null"})
+"""The plugins that every certbot has."""
 WANT_ACCOUNT = "the account's key under /etc/letsencrypt/accounts"
 WHY = "when nobody renews it, every client refuses the site from one minute to the next"
 
@@ -31,6 +34,13 @@ class Words:
 
 def can_be_issued(view: View, lineage: Lineage) -> Said:
     """The findings that keep the authority from issuing a new one: account, switch, and a place for its challenge."""
+    if lineage.trouble:
+        yield Words(
+            f"certbot skips /etc/letsencrypt/renewal/{lineage.name}.conf: {lineage.trouble[0]}",
+            "a renewal configuration that certbot can use",
+            "restore the file from a copy, or get the certificate anew: `certbot certonly` with the same --cert-name",
+        ).at(view)
+        return
     if not lineage.autorenew:
         yield Words(
             f"renewal of {lineage.name} is switched off (autorenew = False)",
@@ -50,8 +60,61 @@ def can_be_issued(view: View, lineage: Lineage) -> Said:
                 "the directory that certbot writes challenges to",
                 f"make it in {view.service}, and keep it in the image",
             ).at(view)
+    if not any(renewal.authenticator for renewal in (*view.inside.renewals, *known_renewals(view))):
+        yield from authenticator_findings(view, lineage)
     if lineage.authenticator in ("webroot", "nginx"):
         yield from challenge_findings(view) or unserved_webroots(view, lineage)
+
+
+def known_renewals(view: View) -> Sequence[Renewal]:
+    """The renewals of the node; none where they could not be seen, which other lines of the verdict say."""
+    renewals = view.facts.renewals
+    return () if isinstance(renewals, Unobservable) else renewals
+
+
+def authenticator_findings(view: View, lineage: Lineage) -> Said:
+    """A finding where the way in which the authority is to be convinced cannot work in this container.
+
+    An Unobservable where certbot runs here and its plugins could not be seen. Where certbot runs elsewhere, only what
+    the configuration itself shows is judged.
+    """
+    used = [plugin for plugin in (lineage.authenticator, lineage.installer) if plugin and plugin not in BUILT_IN]
+    plugins = view.inside.plugins
+    if view.inside.certbot and used and plugins is None:
+        yield Unobservable(f"whether certbot has the plugin {used[0]} could not be seen in {view.service}")
+    elif view.inside.certbot and plugins is not None:
+        for plugin in used:
+            if plugin not in plugins:
+                yield Words(
+                    f"certbot in {view.service} has no plugin {plugin}, with which {lineage.name} is renewed",
+                    f"the plugin {plugin} in the image",
+                    f"install certbot-{plugin} in the image (it has: {', '.join(plugins)})",
+                ).at(view)
+    if lineage.authenticator == "manual" and not lineage.hooked:
+        yield Words(
+            f"{lineage.name} was got by hand (authenticator = manual, without manual_auth_hook)",
+            "a way of asking that needs nobody",
+            "get it anew with webroot or a DNS plugin, or give `manual` its --manual-auth-hook",
+        ).at(view)
+    if lineage.authenticator == "standalone" and is_taken(view, lineage):
+        yield Words(
+            f"certbot's own server (standalone) needs port 80 in {view.service}, and nginx listens there",
+            "a way of asking that works while nginx runs",
+            "get it anew with webroot (`certbot certonly --webroot -w …`)",
+        ).at(view)
+
+
+def is_taken(view: View, lineage: Lineage) -> bool:
+    """Whether port 80 of this container is in use where certbot would listen on it, with nobody who makes room."""
+    published = any(port.host == HTTP and port.container == HTTP for port in view.container.ports)
+    answers = (view.facts.http or {}).get(view.certificate.name)
+    here = [
+        renewal
+        for renewal in (*view.inside.renewals, *known_renewals(view))
+        if renewal.inside or renewal.containers == (view.container.id,)
+    ]
+    free = lineage.hooked or lineage.port != HTTP or not here or any(renewal.prepares for renewal in here)
+    return bool(published and answers and not isinstance(answers, Unobservable) and view.inside.nginx and not free)
 
 
 def unserved_webroots(view: View, lineage: Lineage) -> list[Finding]:

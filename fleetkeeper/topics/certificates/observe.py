@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.inventory.schema import Node, Service, require_policy
 from fleetkeeper.looking.fleet import or_why
@@ -17,6 +17,7 @@ from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
 from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
+from fleetkeeper.readers.json_documents import json_document
 from fleetkeeper.topics.certificates import node_commands, renewal_schedule
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts
 from fleetkeeper.topics.certificates.parse import parse
@@ -42,7 +43,8 @@ def observe(node: Node, inventory: Inventory) -> Look:
     inspected, everything, own = yield [inspect_containers(), list_schedules(), OWN]
     if inspected.rc == ABSENT:
         return Facts()
-    containers = parse_containers(inspection_json(inspected).partition("\n")[2])
+    listing = inspection_json(inspected).partition("\n")[2]
+    containers, everything_inspected = parse_containers(listing), json_document(listing, "`docker inspect`")
     serving = serving_here(containers, certificates, services)
     if not serving:
         return Facts()
@@ -50,15 +52,22 @@ def observe(node: Node, inventory: Inventory) -> Look:
         endpoint for container, key in serving for endpoint in tls_endpoints(container, of_service(certificates, key))
     ]
     http = challenge_commands(at, containers)
+    hooked = hook_words(everything)
     inside = {
-        container.id: node_commands.look_inside(container.id, asked_for(of_service(certificates, key)))
+        container.id: node_commands.look_inside(container.id, [*asked_for(of_service(certificates, key)), *hooked])
         for container, key in serving
     }
     questions = yield from ask_for_certificates(
         [*inside.values(), *http.values()], [probe for endpoint in at for probe in probes_of(endpoint)]
     )
     return replace(
-        scheduled_here(everything, own, containers),
+        scheduled_here(
+            everything,
+            own,
+            containers,
+            {key: questions[command] for key, command in inside.items()},
+            everything_inspected,
+        ),
         served=tuple(served(endpoint, questions) for endpoint in at),
         inside=tuple(look_inside(questions[inside[container.id]], container.id, key) for container, key in serving),
         http={name: http_status(questions[command]) for name, command in http.items()},
@@ -102,12 +111,13 @@ def ask_for_certificates(
     return questions
 
 
-def look_inside(answer: Output, container: str, service: str) -> ContainerFiles | Unobservable:
-    """The files of one container, or why its output could not be parsed.
+def look_inside(answer: Output, container: str, service: str) -> ContainerFiles:
+    """The files of one container; without any, and with the reason, where its output could not be parsed.
 
     `service` is the inventory's key of its service.
     """
-    return or_why(lambda: parse(answer.text(), container, service))
+    files = or_why(lambda: parse(answer.text(), container, service))
+    return ContainerFiles(container, service, unseen=files) if isinstance(files, Unobservable) else files
 
 
 def http_status(answer: Output) -> int | Unobservable:
@@ -115,18 +125,32 @@ def http_status(answer: Output) -> int | Unobservable:
     return or_why(lambda: tls_handshakes.status(answer))
 
 
-def scheduled_here(everything: Output, own: Output, containers: Sequence[Container]) -> Facts:
+def hook_words(everything: Output) -> list[str]:
+    """The programs and files that hooks in the node's schedules name; none where the schedules cannot be read."""
+    printed = or_why(lambda: schedules.read(everything.text()))
+    return [] if isinstance(printed, Unobservable) else renewal_schedule.words_to_ask(printed)
+
+
+def scheduled_here(
+    everything: Output, own: Output, containers: Sequence[Container], inside: Mapping[str, Output], inspected: Any
+) -> Facts:
     """The facts with renewals, crontab and cron daemon of the node.
 
-    `everything` is the output of `list_schedules()`, `own` that of `crontab -l`, `containers` are the node's. Where
-    `everything` cannot be read, all three are that Unobservable; where only `own` cannot, the crontab alone is.
+    `everything` is the output of `list_schedules()`, `own` that of `crontab -l`, `containers` are the node's, `inside`
+    what the looks into some of them printed, by id, and `inspected` the JSON of `docker inspect`. Where `everything`
+    cannot be read, the three are that Unobservable; where only `own` cannot, the crontab alone is.
     """
+    node = renewal_schedule.node_surroundings(containers, inside)
     try:
         printed = schedules.read(everything.text())
     except Unobservable as why:
         return Facts(renewals=why, crontab=why, cron=why)
     return Facts(
-        renewals=tuple(renewal_schedule.renewals_on_node(printed, containers)),
+        renewals=(
+            *renewal_schedule.renewals_on_node(printed, node),
+            *renewal_schedule.main_processes(inspected, node),
+        ),
+        reloaders=tuple(renewal_schedule.self_reloaders(inspected)),
         crontab=read_own_crontab(own, printed, renewal_schedule.BLOCK),
         cron=renewal_schedule.cron_runs(printed),
         unseen=tuple(printed.lines.get("unseen", [])),

@@ -7,23 +7,23 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from fleetkeeper.readers import nginx
-from fleetkeeper.readers.linear_patterns import occur_in_order
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.readers.tls_handshakes import pem_certificates
-from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Key, Lineage, Renewal
+from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Key, Lineage, Reloading, Renewal
+from fleetkeeper.topics.certificates.reload_commands import HookFile, Surroundings, file_effect, merge, reloading_of
+from fleetkeeper.topics.certificates.renewal_commands import loop_renewals, renewals_in
 from fleetkeeper.transport.commands import Unobservable
 
 CRONS = frozenset({"cron", "crond", "supercronic", "fcron", "busybox-crond", "dcron"})
-CERTBOT, RENEWING, APART = re.compile(r"\bcertbot\b"), re.compile(r"\b(renew|certonly)\b"), re.compile(r"[|;&]")
-RELOAD = re.compile(r"--(deploy|renew|post)-hook|-s +reload|-s +HUP|-HUP|docker +(kill|restart)\b")
-KILL, FIRST, LINE = re.compile(r"\bkill\b"), re.compile(r"\b1\b"), re.compile(r"\n")
-MANAGER, AGAIN = re.compile(r"\b(service|rc-service|systemctl)\b"), re.compile(r"\b(reload|restart)\b")
-REPEATS = re.compile(r"\b(while|until|for|sleep|watch|supercronic)\b")
+PARTS = ("cert", "privkey", "chain", "fullchain")
+CONFIGURED_HOOKS = ("renew_hook", "post_hook", "deploy_hook")
+TIMES = re.compile(r"[0-9A-Za-z*,/-]+")
+OPTIONS_OR_VERBS = ("renew", "certonly")
 T = TypeVar("T")
 
 
@@ -94,7 +94,22 @@ def put_together(parts: list[Section], container: str, service: str) -> Containe
         busy="certbot" in names,
         renewals=tuple(parse_renewals(parts, bool(names & CRONS))),
         letsencrypt=any(p.key == "letsencrypt" for p in parts),
+        plugins=parse_plugins(parts),
+        reloading=directory_hooks(parts, parse_surroundings(parts)),
+        elsewhere=directory_hooks(parts, parse_surroundings(parts).elsewhere),
     )
+
+
+def parse_plugins(parts: list[Section]) -> tuple[str, ...] | None:
+    """The names of certbot's plugins; None where its own were not among them, so that the list is not whole."""
+    names = tuple(sorted({part.rest.strip() for part in parts if part.key == "plugin"}))
+    return names if "webroot" in names else None
+
+
+def directory_hooks(parts: list[Section], around: Surroundings) -> Reloading:
+    """What the hooks in renewal-hooks do."""
+    hooks = [part for part in parts if part.key == "hook"]
+    return merge(file_effect(part.rest, part.rest, hook_file(part), around) for part in hooks)
 
 
 def unique_values(types: Iterator[T]) -> tuple[T, ...]:
@@ -126,11 +141,14 @@ def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
     confs = {p.rest.removesuffix(".conf"): p for p in parts if p.key == "renewal"}
     live = {p.rest.split("/")[-2]: pem_certificates(p.text) for p in parts if p.key == "live"}
     accounts = [p.rest for p in parts if p.key == "account"]
-    hooked = any(p.key == "hook" for p in parts)
+    around = parse_surroundings(parts)
     for name in sorted({*confs, *live}):
         if name in confs:
             yield parse_lineage(
-                name, confs[name], live.get(name, ()), RenewalContext(accounts, hooked, parse_webroots(name, parts))
+                name,
+                confs[name],
+                live.get(name, ()),
+                RenewalContext(accounts, around, parse_webroots(name, parts), tuple(parse_parts(name, parts))),
             )
         else:
             yield Lineage(name, configured=False, chain=live[name])
@@ -149,16 +167,29 @@ def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], .
     return tuple(matches.items())
 
 
+def parse_parts(name: str, parts: list[Section]) -> Iterator[str]:
+    """What is wrong with the files that a lineage's configuration names. Their sections follow it, too."""
+    current = ""
+    for part in parts:
+        if part.key == "renewal":
+            current = part.rest.removesuffix(".conf")
+        elif part.key == "part" and current == name:
+            present, _, path = part.rest.partition(" ")
+            if present != "yes":
+                yield f"{path} is not there" if present == "no" else f"{path} is no symbolic link into the archive"
+
+
 @dataclass(frozen=True)
 class RenewalContext:
     """What a lineage needs besides its configuration.
 
-    Accounts on disk, hooks for all lineages, and its own webroots.
+    Accounts on disk, the place where hooks run, its own webroots, and what is wrong with the files that it names.
     """
 
     accounts: list[str]
-    hooked: bool
+    around: Surroundings
     webroots: tuple[tuple[str, bool], ...]
+    broken: tuple[str, ...]
 
 
 def parse_lineage(name: str, part: Section, chain: tuple[str, ...], context: RenewalContext) -> Lineage:
@@ -170,18 +201,41 @@ def parse_lineage(name: str, part: Section, chain: tuple[str, ...], context: Ren
     lines = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
     account = lines.get("account", "")
     account = "" if account == "None" else account
-    reloading = context.hooked or lines.get("installer", "None") == "nginx"
+    where = f"in renewal/{name}.conf"
+    hooks = [(f"{hook} {where}", lines[hook]) for hook in CONFIGURED_HOOKS if lines.get(hook, "None") != "None"]
+    installer = lines.get("installer", "None")
+    manual = lines.get("authenticator", "") == "manual"
+    own = Reloading(here=installer in ("nginx", "apache"))
     return Lineage(
         name=name,
-        authenticator=lines.get("authenticator", ""),
+        authenticator=lines.get("authenticator", "").rpartition(":")[2],
         server=lines.get("server", ""),
         account=account,
         account_found=any(not account or account in path.split("/") for path in context.accounts),
+        installer="" if installer == "None" else installer.rpartition(":")[2],
         webroots=context.webroots,
-        reloads=reloading or any(lines.get(hook) for hook in ("renew_hook", "post_hook", "deploy_hook")),
+        trouble=tuple(conf_trouble(part, lines)) + context.broken,
+        hooked=lines.get("manual_auth_hook" if manual else "pre_hook", "None") != "None",
+        port=int(lines.get("http01_port", "80")) if lines.get("http01_port", "80").isdecimal() else 80,
+        reloading=merge([own, *(reloading_of(place, text, context.around) for place, text in hooks)]),
+        elsewhere=merge(reloading_of(place, text, context.around.elsewhere) for place, text in hooks),
         autorenew=lines.get("autorenew", "True").lower() != "false",
         chain=chain,
     )
+
+
+def conf_trouble(part: Section, lines: dict[str, str]) -> Iterator[str]:
+    """The reasons in a lineage's configuration file why certbot skips it."""
+    if not any(line.strip() for line in part.lines):
+        yield "it is empty"
+        return
+    lacking = [key for key in PARTS if not lines.get(key)]
+    if lacking:
+        yield f"it does not name {', '.join(lacking)}"
+    if not any(line.strip() == "[renewalparams]" for line in part.lines):
+        yield "it has no section [renewalparams]"
+    elif not lines.get("authenticator"):
+        yield "it names no authenticator"
 
 
 def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
@@ -190,34 +244,65 @@ def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
     A crontab without one has a fault. A certbot that runs at this moment is no schedule: it may be anybody's.
     """
     faults = () if cron else ("no cron runs in the container",)
+    around = parse_surroundings(parts)
     for part in parts:
-        lines = [line for line in part.lines if not line.lstrip().startswith("#") and runs_renewal(line)]
-        if part.key == "cron" and lines:
-            yield Renewal(part.rest, inside=True, reloads=any(map(runs_reload, lines)), faults=faults)
-        elif part.key == "loop" and part.rest != "certbot" and REPEATS.search(part.text):
-            yield Renewal(f"the process {part.rest}", inside=True, reloads=runs_reload(part.text))
+        if part.key == "cron":
+            yield from container_cron_renewals(part, around, faults)
+        elif part.key == "loop" and part.rest != "certbot":
+            yield from loop_renewals(f"the process {part.rest}", part.text.rstrip(), around)
 
 
-def runs_renewal(text: str) -> bool:
-    """Whether `renew` or `certonly` follows `certbot` in a text with no `|`, `;` or `&` between them.
+def container_cron_renewals(part: Section, around: Surroundings, faults: tuple[str, ...]) -> Iterator[Renewal]:
+    """The renewals in the lines about certbot of one crontab, or of one script of cron's, in a container."""
+    for line in part.lines:
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        for renewal in renewals_in(part.rest, command_of_line(text), around):
+            yield replace(renewal, inside=True, faults=(*faults, *renewal.faults))
 
-    Comments and ends of lines are not looked at: the caller strips comments.
 
-    >>> commands = ("certbot -q renew", "certbot certificates; renew", "/usr/bin/certbot-auto renew")
-    >>> [runs_renewal(command) for command in commands]
-    [True, False, True]
+def command_of_line(line: str) -> str:
+    """The command of a crontab's line, without times and user; the same text where it is no such line.
+
+    >>> command_of_line("0 */12 * * * root test -x /c && certbot renew"), command_of_line("@daily certbot renew")
+    ('test -x /c && certbot renew', 'certbot renew')
     """
-    return occur_in_order(text, CERTBOT, RENEWING, APART)
-
-
-def runs_reload(text: str) -> bool:
-    """Whether a command line or a script makes a server read its certificates again.
-
-    >>> [runs_reload(text) for text in ("nginx -s reload", "kill -HUP 1", "systemctl -q restart x", "kill 7")]
-    [True, True, True, False]
-    """
+    fields = line.split(None, 1) if line.startswith("@") else line.split(None, 5)
+    if not (line.startswith("@") or (len(fields) == 6 and all(TIMES.fullmatch(field) for field in fields[:5]))):
+        return line
+    first, _, rest = fields[-1].partition(" ")
     return (
-        bool(RELOAD.search(text))
-        or occur_in_order(text, KILL, FIRST, LINE)
-        or occur_in_order(text, MANAGER, AGAIN, LINE)
+        rest.strip()
+        if first in ("root", "certbot") and rest.strip().split(" ")[0] not in OPTIONS_OR_VERBS
+        else fields[-1]
     )
+
+
+def parse_surroundings(parts: list[Section]) -> Surroundings:
+    """The programs and scripts for hooks in a container, and the options that certbot reads from its own files."""
+    absent = frozenset(part.rest for part in parts if part.key == "absent")
+    files = {part.rest: hook_file(part) for part in parts if part.key in ("hook", "script")}
+    ini = [word for part in parts if part.key == "ini" for line in part.lines for word in ini_words(line)]
+    return Surroundings(absent, files, ini=tuple(ini))
+
+
+def hook_file(part: Section) -> HookFile:
+    """A file that is run as a hook, as the script printed it."""
+    trouble = "has line ends of Windows (CR LF)" if "\r" in part.trouble else part.trouble
+    return HookFile(part.text if part.lines else "", trouble, unread=not part.lines and not trouble)
+
+
+def ini_words(line: str) -> Iterator[str]:
+    """A line of certbot's own file of options as words of a command line; only those that matter for renewals.
+
+    >>> [list(ini_words(line)) for line in ("deploy-hook = nginx -s reload", "dry-run = true", "server = https://a")]
+    [['--deploy-hook=nginx -s reload'], ['--dry-run'], []]
+    """
+    name, equals, value = (text.strip() for text in line.partition("="))
+    if name == "server" and "staging" not in value:
+        return  # which authority it is by default: the lineage's own configuration says so, too
+    if value.lower() in ("true", "yes", "1") or not equals:
+        yield f"--{name}"
+    elif value.lower() not in ("false", "no", "0", ""):
+        yield f"--{name}={value}"

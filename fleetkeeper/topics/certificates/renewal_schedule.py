@@ -5,7 +5,12 @@ Crontabs are read together with everything that keeps cron from running a line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice, takewhile
 
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.cron.crontab import Table, cut_at_percent, parse
@@ -16,27 +21,46 @@ from fleetkeeper.readers.cron.crontab_files import (
     table_faults,
 )
 from fleetkeeper.readers.cron.daemon import daemon
+from fleetkeeper.readers.cron.due_times import due_times, is_understood
 from fleetkeeper.readers.cron.faults import FAULTS, Fault, terminal
 from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
-from fleetkeeper.readers.shell.words import Unreadable
+from fleetkeeper.readers.json_documents import Json, listed, text_in
+from fleetkeeper.readers.linear_patterns import occur_in_order
+from fleetkeeper.readers.shell.words import Part, Unreadable
 from fleetkeeper.readers.systemd_units import command_lines, units
-from fleetkeeper.topics.certificates.facts import Renewal
-from fleetkeeper.topics.certificates.parse import runs_reload, runs_renewal
+from fleetkeeper.topics.certificates.certbot_options import CertbotCommand, read_certbot
+from fleetkeeper.topics.certificates.facts import Reloading, Renewal
+from fleetkeeper.topics.certificates.parse import parse_sections, parse_surroundings
+from fleetkeeper.topics.certificates.reload_commands import Surroundings, merge, reloading_of, steps
+from fleetkeeper.topics.certificates.renewal_commands import (
+    REPEATS,
+    certbot_commands,
+    effects_behind,
+    inner_script,
+    loop_renewals,
+    renewal_of,
+    renewals_in,
+)
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.commands import Output, Unobservable
 
 BLOCK = "certificates.will_renew"
+ABOUT = re.compile(r"certbot|letsencrypt|acme|dehydrated")
+CERTBOT, RENEWING, APART = re.compile(r"\bcertbot\b"), re.compile(r"\b(renew|certonly)\b"), re.compile(r"[\n|;&]")
+HOOKED = re.compile(r"-hook[= ]+[\"']*([^\s\"']+)")
+ASKED = re.compile(r"/[A-Za-z0-9._/-]{1,200}|[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+MOST_ASKED = 20
 
 
-def renewals_on_node(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
+def renewals_on_node(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewal]:
     """Every place on the node that runs certbot, with the containers that it would enter now."""
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
             faults = [FAULTS[fault].saw for fault in directory_faults(file, printed)]
-            yield from renewals_of_script(file.path, file.content.decode("utf-8", "replace"), faults, containers)
+            yield from renewals_of_script(file.path, file.content.decode("utf-8", "replace"), faults, node)
             continue
         table = parse(body(file), system=file.kind == "system")
         try:
@@ -46,10 +70,19 @@ def renewals_on_node(printed: Snapshot, containers: Sequence[Container]) -> Iter
             continue
         for job in table.jobs:
             faults = [fault_text(fault, table) for fault in whole]
-            yield from renewals_of_script(f"{file.path}:{job.line}", cut_at_percent(job.command)[0], faults, containers)
+            where, command = f"{file.path}:{job.line}", cut_at_percent(job.command)[0]
+            for renewal in renewals_of_script(where, command, faults, node):
+                yield replace(renewal, weekly=runs_in_a_week(job.times) if renewal.forced else 0)
         if table.unread:
             yield Renewal(f"{file.path}:{table.unread}", unclear="it is larger than what is read here")
-    yield from renewal_timers(printed, containers)
+    yield from renewal_timers(printed, node)
+
+
+def runs_in_a_week(times: str) -> int:
+    """How often an entry is due in a week, 1 to 100; 0 where that is not known."""
+    begin = datetime(2026, 1, 5, tzinfo=UTC)
+    week = takewhile(lambda moment: moment <= begin + timedelta(days=7), due_times(times, begin))
+    return max(1, len(list(islice(week, 100)))) if is_understood(times) else 0
 
 
 def fault_text(fault: Fault, table: Table) -> str:
@@ -58,48 +91,88 @@ def fault_text(fault: Fault, table: Table) -> str:
     return FAULTS[fault].saw.replace("{fault_line}", line)
 
 
-def renewal_timers(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
+def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewal]:
     """The timers whose service runs certbot."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         script = command_lines(services.get(timer.get("Unit", ""), {}).get("ExecStart", ""))
         faults = [] if timer.get("ActiveState") == "active" else ["is not active"]
-        yield from renewals_of_script(timer.get("Id", "a timer"), script, faults, containers)
+        yield from renewals_of_script(timer.get("Id", "a timer"), script, faults, node)
 
 
-def renewals_of_script(
-    where: str, script: str, faults: Iterable[str], containers: Sequence[Container]
-) -> Iterator[Renewal]:
+@dataclass(frozen=True)
+class NodeSurroundings:
+    """The containers of a node, and what is known of those that were looked into, by id."""
+
+    containers: Sequence[Container] = ()
+    inside: Mapping[str, Surroundings] = field(default_factory=dict)
+
+    def around(self, container: str) -> Surroundings:
+        """The place in which hooks of a container run; nothing is known of one that was not looked into."""
+        return replace(self.inside.get(container, Surroundings()), containers=self.containers)
+
+    @property
+    def on_node(self) -> Surroundings:
+        """The place in which commands of the node itself run."""
+        return Surroundings(containers=self.containers)
+
+
+def renewals_of_script(where: str, script: str, faults: Iterable[str], node: NodeSurroundings) -> Iterator[Renewal]:
     """The renewals of one shell text: in containers by `docker exec`, else on the node itself.
 
     `unclear` where neither shows.
     """
     text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
-    if "certbot" not in text:
+    if not ABOUT.search(text):
         return
-    again = runs_reload(text)
     try:
-        runs = [run for run in docker_executions(text) if runs_certbot(run)]
+        runs = [(run, commands) for run in docker_executions(text) if (commands := list(certbots_of(run)))]
+        own = list(renewals_in(where, text, node.on_node))
+        behind = on_node_itself(effects_behind([step.words for step in steps(text)], node.on_node))
     except Unreadable as odd:
-        yield Renewal(where, reloads=again, unclear=f"its command line could not be read: {odd}")
+        yield Renewal(where, unclear=f"its command line could not be read: {odd}")
         return
-    for run in runs:
-        yield in_container(where, run, [*faults, *unfit(run)], again, containers)
-    if not runs and runs_renewal(text) and "docker" not in text:
-        yield Renewal(where, reloads=again, faults=tuple(faults))
-    elif not runs and runs_renewal(text):
-        yield Renewal(where, reloads=again, unclear="cannot tell in which container it runs certbot")
+    for run, commands in runs:
+        for command, guarded, inner in commands:
+            yield in_container(where, run, [*faults, *unfit(run)], node, (command, guarded, merge([inner, behind])))
+    for renewal in own:
+        yield replace(renewal, faults=(*faults, *renewal.faults))
+    if not runs and not own and occur_in_order(text, CERTBOT, RENEWING, APART):
+        yield Renewal(where, unclear="cannot tell in which container it runs certbot")
 
 
-def in_container(
-    where: str, run: Execution, faults: Iterable[str], again: bool, containers: Sequence[Container]
-) -> Renewal:
-    """The renewal that a `docker exec` of certbot is, with the containers that it would enter now."""
+def certbots_of(run: Execution) -> Iterator[tuple[CertbotCommand, str, Reloading]]:
+    """The renewing commands of certbot that a `docker exec` runs, with or without a shell around them."""
+    words = [(Part("variable", "UNKNOWN"),) if word is None else (Part("text", word),) for word in run.words]
+    if script := inner_script(words):
+        yield from certbot_commands(script, Surroundings())
+    elif (command := read_certbot(list(run.words))) is not None:
+        yield command, "", Reloading()
+
+
+def on_node_itself(behind: Reloading) -> Reloading:
+    """What commands on the node do about servers in containers: a server of the node itself is another one."""
+    vain = ("the command behind it reloads a server of the node, not one in a container",) if behind.here else ()
+    return replace(behind, here=False, vain=(*behind.vain, *vain))
+
+
+Found = tuple[CertbotCommand, str, Reloading]
+
+
+def in_container(where: str, run: Execution, faults: Iterable[str], node: NodeSurroundings, found: Found) -> Renewal:
+    """The renewal that a `docker exec` of certbot is, with the containers that it would enter now.
+
+    `found` is certbot's command, why it may not be reached, and what the commands behind it do.
+    """
+    command, guarded, behind = found
     try:
-        hit = tuple(container.id for container in resolve_target(run.target, containers))
+        hit = tuple(container.id for container in resolve_target(run.target, node.containers))
     except Unobservable as why:
-        return Renewal(where, reloads=again, unclear=why.why)
-    return Renewal(where, containers=hit, reloads=again, faults=tuple(faults), entered=True)
+        return Renewal(where, unclear=why.why)
+    around = node.around(hit[0] if hit else "")
+    with_ini = read_certbot(["certbot", *around.ini, *command.words]) if around.ini else command
+    made = renewal_of(where, with_ini or command, around, guarded, behind)
+    return replace(made, containers=hit, faults=(*faults, *made.faults), entered=True)
 
 
 def unfit(run: Execution) -> Iterator[str]:
@@ -109,10 +182,55 @@ def unfit(run: Execution) -> Iterator[str]:
             yield FAULTS[fault].saw
 
 
-def runs_certbot(run: Execution) -> bool:
-    """Whether a command in a container is a renewal, with or without a shell around it."""
-    line = " ".join(word if word is not None else "?" for word in run.words)
-    return runs_renewal(line.replace('"', " ").replace("'", " "))
+def main_processes(inspected: Sequence[Json], node: NodeSurroundings) -> Iterator[Renewal]:
+    """The renewals that the main processes of running containers are, from what `docker inspect` says of them.
+
+    A container that runs certbot in a loop, beside the server and with the same files, needs no cron.
+    """
+    for item in inspected:
+        key, name = text_in(item, "Id"), text_in(item, "Name").lstrip("/")
+        if key not in {container.id for container in node.containers if container.running}:
+            continue
+        for renewal in loop_renewals(f"the main process of {name}", main_title(item), node.around(key)):
+            yield replace(renewal, entered=True, containers=(key,))
+
+
+def main_title(inspected: Json) -> str:
+    """The command line of a container's main process, with blanks between its words."""
+    return " ".join([text_in(inspected, "Path"), *(str(word) for word in listed(inspected, "Args"))])
+
+
+def self_reloaders(inspected: Sequence[Json]) -> Iterator[str]:
+    """The ids of containers whose main process reloads their server from time to time."""
+    for item in inspected:
+        title = main_title(item)
+        _, shell, script = title.partition(" -c ")
+        try:
+            reloads = bool(shell) and "sleep" in script and reloading_of("it", script, Surroundings()).here
+        except Unreadable:
+            reloads = False
+        if reloads and REPEATS.search(script):
+            yield text_in(item, "Id")
+
+
+def node_surroundings(containers: Sequence[Container], printed: Mapping[str, Output]) -> NodeSurroundings:
+    """What is known of the places where hooks run; `printed` are the outputs of the looks into containers, by id."""
+    inside = {key: or_why(partial(surroundings_in, output)) for key, output in printed.items()}
+    return NodeSurroundings(
+        containers, {key: around for key, around in inside.items() if isinstance(around, Surroundings)}
+    )
+
+
+def surroundings_in(output: Output) -> Surroundings:
+    """The place in which hooks of a container run. Raises Unobservable where it could not be seen."""
+    return parse_surroundings(parse_sections(output.text()))
+
+
+def words_to_ask(printed: Snapshot) -> list[str]:
+    """The programs and files that hooks in the node's schedules name: whether they are there is asked in containers."""
+    texts = [body(file).decode("utf-8", "replace") for file in printed.files]
+    options = [word for text in texts for line in text.split("\n") if "-hook" in line for word in HOOKED.findall(line)]
+    return list(dict.fromkeys(word for word in options if ASKED.fullmatch(word)))[:MOST_ASKED]
 
 
 def cron_runs(printed: Snapshot) -> bool | Unobservable:

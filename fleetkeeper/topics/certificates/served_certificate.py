@@ -67,6 +67,8 @@ class View:
         ]
         if not files:
             raise why[0] if why else Unobservable("the container was not looked into")
+        if files[0].unseen is not None:
+            raise files[0].unseen
         return files[0]
 
     def about(self, served: ServedCertificate) -> str:

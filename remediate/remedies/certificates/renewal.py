@@ -11,7 +11,7 @@ from fleetkeeper.topics.certificates import issuing
 from fleetkeeper.topics.certificates.facts import Lineage
 from fleetkeeper.topics.certificates.policy import Acme
 from fleetkeeper.topics.certificates.renewal_schedule import BLOCK
-from fleetkeeper.topics.certificates.rules import renewal
+from fleetkeeper.topics.certificates.rules import reload, renewal
 from fleetkeeper.topics.certificates.served_certificate import (
     View,
     certificate_of,
@@ -54,7 +54,7 @@ def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
         renewal.WANT_LINEAGE: first_issue,
         issuing.WANT_ACCOUNT: lambda view, finding: lost_account(view, newest_lineage(lineages_of(view)), finding),
         renewal.WANT_SCHEDULE: crontab_plan,
-        renewal.WANT_RELOAD: reload_hook_plan,
+        reload.WANT_RELOAD: reload_hook_plan,
         renewal.WANT_VOLUME: volume_instructions,
     }
     answer = answers.get(finding.want)

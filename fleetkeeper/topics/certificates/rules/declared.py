@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.judging.finding import Finding
@@ -49,6 +50,8 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
         for inside in facts.inside:
             if isinstance(inside, Unobservable):
                 yield inside
+            elif inside.service == subject.name and inside.unseen is not None:
+                yield replace(inside.unseen, node=inside.unseen.node or node)
             elif inside.service == subject.name:
                 yield from strangers(inside, names, lineages, node)
     yield from unseen_nodes(fleet)

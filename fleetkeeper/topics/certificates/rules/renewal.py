@@ -9,8 +9,11 @@ from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
+from fleetkeeper.readers.pki.names import covers
+from fleetkeeper.topics.certificates.certbot_options import STAGING
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
 from fleetkeeper.topics.certificates.issuing import Words, can_be_issued
+from fleetkeeper.topics.certificates.rules.reload import forced_findings, reload_findings
 from fleetkeeper.topics.certificates.served_certificate import (
     Said,
     View,
@@ -27,7 +30,6 @@ ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 LASTING = ("volume", "bind", "nfs", "cluster")
 WANT_LINEAGE = "a lineage of certbot for the name"
 WANT_SCHEDULE = "certbot renew, twice a day"
-WANT_RELOAD = "a reload hooked to the renewal"
 WANT_CONFIGURATION = "`nginx -t` succeeds"
 WANT_VOLUME = f"{LETSENCRYPT} on a named volume"
 
@@ -35,10 +37,13 @@ WANT_VOLUME = f"{LETSENCRYPT} on a named volume"
 def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """Certbot can renew this certificate, something runs it, the server is reloaded, and a new container keeps it.
 
-    Looked at without renewing: certbot, its lineage and account for the name, the webroot, whether port 80 answers for
-    challenges and nginx serves files from the webroot, what is scheduled (on the node or by a cron that runs in the
-    container), a reload hooked to it, nginx' configuration, and whether /etc/letsencrypt is on a volume. `remediate
-    certificates rehearse` tries it against the authority's staging server. Source:
+    Looked at without renewing: certbot, each part of its configuration for the name, its plugin and account, the
+    webroot, whether port 80 answers for challenges and nginx serves files from the webroot; what is scheduled (on the
+    node, by a cron in the container, or as the main process of a container with the same files) and which certificate
+    and authority its options choose; a reload hooked to it that can run where it runs; nginx' configuration; and
+    whether /etc/letsencrypt is on a volume. Hooks that are not understood are unknown. A server that has nothing of
+    certbot's is one unknown until the inventory says who renews it (`acme: {none: why}`). `remediate certificates
+    rehearse` tries it against the authority's staging server. Source:
     docs/runbook.md, "Renewing certificates"; https://eff-certbot.readthedocs.io/en/stable/using.html.
     """
     require_policy(certificate_of(fleet, subject).acme)
@@ -48,12 +53,39 @@ def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservabl
 def renewing(view: View) -> Said:
     """The findings about each thing that a renewal needs, in the order in which it needs them."""
     lineage = newest_lineage(lineages_of(view))
+    if view.certificate.acme is None and is_not_certbots(view):
+        yield not_certbots(view)
+        return
     yield from certbot_findings(view, lineage)
     if lineage is not None and lineage.configured:
         yield from can_be_issued(view, lineage)
     yield from scheduled(view, lineage)
     yield from reloadable(view)
     yield from kept(view)
+
+
+def is_not_certbots(view: View) -> bool:
+    """Whether certbot has nothing to do with this container: it keeps nothing there, and nobody runs it there.
+
+    Traefik and Caddy get their certificates themselves, acme.sh and people bring theirs.
+    """
+    inside = view.inside
+    traces = inside.certbot or inside.lineages or inside.letsencrypt or inside.renewals or mount_of(view.container)
+    named = [path for site in (inside.nginx.sites if inside.nginx else ()) for path in site.certificates]
+    if traces or any(path.startswith(LETSENCRYPT) for path in named):
+        return False
+    return not any(view.container.id in renewal.containers for renewal in all_renewals(view))
+
+
+def not_certbots(view: View) -> Unobservable:
+    """That it is not known who renews a certificate that is not certbot's."""
+    unclear = next((f" ({item.where} may)" for item in all_renewals(view) if item.unclear and not item.entered), "")
+    return Unobservable(
+        f"{view.service} has nothing of certbot's, and who renews its certificate is not known{unclear}",
+        f"write who does it, for {view.certificate.name}: `acme: {{none: traefik gets it itself}}`; "
+        "or `acme:` with what certbot needs to get it",
+        view.node,
+    )
 
 
 def certbot_findings(view: View, lineage: Lineage | None) -> Iterator[Finding]:
@@ -109,14 +141,39 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
         yield nothing_scheduled(view, everything)
     else:
         yield from by_cron(view, working)
-        if not (lineage and lineage.reloads) and not any(renewal.reloads for renewal in working):
-            yield no_reload(view, working)
+        yield from forced_findings(view, working)
+        yield from reload_findings(view, lineage, working)
 
 
 def works_for(renewal: Renewal, view: View) -> bool:
     """Whether it runs certbot on the certificates that this container serves, and nothing keeps it from doing so."""
-    if renewal.faults or renewal.unclear:
+    if renewal.faults or renewal.unclear or not chooses(renewal, view):
         return False
+    return reaches(renewal, view)
+
+
+def chooses(renewal: Renewal, view: View) -> bool:
+    """Whether its options let it renew this certificate, from the authority that issued it."""
+    return not other_choice(renewal, view)
+
+
+def other_choice(renewal: Renewal, view: View) -> str:
+    """What its options choose instead of this certificate and its authority, as the end of a sentence; else ""."""
+    lineage = newest_lineage(lineages_of(view))
+    if renewal.lineage and lineage is not None and renewal.lineage != lineage.name:
+        return f"it renews {renewal.lineage} alone (--cert-name)"
+    if renewal.names and not renewal.lineage and not any(covers(view.certificate.name, name) for name in renewal.names):
+        return f"it asks for {', '.join(renewal.names)[:100]}"
+    if not renewal.server or (lineage is not None and renewal.server == lineage.server):
+        return ""
+    if renewal.server == STAGING:
+        staging = lineage is not None and STAGING in lineage.server
+        return "" if staging else "it asks the staging authority, which no client trusts (--test-cert)"
+    return f"it asks another authority, {renewal.server} (--server)" if lineage and lineage.server else ""
+
+
+def reaches(renewal: Renewal, view: View) -> bool:
+    """Whether it runs certbot on the files that this container serves."""
     if renewal.inside:
         return True
     mount = mount_of(view.container)
@@ -160,6 +217,8 @@ def vain_because(renewal: Renewal, view: View) -> str:
     """
     if renewal.faults:
         return renewal.faults[0]
+    if other := other_choice(renewal, view):
+        return other
     if renewal.entered and not renewal.containers:
         return "it finds no container"
     if renewal.entered:
@@ -183,16 +242,6 @@ def by_cron(view: View, working: list[Renewal]) -> Said:
             "a running cron",
             "see schedules.cron_is_active",
         ).at(view)
-
-
-def no_reload(view: View, working: list[Renewal]) -> Finding:
-    """The finding that nothing reloads the server after a renewal."""
-    return Words(
-        f"{working[0].where} renews, and nothing reloads {view.service} afterwards",
-        WANT_RELOAD,
-        "add `--deploy-hook 'nginx -s reload'` to the command that renews",
-        "the renewed certificate stays on disk, and the old one is served until it ends",
-    ).at(view)
 
 
 def reloadable(view: View) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from cryptography import x509
 
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.schema import Undecided, Without
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
@@ -27,6 +29,9 @@ from fleetkeeper.topics.certificates.served_certificate import (
     newest_lineage,
 )
 from fleetkeeper.transport.commands import Unobservable
+
+SELF_LOADING = frozenset({"traefik", "caddy"})
+"""Servers that load by themselves what they have got."""
 
 
 def are_far_from_expiry(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -81,14 +86,18 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     what the name leads to from this machine, with what the service serves.
     Source: docs/runbook.md, "Renewing certificates".
     """
-    yield from each_view(fleet, subject, served_as_on_disk)
+    without_files: list[str] = []
+    yield from each_view(fleet, subject, lambda view: served_as_on_disk(view, without_files))
     yield from external.differences(fleet, certificate_of(fleet, subject))
+    if without_files:
+        raise NotApplicable(without_files[0])
 
 
-def served_as_on_disk(view: View) -> Said:
+def served_as_on_disk(view: View, without_files: list[str]) -> Said:
     """The findings about served certificates that are not those on disk.
 
-    Raises Unobservable where they cannot be compared.
+    Where there is no file to compare on purpose, the reason is added to `without_files`. Raises Unobservable where they
+    cannot be compared.
     """
     answered = [handshake for handshake in view.handshakes if raise_if_unobservable(handshake.chain)]
     if not answered:
@@ -97,6 +106,9 @@ def served_as_on_disk(view: View) -> Said:
     for served in answered:
         files = configured(view, served)
         if files is None and lineage is None:
+            if why := why_without_files(view):
+                without_files.append(why)
+                return
             raise Unobservable(
                 "it is not known which file is served: no nginx configuration and no lineage of certbot for the name",
                 hint="name the file as `file:`, or certbot's lineage as `lineage:`, in the inventory",
@@ -105,6 +117,19 @@ def served_as_on_disk(view: View) -> Said:
         yield from compared(view, served, on_disk)
         if files is not None and lineage is not None:
             yield from copied(view, served, files, lineage)
+
+
+def why_without_files(view: View) -> str:
+    """Why there is no file to compare: the inventory says who renews it, or the server keeps none; "" for neither.
+
+    Traefik and Caddy get certificates themselves, and serve what they have got without any reload.
+    """
+    if isinstance(view.certificate.acme, Without) and not isinstance(view.certificate.acme, Undecided):
+        return f"no file is named as `file:`, and certbot does not renew it: {view.certificate.acme.none}"
+    processes = view.container.processes
+    names = set() if isinstance(processes, Unobservable) else {process.name for process in processes}
+    name = next(iter(sorted(names & SELF_LOADING)), "")
+    return f"{name} serves what it keeps itself, without a reload: there is no file to compare" if name else ""
 
 
 def compared(view: View, served: ServedCertificate, files: list[CertificateFile]) -> Said:

@@ -2,6 +2,8 @@
 # Prints all about certificates in one container: nginx' configuration, certificates, digests of keys, certbot's files
 # and how it is run. Arguments: the names that are asked for, and files with certificates (which begin with a slash).
 tls_only='# include fleetkeeper/topics/certificates/scripts/nginx_tls.awk'
+about_renewals='(deploy|renew|post|pre)-hook|dry-run|test-cert|staging|server|config-dir|cert-name|domains?|authenticator'
+about_renewals="$about_renewals|installer|force-renewal|(no-)?directory-hooks|disable-hook-validation"
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/nginx/sbin:/usr/local/openresty/nginx/sbin"
 say() { printf '%s\n' "$*"; }
 clean() { case $1 in *'
@@ -27,6 +29,21 @@ key() {
   elif ! command -v openssl >/dev/null 2>&1; then say "!no openssl"
   elif public=$(openssl pkey -in "$1" -passin pass: -pubout 2>/dev/null); then printf '%s\n' "$public" | indent
   else say "!cannot be read as a key"; fi
+}
+script() { # kind path: a file that is run as a hook, with its text where it is a script
+  clean "$2" || return
+  say "$1 $2"
+  if [ ! -e "$2" ]; then say "!is not there"; return; fi
+  if [ ! -f "$2" ] || [ ! -r "$2" ]; then return; fi
+  if [ ! -x "$2" ]; then say "!is not executable"; return; fi
+  first=$(head -n 1 <"$2" | tr -d '\0' | head -c 256)
+  case $first in '#!'*) ;; *) case $2 in *.sh) indent <"$2" | head -c 16384; echo ;; esac; return ;; esac
+  runs=${first#??}
+  # shellcheck disable=SC2086 # the words of the first line
+  set -- $1 "$2" $runs
+  case ${3:-} in */env) runs=${4:-} ;; *) runs=${3:-} ;; esac
+  if command -v -- "$runs" >/dev/null 2>&1; then head -c 16384 <"$2" | indent; echo
+  else say "!needs the interpreter $runs, which is not there"; fi
 }
 named() { if [ "$kind" = _key ]; then key "$1"; else certificates file "$1"; fi; }
 web_server() { # names, for files that nginx picks by the name
@@ -86,6 +103,13 @@ lineages() {
     sed -n 's/^webroot_path *= *//p' "$conf" | tr ',' '\n' | while read -r root; do
       if [ -d "$root" ]; then say "webroot yes $root"; elif [ -n "$root" ]; then say "webroot no $root"; fi
     done
+    for part in cert privkey chain fullchain; do
+      path=$(sed -n "s/^$part *= *//p" "$conf" | head -n 1)
+      if [ -z "$path" ]; then continue; fi
+      if [ -L "$path" ] && [ -e "$path" ]; then say "part yes $path"
+      elif [ -e "$path" ]; then say "part file $path"
+      else say "part no $path"; fi
+    done
   done
   for live in live/*/; do
     live=${live%/}
@@ -96,10 +120,38 @@ lineages() {
   find accounts -name private_key.json 2>/dev/null | sed 's/^/account /'
   for hook in renewal-hooks/deploy/* renewal-hooks/post/*; do
     case $hook in *'~') continue ;; esac # certbot leaves it out
-    if [ -f "$hook" ] && [ -x "$hook" ]; then say "hook $hook"; fi
+    if [ -f "$hook" ]; then script hook "/etc/letsencrypt/$hook"; fi
   done
   for ini in cli.ini "$HOME/.config/letsencrypt/cli.ini"; do
-    if [ -f "$ini" ] && grep -Eq '^ *(deploy|renew|post)-hook' "$ini"; then say "hook $ini"; fi
+    if [ -f "$ini" ]; then
+      say "ini $ini"
+      grep -E "^ *($about_renewals) *(=|$)" "$ini" | head -c 16384 | indent
+    fi
+  done
+}
+programs() { # words: which programs that hooks may run are not there
+  for program in nginx openresty angie freenginx tengine systemctl service rc-service supervisorctl sv s6-svc docker \
+    docker-compose podman kill pkill killall apachectl apache2ctl httpd "$@"; do
+    case $program in */* | '') continue ;; esac
+    on_path "$program" || say "absent $program"
+  done
+}
+on_path() { # name: a file of that name, as certbot looks for it; a word of the shell is none
+  rest=$PATH:
+  while [ -n "$rest" ]; do
+    if [ -f "${rest%%:*}/$1" ] && [ -x "${rest%%:*}/$1" ]; then return; fi
+    rest=${rest#*:}
+  done
+  return 1
+}
+plugins() { # path of certbot: the plugins that are installed beside it, by their own lists
+  read -r first <"$1" || return
+  case $first in '#!/'*/bin/*) ;; *) return ;; esac
+  prefix=${first#??}; prefix=${prefix%%/bin/*}
+  for list in "$prefix"/lib/python3*/*-packages/*/entry_points.txt \
+    "$prefix"/local/lib/python3*/*-packages/*/entry_points.txt; do
+    grep -qs '^\[certbot\.plugins\]' "$list" || continue
+    awk '/^\[/ { on = /^\[certbot\.plugins\]/; next } on && /=/ { sub(/[ \t]*=.*/, ""); print "plugin " $0 }' "$list"
   done
 }
 processes() {
@@ -109,7 +161,7 @@ processes() {
     title=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
     case $title in
     *fleetkeeper*) ;;
-    *certbot*renew*) say "loop $name"; printf '%s\n' "$title" | head -c 4096 | indent ;;
+    *certbot*) say "loop $name"; printf '%s\n' "$title" | head -c 4096 | indent ;;
     esac
   done
 }
@@ -124,12 +176,13 @@ schedules() {
 }
 web_server "$@"
 for file; do
-  case $file in /*) certificates file "$file" ;; esac
+  case $file in /*) certificates file "$file"; script script "$file" ;; esac
 done
+programs "$@"
 lineages
 processes
 schedules
 for bot in certbot /opt/certbot/bin/certbot /snap/bin/certbot /usr/local/bin/certbot; do
-  if path=$(command -v "$bot" 2>/dev/null); then say "certbot $path"; break; fi
+  if path=$(command -v "$bot" 2>/dev/null); then say "certbot $path"; plugins "$path"; break; fi
 done
 say end

@@ -334,7 +334,7 @@ def test_lineages_are_put_together_from_configuration_and_files() -> None:
         (("/var/www/le", False),),
         GOOD,
     )
-    assert (b.autorenew, b.reloads, b.webroots) == (False, True, ())
+    assert (b.autorenew, b.reloading.here, b.webroots) == (False, True, ())
     assert (c.name, c.configured) == ("c", False)
 
 
@@ -345,7 +345,7 @@ def test_an_account_that_is_not_on_disk_is_lost() -> None:
 
 def test_debian_s_own_cron_file_counts_only_where_cron_runs_in_the_container() -> None:
     [without] = a_container().renewals
-    assert (without.where, without.faults, without.reloads) == (
+    assert (without.where, without.faults, without.reloading.here) == (
         "/etc/cron.d/certbot",
         ("no cron runs in the container",),
         False,
@@ -357,7 +357,8 @@ def test_debian_s_own_cron_file_counts_only_where_cron_runs_in_the_container() -
 def test_a_loop_that_runs_certbot_is_a_schedule() -> None:
     loop = "loop sh\n|sh -c while :; do certbot renew --deploy-hook 'nginx -s reload'; sleep 12h; done\ncertbot /usr"
     assert [
-        (renewal.where, renewal.reloads) for renewal in a_container(PRINTED.replace("certbot /usr", loop)).renewals
+        (renewal.where, renewal.reloading.here)
+        for renewal in a_container(PRINTED.replace("certbot /usr", loop)).renewals
     ][1:] == [("the process sh", True)]
 
 
@@ -424,6 +425,7 @@ def sites_or_reason(text: str) -> object:
 
 # schedules
 
+NODE = renewal_schedule.NodeSurroundings([NGINX])
 SWARM = "docker exec $(docker ps -q -f label=com.docker.swarm.service.name=rodan_nginx)"
 
 
@@ -435,8 +437,8 @@ def crontab_with(
 
 
 def renewals(text: str) -> list[tuple[str, tuple[str, ...], bool, tuple[str, ...], str]]:
-    match = renewal_schedule.renewals_on_node(printed_schedules(text), [NGINX])
-    return [(item.where, item.containers, item.reloads, item.faults, item.unclear) for item in match]
+    match = renewal_schedule.renewals_on_node(printed_schedules(text), NODE)
+    return [(item.where, item.containers, item.reloading.here, item.faults, item.unclear) for item in match]
 
 
 def test_an_entry_is_resolved_to_the_container_that_it_enters_now() -> None:
@@ -465,7 +467,7 @@ def test_certbot_on_the_node_itself_is_told_from_certbot_in_a_container() -> Non
         printed_schedules(
             crontab_with("0 4 * * * root certbot renew -q", kind="system", path="/etc/crontab", mode="644")
         ),
-        [NGINX],
+        NODE,
     )
     assert (match.entered, match.containers, match.faults) == (False, (), ())
 

@@ -11,8 +11,16 @@ from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking import recording
 from fleetkeeper.readers.nginx import Nginx, Site
 from fleetkeeper.readers.pki import chain_problems
-from fleetkeeper.topics.certificates.facts import CertificateFile, Facts, Key, Lineage, Renewal
-from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.certificates.facts import (
+    CertificateFile,
+    ContainerFiles,
+    Facts,
+    Key,
+    Lineage,
+    Reloading,
+    Renewal,
+)
+from fleetkeeper.topics.containers.facts import Container, Mount, Process
 from fleetkeeper.topics.registry import TOPICS, observers_in
 from fleetkeeper.transport.commands import Unobservable
 from tests.example_fleets import certificates as made
@@ -323,7 +331,7 @@ LACKING: dict[str, tuple[Facts, str]] = {
     ),
     "nothing scheduled": (replace(FACTS, renewals=()), "nothing runs `certbot renew` for rodan_nginx"),
     "no reload": (
-        replace(FACTS, renewals=(replace(RENEWAL, reloads=False),)),
+        replace(FACTS, renewals=(replace(RENEWAL, reloading=Reloading()),)),
         "/var/spool/cron/crontabs/root:3 renews, and nothing reloads rodan_nginx afterwards",
     ),
     "cron stopped": (
@@ -371,7 +379,7 @@ VAIN = {
     "it finds no container": replace(RENEWAL, containers=()),
     "it enters another container": replace(RENEWAL, containers=("77" * 32,)),
     "it finds several containers": replace(RENEWAL, containers=(made.ID, "77" * 32)),
-    "it runs on the node": Renewal("certbot.timer", reloads=True),
+    "it runs on the node": Renewal("certbot.timer", reloading=made.RELOADS),
 }
 
 
@@ -383,20 +391,33 @@ def test_a_schedule_that_does_not_reach_this_certificate_does_not_count(why: str
 
 def test_certbot_on_the_node_counts_where_the_container_has_the_node_s_directory() -> None:
     bound = replace(CONTAINER, mounts=(Mount("bind", "/etc/letsencrypt", "/etc/letsencrypt"),))
-    facts = replace(run_inside(certbot=""), renewals=(Renewal("certbot.timer", reloads=True),))
+    by_docker = Reloading(containers=(CONTAINER.id,))
+    facts = replace(run_inside(certbot=""), renewals=(Renewal("certbot.timer", reloading=by_docker),))
     assert saw_in("will_renew", facts, bound) == []
+    own = replace(facts, renewals=(Renewal("certbot.timer", reloading=made.RELOADS),))
+    [match] = saw_in("will_renew", own, bound)
+    assert "nothing reloads rodan_nginx" in match, "the server of the node is another one"
 
 
 def test_certbot_in_a_container_beside_it_with_the_same_volume_counts() -> None:
     beside = Container("77" * 32, "certbot", mounts=(VOLUME,))
-    world = certificate_fleet(replace(run_inside(certbot=""), renewals=(replace(RENEWAL, containers=(beside.id,)),)))
-    fact = world.facts["web", "containers"]
-    both = replace(fact, containers=(CONTAINER, beside))
-    assert verdict_of("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both})).findings == ()
+
+    def judged(reloading: Reloading) -> tuple[str, ...]:
+        renewal = replace(RENEWAL, containers=(beside.id,), reloading=reloading)
+        world = certificate_fleet(replace(run_inside(certbot=""), renewals=(renewal,)))
+        both = replace(world.facts["web", "containers"], containers=(CONTAINER, beside))
+        seen = replace(world, facts={**world.facts, ("web", "containers"): both})
+        return tuple(finding.saw for finding in verdict_of("will_renew", seen).findings)
+
+    assert judged(Reloading(containers=(CONTAINER.id,))) == ()
+    assert "nothing reloads rodan_nginx" in judged(made.RELOADS)[0], "it reloads the server beside certbot"
 
 
 def test_a_hook_of_certbot_s_own_is_a_reload_too() -> None:
-    facts = replace(run_inside(lineages=(replace(LINEAGE, reloads=True),)), renewals=(replace(RENEWAL, reloads=False),))
+    facts = replace(
+        run_inside(lineages=(replace(LINEAGE, reloading=made.RELOADS),)),
+        renewals=(replace(RENEWAL, reloading=Reloading()),),
+    )
     assert saw_in("will_renew", facts) == []
 
 
@@ -412,6 +433,83 @@ def test_a_schedule_that_cannot_be_read_is_unknown_while_no_other_works() -> Non
 def test_crontabs_that_could_not_be_read_are_unknown_while_nothing_else_renews() -> None:
     unread = replace(FACTS, renewals=(), unseen=("/var/spool/cron/crontabs",))
     assert verdict_of("will_renew", certificate_fleet(unread)).outcome is Outcome.UNKNOWN
+
+
+TRAEFIK = ContainerFiles(made.ID, "nginx")
+BARE = replace(CONTAINER, mounts=(), processes=(Process(7, 0, 0, "traefik"),))
+
+
+@pytest.mark.parametrize("processes", [BARE.processes, (Process(7, 0, 0, "haproxy"),)])
+def test_a_server_that_is_not_certbot_s_is_one_unknown_and_never_a_finding(processes: tuple[Process, ...]) -> None:
+    """Traefik and Caddy renew by themselves, others are given their files: that certbot is not there is no fault."""
+    world = certificate_fleet(replace(FACTS, inside=(TRAEFIK,), renewals=()), replace(BARE, processes=processes))
+    verdict = verdict_of("will_renew", world)
+    assert (verdict.outcome, verdict.findings, len(verdict.unknown)) == (Outcome.UNKNOWN, (), 1)
+    assert "`acme: {none:" in verdict.unknown[0].hint
+    assert verdict_of("are_far_from_expiry", world).outcome is Outcome.HOLDS
+    known = processes == BARE.processes
+    on_disk_verdict = verdict_of("are_served_as_on_disk", world)
+    assert on_disk_verdict.outcome is (Outcome.NOT_APPLICABLE if known else Outcome.UNKNOWN)
+
+
+def test_what_the_inventory_says_about_it_is_quoted() -> None:
+    facts = replace(FACTS, inside=(TRAEFIK,), renewals=())
+    world = certificate_fleet(facts, BARE, policy=", acme: {none: traefik gets it}")
+    for rule in ("will_renew", "are_served_as_on_disk"):
+        verdict = verdict_of(rule, world)
+        assert (verdict.outcome, "traefik gets it" in verdict.not_applicable) == (Outcome.NOT_APPLICABLE, True)
+    open_ = certificate_fleet(facts, BARE, policy=', acme: {undecided: "traefik, seen on web"}')
+    assert verdict_of("will_renew", open_).outcome is Outcome.UNKNOWN
+
+
+def test_a_container_of_another_service_that_could_not_be_looked_into_costs_only_itself() -> None:
+    dark = ContainerFiles("77" * 32, "other", unseen=GONE)
+    facts = replace(FACTS, inside=(dark, made.INSIDE))
+    for rule in ("are_valid", "will_renew", "are_in_the_inventory", "are_served_as_on_disk"):
+        assert verdict_of(rule, certificate_fleet(facts)).outcome is Outcome.HOLDS, rule
+    own = replace(FACTS, inside=(made.INSIDE, replace(made.INSIDE, unseen=GONE)))
+    assert verdict_of("will_renew", replace(certificate_fleet(own))).outcome is Outcome.HOLDS
+    mine = replace(FACTS, inside=(dark, ContainerFiles(made.ID, "nginx", unseen=GONE)))
+    assert verdict_of("will_renew", certificate_fleet(mine)).outcome is Outcome.UNKNOWN
+
+
+WAYS = {
+    "a plugin that is there": ("dns-ovh", ("dns-ovh", "webroot"), Outcome.HOLDS, ""),
+    "a plugin that is not": ("dns-cloudflare", ("webroot",), Outcome.FINDING, "has no plugin dns-cloudflare"),
+    "plugins that were not seen": ("dns-ovh", None, Outcome.UNKNOWN, ""),
+    "by hand": ("manual", ("webroot",), Outcome.FINDING, "was got by hand (authenticator = manual"),
+    "a server of its own": ("standalone", ("webroot",), Outcome.FINDING, "(standalone) needs port 80"),
+}
+
+
+@pytest.mark.parametrize("what", WAYS)
+def test_the_way_of_convincing_the_authority_must_work_in_this_image(what: str) -> None:
+    authenticator, plugins, outcome, words = WAYS[what]
+    lineage = replace(LINEAGE, authenticator=authenticator)
+    verdict = verdict_of("will_renew", certificate_fleet(run_inside(lineages=(lineage,), plugins=plugins)))
+    assert (verdict.outcome, [words in finding.saw for finding in verdict.findings]) == (outcome, [True] * bool(words))
+
+
+@pytest.mark.parametrize("authenticator", ["manual", "standalone"])
+def test_a_hook_that_makes_room_or_answers_is_enough(authenticator: str) -> None:
+    lineage = replace(LINEAGE, authenticator=authenticator, hooked=True)
+    assert saw_in("will_renew", run_inside(lineages=(lineage,), plugins=("webroot",))) == []
+
+
+def test_a_configuration_that_certbot_skips_is_one_finding() -> None:
+    lineage = replace(LINEAGE, trouble=("it is empty",), authenticator="", account_found=False)
+    [match] = saw_in("will_renew", run_inside(lineages=(lineage,)))
+    assert match == f"certbot skips /etc/letsencrypt/renewal/{NAME}.conf: it is empty"
+
+
+def test_nginx_that_picks_its_files_for_each_handshake_needs_no_reload() -> None:
+    site = replace(
+        SITE,
+        certificates=("/etc/letsencrypt/live/$ssl_server_name/fullchain.pem",),
+        keys=("/etc/letsencrypt/live/$ssl_server_name/privkey.pem",),
+    )
+    facts = replace(run_inside(nginx=Nginx((site,))), renewals=(replace(RENEWAL, reloading=Reloading()),))
+    assert saw_in("will_renew", facts) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.readers.nginx import Nginx
-from fleetkeeper.topics.certificates.facts import Facts, Lineage
+from fleetkeeper.topics.certificates.facts import Facts, Lineage, Reloading
 from fleetkeeper.topics.certificates.rules import renewal
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.transport.commands import Unobservable
@@ -173,8 +173,9 @@ def test_the_installed_entry_is_what_the_rule_looks_for() -> None:
 
     [step] = make_plan("will_renew", certificate_fleet(replace(FACTS, renewals=()))).steps
     [line] = step.lines  # type: ignore[union-attr]
-    [match] = renewal_schedule.renewals_on_node(printed_schedules(crontab_with(line)), [CONTAINER])
-    assert (match.containers, match.reloads, match.faults, match.unclear) == ((ID,), True, (), "")
+    node = renewal_schedule.NodeSurroundings([CONTAINER])
+    [match] = renewal_schedule.renewals_on_node(printed_schedules(crontab_with(line)), node)
+    assert (match.containers, match.reloading.here, match.faults, match.unclear) == ((ID,), True, (), "")
     world = certificate_fleet(replace(FACTS, renewals=(match,)))
     assert verdict_of("will_renew", world).findings == ()
 
@@ -198,7 +199,9 @@ def test_a_line_between_our_marks_that_is_somebody_s_own_is_never_taken_out() ->
 
 
 def test_a_missing_reload_becomes_a_hook_of_certbot_that_can_be_undone() -> None:
-    made = make_plan("will_renew", certificate_fleet(replace(FACTS, renewals=(replace(RENEWAL, reloads=False),))))
+    made = make_plan(
+        "will_renew", certificate_fleet(replace(FACTS, renewals=(replace(RENEWAL, reloading=Reloading()),)))
+    )
     [step] = made.steps
     assert isinstance(step, RunInContainer)
     assert (step.words[2], step.undo) == (

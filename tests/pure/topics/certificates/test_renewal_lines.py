@@ -1,0 +1,242 @@
+"""Lines that run certbot: those that keep nothing, renew something else, or reload nobody, and those that are fine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fleetkeeper.judging.verdicts import Outcome, Verdict
+from fleetkeeper.readers.cron.snapshot import read as printed_schedules
+from fleetkeeper.topics.certificates import renewal_schedule
+from fleetkeeper.topics.certificates.certbot_options import read_certbot
+from fleetkeeper.topics.certificates.facts import Reloading
+from fleetkeeper.topics.certificates.reload_commands import HookFile, Surroundings, reloading_of
+from fleetkeeper.topics.containers.facts import Container, Mount
+from tests.example_fleets.certificates import CONTAINER, FACTS, ID, INSIDE, VOLUME, certificate_fleet, verdict_of
+from tests.pure.topics.certificates.test_observation import crontab_with
+
+EXEC = "docker exec $(docker ps -q -f label=com.docker.swarm.service.name=rodan_nginx)"
+RENEW, HOOK = f"{EXEC} certbot renew -q", "--deploy-hook 'nginx -s reload'"
+BESIDE = Container("77" * 32, "certbot", mounts=(VOLUME,))
+THERE = Surroundings(
+    frozenset({"systemctl", "service", "docker"}), {"/hooks/reload.sh": HookFile("#!/bin/sh\nnginx -s reload\n")}
+)
+NODE = renewal_schedule.NodeSurroundings([CONTAINER, BESIDE], {ID: THERE})
+
+
+def judged(line: str, node: renewal_schedule.NodeSurroundings = NODE, **inside: object) -> Verdict:
+    """What is said of the good world with this one line in root's crontab."""
+    printed = printed_schedules(crontab_with(f"25 3,15 * * * {line}"))
+    renewals = tuple(renewal_schedule.renewals_on_node(printed, node))
+    facts = replace(FACTS, renewals=renewals, inside=(replace(INSIDE, **inside),))
+    world = certificate_fleet(facts)
+    both = replace(world.facts["web", "containers"], containers=(CONTAINER, BESIDE))
+    return verdict_of("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both}))
+
+
+FINE = {
+    "plain": f"{RENEW} {HOOK}",
+    "its own lineage": f"{RENEW} --cert-name rodan2.example.org {HOOK}",
+    "with =": f"{RENEW} --deploy-hook='nginx -s reload'",
+    "the older name of the option": f"{RENEW} --renew-hook 'nginx -s reload'",
+    "tested first": f"{RENEW} --post-hook 'nginx -t && nginx -s reload'",
+    "a signal": f"{RENEW} --deploy-hook 'kill -HUP 1'",
+    "a signal by name": f"{RENEW} --deploy-hook 'pkill -HUP nginx'",
+    "a signal to what the file says": f"{RENEW} --deploy-hook 'kill -HUP $(cat /run/nginx.pid)'",
+    "a script": f"{RENEW} --deploy-hook /hooks/reload.sh",
+    "a shell around it": f"{EXEC} sh -c 'certbot renew -q && nginx -s reload'",
+    "a reload behind it": f"{RENEW}; {EXEC} nginx -s reload",
+    "a signal by Docker behind it": f"{RENEW} && docker kill -s HUP $(docker ps -q -f name=rodan_nginx)",
+    "a restart behind it": f"{RENEW} && docker restart rodan_nginx.1.x > /dev/null",
+    "its own directory": f"{RENEW} --config-dir /etc/letsencrypt/ {HOOK}",
+    "certonly": f"{EXEC} certbot certonly -n --keep -d rodan2.example.org,www.example.org --webroot -w /w {HOOK}",
+    "an installer": f"{RENEW} -i nginx",
+}
+
+
+@pytest.mark.parametrize("what", FINE)
+def test_a_line_that_renews_and_reloads_is_fine(what: str) -> None:
+    plugins = ("nginx", "standalone", "webroot")
+    verdict = judged(FINE[what], plugins=plugins)
+    assert verdict.outcome is Outcome.HOLDS, (verdict.findings, verdict.unknowns)
+
+
+VAIN = {
+    "a trial": (f"{RENEW} --dry-run {HOOK}", "it only tries, and keeps nothing (--dry-run)"),
+    "a trial, shortened": (f"{RENEW} --dry {HOOK}", "(--dry-run)"),
+    "another lineage": (f"{RENEW} --cert-name other.example {HOOK}", "it renews other.example alone (--cert-name)"),
+    "another name": (f"{EXEC} certbot certonly -n -d other.example {HOOK}", "it asks for other.example"),
+    "staging": (f"{RENEW} --test-cert {HOOK}", "it asks the staging authority"),
+    "staging, by its other name": (f"{RENEW} --staging {HOOK}", "it asks the staging authority"),
+    "another authority": (f"{RENEW} --server https://other.example/dir {HOOK}", "it asks another authority"),
+    "another place": (f"{RENEW} --config-dir /srv/le {HOOK}", "it keeps its certificates in /srv/le (--config-dir)"),
+    "names": (f"{RENEW} -d rodan2.example.org {HOOK}", "`certbot renew` takes no names (-d)"),
+    "help": (f"{RENEW} --help", "it only prints a text"),
+    "certificates": (f"{EXEC} certbot certificates", "nothing runs `certbot renew`"),
+    "certificates, and another line": (f"{EXEC} certbot certificates\\nrenew", "nothing runs `certbot renew`"),
+    "no program for the hook": (f"{RENEW} --deploy-hook 'systemctl reload nginx'", "so certbot ends before it renews"),
+    "no program for the hook before": (f"{RENEW} --pre-hook 'service nginx stop' {HOOK}", "so certbot ends before"),
+    "no such script": (f"{RENEW} --deploy-hook /etc/letsencrypt/reload.sh", "/etc/letsencrypt/reload.sh` of --deploy"),
+    "on the node": (f"certbot renew -q {HOOK}", "it runs on the node"),
+}
+
+
+@pytest.mark.parametrize("what", VAIN)
+def test_a_line_that_does_not_renew_this_certificate_does_not_count(what: str) -> None:
+    line, words = VAIN[what]
+    gone = {"/etc/letsencrypt/reload.sh": HookFile(trouble="is not there")}
+    around = replace(THERE, files={**THERE.files, **gone})
+    [finding] = judged(line, replace(NODE, inside={ID: around})).findings
+    assert words in finding.saw
+    assert finding.want == "certbot renew, twice a day"
+
+
+IDLE = {
+    "none at all": (RENEW, "nothing reloads rodan_nginx afterwards"),
+    "a copy": (f"{RENEW} --deploy-hook 'cp /etc/letsencrypt/x /tmp/mail.pem'", "--deploy-hook does something else"),
+    "a reload on the node": (f"{RENEW} && nginx -s reload", "nothing reloads rodan_nginx afterwards"),
+    "another container": (f"{RENEW} && docker restart certbot", "nothing reloads rodan_nginx afterwards"),
+    "another server": (f"{RENEW} --deploy-hook 'pkill -HUP postfix'", "--deploy-hook does something else"),
+    "hooks that are passed over": (f"{RENEW} --no-directory-hooks", "nothing reloads rodan_nginx afterwards"),
+    "a script with line ends of Windows": (f"{RENEW} --deploy-hook /hooks/crlf.sh", "line ends of Windows (CR LF)"),
+    "a script whose interpreter is not there": (f"{RENEW} --deploy-hook /hooks/zsh.sh", "needs the interpreter"),
+    "not looked for, and not there": (
+        f"{RENEW} --disable-hook-validation --deploy-hook 'systemctl reload nginx'",
+        "--deploy-hook needs `systemctl`, which is not there",
+    ),
+}
+FILES = {
+    "/hooks/crlf.sh": HookFile("#!/bin/sh\r\nnginx -s reload\r\n"),
+    "/hooks/zsh.sh": HookFile(trouble="needs the interpreter /usr/bin/zsh, which is not there"),
+}
+
+
+@pytest.mark.parametrize("what", IDLE)
+def test_a_hook_that_reloads_nobody_is_none(what: str) -> None:
+    line, words = IDLE[what]
+    verdict = judged(line, replace(NODE, inside={ID: replace(THERE, files=FILES)}))
+    [finding] = verdict.findings
+    assert words in finding.saw
+    assert finding.want == "a reload hooked to the renewal"
+
+
+def test_hooks_in_renewal_hooks_count_unless_the_line_passes_over_them() -> None:
+    reloading = Reloading(here=True)
+    assert judged(RENEW, reloading=reloading).outcome is Outcome.HOLDS
+    assert judged(f"{RENEW} --no-directory-hooks", reloading=reloading).outcome is Outcome.FINDING
+
+
+def test_a_hook_of_the_lineage_gives_way_to_that_of_the_line() -> None:
+    own = replace(INSIDE.lineages[0], reloading=Reloading(here=True))
+    assert judged(RENEW, lineages=(own,)).outcome is Outcome.HOLDS
+    assert judged(f"{RENEW} --deploy-hook 'cp a b'", lineages=(own,)).outcome is Outcome.FINDING
+
+
+UNCLEAR = [
+    f"{RENEW} --deploy-hook /opt/unknown",
+    f'{RENEW} --deploy-hook "$HOOK"',
+    f"{RENEW} --deploy-hook 'if [ -f /x ]; then nginx -s reload; fi'",
+    f"{RENEW} $OPTIONS {HOOK}",
+    f"{RENEW} -c /etc/other.ini {HOOK}",
+    "/usr/local/bin/certbot-renew.sh",
+    "/opt/acme.sh --cron --home /opt/acme",
+    "cd /srv/proxy && docker compose run --rm certbot renew -q && docker compose exec -T nginx nginx -s reload",
+    "docker run --rm -v le:/etc/letsencrypt certbot/certbot renew -q && docker kill -s HUP rodan_nginx.1.x",
+]
+
+
+@pytest.mark.parametrize("line", UNCLEAR)
+def test_what_cannot_be_told_is_unknown_and_never_a_finding(line: str) -> None:
+    verdict = judged(line)
+    assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
+
+
+def test_a_renewal_that_is_forced_often_runs_into_the_authority_s_limit() -> None:
+    [finding] = judged(f"{RENEW} --force-renewal {HOOK}").findings
+    assert "asks for a new certificate every time it runs (--force-renewal)" in finding.saw
+    printed = printed_schedules(crontab_with(f"25 3 1 * * {RENEW} --force-renewal {HOOK}"))
+    [monthly] = renewal_schedule.renewals_on_node(printed, NODE)
+    assert verdict_of("will_renew", certificate_fleet(replace(FACTS, renewals=(monthly,)))).outcome is Outcome.HOLDS
+
+
+LOOP = "trap exit TERM; while :; do certbot renew -q%s; sleep 12h & wait ${!}; done"
+
+
+def main_process(script: str, key: str = BESIDE.id, shell: str = "/bin/sh") -> list[dict[str, object]]:
+    return [{"Id": key, "Name": "/beside", "Path": shell, "Args": ["-c", script]}]
+
+
+def test_certbot_in_a_loop_beside_the_server_renews() -> None:
+    [match] = renewal_schedule.main_processes(main_process(LOOP % ""), NODE)
+    assert (match.where, match.entered, match.containers) == ("the main process of beside", True, (BESIDE.id,))
+    world = certificate_fleet(replace(FACTS, renewals=(match,)))
+    both = replace(world.facts["web", "containers"], containers=(CONTAINER, BESIDE))
+    [finding] = verdict_of("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both})).findings
+    assert "the main process of beside renews, and nothing reloads rodan_nginx" in finding.saw
+    facts = replace(FACTS, renewals=(match,), reloaders=(ID,))
+    seen = replace(world, facts={**world.facts, ("web", "containers"): both, ("web", "certificates"): facts})
+    assert verdict_of("will_renew", seen).outcome is Outcome.HOLDS
+
+
+def test_a_loop_that_keeps_nothing_or_lies_elsewhere_does_not_count() -> None:
+    [match] = renewal_schedule.main_processes(main_process(LOOP % " --dry-run"), NODE)
+    assert match.faults
+    elsewhere = replace(BESIDE, mounts=(Mount("volume", "/v/other", "/etc/letsencrypt", "other"),))
+    [match] = renewal_schedule.main_processes(
+        main_process(LOOP % ""), renewal_schedule.NodeSurroundings([CONTAINER, elsewhere])
+    )
+    assert verdict_of("will_renew", certificate_fleet(replace(FACTS, renewals=(match,)))).outcome is Outcome.FINDING
+
+
+def test_a_main_process_that_is_a_script_about_certificates_is_unclear() -> None:
+    item = {"Id": BESIDE.id, "Name": "/beside", "Path": "/bin/bash", "Args": ["/scripts/run_certbot.sh"]}
+    [match] = renewal_schedule.main_processes([item], NODE)
+    assert match.unclear
+
+
+def test_a_server_that_reloads_itself_from_time_to_time_is_known() -> None:
+    script = 'while :; do sleep 6h & wait ${!}; nginx -s reload; done & nginx -g "daemon off;"'
+    assert list(renewal_schedule.self_reloaders(main_process(script, ID))) == [ID]
+    assert list(renewal_schedule.self_reloaders(main_process('nginx -g "daemon off;"', ID))) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "lineage", "faults"),
+    [
+        ("certbot renew", "", 0),
+        ("/usr/bin/certbot -q renew --cert-name=a", "a", 0),
+        ("certbot renew --deploy-hook --dry-run", "", 0),
+        ("certbot --dry-run renew", "", 1),
+        ("certbot renew -ia -w/x --dry-run", "", 1),
+    ],
+)
+def test_options_are_read_with_their_values(words: str, lineage: str, faults: int) -> None:
+    command = read_certbot(words.split())
+    assert command is not None
+    assert (command.lineage, len(command.faults)) == (lineage, faults)
+
+
+@pytest.mark.parametrize(
+    "words", ["certbot", "certbot delete --cert-name renew", "certbot revoke", "echo certbot renew"]
+)
+def test_other_commands_of_certbot_renew_nothing(words: str) -> None:
+    assert read_certbot(words.split()) is None
+
+
+@pytest.mark.parametrize(
+    ("script", "here"),
+    [
+        ("#!/bin/sh\nset -e\nnginx -t\nexec nginx -s reload\n", True),
+        ("systemctl try-reload-or-restart nginx.service", True),
+        ("/etc/init.d/nginx reload", True),
+        ("service nginx reload", True),
+        ("exit 0\nnginx -s reload", False),
+        ("systemctl status nginx", False),
+        ("nginx -s stop", False),
+        ("kill -TERM 1", False),
+        ("echo nginx -s reload", False),
+    ],
+)
+def test_reloads_are_told_from_other_commands(script: str, here: bool) -> None:
+    assert reloading_of("a hook", script, Surroundings()).here is here
