@@ -79,6 +79,38 @@ def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are
     assert ran.stdout.strip().startswith(asked)
 
 
+@pytest.mark.parametrize("shell", ["dash", "busybox sh"])
+@pytest.mark.parametrize(
+    ("engine", "unit", "status"),
+    [
+        (("dockerd", True), "enabled", 67),
+        (("dockerd", True), "", 67),
+        (("dockerd", True), "disabled", 69),
+        (("dockerd", True), "masked", 69),
+        (("dockerd", False), "enabled", 69),
+        (("docker", True), "enabled", 69),
+    ],
+)
+def test_an_engine_that_should_run_and_does_not_is_not_taken_for_none(tmp_path, shell, engine, unit, status):
+    installed, used = engine
+    (tmp_path / "bin").mkdir()
+    for name, text in ((installed, "exit 1"), ("systemctl", f"echo {unit}")):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "bin/grep").symlink_to(str(shutil.which("grep")))
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/comm").write_text("init\n")
+    if used:
+        (tmp_path / "var/lib/docker").mkdir(parents=True)
+    script = load_script("fleetkeeper/readers/docker/scripts/find_docker.sh")
+    for place in ("/run/", "/proc/", "/var/lib/"):
+        script = script.replace(place, f"{tmp_path}{place}")
+    words = [shutil.which(shell.split()[0]) or pytest.skip(f"no {shell}"), *shell.split()[1:]]
+    script = script.replace("PATH=$PATH:/usr/local/bin:/snap/bin\n", "")
+    ran = subprocess.run([*words, "-c", script], capture_output=True, check=False, env={"PATH": f"{tmp_path}/bin"})
+    assert (ran.returncode, b"does not run" in ran.stderr) == (status, status == 67)
+
+
 @pytest.mark.parametrize("end", ["", ","])
 def test_case_71_no_value_of_an_environment_leaves_the_node(tmp_path: Path, end: str) -> None:
     """The engine's client prints one variable a line, whatever is in it; all else stays as it is."""
