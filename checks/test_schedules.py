@@ -1,11 +1,16 @@
 """Schedules: the backup runs where the database runs, cron is alive, and backups appear when they are due."""
 
 from fleetkeeper.promises import JudgedPromise, promise
-from fleetkeeper.topics.schedules.rules import entries, evidence
+from fleetkeeper.topics.schedules.rules import entries, evidence, failure
 
 
 @promise(entries.backup_runs_where_postgres_runs)
 def test_backup_runs_where_postgres_runs(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(failure.backup_tells_failure)
+def test_backup_tells_failure(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 

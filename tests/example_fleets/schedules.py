@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,6 +75,26 @@ def crontab_with_entry(line: str, **changes: object) -> dict[str, File]:
 GOOD = crontab_with_entry(RUNBOOK)
 
 
+INSTALLED = (
+    "nice",
+    "ionice",
+    "flock",
+    "timeout",
+    "sudo",
+    "env",
+    "sh",
+    "bash",
+    "logger",
+    "curl",
+    "grep",
+    "runuser",
+    "dash",
+)
+DIRECTORY, PLAIN = "0:0:41ed", "0:0:81a4"
+THERE = dict.fromkeys(("/", "/run", "/root", "/srv", "/srv/rodan", "/srv/wiki", "/var", "/var/log", "/etc"), DIRECTORY)
+"""Directories of the usual node, by their owner, group and mode."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """One node: its files and what its tools answer."""
@@ -83,6 +103,11 @@ class Machine:
     cron: bool = True
     account: str = "root"
     docker: Sequence[str] = ("/usr/bin/docker", "/bin/docker")
+    programs: Sequence[str] = tuple(f"{directory}/{name}" for directory in ("/usr/bin", "/bin") for name in INSTALLED)
+    paths: Mapping[str, str] = field(default_factory=lambda: dict(THERE))
+    shell: str = "dash"
+    package: str = "cron 3.0pl1-162"
+    accounts: Sequence[str] = ("pam", "day 20619")
     users: Sequence[str] = ("root", "ops", "postgres")
     zone: str = "America/Toronto"
     more: Sequence[str] = ("installed", "manager systemd", "unit cron enabled")
@@ -98,6 +123,9 @@ class Machine:
             f"account {self.account}",
             f"localtime /usr/share/zoneinfo/{self.zone}",
             f"boot {self.boot}",
+            "host vgpu",
+            f"sh {self.shell}",
+            *([f"package {self.package}"] if self.package else []),
             *(f"unseen {path}" for path in self.unseen),
             *(["cron 44 1 cron 500"] if self.cron else []),
             *self.more,
@@ -117,7 +145,10 @@ class Machine:
         scripts = [self.files[word[1:]] for word in words if word.startswith("=") and word[1:] in self.files]
         rows = [b"".join(snapshot_lines(path, file)) for path, file in self.files.items() if file in scripts]
         lines = [f"user {word}" for word in words if word in self.users]
-        lines += [f"program {word}" for word in words if word in self.docker]
+        lines += [f"program {word}" for word in words if word in (*self.docker, *self.programs)]
+        lines += [f"login {word} {uid_of(word)} {uid_of(word)} {home_of(word)}" for word in words if word in self.users]
+        lines += [f"at {components_of(word[1:], self.paths)} {word[1:]}" for word in words if word.startswith("?")]
+        lines += self.accounts if any(word in self.users for word in words) else []
         lines += [f"denied {word}" for word in words if word in self.denied]
         return Output(0, b"".join(rows) + "".join(f"{line}\n" for line in [*lines, "end"]).encode())
 
@@ -128,11 +159,33 @@ class Machine:
         next(looking)
         try:
             [question] = looking.send([Output(0, self.printed(), command="sh -c"), own or self.own()])
-            [question] = looking.send([self.told(question.words[4:])])
-            looking.send([self.told(question.words[4:])])
+            for _ in range(3):
+                [question] = looking.send([self.told(question.words[4:])])
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
         raise AssertionError("the topic asks too often")
+
+
+def uid_of(name: str) -> int:
+    """The uid of a user of the usual node."""
+    return 0 if name == "root" else 1000
+
+
+def home_of(name: str) -> str:
+    """The home directory of a user of the usual node."""
+    return "/root" if name == "root" else f"/home/{name}"
+
+
+def components_of(path: str, paths: Mapping[str, str]) -> str:
+    """What a node with these paths prints about one of them, with its flags as root sees them."""
+    parts = [part for part in path.split("/") if part]
+    way = [paths["/"]]
+    for number in range(1, len(parts) + 1):
+        place = "/" + "/".join(parts[:number])
+        way.append(paths.get(place, "none"))
+        if way[-1] == "none":
+            break
+    return f"{','.join(way)} -wxs"
 
 
 def snapshot_lines(path: str, file: File) -> list[bytes]:

@@ -16,7 +16,7 @@ from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.shell.wrappers import SHELLS
 from fleetkeeper.readers.systemd_units import command_lines, cron_fields, units
-from fleetkeeper.topics.schedules.parse import scripted
+from fleetkeeper.topics.schedules.command_lines import scripted
 
 LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
 NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)

@@ -1,7 +1,7 @@
-"""Parsing of crontabs as Debian's cron reads them: which commands run when and as whom, and what cron rejects.
+"""Parsing of crontabs as cron reads them: which commands run when and as whom, and what cron rejects.
 
-Source: crontab(5), entry.c and env.c of cron 3.0pl1, compared with `crontab` itself. With one line that cron cannot
-read, or a last line without its newline, nothing in the file runs.
+Source: crontab(5), entry.c and env.c of cron 3.0pl1, compared with `crontab` itself. With one line that Debian's cron
+cannot read, or a last line without its newline, nothing in the file runs; cronie leaves out that line only.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fleetkeeper.readers.cron.due_times import SHORTCUTS, BadTimes, canonical_times
+from fleetkeeper.readers.cron.loader import Loader
 from fleetkeeper.readers.marked_blocks import BEGIN, END, split_lines_exactly
 
 LONGEST_COMMAND = 998
+LONGEST_OF_CRONIE = 131_071
 MOST_LINES = 10000
+"""Lines of a crontab that crontab(1) installs; the daemon reads more."""
 MOST_READ, MOST_SETTINGS = 1 << 18, 500
 """Limits of what is read here of one crontab, in bytes and in settings; the rest of it is unknown."""
 C_BLANKS = " \t\n\r\f\v"
@@ -24,6 +27,8 @@ SETTING = re.compile(
     r"""(?:"(?P<dvalue>[^"]*)"\s*|'(?P<svalue>[^']*)'\s*|(?P<value>[^\s"'].*))""",
     re.ASCII,
 )
+EMPTY = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s="'#][^\s=]*)[ \t]*=\s*""", re.ASCII)
+"""A setting without a value, which Debian's cron takes from 3.0pl1-187 on, and cronie."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Table:
     """One crontab. `comments` are jobs that are commented out; `unended` says that the last newline is missing.
 
     `unread` is the number of the first line that was not read, as the crontab is too large; 0 when all of it was read.
+    `lines` is how many there are. `loader` is the cron by whose rules it was read.
     """
 
     jobs: list[Job] = field(default_factory=list)
@@ -64,16 +70,18 @@ class Table:
     problems: list[LineProblem] = field(default_factory=list)
     unended: bool = False
     unread: int = 0
+    lines: int = 0
+    loader: Loader = "debian12"
 
 
-def parse(content: bytes, *, system: bool) -> Table:
+def parse(content: bytes, *, system: bool, loader: Loader = "debian12") -> Table:
     """The jobs, comments and problems of a crontab. `system` ones have a user field: /etc/crontab and /etc/cron.d.
 
     >>> table = parse(b"MAILTO=ops\\n0 0,12 * * * docker exec x backup\\n# 5 4 * * * old\\n", system=False)
     >>> table.jobs[0].times, table.jobs[0].command, table.jobs[0].environment, table.comments[0].command
     ('0 0,12 * * *', 'docker exec x backup', {'MAILTO': 'ops'}, 'old')
     """
-    table = Table()
+    table = Table(loader=loader)
     environment: Mapping[str, str] = {}
     ours, left = False, MOST_READ
     rows = split_lines_exactly(content)
@@ -87,8 +95,7 @@ def parse(content: bytes, *, system: bool) -> Table:
         environment = read_line(Job(number, text, "", "", "", environment, ours), system, table)
     if rows and not rows[-1].endswith(b"\n") and rows[-1].strip(b" \t") and not rows[-1].lstrip().startswith(b"#"):
         table.unended = True
-    if len(rows) > MOST_LINES:
-        table.problems.append(LineProblem(MOST_LINES, "", "more than 10000 lines"))
+    table.lines = len(rows)
     return table
 
 
@@ -103,11 +110,11 @@ def read_line(row: Job, system: bool, table: Table) -> Mapping[str, str]:
     if text.startswith("#"):
         table.comments.extend(jobs_in_comments(row, text.lstrip("# \t"), system))
         return row.environment
-    if setting := SETTING.fullmatch(text):
+    if setting := SETTING.fullmatch(text if table.loader == "debian12" or not EMPTY.fullmatch(text) else f'{text}""'):
         name, value = (next((part for part in parts if part is not None), "") for parts in split_quoted(setting))
         return {**row.environment, name: value.rstrip(C_BLANKS) if setting["value"] is not None else value}
     try:
-        table.jobs.append(parse_job(row, text, system))
+        table.jobs.append(parse_job(row, text, system, table.loader))
     except BadTimes as odd:
         table.problems.append(LineProblem(row.line, row.text, str(odd)))
     return row.environment
@@ -127,8 +134,9 @@ def jobs_in_comments(row: Job, text: str, system: bool) -> Iterator[Job]:
         return
 
 
-def parse_job(row: Job, text: str, system: bool) -> Job:
+def parse_job(row: Job, text: str, system: bool, loader: Loader = "debian12") -> Job:
     """The job in a line. Raises BadTimes with the message of crontab(1)."""
+    text = text.rstrip("\0")
     if "\0" in text:
         raise BadTimes("a NUL byte")
     times, rest = split_times(text)
@@ -137,7 +145,8 @@ def parse_job(row: Job, text: str, system: bool) -> Job:
         user, rest = first_word(rest)
         if not user:
             raise BadTimes("bad username")
-    if len(rest.encode("utf-8", "surrogateescape")) > LONGEST_COMMAND:
+    longest = LONGEST_OF_CRONIE if loader == "cronie" else LONGEST_COMMAND
+    if (system and not rest and text.endswith(user)) or len(rest.encode("utf-8", "surrogateescape")) > longest:
         raise BadTimes("bad command")
     return Job(row.line, row.text, times, user, rest, row.environment, row.ours)
 

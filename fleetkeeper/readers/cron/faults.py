@@ -22,6 +22,8 @@ Fault = Literal[
     "wrong owner",
     "wrong mode",
     "hard links",
+    "mode of cronie",
+    "name of cronie",
     "not executable",
     "too long",
     "bad times",
@@ -41,11 +43,15 @@ Fault = Literal[
 
 @dataclass(frozen=True)
 class FaultText:
-    """The texts of a fault. `saw` follows the place of the entry; `harmless` faults do not keep it from running."""
+    """The texts of a fault. `saw` follows the place of the entry; `harmless` faults do not keep it from running.
+
+    `why` is what a harmless one does all the same.
+    """
 
     saw: str
     hint: str
     harmless: bool = False
+    why: str = ""
 
 
 FAULTS: Mapping[Fault, FaultText] = {
@@ -73,6 +79,12 @@ FAULTS: Mapping[Fault, FaultText] = {
         "is ignored: others may write its file", "chmod 600 a user's crontab, 644 a file under /etc"
     ),
     "hard links": FaultText("is ignored: its file has several names (hard links)", "remove the other names"),
+    "mode of cronie": FaultText(
+        "is ignored: cronie takes no file that others may write, or that may be executed", "chmod 600 or 644 the file"
+    ),
+    "name of cronie": FaultText(
+        "is ignored: cronie skips hidden files and those of editors and of rpm", "give the file a plain name"
+    ),
     "not executable": FaultText("is not executable, so run-parts skips it", "chmod 755 the file"),
     "nothing starts it": FaultText(
         "is never started: no line of /etc/crontab or /etc/cron.d runs its directory",
@@ -86,14 +98,22 @@ FAULTS: Mapping[Fault, FaultText] = {
         "asks for a terminal with `docker exec -it`; cron has none, so it fails every time", "take -it away"
     ),
     "compose terminal": FaultText(
-        "asks compose for a terminal, which cron has not; older versions of compose fail", "add -T after exec", True
+        "asks compose for a terminal, which cron has not; older versions of compose fail",
+        "add -T after exec",
+        True,
+        "the next version may refuse it",
     ),
-    "asks for a terminal": FaultText("asks for a terminal with -t, which cron has not", "take -t away", True),
+    "asks for a terminal": FaultText(
+        "asks for a terminal with -t, which cron has not", "take -t away", True, "the next version may refuse it"
+    ),
     "percent": FaultText(
         "is cut at an unescaped %: cron gives the shell only what stands before it", r"write \% instead of %"
     ),
     "percent cuts": FaultText(
-        "is cut at an unescaped %: what stands behind it is not run", r"write \% instead of %", True
+        "is cut at an unescaped %: what stands behind it is not run",
+        r"write \% instead of %",
+        True,
+        "what stands behind the % is never done, and nobody is told",
     ),
     "carriage return": FaultText(
         "ends with a carriage return, which becomes part of the command", "save the file with Unix line ends"
@@ -106,7 +126,10 @@ FAULTS: Mapping[Fault, FaultText] = {
         "runs as {user}, who may not talk to Docker", "put it into root's crontab, or {user} into the docker group"
     ),
     "time zone ignored": FaultText(
-        "stands below a CRON_TZ that Debian's cron ignores", "take CRON_TZ away: all times are in the node's zone", True
+        "stands below a CRON_TZ that Debian's cron ignores",
+        "take CRON_TZ away: all times are in the node's zone",
+        True,
+        "it is due at other hours than whoever wrote it expects",
     ),
     "timer inactive": FaultText("is not active", "systemctl enable --now the timer"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
-from fleetkeeper.readers.cron.crontab import parse
+from fleetkeeper.readers.cron.crontab import MOST_LINES, parse
 from fleetkeeper.readers.cron.crontab_files import body
 from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.marked_blocks import BlockError, block_lines
@@ -62,6 +62,8 @@ def why_not_editable(content: bytes, file: SnapshotFile | None) -> str:
     table = parse(content, system=False)
     if table.problems:
         return f"cron ignores the whole crontab for its line {table.problems[0].line} ({table.problems[0].why})"
+    if table.lines > MOST_LINES:
+        return f"crontab(1) does not install one with more than {MOST_LINES} lines"
     if table.unread:
         return f"it is larger than what is read here (from line {table.unread} on)"
     if table.unended:

@@ -1,7 +1,7 @@
 """The commands that print every schedule of a node, and the parsing of their output.
 
 The second command answers questions that the entries raise: `/path` asks for that program, `=/path` for the content
-of that script, any other word whether that user exists and may talk to Docker.
+of that script, `?/path` what there is at a path, `&name` for a running process, any other word about that user.
 
 A file is printed as one header line and its content with `|` before each line; a missing newline at its end shows as a
 missing empty line after it. Nothing is ever written on the node.
@@ -19,9 +19,17 @@ from fleetkeeper.transport.script_files import load_script
 
 LARGEST = 1 << 20
 FILES = frozenset({"user", "system", "directory", "script"})
-ABOUT_FILES = frozenset({"uid", "unseen", "user", "denied", "program"})
-ABOUT_CRON = frozenset({"anacron", "boot", "cron", "crontz", "hidden", "installed", "localtime", "unread", "zone"})
-KEYS = ABOUT_FILES | ABOUT_CRON | {"account", "docker", "end", "manager", "service", "timer", "unit"}
+ABOUT_FILES = frozenset({"at", "binary", "fifo", "uid", "unseen", "program", "running"})
+ABOUT_USERS = frozenset({"access", "day", "denied", "login", "noshadow", "pam", "shadow", "user"})
+ABOUT_CRON = frozenset({"anacron", "boot", "cron", "crontz", "exe", "hidden", "host", "installed", "localtime"})
+ABOUT_SYSTEM = frozenset({"package", "pipefail", "sh", "unread", "zone"})
+KEYS = (
+    ABOUT_FILES
+    | ABOUT_USERS
+    | ABOUT_CRON
+    | ABOUT_SYSTEM
+    | {"account", "docker", "end", "manager", "service", "timer", "unit"}
+)
 """First words of the lines that the scripts print, besides `file`."""
 OCTAL = re.compile(r"[0-7]{1,7}")
 

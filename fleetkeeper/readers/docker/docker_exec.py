@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
+from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options, leading_options
-from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text, simple_commands
-from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, SWITCHERS, quote_word, script_of, source, unwrap_command
+from fleetkeeper.readers.shell.script_state import NO_FATE, Context, ExecutedCommand, Fate
+from fleetkeeper.readers.shell.truth import YES, Truth, both
+from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text, simple_commands
+from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, quote_word, script_of, unwrap_command
 
 CLIENTS = frozenset({"docker", "docker-compose", "podman"})
 OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
 GLOBAL_VALUES = OTHER_ENGINE | {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
 EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
 COMPOSE_VALUES = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
-DEEPEST = 4
-MOST_PARTS, MOST_CHARACTERS = 64, 4096
-"""Limits of a word after substitution: each `a=$a$a;` doubles it, and one line of any user would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Execution:
 
     `docker` is the client as it is written (`docker`, `/usr/bin/docker`); `words` are those of the command, None where
     a word is not plain text. `path` is the PATH that is set for it, or "". `quiet` says that no option and no
-    assignment could hold a secret.
+    assignment could hold a secret. `reach` says whether the script around it gets to it, and `user` which account runs
+    it where that is another than the script's. `fate` is what becomes of its status and output.
     """
 
     docker: str
@@ -38,6 +39,9 @@ class Execution:
     compose: bool = False
     path: str = ""
     quiet: bool = True
+    reach: Truth = YES
+    user: str = ""
+    fate: Fate = NO_FATE
 
     def runs(self, expected: Sequence[str]) -> bool:
         """Whether it runs exactly the command `expected`.
@@ -65,111 +69,59 @@ class Execution:
             return []
 
 
-@dataclass
-class Context:
-    """State of a script while it is followed: variables, whether any was assigned besides PATH, and the command before.
-
-    `depth` counts the shells around it.
-    """
-
-    variables: dict[str, Word] = field(default_factory=dict)
-    assigned: bool = False
-    before: Simple | None = None
-    directory: str = ""
-    depth: int = 0
-
-
 def docker_executions(script: str, context: Context | None = None) -> Iterator[Execution]:
-    """Every `docker exec` and `docker compose exec` in a script. Raises Unreadable.
+    """Every `docker exec` and `docker compose exec` in a script, each with whether it is run. Raises Unreadable.
 
     >>> [found] = docker_executions("docker exec -t $(docker ps -q -f name=postgres) backup > /dev/null 2>&1")
     >>> found.words, found.terminal, found.target.filters
     (('backup',), True, (('name', 'postgres'),))
     """
     context = context or Context()
-    if context.depth > DEEPEST:
-        raise Unreadable("too many shells inside each other")
-    for command in simple_commands(script):
-        yield from follow_command(command, context)
-        context.before = command
+    for command in executed_commands(script, context):
+        yield from executions_of(command, context)
 
 
-def follow_command(command: Simple, context: Context) -> Iterator[Execution]:
-    """The executions in one simple command; the variables that it sets are stored in the context."""
-    own = {name: substitute_variables(word, context) for name, word in command.assigned}
-    words = [substitute_variables(word, context) for word in command.words]
-    context.assigned = context.assigned or any(name != "PATH" for name in own)
-    if not words:
-        context.variables.update(own)
-        return
-    name = literal_text(words[0]) or ""
-    if name == "cd" and len(words) > 1:
-        context.directory = (literal_text(words[-1]) or "").rstrip("/")
-    elif name in ("export", "readonly", "local"):
-        yield from follow_command(Simple((), ()), context)
-        remember_variables(words[1:], context)
-    elif name == "set" and "--" in [literal_text(word) for word in words]:
-        set_positional(words[[literal_text(word) for word in words].index("--") + 1 :], context)
-    elif name == "for" and len(words) > 3:
-        context.variables[literal_text(words[1]) or ""] = words[3]
-    else:
-        yield from executions_of_words(words, own, context)
-
-
-def remember_variables(words: Sequence[Word], context: Context) -> None:
-    """Store the assignments among the words in the context; other words are ignored."""
-    for word in words:
-        text = literal_text(word) or ""
-        if "=" in text:
-            context.variables[text.partition("=")[0]] = (Part("text", text.partition("=")[2]),)
-
-
-def set_positional(words: Sequence[Word], context: Context) -> None:
-    """Store the words after `set --` as `$1`, `$2` and so on.
-
-    A substitution, which may give several words, counts as one.
-    """
-    for number, word in enumerate(words, 1):
-        context.variables[str(number)] = word
-    if words:
-        context.variables["@"] = context.variables["*"] = words[0]
-
-
-def substitute_variables(word: Word, context: Context) -> Word:
-    """The word with known variables replaced; unknown ones stay. Raises Unreadable when it grows beyond the limits."""
-    parts: list[Part] = []
-    for part in word:
-        variable = context.variables.get(part.text) if part.kind == "variable" else None
-        parts.extend(variable if variable is not None else (part,))
-        if variable and (len(parts) > MOST_PARTS or sum(len(part.text) for part in parts) > MOST_CHARACTERS):
-            raise Unreadable("its variables hold more than is followed here")
-    return tuple(parts)
-
-
-def executions_of_words(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
-    """The executions in the words of one command, also behind wrappers such as sudo and inside shells.
-
-    `own` are the assignments before it.
-    """
-    rest, path, assigned = unwrap_command(words)
-    context.assigned = context.assigned or assigned
-    name = (literal_text(rest[0]) or "").rpartition("/")[2] if rest else ""
-    set_path = literal_text(own.get("PATH", context.variables.get("PATH", ()))) or path
-    inner = Context(dict(context.variables), context.assigned, None, context.directory, context.depth + 1)
-    if name in SHELLS | SWITCHERS | {"eval"}:
-        script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=name in SWITCHERS)
-        yield from docker_executions(script or "", inner)
-    elif name == "xargs" and context.before is not None:
-        yield from through_xargs(rest, own, context)
+def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
+    """The executions in one command of a script, each with whether the script gets to it."""
+    name, rest = command.name, list(command.words)
+    if name == "xargs" and command.before is not None:
+        executions = through_xargs(command, context)
     elif name in CLIENTS:
-        if execution := docker_execution(rest, name):
-            quiet = execution.quiet and not context.assigned and not own
-            target = replace(execution.target, directory=execution.target.directory or context.directory)
-            yield replace(
-                execution, target=target if target.kind == "compose" else execution.target, path=set_path, quiet=quiet
-            )
-    elif name not in INERT:
-        yield from behind_unknown_program(name, rest[1:], inner)
+        executions = of_client(command, rest)
+    elif name in INERT or not rest:
+        return
+    else:
+        executions = behind_unknown_program(name, rest[1:], context)
+    for execution in executions:
+        reach = both(command.reach, same_lookup(command, rest))
+        yield replace(execution, reach=both(reach, execution.reach), user=command.user, fate=command.fate)
+
+
+def of_client(command: ExecutedCommand, rest: Sequence[Word]) -> Iterator[Execution]:
+    """The execution that a command of docker, podman or docker-compose is, if it is one."""
+    if execution := docker_execution(rest, command.name):
+        quiet = execution.quiet and command.quiet and not command.own
+        target = replace(execution.target, directory=execution.target.directory or command.directory)
+        client = execution.docker
+        if client.startswith("./") and command.directory:
+            client = f"{command.directory}/{client[2:]}"
+        yield replace(
+            execution,
+            docker=client,
+            target=target if target.kind == "compose" else execution.target,
+            path=command.path,
+            quiet=quiet,
+        )
+
+
+def same_lookup(command: ExecutedCommand, words: Sequence[Word]) -> Truth:
+    """Whether the lookups that a condition expects to find something are those of the container itself.
+
+    Where they are others, it is not known whether they find anything.
+    """
+    own = {part.text.strip() for word in words for part in word if part.kind == "command"}
+    others = [lookup for lookup in command.lookups if own and lookup.strip() not in own]
+    return Truth(None, f"whether `{others[0][:100]}` prints anything cannot be told") if others else YES
 
 
 def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -> Iterator[Execution]:
@@ -187,18 +139,20 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
         if "docker" in text and " exec " in text:
             yield from (
                 replace(execution, target=Target("unclear", why=why), quiet=False)
-                for execution in docker_executions(text, context)
+                for execution in docker_executions(text, context.inner())
             )
 
 
-def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
+def through_xargs(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
     """The executions of `docker ps -q … | xargs docker exec`: the output of the command before becomes words."""
-    before = context.before
+    before, words = command.before, command.words
     named = next((literal_text(word) for flag, word in pairwise(words) if literal_text(flag) == "-I"), "{}")
-    rest = after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"}))
+    rest, _, _ = unwrap_command(after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"})))
     given: Word = (Part("command", " ".join(quote_word(word) for word in before.words)),) if before else ()
+    if not rest or (literal_text(rest[0]) or "").rpartition("/")[2] not in CLIENTS:
+        return
     filled = [given if literal_text(word) == named else word for word in rest]
-    yield from executions_of_words(filled, own, Context(context.variables, context.assigned, depth=context.depth))
+    yield from executions_of(replace(command, words=tuple(filled), before=None), context)
 
 
 def docker_execution(words: Sequence[Word], name: str) -> Execution | None:

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from fleetkeeper.readers.docker.docker_exec import (
     CLIENTS,
     COMPOSE_VALUES,
-    DEEPEST,
     GLOBAL_VALUES,
     Execution,
     docker_execution,
     docker_executions,
 )
 from fleetkeeper.readers.shell.options import after_options
+from fleetkeeper.readers.shell.script_state import DEEPEST
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text, redirections, simple_commands
 from fleetkeeper.readers.shell.wrappers import SHELLS, script_of, unwrap_command
 

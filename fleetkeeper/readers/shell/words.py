@@ -16,12 +16,13 @@ ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 PLAIN, QUOTED = re.compile(r"""[^\s;&|()<>'"$`\\]+"""), re.compile(r"""[^"$`\\]+""")
 SEPARATORS = ("&&", "||", ";;", ";", "|&", "|", "&", "\n", "(", ")")
-OPENERS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "{", "!", "time"})
+OPENERS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "{", "!"})
 CLOSERS = frozenset({"fi", "done", "}"})
 LONGEST = 65536
 DEEPEST = 16
 """Limit of quotes and substitutions inside each other, so that reading them ends."""
 REDIRECTION = re.compile(r"[0-9]*(<<-?|<&|>&|>>|>\||<>|<|>)")
+DESCRIPTORS = "0123456789"
 
 
 class Unreadable(ValueError):
@@ -41,14 +42,15 @@ Word = tuple[Part, ...]
 
 @dataclass(frozen=True)
 class Simple:
-    """One simple command: its assignments (name, value) and words.
+    """One simple command: its assignments (name, value), its words and, where they were read, its redirections.
 
-    `piped`: it reads the output of the command before it.
+    `piped`: it reads the output of the command before it. Operators are as written, with the number of a file.
     """
 
     assigned: tuple[tuple[str, Word], ...]
     words: tuple[Word, ...]
     piped: bool = False
+    redirected: tuple[tuple[str, Word], ...] = ()
 
 
 def literal_text(word: Word) -> str | None:
@@ -85,7 +87,7 @@ def redirections(text: str) -> tuple[tuple[str, Word], ...]:
     reader = Reader(text)
     for _ in reader.tokens():
         pass
-    return tuple(reader.redirected)
+    return tuple((operator.lstrip(DESCRIPTORS), target) for operator, target in reader.redirected)
 
 
 def without_reserved_words(words: list[Word], piped: bool) -> list[Simple]:
@@ -115,19 +117,24 @@ def assignment(word: Word) -> tuple[str, Word] | None:
 
 
 class Reader:
-    """A tokenizer of shell text; redirections go to `redirected` (operator, target). Its methods raise Unreadable."""
+    """A tokenizer of shell text; redirections go to `redirected` (operator, target). Its methods raise Unreadable.
 
-    def __init__(self, text: str) -> None:
+    `documents`: here-documents are skipped, and not refused.
+    """
+
+    def __init__(self, text: str, *, documents: bool = False) -> None:
         """A parser of the shell text, from its first character."""
         self.text = text
         self.at = self.depth = 0
+        self.documents = documents
         self.redirected: list[tuple[str, Word]] = []
+        self.ends: list[tuple[str, bool]] = []
 
     def tokens(self) -> Iterator[Word | str]:
         """The words, and the separators as they are written."""
         while self.at < len(self.text):
             char = self.text[self.at]
-            if char in " \t\r":
+            if char in " \t":
                 self.at += 1
             elif self.text.startswith("\\\n", self.at):
                 self.at += 2
@@ -137,13 +144,15 @@ class Reader:
                 self.redirect(redirection)
             elif separator := next((item for item in SEPARATORS if self.text.startswith(item, self.at)), ""):
                 self.at += len(separator)
+                if separator == "\n" and self.ends:
+                    self.skip_documents()
                 yield separator
             else:
                 yield self.word()
 
     def redirect(self, match: re.Match[str]) -> None:
         """Store a redirection and the word after it. Raises Unreadable when there is no word."""
-        if match[1].startswith("<<"):
+        if match[1].startswith("<<") and not self.documents:
             raise Unreadable("a here-document is more than is understood here")
         self.at = match.end()
         while self.text[self.at : self.at + 1] in (" ", "\t"):
@@ -151,12 +160,25 @@ class Reader:
         target = self.word()
         if not target:
             raise Unreadable("a redirection leads nowhere")
-        self.redirected.append((match[1], target))
+        self.redirected.append((match[0], target))
+        if match[1].startswith("<<"):
+            self.ends.append((literal_text(target) or "", match[1] == "<<-"))
+
+    def skip_documents(self) -> None:
+        """Skip the lines of here-documents up to the words that end them."""
+        for end, stripped in self.ends:
+            while self.at < len(self.text):
+                stop = self.text.find("\n", self.at)
+                line = self.text[self.at : stop if stop >= 0 else len(self.text)]
+                self.at += len(line) + 1
+                if (line.lstrip("\t") if stripped else line) == end:
+                    break
+        self.ends = []
 
     def word(self) -> Word:
         """One word, up to an unquoted blank or operator."""
         parts: list[Part] = []
-        while self.at < len(self.text) and self.text[self.at] not in " \t\r\n;&|()<>":
+        while self.at < len(self.text) and self.text[self.at] not in " \t\n;&|()<>":
             parts += self.piece()
         return joined(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from fleetkeeper.readers.shell.options import after_options
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
@@ -12,6 +13,7 @@ WRAPPERS: Mapping[str, frozenset[str]] = {
     "sudo": frozenset({"-u", "-g", "-h", "-p", "-C", "-T", "-D"}),
     "doas": frozenset({"-u", "-C"}),
     "env": frozenset({"-u", "-C"}),
+    "time": frozenset({"-f", "-o"}),
     "nice": frozenset({"-n", "--adjustment"}),
     "ionice": frozenset({"-c", "-n", "-p", "--class", "--classdata"}),
     "chrt": frozenset(),
@@ -50,11 +52,12 @@ def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
     """
     rest, path, assigned = list(words), "", False
     match = 0
-    while rest and (name := (literal_text(rest[0]) or "").rpartition("/")[2]) in WRAPPERS:
+    while rest and is_wrapper(rest):
+        name = (literal_text(rest[0]) or "").rpartition("/")[2]
         match += 1
         if match > MOST_WRAPPERS:
             raise Unreadable("too many programs run one another")
-        behind = after_options(rest[1:], WRAPPERS[name])
+        behind = after_options(rest[1:], WRAPPERS.get(name, RUNUSER))
         if name == "env" and any(map(splits, rest[1 : len(rest) - len(behind)])):
             raise Unreadable("`env -S` is more than is understood here")
         rest = behind[OPERANDS.get(name, 0) :]
@@ -65,6 +68,52 @@ def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
         if name == "flock" and rest[:1] and literal_text(rest[0]) in ("-c", "--command"):
             rest = [(Part("text", "sh"),), *rest]
     return rest, path, assigned
+
+
+RUNUSER = frozenset({"-u", "--user", "-g", "--group", "-G", "--supp-group", "-w", "--whitelist-environment"})
+
+
+def is_wrapper(words: Sequence[Word]) -> bool:
+    """Whether the first of these words runs the program behind it; `runuser` does with `-u`."""
+    name = (literal_text(words[0]) or "").rpartition("/")[2]
+    if name == "runuser":
+        texts = [literal_text(word) for word in words[1:3]]
+        return bool({"-u", "--user"} & set(texts)) and script_of(words[1:], anywhere=True) is None
+    if name == "command" and len(words) > 1 and literal_text(words[1]) in ("-v", "-V"):
+        return False
+    return name in WRAPPERS
+
+
+def new_user(words: Sequence[Word]) -> str:
+    """The user that sudo, doas, runuser or su among these words change to; "" without such an option.
+
+    >>> new_user([(Part("text", word),) for word in "runuser -u postgres --".split()])
+    'postgres'
+    """
+    texts = [literal_text(word) or "" for word in words]
+    bases = [text.rpartition("/")[2] for text in texts]
+    if bases[:1] and bases[0] in SWITCHERS and "-u" not in texts and "--user" not in texts:
+        return operand_of_su(texts[1:])
+    switches = [index for index, base in enumerate(bases) if base in {"sudo", "doas"} | SWITCHERS]
+    if not switches:
+        return ""
+    named = [after for option, after in pairwise(texts[switches[-1] :]) if option in ("-u", "--user")]
+    return named[0] if named else "root"
+
+
+def operand_of_su(texts: Sequence[str]) -> str:
+    """The user among the arguments of `su` or `runuser`; root without one.
+
+    >>> operand_of_su(["-c", "docker ps", "ops"]), operand_of_su(["-", "ops", "-c", "id"]), operand_of_su(["-c", "id"])
+    ('ops', 'ops', 'root')
+    """
+    valued = False
+    for text in texts:
+        if valued or text == "-" or text.startswith("-"):
+            valued = not valued and text in ("-c", "--command", "-s", "--shell", "-g", "-G", "-w")
+            continue
+        return text
+    return "root"
 
 
 def splits(option: Word) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -31,7 +31,8 @@ class MatchedEntry:
 
     def does(self, home: Placement) -> bool:
         """Whether it runs the command in exactly the right container, without a harmful fault and not at boot only."""
-        fires = not harmful(self.entry) and self.entry.times != REBOOT
+        stopped = self.entry.blocked or self.entry.unclear
+        fires = not harmful(self.entry) and not stopped and self.entry.times != REBOOT
         return fires and [container.id for container in self.found] == [home.container.id]
 
 
@@ -58,14 +59,37 @@ def read_entries(
     return entries, unclear
 
 
-def doubtful_places(facts: Facts, node: str) -> Iterator[Unobservable]:
-    """An Unobservable for each place that may run the command in a form that cannot be read."""
+def undecided_entries(entries: Iterable[MatchedEntry], node: str) -> Iterator[Unobservable]:
+    """An Unobservable for each entry for the service of which it cannot be told whether it gets to its command."""
+    for item in entries:
+        if item.meant and item.entry.unclear and not harmful(item.entry):
+            yield Unobservable(f"the entry {item.entry.where}: {item.entry.unclear}", GUARDED, node)
+
+
+def doubtful_places(facts: Facts, home: Placement, containers: Sequence[Container]) -> Iterator[Unobservable]:
+    """An Unobservable for each place that may run the command in a form that cannot be read.
+
+    `containers` are those of the node: what surely enters another than the service's is no such place.
+    """
+    node = home.node
     for suspect in facts.suspects:
-        if suspect.why:
+        if suspect.why and may_enter(suspect.target, home.container, containers):
             why = f"{suspect.where} may run the backup: {suspect.why}"
             yield Unobservable(
                 why, "write it so that it can be read: `docker exec CONTAINER COMMAND`, in cron itself", node
             )
+
+
+def may_enter(target: Target | None, home: Container, containers: Sequence[Container]) -> bool:
+    """Whether a target may be the container of the service: it is not known, finds nothing now, or finds it."""
+    try:
+        found = resolve_target(target, containers) if target else ()
+    except Unobservable:
+        return True
+    return not found or home in found
+
+
+GUARDED = "nothing was changed to find out: take the condition away, or see that the backups appear when they are due"
 
 
 def means_service(target: Target, containers: tuple[Container, ...], home: Container, service: str) -> bool:

@@ -22,7 +22,9 @@ class Entry:
     expression, `@reboot`, `never`, or empty when they could not be read. `target` is the container that it enters.
     `fault_line` is the line of a syntax error that makes cron ignore the whole file. `written` is the whole line, and
     empty where it does anything besides, or may hold a secret. `ours`: fleetkeeper wrote it. `changed` is the epoch
-    second at which the place was last written.
+    second at which the place was last written. `blocked` is why it does not get to its command now, `unclear` why that
+    cannot be told; both are "" for an entry that runs it. `untold` says how a failure of it stays untold, `exposed` how
+    it exposes a password; neither holds any text of the node.
     """
 
     place: str
@@ -36,6 +38,10 @@ class Entry:
     written: str = ""
     ours: bool = False
     changed: float = 0.0
+    blocked: str = ""
+    unclear: str = ""
+    untold: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
@@ -48,11 +54,13 @@ class Suspect:
     """A place that mentions backups in a form that could not be read as the policy's command.
 
     `why` is the reason where it may be that very command (its outcome is then unknown); empty where it is not.
+    `target` is the container that it enters, where that is known: in another than the service's it is not.
     """
 
     place: str
     line: int
     why: str = ""
+    target: Target | None = None
 
     @property
     def where(self) -> str:

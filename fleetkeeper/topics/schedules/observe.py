@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.cron import snapshot
-from fleetkeeper.readers.cron.daemon import Daemon, daemon, timezone
-from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
-from fleetkeeper.readers.cron.faults import Fault
+from fleetkeeper.readers.cron.answers import Answers
+from fleetkeeper.readers.cron.daemon import daemon, timezone
+from fleetkeeper.readers.cron.loader import possible_loaders
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, Snapshot, SnapshotFile, ask, list_schedules
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.protocol import Argument, RootQuestion
-from fleetkeeper.topics.schedules.facts import Entry, Facts
-from fleetkeeper.topics.schedules.parse import Candidate, ScheduledBackups, find_backups, follow_scripts
+from fleetkeeper.topics.schedules.entry_faults import entry_with_faults, home_of
+from fleetkeeper.topics.schedules.facts import Facts
+from fleetkeeper.topics.schedules.parse import ScheduledBackups, find_backups
 from fleetkeeper.topics.schedules.run_parts import in_directories
+from fleetkeeper.topics.schedules.script_entries import follow_scripts
 from fleetkeeper.topics.schedules.timers import find_timers
 from fleetkeeper.transport.commands import Output, Unobservable
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from fleetkeeper.looking.observer import Look
 
 
+MOST_ROUNDS, MOST_WORDS = 3, 400
+"""Times that a node is asked about its entries, and questions in each: scripts raise others."""
 BLOCK = "schedules.backup_runs_where_postgres_runs"
 NO_SUDO = "the account may not read it: set `sudo: true` for this node, or give it the right"
 HIDDEN = Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen", NO_SUDO)
@@ -43,19 +46,27 @@ def observe(node: Node, inventory: Inventory) -> Look:
     printed = snapshot.read(everything.text())
     if printed.one("account") != "root":
         printed.files.extend(own_file(own, printed))
-    command_words = shlex.split(policy.command)
-    scheduled = find_backups(printed, policy.command)
-    in_directories(printed, command_words, scheduled)
-    find_timers(printed, command_words, scheduled)
-    if scheduled.scripts:
-        [answer] = yield [ask([f"={snapshot}" for snapshot in scheduled.scripts])]
-        follow_scripts(scheduled, snapshot.read(answer.text()), command_words)
-    questions = words_to_ask(scheduled, printed)
-    answers = Snapshot()
-    if questions:
+    answers = Answers(printed)
+    scheduled = scheduled_backups(answers, policy)
+    for _ in range(MOST_ROUNDS):
+        questions = words_to_ask(scheduled)
+        if not questions:
+            break
         [answer] = yield [ask(questions)]
-        answers = snapshot.read(answer.text())
-    return make_facts(printed, scheduled, own, answers)
+        answers.add(questions, snapshot.read(answer.text()))
+        scheduled = scheduled_backups(answers, policy)
+    return make_facts(scheduled, own)
+
+
+def scheduled_backups(answers: Answers, policy: Policy) -> ScheduledBackups:
+    """Everything about backups on a node, as far as it has answered, and what must still be asked."""
+    scheduled = ScheduledBackups(answers)
+    command_words = shlex.split(policy.command)
+    find_backups(scheduled, policy.command)
+    in_directories(scheduled, command_words)
+    find_timers(scheduled, command_words)
+    follow_scripts(scheduled, command_words)
+    return scheduled
 
 
 def own_file(own: Output, printed: Snapshot) -> list[SnapshotFile]:
@@ -70,24 +81,28 @@ def own_file(own: Output, printed: Snapshot) -> list[SnapshotFile]:
     return [SnapshotFile(path, "user", 0, 0, 0o600, 1, 0.0, own.out)]
 
 
-def words_to_ask(scheduled: ScheduledBackups, printed: Snapshot) -> list[str]:
-    """The users and programs to ask the node about.
-
-    The candidates need them, and the first script did not print them.
-    """
-    line = set(printed.lines.get("docker", []))
+def words_to_ask(scheduled: ScheduledBackups) -> list[str]:
+    """The users, programs, paths and scripts to ask the node about, which no earlier answer was about."""
+    line = set(scheduled.answers.printed.lines.get("docker", []))
     words: dict[str, None] = {}
     for candidate in scheduled.candidates:
         if not line & set(candidate.programs):
             words.update(dict.fromkeys(path for path in candidate.programs if path.startswith("/")))
-        words.update(dict.fromkeys([candidate.entry.user, *(user for user, _ in candidate.users)]))
-    return [word for word in words if word and not word.startswith("-") and word.isprintable()]
+        users = [candidate.entry.user, candidate.acting, *(user for user, _ in candidate.users)]
+        words.update(dict.fromkeys(user for user in users if user and user[0] not in "-=/?&"))
+    words.update(scheduled.questions)
+    if "cronie" in possible_loaders(scheduled.answers.printed):
+        homes = [home_of(candidate, scheduled.answers) for candidate in scheduled.candidates]
+        words.update(dict.fromkeys(f"?{home}" for home in homes if home.startswith("/")))
+    asked = scheduled.answers.asked
+    return [word for word in words if word.isprintable() and word not in asked][:MOST_WORDS]
 
 
-def make_facts(printed: Snapshot, scheduled: ScheduledBackups, own: Output, answers: Snapshot) -> Facts:
-    """The facts of a node. `own` is the output of `crontab -l`, `answers` the answers about users and programs."""
+def make_facts(scheduled: ScheduledBackups, own: Output) -> Facts:
+    """The facts of a node. `own` is the output of `crontab -l`."""
+    printed = scheduled.answers.printed
     return Facts(
-        entries=tuple(entry_with_faults(candidate, printed, answers) for candidate in scheduled.candidates),
+        entries=tuple(entry_with_faults(candidate, scheduled.answers) for candidate in scheduled.candidates),
         suspects=tuple(scheduled.suspects),
         cron=or_why(lambda: daemon(printed)) if "hidden" not in printed.lines else HIDDEN,
         installed="installed" in printed.lines,
@@ -101,30 +116,6 @@ def make_facts(printed: Snapshot, scheduled: ScheduledBackups, own: Output, answ
         enabled=enabled(printed.one("unit").partition(" ")[2]),
         jobs=scheduled.jobs,
     )
-
-
-def entry_with_faults(candidate: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
-    """The entry of a candidate, with the faults that only the node knows (users, programs, permissions, time zone)."""
-    programs = {*printed.lines.get("docker", []), *answers.lines.get("program", [])}
-    users = set(answers.lines.get("user", []))
-    entry, faults = candidate.entry, list[Fault]()
-    strangers = [(user, line) for user, line in candidate.users if user not in users]
-    if entry.user and entry.user not in users and "no user field" not in entry.faults:
-        faults.append("unknown user")
-    elif strangers and "no user field" not in entry.faults:
-        faults.append("syntax error in file")
-        entry = replace(entry, fault_line=strangers[0][1])
-    if entry.user in answers.lines.get("denied", []):
-        faults.append("docker denied")
-    if not programs & set(candidate.programs):
-        faults.append("docker not on path")
-    if candidate.zoned:
-        # Debian's cron ignores CRON_TZ; cronie, which calls itself crond, obeys it.
-        running = or_why(lambda: daemon(printed))
-        faults.append("time zone ignored")
-        debian = running is None or (isinstance(running, Daemon) and running.name == "cron")
-        entry = entry if debian else replace(entry, times=UNKNOWN_TIMES)
-    return replace(entry, faults=tuple(dict.fromkeys((*entry.faults, *faults))))
 
 
 def enabled(state: str) -> bool | None:

@@ -5,32 +5,41 @@ Everything else in people's crontabs is dropped here: it is not ours, and it may
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
+from fleetkeeper.readers.cron.answers import Answers
 from fleetkeeper.readers.cron.crontab import BLANKS, Job, LineProblem, Table, cut_at_percent, first_word, parse
 from fleetkeeper.readers.cron.crontab_files import CRON_PATH, body, file_faults, table_faults
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
-from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
-from fleetkeeper.readers.docker.docker_exec import Context, Execution, docker_executions
+from fleetkeeper.readers.cron.faults import Fault
+from fleetkeeper.readers.cron.loader import Loader, possible_loaders
+from fleetkeeper.readers.cron.script_start import Starter
+from fleetkeeper.readers.cron.snapshot import SnapshotFile
+from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.docker.sole_purpose import has_sole_purpose
-from fleetkeeper.readers.linear_patterns import occur_in_order
-from fleetkeeper.readers.shell.words import Part, Unreadable, literal_text, simple_commands
-from fleetkeeper.readers.shell.wrappers import INTERPRETERS, SHELLS, unwrap_command
+from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.truth import YES, Truth, both
+from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, WRAPPERS
+from fleetkeeper.topics.schedules.command_lines import (
+    MENTIONS,
+    NOTHING,
+    ScriptCall,
+    called_scripts,
+    command_runs,
+    faults_of,
+    is_followed,
+    own_dump,
+    programs,
+    why_undecided,
+)
 from fleetkeeper.topics.schedules.facts import Entry, Kind, Suspect
+from fleetkeeper.topics.schedules.failure_reports import exposed_secrets, traced_secrets, untold_failures
 from fleetkeeper.transport.commands import Unobservable
 
-MENTIONS = re.compile(r"backup|pg_?dump", re.IGNORECASE)
-DUMP = re.compile(r"pg_?dump", re.IGNORECASE)
-DOCKER, BACKUP, LINE = re.compile("docker", re.IGNORECASE), re.compile("backup", re.IGNORECASE), re.compile(r"\n")
-NOTHING: Mapping[str, str] = {}
-MOST_SCRIPTS, MOST_READ = 100, 1 << 20
-"""Scripts behind lines, and characters of them, that are read in one look."""
 MOST_ENTRIES = 2000
 TOO_LARGE = "the crontab is larger than what is read here"
 TOO_MANY = "there are more scripts and entries than are read here"
@@ -43,65 +52,72 @@ class Candidate:
 
     One of `programs` must exist for its docker to be found. `users` (name, line) must all exist, its own and those of
     other lines of the same file: one that does not exist makes cron ignore the file. `zoned`: its crontab sets CRON_TZ.
+    `acting` is the account that sudo or runuser gives it, or "". `home` is the HOME that its crontab sets, if any.
     """
 
     entry: Entry
     programs: tuple[str, ...] = ()
     users: tuple[tuple[str, int], ...] = ()
     zoned: bool = False
+    acting: str = ""
+    home: str | None = None
 
 
 @dataclass(frozen=True)
 class Behind:
     """A line, or a timer, that runs a script: what the script does is only known once it was read.
 
-    `made` makes the candidate from a `docker exec` in the script; until then there is only a `suspect`.
+    `made` makes the candidate from a `docker exec` in the script; until then there is only a `suspect`. `user` runs it,
+    under `path`. `level` counts the scripts around it.
     """
 
-    script: str
+    call: ScriptCall
     suspect: Suspect
     made: Callable[[Execution], Candidate]
+    user: str
+    starter: Starter = "shell"
+    path: str = CRON_PATH
+    level: int = 1
 
 
 @dataclass
 class ScheduledBackups:
-    """Everything about backups in the places of one node. `jobs` is the number of entries in users' crontabs."""
+    """Everything about backups in the places of one node. `jobs` is the number of entries in users' crontabs.
 
+    `questions` are what must still be asked of the node about them.
+    """
+
+    answers: Answers
     candidates: list[Candidate] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
     behind: list[Behind] = field(default_factory=list)
     jobs: int = 0
-
-    @property
-    def scripts(self) -> list[str]:
-        """The paths of the scripts to read, each once, at most 100."""
-        return list(dict.fromkeys(behind.script for behind in self.behind))[:MOST_SCRIPTS]
+    questions: dict[str, None] = field(default_factory=dict)
 
 
-def find_backups(printed: Snapshot, command: str) -> ScheduledBackups:
-    """The candidates, suspects and scripts in every crontab. `command` is the policy's backup command."""
-    scheduled = ScheduledBackups()
+def find_backups(scheduled: ScheduledBackups, command: str) -> None:
+    """Add the candidates, suspects and scripts in every crontab. `command` is the policy's backup command."""
+    printed = scheduled.answers.printed
     command_words = shlex.split(command)
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
-        if file.kind == "directory":
+        if file.kind not in ("user", "system"):
             continue
-        table = parse(body(file), system=file.kind == "system")
-        scheduled.jobs += len(table.jobs) if file.kind == "user" else 0
         try:
-            faults = [*file_faults(file, uids.get(file.name, "none")), *table_faults(table)]
+            crontab = crontab_file(file, uids, command_words, possible_loaders(printed))
         except Unobservable:
             printed.cannot_tell(file.path)
             continue
-        in_table(CrontabFile(file, table, command_words, faults, frozenset({"root", *uids})), scheduled)
-    return scheduled
+        scheduled.jobs += len(crontab.table.jobs) if file.kind == "user" else 0
+        in_table(crontab, scheduled)
 
 
 @dataclass(frozen=True)
 class CrontabFile:
     """A parsed crontab, and the faults of the whole file.
 
-    `wanted` are the words of the policy's command, `users` some accounts that exist on the node.
+    `wanted` are the words of the policy's command, `users` some accounts that exist on the node. `doubt` is why it is
+    not known whether cron takes the file, "" when it is.
     """
 
     file: SnapshotFile
@@ -109,6 +125,7 @@ class CrontabFile:
     wanted: Sequence[str]
     faults: Sequence[Fault]
     users: frozenset[str] = frozenset({"root"})
+    doubt: str = ""
 
     @property
     def system(self) -> bool:
@@ -117,8 +134,36 @@ class CrontabFile:
 
     @cached_property
     def other_users(self) -> tuple[tuple[str, int], ...]:
-        """The users in its user fields, each with the number of the first such line."""
+        """The users in its user fields, each with the number of its first line; cronie judges each line."""
+        if self.table.loader == "cronie":
+            return ()
         return tuple({job.user: (job.user, job.line) for job in reversed(self.table.jobs) if job.user}.values())
+
+
+@dataclass(frozen=True)
+class LineReading:
+    """One way to read a line: as whose command, the run in it, its faults, and whether cron starts it."""
+
+    user: str
+    run: Execution
+    faults: tuple[Fault, ...] = ()
+    starts: Truth = YES
+
+
+def crontab_file(
+    file: SnapshotFile, uids: Mapping[str, str], wanted: Sequence[str], loaders: Sequence[Loader]
+) -> CrontabFile:
+    """A crontab as the node's cron reads it; where several may, and differ, it is in doubt. Raises Unobservable."""
+    readings: list[CrontabFile] = []
+    for loader in loaders:
+        table = parse(body(file), system=file.kind == "system", loader=loader)
+        faults = [*file_faults(file, uids.get(file.name, "none"), loader), *table_faults(table)]
+        readings.append(CrontabFile(file, table, wanted, faults, frozenset({"root", *uids})))
+    first = readings[0]
+    if all(bool(other.faults) == bool(first.faults) and other.table.jobs == first.table.jobs for other in readings):
+        return first
+    clean = next((reading for reading in readings if not reading.faults), first)
+    return replace(clean, doubt="whether cron takes its file depends on which cron this is, which is not known")
 
 
 def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
@@ -131,103 +176,111 @@ def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
         if len(scheduled.candidates) > MOST_ENTRIES:
             scheduled.suspects.append(Suspect(crontab.file.path, job.line, TOO_MANY))
             return
-        candidates = list(in_job(crontab, job))
+        candidates = list(in_job(crontab, job, scheduled))
         scheduled.candidates.extend(candidates)
-        if not candidates and (script := scripted(job.command)):
-            scheduled.behind.append(
-                Behind(script, Suspect(crontab.file.path, job.line), partial(candidate_of_script, crontab, job))
-            )
-        elif not candidates and MENTIONS.search(job.command):
-            scheduled.suspects.append(Suspect(crontab.file.path, job.line, why_undecided(job.command, crontab.wanted)))
+        if not candidates:
+            suspect_job(crontab, job, scheduled)
     for problem in crontab.table.problems:
-        scheduled.candidates.extend(in_problem(crontab, problem))
+        scheduled.candidates.extend(in_problem(crontab, problem, scheduled))
     if crontab.table.unread:
         scheduled.suspects.append(Suspect(crontab.file.path, crontab.table.unread, TOO_LARGE))
     if len(scheduled.candidates) == before:
         for job in crontab.table.comments:
             scheduled.candidates.extend(
-                replace(item, entry=replace(item.entry, faults=("commented out",))) for item in in_job(crontab, job)
+                replace(item, entry=replace(item.entry, faults=("commented out",), blocked="", unclear=""))
+                for item in in_job(crontab, job, None)
             )
 
 
-def in_job(crontab: CrontabFile, job: Job) -> Iterator[Candidate]:
-    """The candidates of one line, read with and without a user field; empty when it does not run the wanted command."""
+def suspect_job(crontab: CrontabFile, job: Job, scheduled: ScheduledBackups) -> None:
+    """Add the scripts that a line runs, and the line itself where it may make backups in a form that is not read."""
+    text = cut_at_percent(job.command)[0]
+    user = job.user or crontab.file.name
+    around = surroundings_of(job, user, scheduled.answers)
+    suspect = Suspect(crontab.file.path, job.line)
+    calls = [call for call in called_scripts(text, around, job.environment) if is_followed(call.path)]
+    path = job.environment.get("PATH", CRON_PATH)
+    for call in calls:
+        made = partial(candidate_of_script, crontab, job, scheduled.answers)
+        scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path))
+    ask_for_sourced(around, suspect, scheduled)
+    if not calls and MENTIONS.search(job.command):
+        why = why_undecided(job.command, crontab.wanted)
+        scheduled.suspects.append(replace(suspect, why=why, target=own_dump(text, job.environment)[1]))
+
+
+def ask_for_sourced(around: Surroundings, suspect: Suspect, scheduled: ScheduledBackups) -> None:
+    """Ask for the files that a script reads as a part of it; one that could not be read makes it a suspect."""
+    for path in around.sourced:
+        if path in around.texts:
+            continue
+        state = scheduled.answers.paths.get(path)
+        if f"={path}" not in scheduled.answers.asked:
+            scheduled.questions.update({f"={path}": None, f"?{path}": None})
+        elif state is None or not state.missing:
+            scheduled.suspects.append(replace(suspect, why=f"it reads {path}, which could not be read"))
+
+
+def surroundings_of(job: Job, user: str, answers: Answers) -> Surroundings:
+    """The surroundings of a line's command."""
+    return answers.surroundings(user, job.environment.get("SHELL", "/bin/sh"), job.environment.get("HOME", ""))
+
+
+def in_job(crontab: CrontabFile, job: Job, scheduled: ScheduledBackups | None) -> Iterator[Candidate]:
+    """The candidates of one line, read with and without a user field; empty when it does not run the wanted command.
+
+    The questions that they raise are added to `scheduled`; without it, nothing is asked.
+    """
     readings: list[tuple[str, str, tuple[Fault, ...]]] = [(job.user or crontab.file.name, job.command, ())]
-    if crontab.system:
+    if crontab.system and not may_be_user(job.user):
         readings.append(("", f"{job.user} {job.command}", ("no user field",)))
     else:
         first, rest = first_word(job.command)
-        if first in crontab.users:
+        if not crontab.system and first in crontab.users:
             readings.insert(0, (crontab.file.name, rest, ("user field in a user's crontab",)))
     for user, command, faults in readings:
-        runs = command_runs(command, crontab.wanted, job.environment)
+        around = surroundings_of(job, user, scheduled.answers) if scheduled else Surroundings()
+        runs = command_runs(command, crontab.wanted, job.environment, around)
+        if runs and scheduled:
+            scheduled.questions.update(around.questions)
         if runs:
-            yield from (candidate(crontab, job, user, (run, (*faults, *more))) for run, more in runs)
+            for run, more in runs:
+                yield candidate(crontab, job, LineReading(user, run, (*faults, *more), shell_starts(job, around)))
             return
 
 
-def scripted(command: str) -> str:
-    """The path of a script that a line runs and that may make backups; empty without one.
-
-    It is the one path that the line begins with, or that it gives to a shell.
-
-    >>> scripted("nice -n 19 /bin/sh /opt/pg-backup.sh -v"), scripted("/usr/bin/true"), scripted("tar c /backup")
-    ('/opt/pg-backup.sh', '', '')
-    """
-    if not MENTIONS.search(command):
-        return ""
-    try:
-        [first, *_] = simple_commands(cut_at_percent(command)[0].rstrip("\r"))
-        words = [literal_text(word) or "" for word in unwrap_command(first.words)[0]]
-    except (Unreadable, ValueError):
-        return ""
-    if words and words[0].rpartition("/")[2] in INTERPRETERS:
-        words = [word for word in words[1:] if not word.startswith("-")]
-    path = words[0] if words else ""
-    return path if path.startswith("/") and path.isprintable() else ""
+def may_be_user(word: str) -> bool:
+    """Whether the first word behind the times may be a user: it is no program that lines begin with."""
+    return "/" not in word and word not in CLIENTS | WRAPPERS.keys() | SHELLS | INERT and word.isprintable()
 
 
-def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, command_words: Sequence[str]) -> None:
-    """Add the candidates from the scripts that were read to `scheduled`; an unreadable or missing script is a suspect.
-
-    `command_words` are the words of the policy's command.
-    """
-    texts = {file.path: file.content.decode("utf-8", "surrogateescape") for file in printed.files}
-    runs_of: dict[str, list[Execution] | None] = {}
-    left = MOST_READ
-    for script in scheduled.scripts:
-        left -= len(texts.get(script, ""))
-        runs_of[script] = running_anywhere(texts.get(script, ""), command_words) if left >= 0 else None
-    for behind in scheduled.behind:
-        text, runs = texts.get(behind.script, ""), runs_of.get(behind.script)
-        if runs is None or len(scheduled.candidates) + len(runs) > MOST_ENTRIES:
-            scheduled.suspects.append(replace(behind.suspect, why=TOO_MANY))
-            continue
-        scheduled.candidates.extend(behind.made(run) for run in runs)
-        if not runs and (not text or mentions_dumps(text)):
-            hidden = behind.script in printed.lines.get("unseen", [])
-            why = f"{behind.script} could not be read" if hidden else why_undecided(text, command_words, behind.script)
-            scheduled.suspects.append(replace(behind.suspect, why=why))
+def shell_starts(job: Job, around: Surroundings) -> Truth:
+    """Whether cron can start the shell that the crontab sets: its path must be whole, and it must be there."""
+    shell = job.environment.get("SHELL", "/bin/sh")
+    if not shell.startswith("/"):
+        return Truth(False, f"its crontab sets SHELL={shell[:60]}, which is no whole path, so cron cannot start it")
+    if shell != "/bin/sh" and around.is_program(shell) is False:
+        return Truth(False, f"its crontab sets SHELL={shell[:60]}, which is not there")
+    return YES
 
 
-def running_anywhere(text: str, command_words: Sequence[str]) -> list[Execution]:
-    """The runs of the wanted command in a script; where it cannot be parsed as a whole, those of each line."""
-    return script_runs(text, command_words) or [
-        run for line in text.split("\n") for run in script_runs(line, command_words)
-    ]
-
-
-def candidate_of_script(crontab: CrontabFile, job: Job, run: Execution) -> Candidate:
+def candidate_of_script(crontab: CrontabFile, job: Job, answers: Answers, run: Execution) -> Candidate:
     """The candidate of a line whose script runs the command. The line itself is not kept: it is not the command."""
-    made = candidate(crontab, job, job.user or crontab.file.name, (run, terminal(run)))
+    user = job.user or crontab.file.name
+    starts = shell_starts(job, surroundings_of(job, user, answers))
+    made = candidate(crontab, job, LineReading(user, run, faults_of(run), starts))
     return replace(made, entry=replace(made.entry, written=""))
 
 
-def candidate(crontab: CrontabFile, job: Job, user: str, reading: tuple[Execution, tuple[Fault, ...]]) -> Candidate:
-    """The candidate of one line. `reading` is a run of the command in it, and the faults of the line."""
-    run, faults = reading
+def candidate(crontab: CrontabFile, job: Job, reading: LineReading) -> Candidate:
+    """The candidate of one line for a run of the command in it."""
+    user, run = reading.user, reading.run
     shell = job.environment.get("SHELL", "/bin/sh").rpartition("/")[2]
-    target = run.target if shell in SHELLS else Target("unclear", why=f"its crontab sets SHELL={shell}")
+    target = (
+        run.target
+        if shell in SHELLS or reading.starts.value is False
+        else Target("unclear", why=f"its crontab sets SHELL={shell}")
+    )
     if "DOCKER_HOST" in job.environment or "DOCKER_CONTEXT" in job.environment:
         target = Target("unclear", why="it talks to another Docker engine")
     entry = Entry(
@@ -236,77 +289,43 @@ def candidate(crontab: CrontabFile, job: Job, user: str, reading: tuple[Executio
         kind=KINDS[crontab.file.kind],
         user=user,
         times=job.times,
-        target=target,
-        faults=tuple(dict.fromkeys((*faults, *crontab.faults))),
+        target=replace(target, name=target.name.rstrip("\r")),
+        faults=tuple(dict.fromkeys((*reading.faults, *crontab.faults))),
         fault_line=crontab.table.problems[0].line if crontab.table.problems else 0,
         written=job.text if has_sole_purpose(cut_at_percent(job.command)[0], crontab.wanted) else "",
         ours=job.ours,
         changed=crontab.file.changed,
+        untold=tuple(untold_failures(run, job.environment)),
+        exposed=(*exposed_secrets(job.command, job.environment), *traced_secrets(job.command, run)),
     )
+    if crontab.table.loader == "cronie" and crontab.table.unended and job.line == crontab.table.lines:
+        entry = replace(entry, faults=(*entry.faults, "no final newline"))
+    taken = Truth(None, crontab.doubt) if crontab.doubt else YES
     path = job.environment.get("PATH", CRON_PATH)
-    return Candidate(entry, programs(run, path), crontab.other_users, "CRON_TZ" in job.environment)
+    return Candidate(
+        with_reach(entry, both(both(taken, reading.starts), run.reach)),
+        programs(run, path),
+        crontab.other_users or (((user, job.line),) if crontab.system else ()),
+        "CRON_TZ" in job.environment,
+        run.user,
+        job.environment.get("HOME"),
+    )
 
 
-def in_problem(crontab: CrontabFile, problem: LineProblem) -> Iterator[Candidate]:
+def with_reach(entry: Entry, reach: Truth) -> Entry:
+    """The entry, with why it is not run now or why that cannot be told."""
+    if reach.value is None:
+        return replace(entry, unclear=reach.why or "whether its command is run cannot be told")
+    return entry if reach.value else replace(entry, blocked=reach.why or "its command is not run")
+
+
+def in_problem(crontab: CrontabFile, problem: LineProblem, scheduled: ScheduledBackups) -> Iterator[Candidate]:
     """The candidates of a line that cron cannot parse and that is meant to run the wanted command all the same."""
     rest = BLANKS.split(problem.text.strip(" \t"), maxsplit=6 if crontab.system else 5)[-1]
     fault: Fault = "too long" if problem.why == "bad command" else "bad times"
-    job = Job(problem.line, problem.text, UNKNOWN_TIMES, "", rest, {})
+    job = Job(problem.line, problem.text, UNKNOWN_TIMES, "", rest, NOTHING)
     faults: tuple[Fault, ...] = tuple(fault for fault in crontab.faults if fault != "syntax error in file")
-    for run, more in command_runs(rest, crontab.wanted, {}):
-        own = CrontabFile(crontab.file, crontab.table, crontab.wanted, faults)
-        yield candidate(own, job, crontab.file.name, (run, (fault, *more)))
-
-
-def command_runs(
-    command: str, command_words: Sequence[str], environment: Mapping[str, str]
-) -> list[tuple[Execution, tuple[Fault, ...]]]:
-    """The runs of the wanted command in a command line of cron, each with the faults that keep it from working."""
-    text, percent = cut_at_percent(command)
-    carriage: tuple[Fault, ...] = ("carriage return",) if command.endswith("\r") else ()
-    runs = script_runs(text, command_words, environment)
-    if runs:
-        return [(run, (*carriage, *terminal(run), *(("percent cuts",) if percent else ()))) for run in runs]
-    whole = script_runs(command.replace(r"\%", "%"), command_words, environment) if percent else []
-    return [(run, (*carriage, *terminal(run), "percent")) for run in whole]
-
-
-def script_runs(script: str, command_words: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Execution]:
-    """The runs of the wanted command in a script; empty when it cannot be parsed.
-
-    `environment` is what the crontab sets: cron expands nothing in it.
-    """
-    context = Context({name: (Part("text", value),) for name, value in environment.items()})
-    try:
-        return [
-            execution for execution in docker_executions(script.rstrip("\r"), context) if execution.runs(command_words)
-        ]
-    except Unreadable:
-        return []
-
-
-def mentions_dumps(text: str) -> bool:
-    """Whether a script mentions dumps, or docker and then backup in one line."""
-    return bool(DUMP.search(text)) or occur_in_order(text, DOCKER, BACKUP, LINE)
-
-
-def why_undecided(script: str, command_words: Sequence[str], where: str = "") -> str:
-    """Why it is not known whether a script runs the wanted command; empty when it certainly does not.
-
-    `where` is the path of the script, for the message.
-    """
-    if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(command_words[0])}(?![\w-])", script):
-        return ""
-    try:
-        runs = list(docker_executions(cut_at_percent(script)[0].rstrip("\r")))
-    except Unreadable as odd:
-        return f"{where}: {odd}" if where else str(odd)
-    plain = runs and all(None not in line and line[0] not in SHELLS for run in runs for line in run.inner())
-    return "" if plain else "what it runs, and in which container, cannot be read from it"
-
-
-def programs(run: Execution, path: str) -> tuple[str, ...]:
-    """The paths at which the docker of a run may be: its own, else one for each directory of its PATH."""
-    if "/" in run.docker:
-        return (run.docker,)
-    return tuple(f"{directory.rstrip('/')}/{run.docker}" for directory in (run.path or path).split(":") if directory)
+    own = replace(crontab, faults=faults)
+    around = scheduled.answers.surroundings(crontab.file.name)
+    for run, more in command_runs(rest, crontab.wanted, NOTHING, around):
+        yield candidate(own, job, LineReading(crontab.file.name, run, (fault, *more)))

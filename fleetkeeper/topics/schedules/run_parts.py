@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fleetkeeper.readers.cron.crontab_files import CRON_PATH, VALID_NAME, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
-from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
+from fleetkeeper.readers.cron.faults import Fault
+from fleetkeeper.readers.cron.script_start import can_start, shell_of
+from fleetkeeper.readers.cron.snapshot import SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import Execution
-from fleetkeeper.topics.schedules.facts import Entry, Suspect
-from fleetkeeper.topics.schedules.parse import (
-    Behind,
-    Candidate,
-    ScheduledBackups,
+from fleetkeeper.readers.shell.truth import both
+from fleetkeeper.topics.schedules.command_lines import (
+    MENTIONS,
+    NOTHING,
+    called_scripts,
+    faults_of,
+    is_followed,
     mentions_dumps,
+    own_dump,
     programs,
     running_anywhere,
-    scripted,
+    start_of,
     why_undecided,
 )
+from fleetkeeper.topics.schedules.facts import Entry, Suspect
+from fleetkeeper.topics.schedules.failure_reports import traced_secrets, untold_failures
+from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, with_reach
+
+DISTRIBUTION = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")
 
 
-def in_directories(printed: Snapshot, command_words: Sequence[str], scheduled: ScheduledBackups) -> None:
+def in_directories(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:
     """Add what is found in the scripts of cron's directories to `scheduled`.
 
     `command_words` are the words of the command.
     """
-    for file in printed.files:
+    for file in scheduled.answers.printed.files:
         if file.kind == "directory":
-            in_directory(file, command_words, printed, scheduled)
+            in_directory(file, command_words, scheduled)
 
 
-def in_directory(
-    file: SnapshotFile, command_words: Sequence[str], printed: Snapshot, scheduled: ScheduledBackups
-) -> None:
+def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: ScheduledBackups) -> None:
     """Add the candidates, suspects and scripts of one script in a directory of cron to `scheduled`."""
+    printed = scheduled.answers.printed
     text = file.content.decode("utf-8", "surrogateescape")
-    runs = running_anywhere(text, command_words)
     starter = run_parts(file, printed)
     faults: list[Fault] = []
     if not VALID_NAME.fullmatch(file.name):
@@ -50,16 +58,28 @@ def in_directory(
     times = UNKNOWN_TIMES if anacron else starter.times if starter else NEVER
     user = starter.user if starter else "root"
     path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
+    around = scheduled.answers.surroundings(user, shell_of(file.content))
+    around.script = file.path
+    runs = running_anywhere(text, command_words, around, start_of(text, ()))
+    starts = can_start(file, "run-parts", around, path)
 
     def made(run: Execution) -> Candidate:
         """The candidate for a run of the command in this script."""
-        lines = (*faults, *terminal(run))
+        lines = (*faults, *faults_of(run))
         entry = Entry(file.path, 0, "directory", user, times, run.target, lines, changed=file.changed)
-        return Candidate(entry, programs(run, path))
+        entry = replace(entry, untold=tuple(untold_failures(run, NOTHING)), exposed=tuple(traced_secrets(text, run)))
+        reach = run.reach if "not executable" in faults else both(starts, run.reach)
+        return Candidate(with_reach(entry, reach), programs(run, path), acting=run.user)
 
     scheduled.candidates.extend(map(made, runs))
-    script = next(filter(None, map(scripted, text.split("\n"))), "")
-    if not runs and script:
-        scheduled.behind.append(Behind(script, Suspect(file.path, 0), made))
-    elif not runs and mentions_dumps(text):
-        scheduled.suspects.append(Suspect(file.path, 0, why_undecided(text, command_words)))
+    if runs:
+        scheduled.questions.update(around.questions)
+        return
+    suspect = Suspect(file.path, 0)
+    calls = [call for call in called_scripts(text, around) if is_followed(call.path)]
+    calls = [call for call in calls if MENTIONS.search(call.path) or not call.path.startswith(DISTRIBUTION)]
+    scheduled.behind.extend(Behind(call, suspect, made, call.user or user, path=path) for call in calls)
+    ask_for_sourced(around, suspect, scheduled)
+    if not calls and mentions_dumps(text):
+        target = own_dump(text)[1]
+        scheduled.suspects.append(Suspect(file.path, 0, why_undecided(text, command_words), target))

@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
-from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.cron.snapshot import Snapshot
+from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.readers.systemd_units import command_lines, cron_fields, units
-from fleetkeeper.topics.schedules.facts import Entry, Suspect
-from fleetkeeper.topics.schedules.parse import (
+from fleetkeeper.topics.schedules.command_lines import (
     MENTIONS,
-    Behind,
-    Candidate,
-    ScheduledBackups,
+    called_scripts,
+    faults_of,
+    is_followed,
+    own_dump,
     programs,
     script_runs,
-    scripted,
     why_undecided,
 )
+from fleetkeeper.topics.schedules.facts import Entry, Suspect
+from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, with_reach
 
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def find_timers(printed: Snapshot, command_words: Sequence[str], scheduled: ScheduledBackups) -> None:
+def find_timers(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:
     """Add the candidates, suspects and scripts of timers that run the policy's command to `scheduled`."""
+    printed = scheduled.answers.printed
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
-        service = services.get(timer.get("Unit", ""), {})
-        script = command_lines(service.get("ExecStart", ""))
-        name = timer.get("Id", "a timer")
-        made = partial(candidate, timer, service)
-        runs = script_runs(script, command_words)
-        scheduled.candidates.extend(map(made, runs))
-        if not runs and (path := scripted(script)):
-            scheduled.behind.append(Behind(path, Suspect(name, 0), made))
-        elif not runs and MENTIONS.search(script):
-            scheduled.suspects.append(Suspect(name, 0, why_undecided(script, command_words)))
+        find_timer(timer, services.get(timer.get("Unit", ""), {}), command_words, scheduled)
+
+
+def find_timer(
+    timer: Mapping[str, str], service: Mapping[str, str], command_words: Sequence[str], scheduled: ScheduledBackups
+) -> None:
+    """Add what one timer, whose service has these properties, runs to `scheduled`."""
+    script = command_lines(service.get("ExecStart", ""))
+    suspect = Suspect(timer.get("Id", "a timer"), 0)
+    made = partial(candidate, timer, service)
+    user = service.get("User", "") or "root"
+    around = scheduled.answers.surroundings(user)
+    runs = script_runs(script, command_words, around=around)
+    scheduled.candidates.extend(map(made, runs))
+    if runs:
+        scheduled.questions.update(around.questions)
+        return
+    calls = [call for call in called_scripts(script, around) if is_followed(call.path)]
+    scheduled.behind.extend(Behind(call, suspect, made, user, "systemd", UNIT_PATH) for call in calls)
+    ask_for_sourced(around, suspect, scheduled)
+    if not calls and MENTIONS.search(script):
+        scheduled.suspects.append(
+            replace(suspect, why=why_undecided(script, command_words), target=own_dump(script)[1])
+        )
 
 
 def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Execution) -> Candidate:
@@ -50,6 +66,6 @@ def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Executi
         user=service.get("User", "") or "root",
         times=cron_fields(timer.get("TimersCalendar", "")),
         target=run.target,
-        faults=(*faults, *terminal(run)),
+        faults=(*faults, *faults_of(run)),
     )
-    return Candidate(entry, programs(run, UNIT_PATH))
+    return Candidate(with_reach(entry, run.reach), programs(run, UNIT_PATH), acting=run.user)

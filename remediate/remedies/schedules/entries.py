@@ -16,11 +16,13 @@ from fleetkeeper.readers.cron.due_times import same_due_times
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Placement
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.topics.schedules.entry_matching import (
     MatchedEntry,
     doubtful_places,
     read_entries,
+    undecided_entries,
     wanted_times,
     zone_of,
 )
@@ -161,7 +163,9 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
     facts = fleet.of(home.node, Facts)
     entries, unclear = read_entries(fleet, home.node, home, policy)
     working = any(entry.does(home) for entry in entries)
-    for why in (*unclear, *facts.unseen, *([] if working else doubtful_places(facts, home.node))):
+    containers = fleet.of(home.node, Containers).containers
+    doubts = [] if working else [*undecided_entries(entries, home.node), *doubtful_places(facts, home, containers)]
+    for why in (*unclear, *facts.unseen, *doubts):
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise Unobservable(why.why, why.hint, home.node)
     matching = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]

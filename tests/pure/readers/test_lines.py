@@ -12,7 +12,7 @@ from fleetkeeper.readers import nginx
 from fleetkeeper.topics.backups.second_copy.observe import parse as digests
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.containers.preflight import parse_helpers, unsaved_files
-from fleetkeeper.topics.schedules.parse import running_anywhere
+from fleetkeeper.topics.schedules.command_lines import running_anywhere
 from fleetkeeper.topics.services.parse import remote_mounts
 from fleetkeeper.transport.commands import Output, Unobservable
 

@@ -1,24 +1,34 @@
 #!/bin/sh
 # Answers what only the entries can raise. Arguments: `/path` asks whether that program exists, `=/path` for the content
-# of that script; anything else is a user: does it exist, and may it talk to Docker.
+# of that script, `?/path` what there is at a path, `&name` whether a process of that name runs; anything else is a user:
+# does it exist, may it talk to Docker, does cron run something for it.
 
 # include fleetkeeper/readers/cron/scripts/show_file.sh
 
 # include fleetkeeper/readers/cron/scripts/may_show.sh
 
+# include fleetkeeper/readers/cron/scripts/describe_path.sh
+
+# include fleetkeeper/readers/cron/scripts/describe_user.sh
+
+# shellcheck disable=SC2034 # for describe_user
 socket=$(stat -L -c %g /var/run/docker.sock 2>/dev/null)
+accounts=
 for word; do
     case $word in
     =*) show script "${word#=}" ;;
-    /*) if [ -x "$word" ]; then printf 'program %s\n' "$word"; fi ;;
+    \?*) describe_path "${word#\?}" ;;
+    \&*)
+        for comm in /proc/[0-9]*/comm; do
+            { read -r name < "$comm"; } 2>/dev/null && [ "$name" = "${word#&}" ] || continue
+            printf 'running %s\n' "$name"
+            break
+        done ;;
+    /*) if [ -x "$word" ] && ! [ -d "$word" ]; then printf 'program %s\n' "$word"; fi ;;
     *)
-        if uid=$(id -u "$word" 2>/dev/null); then
-            printf 'user %s\n' "$word"
-            case " $(id -G "$word") " in
-            *" ${socket:-none} "*) ;;
-            *) if [ -n "$socket" ] && [ "$uid" != 0 ]; then printf 'denied %s\n' "$word"; fi ;;
-            esac
-        fi ;;
+        describe_user "$word"
+        accounts=yes ;;
     esac
 done
+[ -z "$accounts" ] || describe_accounts
 echo end

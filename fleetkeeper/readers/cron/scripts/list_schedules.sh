@@ -16,6 +16,7 @@ for spool in /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron; do
 done
 show system /etc/crontab
 shown system /etc/cron.d
+for path in /etc/cron.d/*; do if [ -p "$path" ]; then say "fifo $path"; fi; done
 for period in hourly daily weekly monthly yearly; do shown directory "/etc/cron.$period"; done
 for directory in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin /snap/bin; do
     if [ -x "$directory/docker" ]; then say "docker $directory/docker"; fi
@@ -23,6 +24,11 @@ done
 [ -x /usr/sbin/anacron ] && say anacron
 if command -v crontab >/dev/null; then say installed; fi
 say "account $(id -un)"
+say "host $(uname -n)"
+say "sh $(basename "$(readlink -f /bin/sh)")"
+if /bin/sh -c 'set -o pipefail' 2>/dev/null; then say pipefail; fi
+dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' cron cronie 2>/dev/null | sed -n 's/^installed /package /p'
+rpm -q --qf 'package %{NAME} %{VERSION}-%{RELEASE}\n' cronie 2>/dev/null | grep '^package [a-z]* [0-9]'
 say "localtime $(readlink -f /etc/localtime)"
 if [ -r /etc/timezone ]; then say "zone $(cat /etc/timezone)"; fi
 say "boot $(sed -n 's/^btime //p' /proc/stat)"
@@ -32,10 +38,12 @@ for process in /proc/[0-9]*; do
     case $name in cron | crond | fcron | dcron) ;; *) continue ;; esac
     inner=
     parent=
+    uid=
     while read -r key value rest; do
-        case $key in PPid:) parent=$value ;; NSpid:) inner=$rest ;; esac
+        case $key in PPid:) parent=$value ;; NSpid:) inner=$rest ;; Uid:) uid=$value ;; esac
     done < "$process/status"
-    [ -z "$inner" ] || continue
+    if [ -n "$inner" ] || [ "$uid" != 0 ]; then continue; fi
+    say "exe ${process#/proc/} $(readlink "$process/exe")"
     say "cron ${process#/proc/} $parent $name $(sed 's/.*) //' "$process/stat" | cut -d ' ' -f 20)"
     if [ -r "$process/environ" ]; then
         tr '\0' '\n' < "$process/environ" | sed -n "s|^TZ=|crontz ${process#/proc/} |p"

@@ -8,6 +8,7 @@ from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.topics.schedules.rules.entries import backup_runs_where_postgres_runs, cron_is_active
 from fleetkeeper.topics.schedules.rules.evidence import backups_appeared
+from fleetkeeper.topics.schedules.rules.failure import backup_tells_failure
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -15,6 +16,13 @@ RULES: tuple[Rule, ...] = (
         judge=backup_runs_where_postgres_runs,
         each=each_database,
         looks_at=(Facts, Containers, Nodes),
+    ),
+    Rule(
+        topic="schedules",
+        judge=backup_tells_failure,
+        each=each_database,
+        looks_at=(Facts, Containers, Nodes),
+        person="the line is somebody's own, and what it reports to is theirs to choose",
     ),
     Rule(topic="schedules", judge=cron_is_active, each=each_node, looks_at=(Facts,)),
     Rule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.units import count_of
@@ -13,6 +14,7 @@ from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, is_understood, sam
 from fleetkeeper.readers.cron.faults import FAULTS
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.topics.schedules import fault_messages
@@ -20,6 +22,7 @@ from fleetkeeper.topics.schedules.entry_matching import (
     MatchedEntry,
     doubtful_places,
     read_entries,
+    undecided_entries,
     wanted_times,
     zone_of,
 )
@@ -76,9 +79,10 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
         facts = fleet.of(home.node, Facts)
         entries, unclear = read_entries(fleet, home.node, home, policy)
         working = [entry for entry in entries if entry.does(home)]
+        unclear = [*unclear, *([] if working else undecided_entries(entries, home.node))]
         findings = list(broken_entries(entries, home, alone=not working))
         yield from findings
-        doubtful = [] if working else list(doubtful_places(facts, home.node))
+        doubtful = [] if working else list(doubtful_places(facts, home, fleet.of(home.node, Containers).containers))
         if not (working or unclear or doubtful or facts.unseen or any(item.severity == "error" for item in findings)):
             yield missing_entry(facts, home, policy)
         if working:
@@ -109,6 +113,8 @@ def complaints(item: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
     ]
     if "commented out" in entry.faults:
         return lines
+    if entry.blocked:
+        lines.append((f"the entry {entry.where} does not get to its command: {entry.blocked}", STOPPED))
     if entry.times == REBOOT:
         lines.append((f"the entry {entry.where} runs at boot only", "give it times"))
     if len(item.found) > 1:
@@ -121,6 +127,7 @@ def complaints(item: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
     return lines
 
 
+STOPPED = "make that part succeed, or take it out of the entry"
 BY_SERVICE = "find the container by its service's label: names and ids change, and a part of a name fits others too"
 
 
@@ -139,10 +146,12 @@ def broken_entries(entries: Iterable[MatchedEntry], home: Placement, *, alone: b
         for fault in entry.entry.faults:
             if FAULTS[fault].harmless:
                 hint = fault_messages.hint(entry.entry, fault)
-                yield finding(entry, home.node, fault_messages.saw(entry.entry, fault), hint, "warning")
+                made = finding(entry, home.node, fault_messages.saw(entry.entry, fault), hint, "warning")
+                yield replace(made, why=FAULTS[fault].why)
         if entry.does(home) and entry.entry.target.kind == "name" and home.container.label(SWARM_SERVICE):
             saw = f"the entry {entry.entry.where} names this very container, and the next one has another name"
-            yield finding(entry, home.node, saw, BY_SERVICE, "warning")
+            made = finding(entry, home.node, saw, BY_SERVICE, "warning")
+            yield replace(made, why="it fails from the next restart of the service on, and nobody is told")
 
 
 def finding(entry: MatchedEntry, node: str, saw: str, hint: str, severity: str) -> Finding:

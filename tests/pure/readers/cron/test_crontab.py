@@ -111,7 +111,11 @@ def test_a_command_may_be_998_bytes_long_and_no_longer(length: int, problems: in
 
 
 def test_a_nul_byte_makes_the_file_unreadable_to_cron():
-    assert parse(b"* * * * * true\0\n", system=False).problems
+    assert parse(b"* * * * * tr\0ue\n", system=False).problems
+
+
+def test_a_nul_byte_at_the_end_of_a_line_is_nothing_to_cron():
+    assert parse(b"* * * * * true\0\n", system=False).problems == []
 
 
 def test_a_system_crontab_has_a_user_field():

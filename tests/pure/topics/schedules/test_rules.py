@@ -118,7 +118,7 @@ def test_what_the_crontab_sets_is_known_to_its_commands():
         "ssh data docker exec $(docker ps -q -f name=postgres) backup",
         "cronitor exec key docker exec $(docker ps -q -f name=postgres) backup",
         "echo backup | docker exec -i $(docker ps -q -f name=postgres) sh",
-        "case $(hostname) in v*) docker exec $(docker ps -q -f name=postgres) backup;; esac",
+        "case $(cat /etc/role) in v*) docker exec $(docker ps -q -f name=postgres) backup;; esac",
     ],
 )
 def test_a_line_that_may_be_the_backup_is_unknown_and_never_doubled(line: str):
@@ -391,7 +391,7 @@ def test_a_script_that_an_entry_runs_is_looked_into():
 
 
 @pytest.mark.parametrize(
-    ("text", "hinted"), [("pg_dumpall > /x\n", True), ("rsync -a /home /mnt\n", False), ("", True)]
+    ("text", "hinted"), [("rsync -a /home /mnt\n", False), ("", True), ("echo pg_dumpall\n", True)]
 )
 def test_a_script_that_could_be_a_backup_is_named_and_another_is_not(text: str, hinted: bool):
     [match] = verdict_of(schedule_fleet(behind(text))).findings
@@ -583,8 +583,8 @@ def timer(command: str, *files: tuple[str, str], calendar: str = "*-*-* 00,12:00
 @pytest.mark.parametrize(
     ("text", "outcome"),
     [
-        ("docker exec $(docker ps -q -f name=postgres) backup\n", Outcome.HOLDS),
-        ("docker exec $(docker ps -q -f name=nginx) reload\n", Outcome.FINDING),
+        ("#!/bin/sh\ndocker exec $(docker ps -q -f name=postgres) backup\n", Outcome.HOLDS),
+        ("#!/bin/sh\ndocker exec $(docker ps -q -f name=nginx) reload\n", Outcome.FINDING),
         ("exec python3 -c 'docker backup' && case a in\n", Outcome.UNKNOWN),
     ],
 )
@@ -654,3 +654,71 @@ def test_backups_that_something_else_makes_need_no_entry(rule: str):
 def test_without_a_schedule_the_inventory_must_say_how_old_a_backup_may_be():
     with pytest.raises(UsageError, match="max_age"):
         load_inventory(Path("world.yml"), WITHOUT.replace("  max_age: 26 h\n", ""))
+
+
+def told(line: str, **changes) -> list[str]:
+    """The warnings of the rule that a failure is told, about a line of root's crontab."""
+    verdict = verdict_of(schedule_fleet(Machine(crontab_with_entry(line, **changes))), "schedules.backup_tells_failure")
+    assert verdict.outcome is Outcome.HOLDS
+    return [warning.saw.partition(f"{ROOT}:")[2].partition(" ")[2] for warning in verdict.warnings]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RUNBOOK,
+        RUNBOOK + " >> /var/log/backup.log 2>&1",
+        RUNBOOK + " >/dev/null",
+        RUNBOOK + " >/dev/null 2>&1 && curl -fsS https://hc.example.org/x",
+        RUNBOOK + " >/dev/null 2>&1 || logger backup failed",
+        RUNBOOK + " 2>&1 | logger -t backup",
+        "MAILTO=ops@example.org\n" + RUNBOOK,
+        'MAILTO=""\n' + RUNBOOK + " >> /var/log/backup.log 2>&1",
+        RUNBOOK.replace("docker exec", "PGPASSFILE=/root/.pgpass docker exec"),
+        RUNBOOK.replace("docker exec", "PGPASSWORD=$(cat /root/pw) docker exec"),
+    ],
+)
+def test_a_line_whose_failure_is_told_is_no_warning(line: str):
+    assert told(line) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (RUNBOOK + " || true", "cannot fail: `|| true`"),
+        (RUNBOOK + " >/dev/null 2>&1", "throws away what it says"),
+        (RUNBOOK + " 2>/dev/null", "throws away what it says"),
+        (RUNBOOK + " | gzip > /srv/x.gz", "only the status of `gzip`"),
+        (RUNBOOK + " | gzip > /srv/x.gz && curl -fsS https://hc.example.org/x", "only the status of `gzip`"),
+        ('MAILTO=""\n' + RUNBOOK, "MAILTO is empty"),
+        (RUNBOOK.replace("docker exec", "docker exec -e PGPASSWORD=hunter2"), "holds a password"),
+        (RUNBOOK + " && curl -u me:hunter2 https://hc.example.org/x", "holds a password"),
+        (RUNBOOK + " && curl https://me:hunter2@hc.example.org/x", "holds a password"),
+        ("PGPASSWORD=hunter2\n" + RUNBOOK, "setting with a password"),
+        (RUNBOOK.replace("docker exec", "set -x; export PGPASSWORD; docker exec"), "prints each command"),
+        (RUNBOOK.replace("docker exec", "exec 2>/dev/null; docker exec"), "throws away what it says"),
+    ],
+)
+def test_a_line_whose_failure_stays_untold_is_a_warning(line: str, said: str):
+    warnings = told(line)
+    assert any(said in warning for warning in warnings)
+    assert "hunter2" not in str(warnings)
+
+
+def test_a_script_that_prints_its_commands_prints_the_password():
+    text = "#!/bin/bash -x\nexport PGPASSWORD=hunter2\ndocker exec $(docker ps -q -f name=postgres) backup\n"
+    verdict = verdict_of(schedule_fleet(behind(text)), "schedules.backup_tells_failure")
+    assert ["set -x" in warning.saw for warning in verdict.warnings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (f"CRON_TZ=Asia/Tokyo\n{RUNBOOK}", "other hours"),
+        (RUNBOOK.replace("exec", "exec -t"), "next version"),
+        (RUNBOOK + " && date +%F", "never done"),
+    ],
+)
+def test_a_warning_says_why_it_matters(line: str, why: str):
+    [warning] = verdict_of(schedule_fleet(Machine(crontab_with_entry(line)))).warnings
+    assert why in warning.why

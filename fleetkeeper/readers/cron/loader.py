@@ -1,0 +1,48 @@
+"""Which cron reads the crontabs of a node: their rules for files and lines differ.
+
+`debian12` is Vixie's cron as Debian 12 and older have it, `debian13` that of 3.0pl1-187 and later, `cronie` the one
+of Red Hat, SUSE, Arch and Debian's package of that name. The running daemon and the installed package tell which; where
+both leave several, all of them are possible. Sources: NEWS of Debian's cron, cron(8) and crontab(5); all three tried.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from fleetkeeper.readers.cron.daemon import daemon
+from fleetkeeper.readers.cron.snapshot import Snapshot
+from fleetkeeper.transport.commands import Unobservable
+
+Loader = Literal["debian12", "debian13", "cronie"]
+ALL: tuple[Loader, ...] = ("debian12", "debian13", "cronie")
+REVISION = re.compile(r"3\.0pl1-([0-9]{1,5})")
+FIRST_OF_13 = 187
+
+
+def possible_loaders(printed: Snapshot) -> tuple[Loader, ...]:
+    """The kinds of cron that may read the crontabs, at least one."""
+    try:
+        running = daemon(printed)
+    except Unobservable:
+        running = None
+    packages = [row.split(" ") for row in printed.lines.get("package", []) if " " in row]
+    kinds = tuple(dict.fromkeys(loader for row in packages if (loader := loader_of(row[0], row[1]))))
+    if running is not None:
+        family = ("cronie",) if running.name == "crond" else ("debian12", "debian13") if running.name == "cron" else ALL
+        fitting = tuple(loader for loader in kinds if loader in family)
+        busybox = any("busybox" in row for row in printed.lines.get("exe", []))
+        return fitting or (ALL if busybox else tuple(loader for loader in ALL if loader in family))
+    return kinds or ALL
+
+
+def loader_of(package: str, version: str) -> Loader | None:
+    """The kind of cron that a package holds; None for another.
+
+    >>> loader_of("cron", "3.0pl1-162"), loader_of("cron", "3.0pl1-197"), loader_of("cronie", "1.7.2-5")
+    ('debian12', 'debian13', 'cronie')
+    """
+    if package == "cronie":
+        return "cronie"
+    match = REVISION.search(version) if package == "cron" else None
+    return None if match is None else "debian13" if int(match[1]) >= FIRST_OF_13 else "debian12"

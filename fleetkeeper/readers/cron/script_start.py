@@ -1,0 +1,70 @@
+"""Whether a script can be started: by its own path, by an interpreter, by run-parts or by systemd.
+
+Source: execve(2), run-parts(8); tried with Debian's cron. A script without `#!` is run by the shell that finds the
+kernel refusing it; run-parts and systemd do not do so.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from fleetkeeper.readers.cron.snapshot import SnapshotFile
+from fleetkeeper.readers.shell.surroundings import Component, Surroundings
+from fleetkeeper.readers.shell.truth import YES, Truth, both
+
+Starter = Literal["shell", "interpreter", "run-parts", "systemd"]
+FIRST_LINE = re.compile(rb"#![ \t]*(?P<program>[^ \t\r\n]*)[ \t]*(?P<argument>[^\r\n]*)(?P<carriage>\r?)")
+
+
+def interpreter_of(content: bytes) -> tuple[str, str]:
+    """The interpreter in a script's first line, and the program that `env` finds for it, or "".
+
+    >>> interpreter_of(b"#!/usr/bin/env -S bash -e\\n"), interpreter_of(b"echo")
+    (('/usr/bin/env', 'bash'), ('', ''))
+    """
+    match = FIRST_LINE.match(content)
+    if match is None:
+        return "", ""
+    program = match["program"].decode("utf-8", "replace")
+    words = [word for word in match["argument"].decode("utf-8", "replace").split() if not word.startswith("-")]
+    found = next((word for word in words if "=" not in word), "")
+    return program, found if program.rpartition("/")[2] == "env" else ""
+
+
+def shell_of(content: bytes) -> str:
+    """The shell that reads a script: its interpreter, or /bin/sh without one."""
+    program, found = interpreter_of(content)
+    return found or program or "/bin/sh"
+
+
+def can_start(file: SnapshotFile, starter: Starter, around: Surroundings, path: str) -> Truth:
+    """Whether a script can be started. `path` is the PATH in which `env` looks for the interpreter."""
+    if starter == "interpreter":
+        return YES
+    if around.user is not None and not Component(file.owner, -1, 0x8000 | file.mode).allows(around.user, 1):
+        any_bit = file.mode & 0o111
+        if around.user.uid in (0, file.owner) or not any_bit:
+            return Truth(False, f"{file.path} is not executable")
+        if not file.mode & 0o001:
+            return Truth(None, f"whether {around.account} may execute {file.path} cannot be told")
+    match = FIRST_LINE.match(file.content)
+    if match is None:
+        foreign = starter in ("run-parts", "systemd")
+        return Truth(False, f"{file.path} has no #! line, so {starter} cannot start it") if foreign else YES
+    if match["carriage"]:
+        return Truth(
+            False, f"the first line of {file.path} ends with a carriage return, so its interpreter is not found"
+        )
+    return interpreter_there(file, around, path)
+
+
+def interpreter_there(file: SnapshotFile, around: Surroundings, path: str) -> Truth:
+    """Whether the interpreter of a script is there."""
+    program, found = interpreter_of(file.content)
+    result = YES if not program.startswith("/") else around.finds(program, path)
+    if found and result.value is not False:
+        result = both(result, around.finds(found, path))
+    if result.value is False:
+        return Truth(False, f"the interpreter of {file.path}, `{(found or program)[:100]}`, is not there")
+    return YES

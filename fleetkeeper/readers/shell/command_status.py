@@ -1,0 +1,31 @@
+"""Whether a command of a script succeeds: asked only where something depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleetkeeper.readers.shell import conditions
+from fleetkeeper.readers.shell.script_state import Context
+from fleetkeeper.readers.shell.truth import YES, Truth
+from fleetkeeper.readers.shell.words import Word, literal_text
+
+
+def status_of(words: Sequence[Word], path: str, guard: bool, context: Context) -> Truth:
+    """The status of a command: asked only where something depends on it."""
+    if not guard and not context.errexit:
+        return YES
+    if literal_text(words[0]) == "flock" and (place := context.descriptors.get(literal_text(words[-1]) or "")):
+        held = context.around.locked(place).value is True
+        return Truth(None if held else True, f"the lock `{place}` is held by another program now", expected=not held)
+    if literal_text(words[0]) in conditions.TESTS:
+        return status_of_test(words, context)
+    return conditions.program_status(words, context.around, path, context.directory)
+
+
+def status_of_test(words: Sequence[Word], context: Context) -> Truth:
+    """The status of `test`, `[` or `[[`, which dash does not have."""
+    if literal_text(words[0]) == "[[" and context.around.shell == "dash":
+        return Truth(False, "dash, which is /bin/sh here, has no `[[`")
+    truth, lookups = conditions.evaluate_test(words, context.around, context.directory)
+    context.lookups.extend(lookups)
+    return truth

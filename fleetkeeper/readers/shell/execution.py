@@ -1,0 +1,341 @@
+"""The commands that a script runs, in order, each with whether the script gets to it. Nothing is ever executed.
+
+Followed are variables, `cd`, lists, compound commands, functions, shells in shells, files that are sourced, `set -e`,
+redirections that fail, and conditions (see `conditions`). A program that is expected to succeed is taken to do so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from fleetkeeper.readers.shell import conditions
+from fleetkeeper.readers.shell.command_status import status_of
+from fleetkeeper.readers.shell.conditions import show
+from fleetkeeper.readers.shell.redirections import opened
+from fleetkeeper.readers.shell.script_state import (
+    DEEPEST,
+    Context,
+    ExecutedCommand,
+    Outcome,
+    choose,
+    either_of,
+    errors_of,
+    set_positional,
+    substitute_variables,
+)
+from fleetkeeper.readers.shell.special_commands import SPECIAL
+from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.syntax import lexemes, parse_script
+from fleetkeeper.readers.shell.syntax_tree import (
+    AndOr,
+    Case,
+    Command,
+    For,
+    Function,
+    Group,
+    If,
+    Loop,
+    Pipeline,
+    Script,
+    does_nothing,
+    program_name,
+)
+from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
+from fleetkeeper.readers.shell.wrapper_programs import is_too_long, wrappers_run
+from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, new_user, script_of, source, unwrap_command
+
+MOST_COMMANDS = 5000
+MOST_TURNS = 16
+"""Words of a `for` that are followed."""
+USUAL_PATH = "/usr/bin:/bin"
+
+
+def executed_commands(script: str, context: Context | None = None) -> list[ExecutedCommand]:
+    """Every command of a script that is run, or would be if a condition were met. Raises Unreadable.
+
+    >>> [(found.name, found.reach.value) for found in executed_commands("true || a; false && b; nice c")]
+    [('true', True), ('a', False), ('false', True), ('b', False), ('c', True)]
+    """
+    follower = Follower(context or Context())
+    follower.follow_text(script, YES, guard=False)
+    return follower.commands
+
+
+class Follower:
+    """Follows one script; the commands are collected in `commands`. Its methods raise Unreadable."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.commands: list[ExecutedCommand] = []
+
+    @property
+    def around(self) -> Surroundings:
+        """What is known of the node."""
+        return self.context.around
+
+    def follow_text(self, text: str, reach: Truth, guard: bool) -> Outcome:
+        """Follow a script from its text; functions that nothing calls are followed at its end, as never run."""
+        if self.context.depth > DEEPEST:
+            raise Unreadable("too many shells inside each other")
+        if self.around.shell == "dash" and "|&" in text and "|&" in lexemes(text):
+            reach = both(reach, Truth(False, "dash, which is /bin/sh here, has no `|&`"))
+        own = set(self.context.functions)
+        outcome = self.follow_list(parse_script(text), reach, guard)
+        for name in [name for name in self.context.functions if name not in own | self.context.called]:
+            self.follow_command(
+                self.context.functions[name], Truth(False, f"nothing calls the function `{name}`"), False
+            )
+        return outcome
+
+    def follow_list(self, script: Script, reach: Truth, guard: bool) -> Outcome:
+        """Follow lists one after another."""
+        outcome = Outcome()
+        for item in script:
+            alive = both(reach, both(opposite(outcome.ends), opposite(outcome.leaves)))
+            next_one = self.follow_and_or(item, alive, guard)
+            outcome = Outcome(
+                next_one.status, either(outcome.ends, next_one.ends), either(outcome.leaves, next_one.leaves)
+            )
+        return outcome
+
+    def follow_and_or(self, item: AndOr, reach: Truth, guard: bool) -> Outcome:
+        """Follow one list of `&&` and `||`."""
+        kept = self.context.fate
+        judged, swallowed = (
+            guard or bool(item.others),
+            any(operator == "||" and does_nothing(after) for operator, after in item.others),
+        )
+        self.context.fate = replace(kept, judged=kept.judged or judged, swallowed=kept.swallowed or swallowed)
+        outcome = self.follow_pipeline(item.first, reach, judged)
+        self.context.fate = replace(kept, traced=self.context.fate.traced, errors=self.context.fate.errors)
+        entered, last = YES, item.first
+        for number, (operator, pipeline) in enumerate(item.others, 1):
+            entered = outcome.status if operator == "&&" else opposite(outcome.status)
+            alive = both(reach, both(entered, both(opposite(outcome.ends), opposite(outcome.leaves))))
+            after = self.follow_pipeline(pipeline, alive, guard or number < len(item.others))
+            outcome = Outcome(
+                choose(entered, after.status, outcome.status),
+                either(outcome.ends, both(entered, after.ends)),
+                either(outcome.leaves, both(entered, after.leaves)),
+            )
+            last = pipeline
+        if item.background:
+            return Outcome()
+        if self.context.errexit and not guard and not last.negated and entered.value is True:
+            failed = NO if outcome.status.expected else opposite(outcome.status)
+            if failed.value is not False:
+                failed = replace(failed, why=f"{failed.why}, and `set -e` ends the script there")
+            return replace(outcome, ends=either(outcome.ends, failed))
+        return outcome
+
+    def follow_pipeline(self, pipeline: Pipeline, reach: Truth, guard: bool) -> Outcome:
+        """Follow the commands of a pipeline; each of several runs in a shell of its own."""
+        if len(pipeline.commands) == 1:
+            outcome = self.follow_command(pipeline.commands[0], reach, guard)
+        else:
+            kept = self.context
+            last = program_name(pipeline.commands[-1])
+            for command in pipeline.commands:
+                into = "" if command is pipeline.commands[-1] or kept.pipefail else last
+                fate = replace(kept.fate, piped_into=kept.fate.piped_into or into)
+                self.context = replace(kept, variables=dict(kept.variables), before=self.context.before, fate=fate)
+                outcome = Outcome(self.follow_command(command, reach, guard).status)
+            self.context = replace(kept, before=self.context.before)
+            if outcome.status.value is True and not outcome.status.expected:
+                outcome = Outcome(Truth(True, outcome.status.why, expected=True))
+        return replace(outcome, status=opposite(outcome.status)) if pipeline.negated else outcome
+
+    def follow_command(self, command: Command, reach: Truth, guard: bool) -> Outcome:
+        """Follow a simple or compound command."""
+        if isinstance(command, Simple):
+            outcome = self.follow_simple(command, reach, guard)
+            self.context.before = command
+            return outcome
+        can_start = opened(command.redirected, self.context)
+        inside = both(reach, can_start)
+        if isinstance(command, Function):
+            self.context.functions[command.name] = command.body
+            return Outcome()
+        if isinstance(command, If):
+            outcome = self.follow_if(command, inside, guard)
+        elif isinstance(command, Loop):
+            outcome = self.follow_loop(command, inside)
+        elif isinstance(command, For):
+            outcome = self.follow_for(command, inside, guard)
+        elif isinstance(command, Case):
+            outcome = self.follow_case(command, inside, guard)
+        else:
+            outcome = self.follow_group(command, inside, guard)
+        return outcome if can_start.value is not False else Outcome(can_start)
+
+    def follow_group(self, command: Group, reach: Truth, guard: bool) -> Outcome:
+        """Follow a group; the end of a subshell is not that of the script."""
+        if not command.subshell:
+            return self.follow_list(command.body, reach, guard)
+        kept = self.context
+        self.context = replace(kept, variables=dict(kept.variables))
+        outcome = self.follow_list(command.body, reach, guard)
+        self.context = kept
+        return Outcome(outcome.status)
+
+    def follow_if(self, command: If, reach: Truth, guard: bool) -> Outcome:
+        """Follow `if`: each branch is run while its condition is met, and none before it was."""
+        outcome, before = Outcome(), YES
+        for condition, body in command.branches:
+            asked = self.follow_list(condition, both(reach, before), guard=True)
+            entered = both(before, both(asked.status, opposite(asked.ends)))
+            inside = self.follow_list(body, both(reach, entered), guard)
+            outcome = Outcome(
+                choose(entered, inside.status, outcome.status),
+                either(outcome.ends, either(both(before, asked.ends), both(entered, inside.ends))),
+                either(outcome.leaves, both(entered, inside.leaves)),
+            )
+            before = both(before, opposite(asked.status))
+        inside = self.follow_list(command.otherwise, both(reach, before), guard)
+        return Outcome(
+            choose(before, inside.status, outcome.status),
+            either(outcome.ends, both(before, inside.ends)),
+            either(outcome.leaves, both(before, inside.leaves)),
+        )
+
+    def follow_loop(self, command: Loop, reach: Truth) -> Outcome:
+        """Follow `while` and `until`: what comes after a loop without an end is never run."""
+        asked = self.follow_list(command.condition, reach, guard=True)
+        status = opposite(asked.status) if command.negated else asked.status
+        body = self.follow_list(command.body, both(reach, status), guard=False)
+        ends = both(status, body.ends)
+        if status.value is True and body.leaves.value is False and body.ends.value is False:
+            endless = status.why.endswith(("always succeeds", "always fails"))
+            ends = Truth(True if endless else None, f"a loop goes on while {status.why}")
+        return Outcome(YES, ends)
+
+    def follow_for(self, command: For, reach: Truth, guard: bool) -> Outcome:
+        """Follow `for`: a lookup counts as one word, which is there."""
+        given = [substitute_variables(word, self.context) for word in command.words or ()]
+        words = given if command.words is not None else [(Part("variable", "@"),)]
+        outcome = Outcome()
+        for word in words[:MOST_TURNS] if words else [()]:
+            self.context.variables[command.name] = word
+            inside = self.follow_list(command.body, reach if words else Truth(False, "its `for` has no words"), guard)
+            outcome = Outcome(inside.status, either(outcome.ends, inside.ends) if words else NO)
+        return outcome
+
+    def follow_case(self, command: Case, reach: Truth, guard: bool) -> Outcome:
+        """Follow `case`: the first clause with a pattern that fits."""
+        word = substitute_variables(command.word, self.context)
+        value = conditions.known_value(word, self.around)
+        outcome, before = Outcome(), YES
+        for patterns, body in command.clauses:
+            fits = either_of([conditions.pattern_fits(value, literal_text(pattern)) for pattern in patterns])
+            entered = both(before, fits)
+            inside = self.follow_list(body, both(reach, entered), guard)
+            outcome = Outcome(
+                choose(entered, inside.status, outcome.status),
+                either(outcome.ends, both(entered, inside.ends)),
+                either(outcome.leaves, both(entered, inside.leaves)),
+            )
+            before = both(before, opposite(fits))
+        return outcome
+
+    def follow_simple(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
+        """Follow one simple command; the variables that it sets are stored in the context."""
+        if len(self.commands) > MOST_COMMANDS:
+            raise Unreadable("it holds more commands than are followed here")
+        can_start = opened(command.redirected, self.context)
+        reach = both(reach, can_start)
+        kept = self.context.fate
+        self.context.fate = replace(kept, errors=errors_of(command.redirected, kept.errors))
+        outcome = self.follow_words(command, reach, guard)
+        self.context.fate = replace(kept, traced=self.context.fate.traced)
+        if outcome.status.value is not None:
+            self.context.variables["?"] = (Part("text", "0" if outcome.status.value else "1"),)
+        only_opens = [literal_text(word) for word in command.words] == ["exec"]
+        if only_opens:
+            errors = errors_of(command.redirected, self.context.fate.errors)
+            self.context.remember_descriptors(command.redirected)
+            self.context.fate = replace(self.context.fate, errors=errors)
+            return Outcome(can_start, opposite(can_start))
+        return outcome if can_start.value is True else Outcome(can_start)
+
+    def follow_words(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
+        """Follow the words of a simple command."""
+        context = self.context
+        own = {name: substitute_variables(word, context) for name, word in command.assigned}
+        words = [substitute_variables(word, context) for word in command.words]
+        context.assigned = context.assigned or any(name != "PATH" for name in own)
+        if not words:
+            context.variables.update(own)
+            return Outcome()
+        name = literal_text(words[0]) or ""
+        if name in context.functions:
+            return self.call_function(name, words[1:], reach, guard)
+        if name in SPECIAL:
+            return SPECIAL[name](self, words, reach, guard)
+        return self.follow_program(words, own, reach, guard)
+
+    def call_function(self, name: str, arguments: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+        """Follow a function where it is called; `return` ends only the function."""
+        self.context.called.add(name)
+        self.context.depth += 1
+        if self.context.depth > DEEPEST:
+            raise Unreadable("its functions call each other too deep")
+        set_positional(arguments, self.context)
+        outcome = self.follow_command(self.context.functions[name], reach, guard)
+        self.context.depth -= 1
+        returned = outcome.ends.why.startswith("`return")
+        return replace(outcome, ends=NO) if returned else outcome
+
+    def follow_program(self, words: Sequence[Word], own: Mapping[str, Word], reach: Truth, guard: bool) -> Outcome:
+        """Follow a program, behind wrappers such as sudo and inside shells. `own` are its own assignments."""
+        context = self.context
+        rest, path, assigned = unwrap_command(words)
+        context.assigned = context.assigned or assigned
+        set_path = literal_text(own.get("PATH", context.variables.get("PATH", ()))) or path
+        reach = both(reach, wrappers_run(words, rest, set_path or USUAL_PATH, context))
+        name = (literal_text(rest[0]) or "").rpartition("/")[2] if rest else ""
+        user = new_user(words[: len(words) - len(rest)]) or context.user
+        if name in SHELLS | SWITCHERS | {"eval"}:
+            anywhere = name in SWITCHERS
+            script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=anywhere)
+            if script is not None:
+                return self.follow_inner(script, rest, new_user(rest) if anywhere else user, reach, guard)
+        lookups = tuple(context.lookups)
+        self.commands.append(
+            ExecutedCommand(
+                tuple(rest),
+                tuple(words),
+                own,
+                reach,
+                set_path,
+                not context.assigned,
+                context.before,
+                context.directory,
+                user,
+                lookups,
+                context.fate,
+            )
+        )
+        if rest and literal_text(words[0]) == "exec":
+            return Outcome(YES, Truth(True, f"{show(words)} takes the place of the shell"))
+        if name == "sleep" and is_too_long(rest[1:]):
+            return Outcome(ends=Truth(None, f"{show(rest)} waits for longer than a day"))
+        return Outcome(status_of(rest or words, set_path or USUAL_PATH, guard, context))
+
+    def follow_inner(self, script: str, rest: Sequence[Word], user: str, reach: Truth, guard: bool) -> Outcome:
+        """Follow a script that a shell inside this one runs; `rest` are the words of that shell."""
+        name = (literal_text(rest[0]) or "").rpartition("/")[2]
+        kept = self.context
+        self.context = kept.inner()
+        options = [literal_text(word) or "" for word in rest[1:]]
+        traced = name in SHELLS and any(option[:1] == "-" and "x" in option for option in options[:3])
+        self.context.fate = replace(kept.fate, traced=kept.fate.traced or traced)
+        self.context.errexit = name in SHELLS and any(re.fullmatch("-[a-z]*e[a-z]*", option) for option in options[:3])
+        self.context.user = user
+        if name in SHELLS:
+            self.context.around = replace(kept.around, shell=kept.around.shell if name == "sh" else name)
+        outcome = self.follow_text(script, reach, guard)
+        self.context = kept
+        return Outcome(outcome.status, outcome.ends if name == "eval" else NO)

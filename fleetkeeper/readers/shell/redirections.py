@@ -1,0 +1,61 @@
+"""Whether the shell can open the files of redirections: else it does not start the command behind them."""
+
+from __future__ import annotations
+
+import re
+
+from fleetkeeper.readers.shell import conditions
+from fleetkeeper.readers.shell.script_state import Context, substitute_variables
+from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.syntax_tree import Redirections
+from fleetkeeper.readers.shell.truth import YES, Truth, both
+from fleetkeeper.readers.shell.words import DESCRIPTORS, Word, literal_text
+from fleetkeeper.readers.shell.wrappers import source
+
+ALWAYS_THERE = re.compile(r"/dev/(null|zero|full|tty|stdin|stdout|stderr|fd/.*|log)")
+
+
+def opened(redirected: Redirections, context: Context) -> Truth:
+    """Whether the shell can open the files of redirections: else it does not start the command."""
+    result = YES
+    for operator, target in redirected:
+        result = both(result, opened_one(operator, substitute_variables(target, context), context))
+    return result
+
+
+def opened_one(operator: str, target: Word, context: Context) -> Truth:
+    """Whether the shell can open the file of one redirection."""
+    around, operator = context.around, operator.lstrip(DESCRIPTORS)
+    if operator in (">&", "<&"):
+        number = literal_text(target) or ""
+        bad = around.shell in ("dash", "busybox") and re.fullmatch(r"[0-9]+\r", number)
+        return Truth(False, f"`{operator}{number[:-1]}` is followed by a carriage return") if bad else YES
+    if operator.startswith("<<"):
+        return YES
+    path = conditions.known_value(target, around)
+    prefix = path if path is not None else directory_of(target, around)
+    if prefix is None:
+        return YES
+    place = around.absolute(prefix, context.directory)
+    if place and ALWAYS_THERE.fullmatch(place):
+        return YES
+    shown = f"`{operator} {source(target)[:100]}`"
+    if path is None:
+        result = both(around.passes(place, "d"), around.passes(place, "w")) if place else Truth(None)
+    else:
+        result = around.can_open(operator, place) if place else Truth(None)
+    if result.value is None:
+        return Truth(None, f"whether {shown} can be opened cannot be told")
+    return result if result.value else Truth(False, f"{shown} cannot be opened by {around.account}")
+
+
+def directory_of(target: Word, around: Surroundings) -> str | None:
+    """The directory of a file whose name is only known in part; None where that is not known either."""
+    texts: list[str] = []
+    for part in target:
+        text = part.text if part.kind == "text" else conditions.value_of(part, around)
+        if text is None:
+            break
+        texts.append(text)
+    directory, slash, _ = "".join(texts).rpartition("/")
+    return (directory or "/") if slash else None

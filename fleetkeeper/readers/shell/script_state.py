@@ -1,0 +1,180 @@
+"""The state of a script while it is followed, the commands that it runs, and what a part of it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.syntax_tree import Command, Redirections
+from fleetkeeper.readers.shell.truth import NO, YES, Truth, either
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
+
+DEEPEST = 4
+"""Shells inside each other that are followed."""
+MOST_PARTS, MOST_CHARACTERS = 64, 4096
+"""Limits of a word after substitution: each `a=$a$a;` doubles it, and one line of any user would fill the memory."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of the status and the output of a command.
+
+    `judged`: something depends on its status. `piped_into` is the program at the end of its pipe, whose status counts
+    instead, or "". `swallowed`: `|| true` makes any end a success. `errors` is where its standard error goes: a path,
+    or "" for where the script's goes. `traced`: the shell prints each command before it runs it (`set -x`).
+    """
+
+    judged: bool = False
+    piped_into: str = ""
+    swallowed: bool = False
+    errors: str = ""
+    traced: bool = False
+
+
+NO_FATE = Fate()
+
+
+@dataclass(frozen=True)
+class ExecutedCommand:
+    """One command that a script runs: its words without wrappers such as sudo, and its own assignments.
+
+    `written` are its words with wrappers. `reach` says whether the script gets to it, and is never just expected.
+    `path` is the PATH that is set for it, or "". `quiet`: no variable that may hold a secret is set for it. `before` is
+    the command whose output it reads, `directory` where it runs, "" where that is not known. `user` is the account that
+    runuser or sudo gives it, or "". `lookups` are lookups of containers that are expected to have found something.
+    """
+
+    words: tuple[Word, ...]
+    written: tuple[Word, ...]
+    own: Mapping[str, Word]
+    reach: Truth
+    path: str = ""
+    quiet: bool = True
+    before: Simple | None = None
+    directory: str = ""
+    user: str = ""
+    lookups: tuple[str, ...] = ()
+    fate: Fate = NO_FATE
+
+    @property
+    def name(self) -> str:
+        """The name of its program, without a directory."""
+        return (literal_text(self.words[0]) or "").rpartition("/")[2] if self.words else ""
+
+
+@dataclass
+class Context:
+    """State of a script while it is followed: variables, whether any was assigned besides PATH, and the command before.
+
+    `depth` counts the shells around it. `errexit`: it ends at the first command that fails (`set -e`). `pipefail`: the
+    status of a pipe is that of any command in it. `fate` is what becomes of the commands that are followed now.
+    """
+
+    variables: dict[str, Word] = field(default_factory=dict)
+    assigned: bool = False
+    before: Simple | None = None
+    directory: str = ""
+    depth: int = 0
+    errexit: bool = False
+    pipefail: bool = False
+    fate: Fate = NO_FATE
+    user: str = ""
+    functions: dict[str, Command] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
+    lookups: list[str] = field(default_factory=list)
+    descriptors: dict[str, str] = field(default_factory=dict)
+    around: Surroundings = field(default_factory=Surroundings)
+
+    def remember_descriptors(self, redirected: Redirections) -> None:
+        """Store which file each number was opened for (`exec 9>/run/lock`)."""
+        for operator, target in redirected:
+            number, path = operator.rstrip("<>|&"), literal_text(target)
+            if number and path and path.startswith("/"):
+                self.descriptors[number] = path
+
+    def inner(self) -> Context:
+        """The state of a shell inside this one."""
+        return replace(
+            self,
+            variables=dict(self.variables),
+            before=None,
+            depth=self.depth + 1,
+            errexit=False,
+            pipefail=False,
+            functions=dict(self.functions),
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a part of a script leaves: its status, whether it ended the script, whether it left its loop."""
+
+    status: Truth = YES
+    ends: Truth = NO
+    leaves: Truth = NO
+
+
+def substitute_variables(word: Word, context: Context) -> Word:
+    """The word with known variables replaced; unknown ones stay. Raises Unreadable when it grows beyond the limits."""
+    parts: list[Part] = []
+    for part in word:
+        variable = context.variables.get(part.text) if part.kind == "variable" else None
+        parts.extend(variable if variable is not None else (part,))
+        if variable and (len(parts) > MOST_PARTS or sum(len(part.text) for part in parts) > MOST_CHARACTERS):
+            raise Unreadable("its variables hold more than is followed here")
+    return tuple(parts)
+
+
+def choose(entered: Truth, inside: Truth, before: Truth) -> Truth:
+    """The status after a part that was entered or not: its own, or the one before it."""
+    if entered.value is None:
+        return entered if inside.value is not before.value else inside
+    return inside if entered.value else before
+
+
+def either_of(truths: Sequence[Truth]) -> Truth:
+    """Whether one of several is so."""
+    result = NO
+    for truth in truths:
+        result = either(result, truth)
+    return result
+
+
+def errors_of(redirected: Redirections, before: str) -> str:
+    """Where standard error goes with these redirections: a path; `before` where they leave it as it was.
+
+    >>> null = (Part("text", "/dev/null"),)
+    >>> errors_of(((">", null), ("2>&", (Part("text", "1"),))), ""), errors_of(((">>", null),), "")
+    ('/dev/null', '')
+    """
+    output, errors = "", before
+    for operator, target in redirected:
+        text = literal_text(target) or "a file"
+        if operator.endswith(">&") and text in ("1", "2"):
+            output, errors = (errors, errors) if operator[0] != "2" else (output, output)
+        elif operator[0] == "2":
+            errors = text
+        elif operator.lstrip("1") in (">", ">>", ">|"):
+            output = text
+    return errors
+
+
+def remember_variables(words: Sequence[Word], context: Context) -> None:
+    """Store the assignments among the words in the context; other words are ignored."""
+    for word in words:
+        text = literal_text(word) or ""
+        if "=" in text:
+            context.variables[text.partition("=")[0]] = (Part("text", text.partition("=")[2]),)
+
+
+def set_positional(words: Sequence[Word], context: Context) -> None:
+    """Store the words after `set --` as `$1`, `$2` and so on, and their number as `$#`.
+
+    A substitution, which may give several words, counts as one.
+    """
+    for number, word in enumerate(words, 1):
+        context.variables[str(number)] = word
+    context.variables["#"] = (Part("text", str(len(words))),)
+    if words:
+        context.variables["@"] = context.variables["*"] = words[0]

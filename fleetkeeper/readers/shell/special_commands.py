@@ -1,0 +1,158 @@
+"""The commands of the shell itself that decide about those after them: `cd`, `.`, `set`, `exit` and others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from fleetkeeper.readers.shell import conditions
+from fleetkeeper.readers.shell.conditions import show
+from fleetkeeper.readers.shell.script_state import (
+    DEEPEST,
+    Context,
+    Outcome,
+    remember_variables,
+    set_positional,
+)
+from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.syntax import parse_script
+from fleetkeeper.readers.shell.syntax_tree import Script
+from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, opposite
+from fleetkeeper.readers.shell.words import Word, literal_text
+
+VALID_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+class ScriptFollower(Protocol):
+    """Who follows the script in which the command stands."""
+
+    context: Context
+
+    def follow_list(self, script: Script, reach: Truth, guard: bool) -> Outcome: ...
+
+
+def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+    """`cd`: the directory must be there."""
+    arguments = [word for word in words[1:] if literal_text(word) not in ("-P", "-L", "--")]
+    path = conditions.known_value(arguments[-1], follower.context.around) if arguments else None
+    follower.context.directory = (
+        follower.context.around.absolute(path, follower.context.directory).rstrip("/") if path else ""
+    )
+    if path == "/" or not arguments:
+        return Outcome(YES)
+    if not follower.context.directory:
+        return failing(follower.context, Truth(None, f"whether {show(words)} succeeds cannot be told"), guard)
+    place = follower.context.directory
+    state = both(follower.context.around.passes(place, "d"), follower.context.around.passes(place, "x"))
+    why = "succeeds" if state.value else "fails now" if state.value is False else "succeeds cannot be told"
+    return failing(
+        follower.context, replace(state, why=f"{'whether ' if state.value is None else ''}{show(words)} {why}"), guard
+    )
+
+
+def failing(context: Context, status: Truth, guard: bool) -> Outcome:
+    """The outcome of a command with this status, of which nothing else is to be followed."""
+    return Outcome(status if guard or context.errexit else YES)
+
+
+def read_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+    """`.`: the commands of the file are run here; dash ends when there is no such file."""
+    context, around = follower.context, follower.context.around
+    if literal_text(words[0]) == "source" and around.shell == "dash":
+        return failing(follower.context, Truth(False, "dash, which is /bin/sh here, has no `source`"), guard)
+    path = conditions.known_value(words[1], around) if len(words) > 1 else None
+    place = around.absolute(path, context.directory) if path and "/" in path else ""
+    shown = show(words)
+    if not place:
+        return Outcome(Truth(None, f"what {shown} reads cannot be told"), unless_bash(around, Truth(None), shown))
+    around.sourced[place] = None
+    there = around.passes(place, "r")
+    if there.value is False:
+        why = Truth(False, f"{shown} fails now: the file is not there, or cannot be read by {around.account}")
+        return Outcome(why, unless_bash(around, opposite(why), shown))
+    if place in around.texts and context.depth < DEEPEST:
+        context.depth += 1
+        outcome = follower.follow_list(parse_script(around.texts[place]), reach, guard)
+        context.depth -= 1
+        return outcome
+    if there.value is None:
+        unknown = Truth(None, f"whether the file of {shown} is there cannot be told")
+        return Outcome(unknown, unless_bash(around, unknown, shown))
+    return Outcome(YES)
+
+
+def unless_bash(around: Surroundings, ends: Truth, shown: str) -> Truth:
+    """Whether a failing special command ends the shell: in bash it does not."""
+    if around.shell == "bash":
+        return NO
+    return ends if ends.why else replace(ends, why=f"whether {shown} ends the shell cannot be told")
+
+
+def export(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+    """`export` and the like: assignments; a bad name ends dash."""
+    remember_variables(words[1:], follower.context)
+    names = [(literal_text(word) or "A").partition("=")[0] for word in words[1:]]
+    bad = [name for name in names if not name.startswith("-") and not VALID_NAME.fullmatch(name)]
+    if bad and follower.context.around.shell == "dash" and all(literal_text(word) is not None for word in words):
+        why = f"`{literal_text(words[0])}` takes no name like `{bad[0][:40]}`, which ends the shell"
+        return Outcome(Truth(False, why), Truth(True, why))
+    return Outcome()
+
+
+def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+    """`set`: `-e`, pipefail, which dash did not always take, and positional parameters."""
+    context, around = follower.context, follower.context.around
+    texts = [literal_text(word) for word in words[1:]]
+    if "--" in texts:
+        set_positional(words[texts.index("--") + 2 :], context)
+        texts = texts[: texts.index("--")]
+    for option in [text for text in texts if text]:
+        if "e" in option.lstrip("+-") and option[0] in "+-" and not option.startswith("--"):
+            context.errexit = option[0] == "-"
+    if "errexit" in texts:
+        context.errexit = True
+    traced = any("x" in text and text[:1] == "-" for text in texts if text) or "xtrace" in texts
+    context.fate = replace(context.fate, traced=context.fate.traced or traced)
+    context.pipefail = context.pipefail or any((text or "").startswith("pipefail") for text in texts)
+    if any((text or "").startswith("pipefail") for text in texts) and not takes_pipefail(around):
+        known = around.pipefail is False or (around.shell == "dash" and around.pipefail is not None)
+        why = "`set -o pipefail` is an illegal option of /bin/sh here, which ends the shell"
+        why = why if known else "whether /bin/sh takes `set -o pipefail` cannot be told"
+        return Outcome(Truth(False if known else None, why), Truth(True if known else None, why))
+    return Outcome()
+
+
+def takes_pipefail(around: Surroundings) -> bool:
+    """Whether the shell is known to take `set -o pipefail`."""
+    return around.shell in ("bash", "zsh", "ksh") or around.pipefail is True
+
+
+def end(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+    """`exit` and `return`."""
+    code = literal_text(words[1]) if len(words) > 1 else "0"
+    status = Truth(code == "0" if code is not None else None, f"{show(words)} ends it")
+    return Outcome(status, Truth(True, f"{show(words)} ends it before"))
+
+
+def leave(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+    """`break` and `continue`."""
+    return Outcome(YES, NO, Truth(True, f"{show(words)} leaves the loop before"))
+
+
+Special = Callable[[ScriptFollower, Sequence[Word], Truth, bool], Outcome]
+SPECIAL: Mapping[str, Special] = {
+    "cd": change_directory,
+    ".": read_file,
+    "source": read_file,
+    "export": export,
+    "readonly": export,
+    "local": export,
+    "set": set_options,
+    "exit": end,
+    "return": end,
+    "break": leave,
+    "continue": leave,
+}
+"""Commands of the shell itself that decide about those after them."""

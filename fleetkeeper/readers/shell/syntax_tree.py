@@ -1,0 +1,104 @@
+"""The parts of a script: lists, pipelines, and simple and compound commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fleetkeeper.readers.shell.words import Simple, Word, literal_text
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Commands of which each reads what the one before it prints. `negated`: it begins with `!`."""
+
+    commands: tuple[Command, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class AndOr:
+    """Pipelines joined by `&&` and `||`. `background`: it ends with `&`."""
+
+    first: Pipeline
+    others: tuple[tuple[Literal["&&", "||"], Pipeline], ...] = ()
+    background: bool = False
+
+
+Script = tuple[AndOr, ...]
+Redirections = tuple[tuple[str, Word], ...]
+
+
+@dataclass(frozen=True)
+class If:
+    """`if`: each condition with its commands, and those of `else`."""
+
+    branches: tuple[tuple[Script, Script], ...]
+    otherwise: Script = ()
+    redirected: Redirections = ()
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`while`, or `until` (`negated`)."""
+
+    condition: Script
+    body: Script
+    negated: bool = False
+    redirected: Redirections = ()
+
+
+@dataclass(frozen=True)
+class For:
+    """`for NAME in WORDS`; `words` is None where there is no `in`."""
+
+    name: str
+    words: tuple[Word, ...] | None
+    body: Script
+    redirected: Redirections = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """`case WORD in`: each list of patterns with its commands."""
+
+    word: Word
+    clauses: tuple[tuple[tuple[Word, ...], Script], ...]
+    redirected: Redirections = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """`{ …; }`, or `( … )`, which is a subshell."""
+
+    body: Script
+    subshell: bool = False
+    redirected: Redirections = ()
+
+
+@dataclass(frozen=True)
+class Function:
+    """The definition of a function."""
+
+    name: str
+    body: Command
+    redirected: Redirections = ()
+
+
+Compound = If | Loop | For | Case | Group | Function
+Command = Simple | Compound
+
+
+def program_name(command: Command) -> str:
+    """The name of the program of a simple command; "a group" for a compound one."""
+    if not isinstance(command, Simple) or not command.words:
+        return "a group"
+    return (literal_text(command.words[0]) or "").rpartition("/")[2]
+
+
+def does_nothing(pipeline: Pipeline) -> bool:
+    """Whether a pipeline is `true`, `:` or `exit 0`: behind `||` it makes a failure a success."""
+    [command, *others] = pipeline.commands
+    if others or not isinstance(command, Simple):
+        return False
+    return [literal_text(word) for word in command.words] in (["true"], [":"], ["exit", "0"], ["/bin/true"])

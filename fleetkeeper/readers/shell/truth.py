@@ -1,0 +1,47 @@
+"""Whether a condition of a script is met: yes, no, or not to be told; with the words for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Whether something is so: True, False, or None where that cannot be told; `why` is the reason, for a person.
+
+    `expected`: it is a program that was not asked, and succeeds when all goes well.
+    """
+
+    value: bool | None
+    why: str = ""
+    expected: bool = False
+
+
+YES, NO = Truth(True), Truth(False)
+
+
+def both(first: Truth, second: Truth) -> Truth:
+    """Whether both are so: the first that is not decides, else the first that cannot be told.
+
+    >>> both(YES, Truth(None, "who knows")).why, both(Truth(None), Truth(False, "it is off")).why
+    ('who knows', 'it is off')
+    """
+    for value in (False, None):
+        for truth in (first, second):
+            if truth.value is value:
+                return truth
+    return second if first.value is True and not first.why else first
+
+
+def either(first: Truth, second: Truth) -> Truth:
+    """Whether one of the two is so."""
+    for value in (True, None):
+        for truth in (first, second):
+            if truth.value is value:
+                return truth
+    return second
+
+
+def opposite(truth: Truth) -> Truth:
+    """Whether it is not so; the reason stays the same."""
+    return truth if truth.value is None else replace(truth, value=not truth.value)

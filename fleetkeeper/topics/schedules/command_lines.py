@@ -1,0 +1,244 @@
+"""The reading of one command line or script: whether it runs the policy's command, and what else it may hide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fleetkeeper.readers.cron.crontab import cut_at_percent
+from fleetkeeper.readers.cron.faults import Fault, terminal
+from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_executions, executions_of
+from fleetkeeper.readers.docker.exec_targets import Target
+from fleetkeeper.readers.linear_patterns import occur_in_order
+from fleetkeeper.readers.shell.execution import executed_commands
+from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
+from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.truth import Truth
+from fleetkeeper.readers.shell.words import Part, Unreadable, literal_text
+from fleetkeeper.readers.shell.wrappers import INERT, INTERPRETERS, SHELLS
+
+MENTIONS = re.compile(r"backup|pg_?dump", re.IGNORECASE)
+DUMP = re.compile(r"pg_?dump", re.IGNORECASE)
+DOCKER, BACKUP, LINE = re.compile("docker", re.IGNORECASE), re.compile("backup", re.IGNORECASE), re.compile(r"\n")
+DUMPERS = frozenset({"pg_dump", "pg_dumpall", "pg_basebackup"})
+OF_PACKAGES = ("/usr/lib/", "/lib/", "/usr/libexec/", "/usr/share/", "/snap/")
+"""Where packages have their own scripts: they are followed only when their name speaks of backups."""
+NOTHING: Mapping[str, str] = {}
+RETURNED = re.compile(r"\r(?=\n|$)")
+
+
+@dataclass(frozen=True)
+class ScriptCall:
+    """A script that a command line runs. `interpreter` is the program that it is given to, or "" (it is run itself).
+
+    `arguments` are the words after it, None where one is not plain.
+    """
+
+    path: str
+    interpreter: str
+    reach: Truth
+    user: str = ""
+    arguments: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScriptStart:
+    """How a script begins: with `set -e` in its first line, and with which `$1`, `$2` and so on."""
+
+    errexit: bool = False
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+MOST_ARGUMENTS = 9
+SHELL_OPTIONS = re.compile(r"#![^\n]{1,80}[ \t]-([a-z]{1,8})", re.ASCII)
+
+
+def start_of(text: str, arguments: Sequence[str | None]) -> ScriptStart:
+    """How a script with this text and these arguments begins; arguments that are not given are empty.
+
+    >>> start_of("#!/bin/sh -eu\\n", ["now"]).arguments["1"], start_of("#!/bin/sh -eu\\n", []).errexit
+    ('now', True)
+    """
+    options = SHELL_OPTIONS.match(text)
+    given = {str(number): value for number, value in enumerate(arguments, 1) if value is not None}
+    unset = {str(number): "" for number in range(len(arguments) + 1, MOST_ARGUMENTS + 1)}
+    return ScriptStart(bool(options and "e" in options[1]), {"#": str(len(arguments)), **unset, **given})
+
+
+def command_runs(
+    command: str, command_words: Sequence[str], environment: Mapping[str, str], around: Surroundings
+) -> list[tuple[Execution, tuple[Fault, ...]]]:
+    """The runs of the wanted command in a command line of cron, each with the faults that keep it from working."""
+    text, percent = cut_at_percent(command)
+    if runs := script_runs(text, command_words, environment, around):
+        return [(run, (*faults_of(run), *(("percent cuts",) if percent else ()))) for run in runs]
+    whole = script_runs(command.replace(r"\%", "%"), command_words, environment, around) if percent else []
+    return [(run, (*faults_of(run), "percent")) for run in whole]
+
+
+def faults_of(run: Execution) -> tuple[Fault, ...]:
+    """The faults in the words of a run: a terminal that cron has not, a carriage return that belongs to no command."""
+    words = [run.docker, run.target.name, *(word or "" for word in run.words)]
+    carriage: tuple[Fault, ...] = ("carriage return",) if any("\r" in word for word in words) else ()
+    return (*carriage, *terminal(run))
+
+
+def script_runs(
+    script: str,
+    command_words: Sequence[str],
+    environment: Mapping[str, str] = NOTHING,
+    around: Surroundings | None = None,
+    start: ScriptStart | None = None,
+) -> list[Execution]:
+    """The runs of the wanted command in a script; empty when it cannot be parsed.
+
+    Where some are surely run, only those: another in the same script is run instead of them. `environment` is what the
+    crontab sets: cron expands nothing in it.
+    """
+    context = Context(
+        {name: (Part("text", value),) for name, value in environment.items()},
+        around=around if around is not None else Surroundings(),
+    )
+    if start is not None:
+        context.errexit = start.errexit
+        context.variables.update({name: (Part("text", value),) for name, value in start.arguments.items()})
+    try:
+        executions = list(docker_executions(script, context))
+    except Unreadable:
+        return []
+    runs = [run for run in executions if without_returns(run).runs(command_words)]
+    for value in (True, None, False):
+        if best := [run for run in runs if run.reach.value is value]:
+            return best if value else best[:1]
+    return []
+
+
+def without_returns(run: Execution) -> Execution:
+    """The run with words as they are meant: without carriage returns at their ends."""
+    return replace(run, words=tuple(word if word is None else word.rstrip("\r") for word in run.words))
+
+
+def running_anywhere(
+    text: str,
+    command_words: Sequence[str],
+    around: Surroundings | None = None,
+    start: ScriptStart | None = None,
+) -> list[Execution]:
+    """The runs of the wanted command in a script; where it cannot be parsed as a whole, those of each line.
+
+    What stands around such a line is not known, and neither is whether it is run. A script with carriage returns is
+    read without them as well, since with them its reserved words are none.
+    """
+    if runs := script_runs(text, command_words, around=around, start=start):
+        return runs
+    plain = RETURNED.sub("", text)
+    if plain != text and (runs := script_runs(plain, command_words, around=around, start=start)):
+        return [replace(run, words=(*run.words[:-1], f"{run.words[-1] or ''}\r")) for run in runs]
+    try:
+        executed_commands(text, Context(around=around or Surroundings()))
+        return []
+    except Unreadable as odd:
+        unknown = Truth(None, f"its script cannot be read as a whole: {odd}")
+    return [replace(run, reach=unknown) for line in text.split("\n") for run in script_runs(line, command_words)]
+
+
+def called_scripts(text: str, around: Surroundings, environment: Mapping[str, str] = NOTHING) -> list[ScriptCall]:
+    """The scripts that a command line or a script runs by their paths; empty when it cannot be parsed."""
+    context = Context({name: (Part("text", value),) for name, value in environment.items()}, around=around)
+    try:
+        commands = executed_commands(text, context)
+    except Unreadable:
+        return []
+    return [call for command in commands for call in script_calls(command, around)]
+
+
+def script_calls(command: ExecutedCommand, around: Surroundings) -> Iterator[ScriptCall]:
+    """The script that a command is, or gives to an interpreter."""
+    words = [literal_text(word) or "" for word in command.words]
+    interpreter = ""
+    operands = [word for word in words[1:] if not word.startswith("-")]
+    if command.name in INTERPRETERS and operands:
+        interpreter, words = words[0], operands
+    path = words[0].rstrip("\r") if words else ""
+    path = around.absolute(path, command.directory) if "/" in path else ""
+    if path and path.isprintable() and command.name not in CLIENTS:
+        given = [literal_text(word) for word in command.words]
+        behind = tuple(given[given.index(words[0]) + 1 :]) if words[0] in given else ()
+        yield ScriptCall(path, interpreter, command.reach, command.user, behind)
+
+
+def is_followed(path: str) -> bool:
+    """Whether a script may make backups: those of packages only by their names."""
+    return not path.startswith(OF_PACKAGES) or MENTIONS.search(path) is not None
+
+
+def scripted(command: str) -> str:
+    """The path of a script that a line runs and that speaks of backups; empty without one.
+
+    >>> scripted("nice -n 19 /bin/sh /opt/pg-backup.sh -v"), scripted("/usr/bin/true"), scripted("tar c /backup")
+    ('/opt/pg-backup.sh', '', '')
+    """
+    if not MENTIONS.search(command):
+        return ""
+    calls = called_scripts(cut_at_percent(command)[0].rstrip("\r"), Surroundings())
+    return next((call.path for call in calls), "")
+
+
+def mentions_dumps(text: str) -> bool:
+    """Whether a script mentions dumps, or docker and then backup in one line."""
+    return bool(DUMP.search(text)) or occur_in_order(text, DOCKER, BACKUP, LINE)
+
+
+def own_dump(text: str, environment: Mapping[str, str] = NOTHING) -> tuple[str, Target | None]:
+    """The program with which a script makes a dump by itself, and the container that it enters for it, if any.
+
+    ("", None) when it makes none, and when it cannot be parsed.
+    """
+    context = Context({name: (Part("text", value),) for name, value in environment.items()})
+    try:
+        for command in executed_commands(text, context):
+            if command.name in DUMPERS:
+                return command.name, None
+            for run in executions_of(command, context):
+                names = [(line[0] or "").rpartition("/")[2] for line in run.inner()]
+                if found := next((name for name in names if name in DUMPERS), ""):
+                    return found, run.target
+    except Unreadable:
+        return ("pg_dump", None) if DUMP.search(text) else ("", None)
+    return "", None
+
+
+def why_undecided(script: str, command_words: Sequence[str], where: str = "") -> str:
+    """Why it is not known whether a script runs the wanted command; empty when it certainly does not.
+
+    `where` is the path of the script, for the message.
+    """
+    if dumper := own_dump(script)[0]:
+        return f"{where or 'it'} makes a dump with `{dumper}`, and may be the one that makes these backups"
+    if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(command_words[0])}(?![\w-])", script):
+        return ""
+    try:
+        runs = list(docker_executions(cut_at_percent(script)[0].rstrip("\r")))
+    except Unreadable as odd:
+        return f"{where}: {odd}" if where else str(odd)
+    if not runs and runs_only_known_programs(script):
+        return ""
+    plain = runs and all(None not in line and line[0] not in SHELLS for run in runs for line in run.inner())
+    return "" if plain else "what it runs, and in which container, cannot be read from it"
+
+
+def runs_only_known_programs(script: str) -> bool:
+    """Whether a script could be read, and runs nothing that may run what stands in its words or its input."""
+    try:
+        commands = executed_commands(cut_at_percent(script)[0].rstrip("\r"))
+    except Unreadable:
+        return False
+    return all(command.name in INERT for command in commands)
+
+
+def programs(run: Execution, path: str) -> tuple[str, ...]:
+    """The paths at which the docker of a run may be: its own, else one for each directory of its PATH."""
+    if "/" in run.docker:
+        return (run.docker,)
+    return tuple(f"{directory.rstrip('/')}/{run.docker}" for directory in (run.path or path).split(":") if directory)

@@ -1,0 +1,58 @@
+"""The rule that a backup which fails is told, and that no password is told with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.placement import running_placements
+from fleetkeeper.topics.schedules.entry_matching import read_entries, wanted_times
+from fleetkeeper.topics.schedules.facts import Entry
+from fleetkeeper.topics.schedules.rules.evidence import only
+
+
+def backup_tells_failure(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
+    """Somebody hears of a backup that fails, and no password goes into a log or a mail.
+
+    Cron sends what a command prints and does not look at its status. A line cannot tell when its errors are thrown away
+    and nothing asks for its status, when `|| true` or the last program of a pipe hides it, or when MAILTO is empty. A
+    password in a line stands in cron's log and in the subject of its mail. What is kept in a log file counts as told.
+    All are warnings. Source: docs/runbook.md, "Backups on a schedule".
+    """
+    policy = fleet.inventory.section(Policy)
+    wanted_times(policy)
+    home = only(running_placements(fleet, policy.service))
+    entries, _ = read_entries(fleet, home.node, home, policy)
+    meant = [item.entry for item in entries if item.meant and "commented out" not in item.entry.faults]
+    if not meant:
+        raise NotApplicable("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
+    for entry in meant:
+        yield from reports(entry, home.node)
+
+
+def reports(entry: Entry, node: str) -> Iterator[Finding]:
+    """The findings about one entry."""
+    for saw in entry.untold:
+        yield Finding(
+            saw=f"the entry {entry.where} {saw}",
+            want="a failure that reaches a mail, a log or a program that watches",
+            why="backups may be missing for weeks, and nobody is told",
+            node=node,
+            about=entry.where,
+            severity="warning",
+            hint="let its errors through; `set -o pipefail` in bash; report success behind `&&`",
+        )
+    for saw in entry.exposed:
+        yield Finding(
+            saw=f"the entry {entry.where} {saw}",
+            want="passwords in a file that only its user may read",
+            why="whoever reads that log or mail has the database",
+            node=node,
+            about=entry.where,
+            severity="warning",
+            hint="read it from a file (`~/.pgpass`, `--env-file`), and change it: it has been written down",
+        )

@@ -1,0 +1,106 @@
+"""What the scripts behind lines, timers and directories of cron run, once they were read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fleetkeeper.readers.cron.script_start import Starter, can_start, shell_of
+from fleetkeeper.readers.cron.snapshot import SnapshotFile
+from fleetkeeper.readers.docker.docker_exec import Execution
+from fleetkeeper.readers.shell.truth import Truth, both
+from fleetkeeper.topics.schedules.command_lines import (
+    MENTIONS,
+    called_scripts,
+    is_followed,
+    mentions_dumps,
+    own_dump,
+    running_anywhere,
+    start_of,
+    why_undecided,
+)
+from fleetkeeper.topics.schedules.failure_reports import traced_secrets
+from fleetkeeper.topics.schedules.parse import (
+    MOST_ENTRIES,
+    TOO_MANY,
+    Behind,
+    Candidate,
+    ScheduledBackups,
+    ask_for_sourced,
+)
+
+MOST_SCRIPTS, MOST_READ = 100, 1 << 20
+"""Scripts behind lines, and characters of them, that are read in one look."""
+DEEPEST = 2
+"""Scripts that call each other that are followed."""
+
+
+def follow_scripts(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:
+    """Add the candidates from the scripts that were read to `scheduled`; an unreadable script is a suspect.
+
+    Scripts that were not asked for yet become questions. `command_words` are the words of the policy's command.
+    """
+    left, seen = MOST_READ, set[str]()
+    queue = list(scheduled.behind)
+    while queue:
+        behind = queue.pop(0)
+        seen.add(behind.call.path)
+        file = scheduled.answers.script(behind.call.path)
+        left -= len(file.content) if file else 0
+        if len(seen) > MOST_SCRIPTS or left < 0 or len(scheduled.candidates) > MOST_ENTRIES:
+            scheduled.suspects.append(replace(behind.suspect, why=TOO_MANY))
+        elif file is not None:
+            queue.extend(follow_script(behind, file, command_words, scheduled))
+        else:
+            without_text(behind, scheduled)
+
+
+def without_text(behind: Behind, scheduled: ScheduledBackups) -> None:
+    """Ask for a script; where that was done, it is a suspect when it is there, or may be."""
+    path, lines = behind.call.path, scheduled.answers.lines.lines
+    if f"={path}" not in scheduled.answers.asked:
+        scheduled.questions[f"={path}"] = None
+    elif path in lines.get("unseen", []):
+        scheduled.suspects.append(replace(behind.suspect, why=f"{path} could not be read"))
+    elif MENTIONS.search(path):
+        machine = f"{path} is a program, which cannot be read" if path in lines.get("binary", []) else ""
+        scheduled.suspects.append(replace(behind.suspect, why=machine))
+
+
+def follow_script(
+    behind: Behind, file: SnapshotFile, command_words: Sequence[str], scheduled: ScheduledBackups
+) -> list[Behind]:
+    """Add the candidates of one script that was read. Returns the scripts that it calls, where it has none itself."""
+    text = file.content.decode("utf-8", "surrogateescape")
+    starter: Starter = "interpreter" if behind.call.interpreter else behind.starter
+    around = scheduled.answers.surroundings(behind.user, behind.call.interpreter or shell_of(file.content))
+    around.script = file.path
+    runs = running_anywhere(text, command_words, around, start_of(text, behind.call.arguments))
+    starts = both(behind.call.reach, can_start(file, starter, around, behind.path))
+    if runs:
+        scheduled.questions.update(around.questions)
+        scheduled.candidates.extend(made_by_script(behind, reached(run, behind, starts), text) for run in runs)
+        return []
+    ask_for_sourced(around, behind.suspect, scheduled)
+    if mentions_dumps(text) or (not text and MENTIONS.search(file.path)):
+        why = why_undecided(text, command_words, behind.call.path)
+        scheduled.suspects.append(replace(behind.suspect, why=why, target=own_dump(text)[1]))
+    if behind.level >= DEEPEST:
+        return []
+    calls = [call for call in called_scripts(text, around) if is_followed(call.path) and call.path != file.path]
+    return [
+        replace(behind, call=replace(call, reach=both(starts, call.reach)), starter="shell", level=behind.level + 1)
+        for call in calls
+    ]
+
+
+def made_by_script(behind: Behind, run: Execution, text: str) -> Candidate:
+    """The candidate of a run in a script with this text."""
+    made = behind.made(run)
+    exposed = tuple(dict.fromkeys((*made.entry.exposed, *traced_secrets(text, run))))
+    return replace(made, entry=replace(made.entry, exposed=exposed))
+
+
+def reached(run: Execution, behind: Behind, starts: Truth) -> Execution:
+    """A run in a script, as far as the script itself is started."""
+    return replace(run, reach=both(starts, run.reach), user=run.user or behind.call.user)
