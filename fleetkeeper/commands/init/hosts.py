@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,7 +17,9 @@ from fleetkeeper.inventory.survey_results import Machine, Stranger
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.audit_helper import HELPER
 from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.transport.ssh.jump_hosts import parse_hop
+from fleetkeeper.untrusted import one_line
 
 NOT_YET = Without(none="nobody has looked yet")
 HERE = "local"
@@ -35,6 +37,9 @@ PROBE = Command(
         "echo end",
         "which rights there are",
     )
+)
+ENGINES = Command(
+    ("sh", "-c", load_script("fleetkeeper/commands/init/scripts/find_engines.sh"), "which engines there are")
 )
 NO_ROOT = (
     "root rights (sudo without a password): who the processes of containers are, crontabs of others, "
@@ -126,6 +131,34 @@ def parse_probe(node: Node, answer: Output, taken: Collection[str]) -> Machine:
         missing.append(NO_DOCKER)
     name = unique_node_name(hostname or node.name, taken)
     return Machine(node.model_copy(update={"name": name, "sudo": sudo}), hostname, missing=tuple(missing))
+
+
+def with_engines(machine: Machine, answer: Output) -> Machine:
+    """The machine, with engines whose containers are not looked at in `missing`. `answer` is the output of `ENGINES`.
+
+    >>> machine = Machine(Node(name="a", connection="local"))
+    >>> with_engines(machine, Output(0, b"engine 0 dockerd\\nengine 1000 conmon\\n")).missing
+    ('containers of podman run there (user id 1000), and only those of Docker are looked at',)
+    """
+    lines = [line.split(" ", 2) for line in split_lines(answer.out.decode("utf-8", "replace"))]
+    found = [(words[2], words[1]) for words in lines if len(words) == 3 and words[0] == "engine"]
+    docker = sorted({uid for name, uid in found if name == "dockerd"})
+    others: dict[str, set[str]] = {}
+    for name, uid in found:
+        if name != "dockerd":
+            others.setdefault("CRI-O" if name == "crio" else "podman", set()).add(uid)
+    texts = [
+        f"containers of {engine} run there (user id {', '.join(sorted(uids))}), and only those of Docker are looked at"
+        for engine, uids in sorted(others.items())
+    ]
+    if len(docker) > 1:
+        texts.append(f"several Docker engines run there (of user ids {', '.join(docker)}), and only one is looked at")
+    texts += [
+        f"the Docker client of this account uses the context {one_line(words[1])}, and not the node's own engine"
+        for words in lines
+        if words[0] == "context" and len(words) > 1
+    ]
+    return replace(machine, missing=(*machine.missing, *texts))
 
 
 def member_of(stranger: Stranger, manager: Node, taken: Sequence[str]) -> Node:

@@ -10,7 +10,16 @@ from pathlib import Path
 from fleetkeeper.commands.host_key_trust import Ask, TrustSession, compare_keys
 from fleetkeeper.commands.init.backup_jobs import backup_jobs, scripts_to_read
 from fleetkeeper.commands.init.dump_listings import SurveyContext, backups_of
-from fleetkeeper.commands.init.hosts import HERE, PROBE, member_of, parse_probe, provisional_inventory, unique_node_name
+from fleetkeeper.commands.init.hosts import (
+    ENGINES,
+    HERE,
+    PROBE,
+    member_of,
+    parse_probe,
+    provisional_inventory,
+    unique_node_name,
+    with_engines,
+)
 from fleetkeeper.commands.init.service_survey import services_of
 from fleetkeeper.commands.init.sites import serving, sites_of
 from fleetkeeper.inventory.load import Inventory
@@ -104,8 +113,8 @@ class Survey:
         try:
             self.trust(inventory, node)
             with Links(inventory, self.ssh_config) as links:
-                [answer] = links.to(node).ask([PROBE])
-            machine = parse_probe(node, answer, list(self.machines))
+                answer, engines = links.to(node).ask([PROBE, ENGINES])
+            machine = with_engines(parse_probe(node, answer, list(self.machines)), engines)
         except Unobservable as why:
             self.say(f"  {one_line(why.why)}" + (f"\n  hint: {why.hint}" if why.hint else ""))
             machine = Machine(node, trouble=one_line(why.why))

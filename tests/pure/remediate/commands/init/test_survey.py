@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.commands.init.dump_listings import SurveyContext, backups_of, typical_size
-from fleetkeeper.commands.init.hosts import provisional_inventory
+from fleetkeeper.commands.init.hosts import provisional_inventory, with_engines
 from fleetkeeper.commands.init.inventory_text import inventory_text
 from fleetkeeper.inventory.schema import Node, Without
 from fleetkeeper.inventory.survey_results import (
@@ -139,3 +139,24 @@ def test_a_server_that_is_not_certbot_s_has_its_renewal_undecided(foreign: bool,
     text = written(Findings("mine", (MACHINE,), (DATABASE,), sites=(site,)), tmp_path)
     [certificate] = load_inventory(tmp_path / "mine.yml", text).section(Certificates).certificates
     assert (certificate.acme is not None) is foreign
+
+
+ENGINE_LINES = {
+    "engine 0 dockerd\n": (),
+    "engine 1000 dockerd\n": (),
+    "": (),
+    "engine 0 dockerd\nengine 1000 dockerd\n": ("several Docker engines run there (of user ids 0, 1000)",),
+    "engine 0 crio\nengine 0 dockerd\nengine 1000 conmon\nengine 1000 podman\n": (
+        "containers of CRI-O run there (user id 0)",
+        "containers of podman run there (user id 1000)",
+    ),
+    "engine 0 dockerd\ncontext far away\n": ("the Docker client of this account uses the context far",),
+}
+
+
+@pytest.mark.parametrize("printed", ENGINE_LINES)
+def test_engines_that_are_not_looked_at_are_named_and_leave_sections_undecided(printed: str, tmp_path: Path) -> None:
+    machine = with_engines(MACHINE, Output(0, printed.encode()))
+    assert [text.partition(", and ")[0] for text in machine.missing] == list(ENGINE_LINES[printed])
+    text = written(Findings("mine", (machine,)), tmp_path)
+    assert text.count("undecided:") == (3 if machine.missing else 0)
