@@ -1,4 +1,4 @@
-"""Hostile text in every string that a node said: worlds of facts, how text is put into them, and what then comes out.
+"""Hostile text in every string that a node said: fleets of facts, how text is put into them, and what then comes out.
 
 A canary is a piece of text that makes a file named `canary` when a shell runs it; with an empty PATH it needs only
 that shell. Whatever a rule, a remedy or a report makes of it, it must stay one word of text.
@@ -268,18 +268,18 @@ def run_all(texts: Iterable[str], folder: Path) -> list[str]:
     return guilty
 
 
-def all_worlds() -> dict[str, Fleet]:
+def all_fleets() -> dict[str, Fleet]:
     """Looks in which much is wrong, so that every remedy has something to answer."""
-    from tests.helpers.hostile_worlds import more_worlds
+    from tests.helpers.hostile_fleets import more_fleets
     from tests.pure.judging.test_unobservable import FLEET
 
     match = {"lab": FLEET}
-    for module in (schedule_worlds, certificate_worlds, backup_worlds, user_worlds):
+    for module in (schedule_fleets, certificate_fleets, backup_fleets, user_fleets):
         match |= module()
-    return match | more_worlds()
+    return match | more_fleets()
 
 
-def schedule_worlds() -> dict[str, Fleet]:
+def schedule_fleets() -> dict[str, Fleet]:
     from tests.example_fleets import schedules as s
 
     line = s.RUNBOOK.replace("postgres", "rodan_postgres")
@@ -291,7 +291,7 @@ def schedule_worlds() -> dict[str, Fleet]:
     }
 
 
-def certificate_worlds() -> dict[str, Fleet]:
+def certificate_fleets() -> dict[str, Fleet]:
     from tests.example_fleets import certificates as c
     from tests.pure.remediate.remedies.certificates import test_renewal as r
 
@@ -309,7 +309,7 @@ def certificate_worlds() -> dict[str, Fleet]:
     }
 
 
-def backup_worlds() -> dict[str, Fleet]:
+def backup_fleets() -> dict[str, Fleet]:
     from datetime import timedelta
 
     from tests.example_fleets import backups as b
@@ -324,14 +324,14 @@ def backup_worlds() -> dict[str, Fleet]:
     }
 
 
-def user_worlds() -> dict[str, Fleet]:
+def user_fleets() -> dict[str, Fleet]:
     from datetime import UTC, datetime
 
     from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE
     from fleetkeeper.topics.containers.facts import Denied
     from fleetkeeper.topics.registry import load_inventory
     from remediate.remedies.containers.compose_instructions import DIRECTORY, FILES
-    from tests.helpers.hostile_worlds import USERS
+    from tests.helpers.hostile_fleets import USERS
     from tests.pure.remediate.remedies.containers import test_service_user as u
 
     labels = {COMPOSE_PROJECT: "rodan", COMPOSE_SERVICE: "rodan_web", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}
@@ -339,7 +339,7 @@ def user_worlds() -> dict[str, Fleet]:
     denied = replace(u.CLEAR, denied=(Denied("/data", "/srv/data", 3, False, ("0:0 644 /data/x",)),))
     inventory = load_inventory(Path("users.yml"), USERS)
 
-    def world(container: Any, lines: tuple[Any, ...] = (u.TOLD,)) -> Fleet:
+    def fleet(container: Any, lines: tuple[Any, ...] = (u.TOLD,)) -> Fleet:
         facts = {
             ("data", "containers"): Containers("present", (container,)),
             ("manager", "containers"): Containers("present", ()),
@@ -349,8 +349,8 @@ def user_worlds() -> dict[str, Fleet]:
         return Fleet(inventory, datetime.now(UTC), facts)  # type: ignore[arg-type]
 
     return {
-        "user": world(u.WEB),
-        "compose": world(compose, ()),
-        "by hand": world(replace(u.WEB, name="rodan_web", labels={}), ()),
-        "files": world(replace(u.WEB, preflight=denied, mounts=(Mount("bind", "/srv/data", "/data"),))),
+        "user": fleet(u.WEB),
+        "compose": fleet(compose, ()),
+        "by hand": fleet(replace(u.WEB, name="rodan_web", labels={}), ()),
+        "files": fleet(replace(u.WEB, preflight=denied, mounts=(Mount("bind", "/srv/data", "/data"),))),
     }

@@ -79,7 +79,7 @@ class FaultyStream:
         self.left -= len(part)
         if len(part) < len(data) or self.left == 0:
             self.inner.close()
-            raise Unobservable("the cable was cut")
+            raise Unobservable("the connection was cut")
 
     def close_write(self) -> None:
         self.inner.close_write()
@@ -223,7 +223,7 @@ TOPIC = Topic(
 
 
 @dataclass
-class StagedSession(Session):
+class LocalSession(Session):
     """A session that knows nothing but papers, with remedies of the test's own."""
 
     answers: dict[str, Remedy] = field(default_factory=lambda: {RULE.id: rewrite_plan})
@@ -279,8 +279,8 @@ class LocalNodes:
         return {node: self.paper(node).read_text() for node in self.says}
 
     @property
-    def session(self) -> StagedSession:
-        return StagedSession(
+    def session(self) -> LocalSession:
+        return LocalSession(
             self.inventory,
             lambda node: self.link(node.name),
             patience=0,

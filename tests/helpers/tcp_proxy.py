@@ -1,4 +1,4 @@
-"""A cable between us and a server on a loopback port, which can be cut: silently, or with a reset at a chosen byte."""
+"""A proxy between us and a server on a loopback port, which can be cut: silently, or with a reset at a chosen byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong while remedies run: an authority that refuses, a node that dies, a cable that is cut, two at once."""
+"""What goes wrong while remedies run: an authority that refuses, a node that dies, a cut connection, two at once."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def wait_for(stream: IO[str], words: str) -> None:
     assert words in text, text
 
 
-def test_case_81_a_cut_cable_frees_the_lock_within_a_minute_and_nobody_gets_in_before(broken) -> None:
+def test_case_81_a_cut_connection_frees_the_lock_within_a_minute_and_nobody_gets_in_before(broken) -> None:
     lab = broken("root-container", "certificate-expiring")
     with begin_fix(lab, "--only=containers"):
         cut = time.monotonic()
@@ -103,7 +103,7 @@ def test_case_81_a_cut_cable_frees_the_lock_within_a_minute_and_nobody_gets_in_b
             assert second.status == 5, second.said
             assert "is locked by" in second.err
             while lab.on("manager", "sh", "-c", f"cat {LOCK} 2>/dev/null || :"):
-                assert time.monotonic() - cut < MINUTE, "the lock outlives its holder's cable"
+                assert time.monotonic() - cut < MINUTE, "the lock outlives its holder's connection"
                 time.sleep(1)
             third = lab.remediate("--only=certificates", *FIX)
     assert third.status == 0, third.said

@@ -1,6 +1,6 @@
-"""For each remedy a small world that needs it: a tree of files with programs that act on it, looked at as it is.
+"""For each remedy a small scenario that needs it: a tree of files with programs that act on it, looked at as it is.
 
-Rules and remedies are the real ones, and so are the plans, the engine, the journal and the lock. A world says only
+Rules and remedies are the real ones, and so are the plans, the engine, the journal and the lock. A scenario says only
 what a look at its tree sees, so that a plan can be made for whatever state a killed run has left.
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from remediate.remedies import REMEDIES
 from tests.remedy_scenarios import cron, dumps, sites, users
-from tests.remedy_scenarios.base import Playing, Scenario, play_scenario
+from tests.remedy_scenarios.base import Scenario, ScenarioRun, begin_scenario
 
-WORLDS: tuple[type[Scenario], ...] = (
+SCENARIOS: tuple[type[Scenario], ...] = (
     cron.CronStopped,
     cron.CronElsewhere,
     dumps.Stale,
@@ -34,13 +34,21 @@ WORLDS: tuple[type[Scenario], ...] = (
 
 LONGEST = {sites.AccountLost, sites.WrongName, users.CarelessService}
 LIKE_OTHERS = {*LONGEST, dumps.StaleAndFull, dumps.OverBudget}
-"""Worlds whose plans are made of the steps of other worlds' plans."""
+"""Scenarios whose plans are made of the steps of other scenarios' plans."""
 
 
-def remedies_without_a_world() -> set[str]:
-    """Names of remedies that no world needs: a new remedy shows up here until it has one."""
-    played = {REMEDIES[world.rule] for world in WORLDS}
+def remedies_without_a_scenario() -> set[str]:
+    """Names of remedies that no scenario needs: a new remedy shows up here until it has one."""
+    played = {REMEDIES[scenario.rule] for scenario in SCENARIOS}
     return {remedy.__name__ for remedy in REMEDIES.values() if remedy not in played}
 
 
-__all__ = ["LIKE_OTHERS", "LONGEST", "WORLDS", "Playing", "Scenario", "play_scenario", "remedies_without_a_world"]
+__all__ = [
+    "LIKE_OTHERS",
+    "LONGEST",
+    "SCENARIOS",
+    "Scenario",
+    "ScenarioRun",
+    "begin_scenario",
+    "remedies_without_a_scenario",
+]

@@ -1,4 +1,4 @@
-"""A world: nodes as folders with programs in them, what a look at them sees, and what `remediate --fix` does there."""
+"""A scenario: nodes as folders with programs in them, what a look at them sees, and what `remediate --fix` does."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ class Scenario(ABC):
 
 @dataclass
 class ScenarioSession(Session):
-    """A session whose look is the world's."""
+    """A session whose look is the scenario's."""
 
-    world: Scenario | None = None
+    scenario: Scenario | None = None
 
     def look(self, topics: Collection[str] = ()) -> Fleet:
-        assert self.world is not None
-        return self.world.fleet()
+        assert self.scenario is not None
+        return self.scenario.fleet()
 
     def gate(self, fleet: Fleet) -> list[Verdict]:
         return []
@@ -108,35 +108,35 @@ def without_waiting(remedy: Remedy) -> Remedy:
 
 
 @dataclass
-class Playing:
-    """A world, the journal of its runs, and what `remediate --fix` does there."""
+class ScenarioRun:
+    """A scenario, the journal of its runs, and what `remediate --fix` does there."""
 
-    world: Scenario
+    scenario: Scenario
     journal: Journal
 
     @property
     def session(self) -> ScenarioSession:
-        world = self.world
+        scenario = self.scenario
         return ScenarioSession(
-            world.fleet().inventory,
-            lambda node: world.links[node.name],
-            frozenset({world.rule}),
+            scenario.fleet().inventory,
+            lambda node: scenario.links[node.name],
+            frozenset({scenario.rule}),
             patience=0,
-            world=world,
+            scenario=scenario,
         )
 
     def propose(self) -> Proposal:
-        return self.session.propose(self.world.fleet())
+        return self.session.propose(self.scenario.fleet())
 
     def fix(self) -> list[PlanEnd]:
         """A whole run."""
-        links = self.world.links.__getitem__
-        runner = Runner(self.journal, "world", "", links, Screen(quiet=True), step_context(self.world.folder))
+        links = self.scenario.links.__getitem__
+        runner = Runner(self.journal, "scenario", "", links, Screen(quiet=True), step_context(self.scenario.folder))
         run = PlanRun(runner, runner.begin(""))
         run.apply(self.propose().planned, self.session, EVERYTHING)
         self.journal.end(run.id, 0)
         return run.ends
 
 
-def play_scenario(world: Scenario, journal: type[Journal] = Journal) -> Playing:
-    return Playing(world, journal(world.folder / "state" / "journal.sqlite"))
+def begin_scenario(scenario: Scenario, journal: type[Journal] = Journal) -> ScenarioRun:
+    return ScenarioRun(scenario, journal(scenario.folder / "state" / "journal.sqlite"))

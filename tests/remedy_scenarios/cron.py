@@ -1,4 +1,4 @@
-"""Worlds in which cron is stopped, or the entry stands on the wrong node."""
+"""Scenarios in which cron is stopped, or the entry stands on the wrong node."""
 
 from __future__ import annotations
 

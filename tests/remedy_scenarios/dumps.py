@@ -1,4 +1,4 @@
-"""Worlds of backups: too old, too many, too heavy, or in one place only. The dumps are real ones."""
+"""Scenarios of backups: too old, too many, too heavy, or in one place only. The dumps are real ones."""
 
 from __future__ import annotations
 

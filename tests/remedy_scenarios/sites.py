@@ -1,4 +1,4 @@
-"""Worlds of nginx and certbot: a certificate that is old, was not reloaded, or could not be renewed."""
+"""Scenarios of nginx and certbot: a certificate that is old, was not reloaded, or could not be renewed."""
 
 from __future__ import annotations
 

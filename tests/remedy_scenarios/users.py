@@ -1,4 +1,4 @@
-"""A world in which a swarm service runs as root, with files of root on its volume."""
+"""A scenario in which a swarm service runs as root, with files of root on its volume."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from tests.helpers.hostile_text import (
     SHELL,
     TEXT,
     LookOutputs,
-    all_worlds,
+    all_fleets,
     kinds_in_look,
     run_all,
     string_kinds,
@@ -40,8 +40,8 @@ from tests.helpers.hostile_text import (
     with_text,
 )
 
-WORLDS = all_worlds()
-SMALL = [name for name in WORLDS if name != "lab"]
+FLEETS = all_fleets()
+SMALL = [name for name in FLEETS if name != "lab"]
 PUTS: dict[str, Callable[[str], Callable[[str], str]]] = {
     "appended": lambda text: lambda old: old + text,
     "put in its place": lambda text: lambda old: text,
@@ -50,7 +50,7 @@ PUTS: dict[str, Callable[[str], Callable[[str], str]]] = {
 
 def clean_scripts() -> set[str]:
     """The scripts of the same plans without hostile text."""
-    return {script for world in WORLDS.values() for script in LookOutputs(world).scripts()}
+    return {script for fleet in FLEETS.values() for script in LookOutputs(fleet).scripts()}
 
 
 class Watch:
@@ -83,54 +83,54 @@ def watch(tmp_path: Path) -> Iterable[Watch]:
 
 
 @pytest.mark.parametrize("how", PUTS)
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", FLEETS)
 def test_hostile_text_in_every_string_at_once(name: str, how: str, watch: Watch) -> None:
-    watch.look(with_text(WORLDS[name], PUTS[how](COMBINED)))
+    watch.look(with_text(FLEETS[name], PUTS[how](COMBINED)))
 
 
 @pytest.mark.parametrize("how", PUTS)
 def test_each_hostile_text_in_every_string_of_some_world(how: str, watch: Watch) -> None:
     for number, text in enumerate((*SHELL, *TEXT)):
         for name in (SMALL[number % len(SMALL)], SMALL[(number + 7) % len(SMALL)]):
-            watch.look(with_text(WORLDS[name], PUTS[how](text)))
+            watch.look(with_text(FLEETS[name], PUTS[how](text)))
 
 
 def test_hostile_text_in_one_kind_of_string_after_another(watch: Watch) -> None:
     seen: set[object] = set()
     for name in SMALL:
-        for topic, kind in kinds_in_look(WORLDS[name]):
+        for topic, kind in kinds_in_look(FLEETS[name]):
             if (topic, kind) not in seen:
                 seen.add((topic, kind))
-                watch.look(with_text(WORLDS[name], PUTS["appended"](COMBINED), topic, kind), topic)
+                watch.look(with_text(FLEETS[name], PUTS["appended"](COMBINED), topic, kind), topic)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", PUTS)
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", FLEETS)
 def test_every_hostile_text_in_every_kind_of_string_of_every_world(name: str, how: str, watch: Watch) -> None:
     for text in (COMBINED, *SHELL, *TEXT):
-        watch.look(with_text(WORLDS[name], PUTS[how](text)))
-    for topic, kind in kinds_in_look(WORLDS[name]):
+        watch.look(with_text(FLEETS[name], PUTS[how](text)))
+    for topic, kind in kinds_in_look(FLEETS[name]):
         for text in (COMBINED, SHELL[0], SHELL[8], TEXT[5]):
-            watch.look(with_text(WORLDS[name], PUTS[how](text), topic, kind), topic)
+            watch.look(with_text(FLEETS[name], PUTS[how](text), topic, kind), topic)
 
 
 def test_the_worlds_have_something_for_every_remedy_that_changes_a_line_or_runs_a_program() -> None:
-    kinds_of_steps = {step.kind for world in WORLDS.values() for step in LookOutputs(world).steps}
+    kinds_of_steps = {step.kind for fleet in FLEETS.values() for step in LookOutputs(fleet).steps}
     assert {"edit_crontab", "run", "run_in_container", "delete_files", "update_service"} <= kinds_of_steps
     assert len(clean_scripts()) > 8
 
 
 def test_every_remedy_makes_a_plan_in_some_world() -> None:
-    planned = {item.rule.id for world in WORLDS.values() for item in LookOutputs(world).proposal.planned}
+    planned = {item.rule.id for fleet in FLEETS.values() for item in LookOutputs(fleet).proposal.planned}
     assert set(REMEDIES) - planned == set()
 
 
 def test_every_text_that_a_node_can_say_stands_in_some_world() -> None:
-    """A text that no world holds is never made hostile: whoever adds a field gives it a place in a world."""
+    """A text that no fleet holds is never made hostile: whoever adds a field gives it a place in a fleet."""
     kinds_of_facts = {kind for rule in RULES.values() for kind in rule.looks_at}
     texts = {text for kind in kinds_of_facts for text in declared_texts(kind)}
-    filled = {text for world in WORLDS.values() for fact in world.facts.values() for text in filled_texts(fact)}
+    filled = {text for fleet in FLEETS.values() for fact in fleet.facts.values() for text in filled_texts(fact)}
     assert texts - filled == set()
 
 

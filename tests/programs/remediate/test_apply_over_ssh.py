@@ -1,4 +1,4 @@
-"""The engine over a real SSH connection whose cable is cut: silently while it holds a lock, or at any byte of a fix."""
+"""The engine over a real SSH connection that is cut: silently while it holds a lock, or at any byte of a fix."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 def links_over(server: Sshd, laid: TcpProxy | None) -> Links:
-    """Links to the server, through the cable when there is one."""
+    """Links to the server, through the connection when there is one."""
     node = server.node("a", sudo=False)
     if laid:
         keys = server.known_hosts.read_text().replace(f":{server.port} ", f":{laid.port} ")
@@ -40,7 +40,7 @@ def open_link(links: Links) -> WritingLink:
     return writing_link(links.to(links.inventory.nodes["a"]))
 
 
-def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_gets_in(
+def test_case_81_a_cut_connection_frees_the_lock_in_time_and_until_then_nobody_else_gets_in(
     server: Sshd, tmp_path: Path
 ) -> None:
     path, patience = str(tmp_path / "lock"), 3
@@ -49,7 +49,7 @@ def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_g
         links_over(server, laid) as far,
         links_over(server, None) as near,
     ):
-        stream = start_holder(open_link(far), "a", path, "the one with the cut cable", patience)
+        stream = start_holder(open_link(far), "a", path, "the one with the cut connection", patience)
         held = HeldLock("a", stream, beat=0.2, answer=0.5)
         laid.cut()
         cut_at = time.monotonic()
@@ -70,7 +70,7 @@ def try_once(near: WritingLink, path: str, patience: int) -> Stream | None:
     try:
         return start_holder(near, "a", path, "the second", patience)
     except Busy as busy:
-        assert "the one with the cut cable" in busy.who  # noqa: PT017  # it is one of many tries
+        assert "the one with the cut connection" in busy.who  # noqa: PT017  # it is one of many tries
         return None
 
 
@@ -80,7 +80,7 @@ def stage(tmp_path: Path) -> LocalNodes:
 
 
 def whole_fix(stage: LocalNodes, server: Sshd, reset_after: int | None) -> tuple[list[End], int]:
-    """One fix over the cable, reset after so many bytes of it were sent. Returns its ends and the bytes sent."""
+    """One fix over the connection, reset after so many bytes of it were sent. Returns its ends and the bytes sent."""
     proposal = stage.propose()
     with run_proxy((server.address, server.port)) as laid, links_over(server, laid) as links:
         far = open_link(links)
@@ -100,7 +100,7 @@ class Reconnecting:
         return getattr(open_link(self.links), name)
 
 
-def test_over_a_whole_cable_it_is_fixed(stage: LocalNodes, server: Sshd) -> None:
+def test_over_a_whole_connection_it_is_fixed(stage: LocalNodes, server: Sshd) -> None:
     ends, sent = whole_fix(stage, server, None)
     assert ends == [End.FIXED]
     assert sent > 3000

@@ -32,8 +32,8 @@ from tests.helpers.local_nodes import (
     RULE,
     FaultyLink,
     LocalNodes,
+    LocalSession,
     Policy,
-    StagedSession,
     rewrite_plan,
     sha_of,
     step_context,
@@ -261,7 +261,7 @@ def test_the_gate_is_asked_again_under_the_lock(stage: LocalNodes) -> None:
     closed = Verdict(RULE, Subject("service", "postgres"), findings=(Finding(saw="another database", want="x"),))
     gated = replace(RULE, topic="backups")
 
-    class Gated(StagedSession):
+    class Gated(LocalSession):
         @property
         def rules(self) -> dict[str, Rule]:
             return {gated.id: gated}
@@ -363,7 +363,7 @@ def test_a_plan_that_was_asked_for_and_is_for_a_person_by_now_says_what_to_do(
     assert "two containers run; stop one of them; nothing was changed" in capsys.readouterr().out
 
 
-def test_a_cable_that_is_cut_leaves_it_unknown_where_only_an_exit_status_could_tell(
+def test_a_connection_that_is_cut_leaves_it_unknown_where_only_an_exit_status_could_tell(
     stage: LocalNodes,
 ) -> None:
     stage.links["a"] = FaultyLink(cut_after=3)

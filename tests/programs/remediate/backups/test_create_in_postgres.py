@@ -1,4 +1,4 @@
-"""`remediate backups create` with its cable cut at each step: what was done, or may still be done, never failed."""
+"""`remediate backups create` with its connection cut at each step: what was done or may still be done, never failed."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def held_up(world: Database) -> Iterator[Callable[[], int]]:
         yield session.wait
 
 
-def test_a_dump_that_goes_on_behind_a_cut_cable_is_unknown_not_failed(
+def test_a_dump_that_goes_on_behind_a_cut_connection_is_unknown_not_failed(
     world: Database, held_up: Callable[[], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.link.slow = "pg_dump"

@@ -1,7 +1,7 @@
-"""Every remedy killed for good before and after each of its steps, and with its cable cut: nothing is left unsaid.
+"""Every remedy killed for good before and after each of its steps, and with its connection cut: nothing is left unsaid.
 
-The worlds are trees of files with real programs (tests/remedy_scenarios). After each kill the next run tells what had
-been started; the way back restores the tree byte by byte, or what has no way back is said; and the rest is mended.
+The scenarios are trees of files with real programs (tests/remedy_scenarios). After each kill the next run tells what
+had been started; the way back restores the tree byte by byte, or what has no way back is said; and the rest is mended.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from tests.lab.test_killed_remedies import KILLED
 from tests.remedy_scenarios import (
     LIKE_OTHERS,
     LONGEST,
-    WORLDS,
-    Playing,
+    SCENARIOS,
     Scenario,
+    ScenarioRun,
+    begin_scenario,
     dumps,
-    play_scenario,
-    remedies_without_a_world,
+    remedies_without_a_scenario,
 )
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock of the worlds of dumps stands still during a test, and no longer."""
+    """The clock of the scenarios of dumps stands still during a test, and no longer."""
     monkeypatch.setattr(dumps, "NOW", datetime.now(UTC))
 
 
@@ -67,32 +67,34 @@ STARTED, DONE, JOURNALLED = range(3)
 """The moments around each step: its way back is written down; it is done; the journal knows."""
 
 
-def kill_midway(world: Scenario, moment: int) -> tuple[Playing, bool]:
-    """The world after a fix that was killed, seen by the next run; False when the fix had ended by then."""
-    play = play_scenario(world, Mortal)
-    assert isinstance(play.journal, Mortal)
-    play.journal.moment = moment
+def kill_midway(scenario: Scenario, moment: int) -> tuple[ScenarioRun, bool]:
+    """The scenario after a fix that was killed, seen by the next run; False when the fix had ended by then."""
+    attempt = begin_scenario(scenario, Mortal)
+    assert isinstance(attempt.journal, Mortal)
+    attempt.journal.moment = moment
     try:
-        play.fix()
+        attempt.fix()
     except Cut:
-        for link in world.links.values():
+        for link in scenario.links.values():
             link.die()
-        return play_scenario(world), True
-    return play_scenario(world), False
+        return begin_scenario(scenario), True
+    return begin_scenario(scenario), False
 
 
-def undo_run(play: Playing, run: str) -> Exit:
-    link_to = play.world.links.__getitem__
-    return Undoing(play.journal, play.journal.run(run), link_to, context=step_context(play.world.folder)).all(yes=True)
+def undo_run(attempt: ScenarioRun, run: str) -> Exit:
+    link_to = attempt.scenario.links.__getitem__
+    return Undoing(
+        attempt.journal, attempt.journal.run(run), link_to, context=step_context(attempt.scenario.folder)
+    ).all(yes=True)
 
 
-def mended(play: Playing) -> bool:
+def mended(attempt: ScenarioRun) -> bool:
     """Whether the next fix leaves nothing to do."""
-    return all(ended.end in {End.FIXED, End.ALREADY} for ended in play.fix()) and not play.propose().planned
+    return all(ended.end in {End.FIXED, End.ALREADY} for ended in attempt.fix()) and not attempt.propose().planned
 
 
 def test_every_remedy_is_killed_below_in_each_shape_that_its_plans_have() -> None:
-    assert remedies_without_a_world() == set()
+    assert remedies_without_a_scenario() == set()
 
 
 def test_every_remedy_is_killed_on_the_lab_too() -> None:
@@ -102,93 +104,93 @@ def test_every_remedy_is_killed_on_the_lab_too() -> None:
 
 
 def marked(long: Collection[type[Scenario]]) -> list[object]:
-    """All worlds; some of them only when there is time."""
-    return [pytest.param(kind, marks=pytest.mark.long) if kind in long else kind for kind in WORLDS]
+    """All scenarios; some of them only when there is time."""
+    return [pytest.param(kind, marks=pytest.mark.long) if kind in long else kind for kind in SCENARIOS]
 
 
 @pytest.mark.parametrize("kind", marked(LONGEST))
 def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[Scenario], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
-    assert mended(play_scenario(whole))
+    assert mended(begin_scenario(whole))
     for moment in range(100):
-        world = kind(tmp_path / str(moment))
-        before = world.tree()
-        play, was_killed = kill_midway(world, moment)
+        scenario = kind(tmp_path / str(moment))
+        before = scenario.tree()
+        attempt, was_killed = kill_midway(scenario, moment)
         if not was_killed:
-            assert moment == 3 * len(play.journal.steps(play.journal.runs()[0].id)) > 0
+            assert moment == 3 * len(attempt.journal.steps(attempt.journal.runs()[0].id)) > 0
             return
         text: list[str] = []
-        runs = report_interrupted(play.journal, text.append)
-        run = play.journal.run("last").id
+        runs = report_interrupted(attempt.journal, text.append)
+        run = attempt.journal.run("last").id
         assert run in text[0]
-        assert len(play.journal.steps(run)) == moment // 3 + 1
-        assert runs or (world.tree() == before and "left nothing behind" in text[1])
+        assert len(attempt.journal.steps(run)) == moment // 3 + 1
+        assert runs or (scenario.tree() == before and "left nothing behind" in text[1])
         if runs and (moment % 3 != DONE or kind.undone):
-            taken_back(play, run, before)
-        assert mended(play), moment
-        assert set(world.tree()) == set(whole.tree())
-        assert world.end() == whole.end()
+            taken_back(attempt, run, before)
+        assert mended(attempt), moment
+        assert set(scenario.tree()) == set(whole.tree())
+        assert scenario.end() == whole.end()
 
 
-def taken_back(play: Playing, run: str, before: object) -> None:
+def taken_back(attempt: ScenarioRun, run: str, before: object) -> None:
     """Undo a run: everything is as it was, or what is not was said to have no way back."""
-    code = undo_run(play, run)
-    steps = play.journal.steps(run)
+    code = undo_run(attempt, run)
+    steps = attempt.journal.steps(run)
     final = [step for step in steps if step.inverse is None and '"changes": false' not in step.step]
-    if not final or play.world.undone:
+    if not final or attempt.scenario.undone:
         assert code == Exit.NOTHING_LEFT
-        assert play.world.tree() == before
-    assert play.journal.interrupted() == []
+        assert attempt.scenario.tree() == before
+    assert attempt.journal.interrupted() == []
 
 
 @pytest.mark.parametrize("kind", [kind for kind in marked(LONGEST) if not isinstance(kind, type) or kind.undone])
 def test_killed_and_not_taken_back_the_next_run_mends_the_rest(kind: type[Scenario], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
-    assert mended(play_scenario(whole))
+    assert mended(begin_scenario(whole))
     for moment in range(100):
-        world = kind(tmp_path / str(moment))
-        play, was_killed = kill_midway(world, moment)
+        scenario = kind(tmp_path / str(moment))
+        attempt, was_killed = kill_midway(scenario, moment)
         if not was_killed:
             return
-        assert mended(play), moment
-        assert world.end() == whole.end(), moment
+        assert mended(attempt), moment
+        assert scenario.end() == whole.end(), moment
 
 
 class Lost:
-    """A cable that is cut at one moment: the streams that are open end, and what is sent then has no answer."""
+    """A connection that is cut at one moment: the streams that are open end, and what is sent then has no answer."""
 
-    def __init__(self, world: Scenario, moment: int) -> None:
-        self.world, self.left = world, moment
+    def __init__(self, scenario: Scenario, moment: int) -> None:
+        self.scenario, self.left = scenario, moment
 
     def __call__(self, words: tuple[str, ...]) -> None:
         self.left -= 1
         if self.left == -1:
-            for link in self.world.links.values():
+            for link in self.scenario.links.values():
                 link.die()
-            raise Unobservable("the cable was cut", node="a")
+            raise Unobservable("the connection was cut", node="a")
 
 
 @pytest.mark.parametrize("kind", marked(LIKE_OTHERS))
-def test_case_69_its_cable_cut_at_each_step_it_says_so_and_the_next_run_mends_the_rest(
+def test_case_69_its_connection_cut_at_each_step_it_says_so_and_the_next_run_mends_the_rest(
     kind: type[Scenario], tmp_path: Path
 ) -> None:
     for moment in range(100):
-        world = kind(tmp_path / str(moment))
-        before = world.tree()
-        play = play_scenario(world)
-        cut = Lost(world, moment)
-        for link in world.links.values():
+        scenario = kind(tmp_path / str(moment))
+        before = scenario.tree()
+        attempt = begin_scenario(scenario)
+        cut = Lost(scenario, moment)
+        for link in scenario.links.values():
             link.before = link.after = cut
-        [ended] = play.fix()
+        [ended] = attempt.fix()
         if cut.left >= 0:
             return
         if ended.end not in {End.FIXED, End.ALREADY}:
             assert ended.why
-            assert world.tree() == before or left_behind(play) or not kind.undone, moment
-        assert mended(play), moment
+            assert scenario.tree() == before or left_behind(attempt) or not kind.undone, moment
+        assert mended(attempt), moment
 
 
-def left_behind(play: Playing) -> list[StepRow]:
+def left_behind(attempt: ScenarioRun) -> list[StepRow]:
     """Steps that the journal does not call undone: `remediate undo` goes on with them."""
-    run = play.journal.runs()[0].id
-    return [step for step in play.journal.steps(run) if step.inverse and step.state != "undone"]
+    run = attempt.journal.runs()[0].id
+    return [step for step in attempt.journal.steps(run) if step.inverse and step.state != "undone"]

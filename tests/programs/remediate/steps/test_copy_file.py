@@ -246,7 +246,7 @@ def cut_after(count: int) -> Callable[[Stream], Stream]:
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.999])
-def test_case_29_a_cut_cable_at_any_byte_leaves_nothing_under_the_name(world, share):
+def test_case_29_a_cut_connection_at_any_byte_leaves_nothing_under_the_name(world, share):
     world.sink.wrap = cut_after(int(len(CONTENT) * share))
     with pytest.raises(Lost):
         world.run()

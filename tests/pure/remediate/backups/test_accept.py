@@ -36,7 +36,7 @@ from tests.pure.topics.backups.test_database import ACCEPTED, DRILL, RIGHT, SIZE
 from tests.pure.topics.backups.test_plausible_size import sized
 
 
-def make_world(files: Any = None, records: Records | Unobservable | None = None, text: str = TEXT) -> Fleet:
+def make_fleet(files: Any = None, records: Records | Unobservable | None = None, text: str = TEXT) -> Fleet:
     """The good world with its database on vgpu."""
     base = backup_fleet(sized(*[100 * MIB] * 9, *[10 * MIB] * 2) if files is None else files, text=text)
     seen = Databases((), Records(digest="") if records is None else records)
@@ -86,7 +86,7 @@ def accept_database(desk: Desk) -> Records:
 
 
 def test_an_implausible_size_is_accepted_with_a_reason_by_whom_and_when(capsys):
-    desk = Desk(make_world())
+    desk = Desk(make_fleet())
     assert verdict_of("backups.have_plausible_size", desk.seen).outcome is Outcome.FINDING
     assert accept(desk, yes=True, because=" jobs of 2019 were deleted ") is Exit.NOTHING_LEFT
     size = accept_database(desk).size
@@ -99,7 +99,7 @@ def test_an_implausible_size_is_accepted_with_a_reason_by_whom_and_when(capsys):
 
 @pytest.mark.parametrize("because", ["", "  "])
 def test_an_implausible_size_is_not_accepted_without_a_reason(because):
-    desk = Desk(make_world())
+    desk = Desk(make_fleet())
     with pytest.raises(UsageError, match="needs a reason") as refused:
         accept(desk, yes=True, because=because)
     assert "--because" in refused.value.hint
@@ -109,34 +109,34 @@ def test_an_implausible_size_is_not_accepted_without_a_reason(because):
 @pytest.mark.parametrize(("typed", "size"), [("jobs were deleted", 10 * MIB), ("", None)])
 def test_at_a_terminal_the_reason_is_asked_for_and_none_leaves_the_size_as_it_is(typed, size, monkeypatch):
     monkeypatch.setattr("remediate.backups.accept.asked_reason", lambda *, yes: typed)
-    desk = Desk(make_world())
+    desk = Desk(make_fleet())
     assert accept(desk, yes=True) is Exit.NOTHING_LEFT
     assert accept_database(desk).accepted.system == RIGHT.system
     assert (accept_database(desk).size.size if accept_database(desk).size else None) == size
 
 
 def test_where_the_size_is_plausible_only_the_database_is_accepted_and_no_reason_is_asked_for():
-    desk = Desk(make_world(twice_a_day(9)))
+    desk = Desk(make_fleet(twice_a_day(9)))
     assert accept(desk, yes=True) is Exit.NOTHING_LEFT
     assert (accept_database(desk).size, accept_database(desk).accepted.system) == (None, RIGHT.system)
 
 
 def test_a_reason_given_takes_the_size_of_the_newest_whatever_it_is():
-    desk = Desk(make_world(twice_a_day(9)))
+    desk = Desk(make_fleet(twice_a_day(9)))
     accept(desk, yes=True, because="as it should be")
     assert accept_database(desk).size.size == MIB
 
 
 def test_a_reason_where_there_is_no_whole_dump_is_refused_and_so_is_one_where_none_was_seen():
     for files in ((), Unobservable("the volume is not mounted")):
-        desk = Desk(make_world(files))
+        desk = Desk(make_fleet(files))
         assert accept(desk, yes=True, because="right") is Exit.NOT_ALL_SEEN
         assert accept(desk, yes=True) is Exit.NOTHING_LEFT
         assert accept_database(desk).size is None
 
 
 def test_what_was_written_down_stays_when_something_is_accepted():
-    desk = Desk(make_world(records=Records(ACCEPTED, (DRILL,), "d", SIZE)))
+    desk = Desk(make_fleet(records=Records(ACCEPTED, (DRILL,), "d", SIZE)))
     accept(desk, yes=True, because="right")
     assert accept_database(desk).drills == (DRILL,)
     assert accept_database(desk).size.size == 10 * MIB
@@ -145,7 +145,7 @@ def test_what_was_written_down_stays_when_something_is_accepted():
 
 def test_a_record_dated_ahead_by_a_wrong_clock_does_not_outlive_what_is_accepted():
     ahead = Records(replace(ACCEPTED, at=NOW + timedelta(days=4000)), size=replace(SIZE, at=NOW + timedelta(days=4000)))
-    desk = Desk(make_world(records=ahead))
+    desk = Desk(make_fleet(records=ahead))
     accept(desk, yes=True, because="right")
     assert (desk.proof, accept_database(desk).size.size) == ((Proof.FIXED, ""), 10 * MIB)
     assert in_force(Records(), ahead) == Records()
@@ -153,7 +153,7 @@ def test_a_record_dated_ahead_by_a_wrong_clock_does_not_outlive_what_is_accepted
 
 def test_the_plan_adds_to_the_record_of_the_look_that_it_is_made_from():
     other = replace(DRILL, at=NOW)
-    fresh = make_world(records=Records(ACCEPTED, (DRILL, other), "digest of now"))
+    fresh = make_fleet(records=Records(ACCEPTED, (DRILL, other), "digest of now"))
     [step] = plan_to_record(fresh, make_policy(), Records(size=SIZE)).steps
     assert "digest of now" in repr(step)
     content = step.content if isinstance(step.content, bytes) else step.content.encode()
@@ -162,9 +162,9 @@ def test_the_plan_adds_to_the_record_of_the_look_that_it_is_made_from():
 
 def test_the_proof_reads_the_record_back():
     addition = Records(size=SIZE)
-    assert proof_of_record(make_world(records=Records(size=SIZE)), make_policy(), addition) == (Proof.FIXED, "")
-    assert proof_of_record(make_world(records=Records()), make_policy(), addition)[0] is Proof.FAILING
-    assert proof_of_record(make_world(records=Unobservable("gone")), make_policy(), addition)[0] is Proof.UNKNOWN
+    assert proof_of_record(make_fleet(records=Records(size=SIZE)), make_policy(), addition) == (Proof.FIXED, "")
+    assert proof_of_record(make_fleet(records=Records()), make_policy(), addition)[0] is Proof.FAILING
+    assert proof_of_record(make_fleet(records=Unobservable("gone")), make_policy(), addition)[0] is Proof.UNKNOWN
 
 
 def test_a_drill_that_is_written_down_keeps_the_accepted_size():
@@ -179,7 +179,7 @@ def test_a_drill_that_is_written_down_keeps_the_accepted_size():
 
 def list_files(records: Records | Unobservable) -> list[Any]:
     files = twice_a_day(60)
-    return list(held_up(make_world(files, records), backup_rows(catalog_of_files(files), make_policy(), NOW, {})))
+    return list(held_up(make_fleet(files, records), backup_rows(catalog_of_files(files), make_policy(), NOW, {})))
 
 
 def test_the_list_says_what_a_failed_drill_and_an_unseen_record_hold_up():

@@ -33,7 +33,7 @@ from tests.example_fleets.backups import (
     twice_a_day,
     verdict_of,
 )
-from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, make_world
+from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, make_fleet
 
 
 def list_files(*files, verified=None, drills=None):
@@ -137,7 +137,7 @@ def test_the_data_volume_is_the_deepest_mount_above_the_data_directory():
 
 def test_who_accepts_sees_which_tables_are_not_there_and_which_database_it_replaces():
     lacking = replace(RIGHT, rows={"auth_user": 120, "gone": -1})
-    lines = [line.text for line in describe_database(make_world(lacking), ACCEPTED)]
+    lines = [line.text for line in describe_database(make_fleet(lacking), ACCEPTED)]
     assert lines[0].startswith(f"cluster {RIGHT.system}, made on 20")
     assert lines[2:] == ["  auth_user: 120 rows", "  gone: is not there"]
     assert describe_replaced(None, ACCEPTED) == describe_replaced(ACCEPTED, ACCEPTED) == []
@@ -156,8 +156,8 @@ class Judging:
 
 
 def test_case_76_no_backup_is_made_of_a_database_that_lost_its_data(capsys):
-    lost = verdict_of(GATE, make_world(replace(RIGHT, rows={"auth_user": 0}), text=FLOORS))
-    fine = verdict_of(GATE, make_world(RIGHT, text=FLOORS))
+    lost = verdict_of(GATE, make_fleet(replace(RIGHT, rows={"auth_user": 0}), text=FLOORS))
+    fine = verdict_of(GATE, make_fleet(RIGHT, text=FLOORS))
     plan = Plan(steps=())
     for gate, held_back in ((lost, True), (fine, False)):
         desk = Desk(make_inventory(), make_policy(), Judging(gate), Screen(), None)

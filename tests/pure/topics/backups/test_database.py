@@ -33,7 +33,7 @@ ACCEPTED = Accepted(RIGHT.system, "vgpu", "rodan_pg_data", datetime(2026, 5, 1, 
 FLOORS = TEXT.replace("  at_least: 3", "  at_least: 3\n  floors: {auth_user: 100}")
 
 
-def make_world(
+def make_fleet(
     *on_vgpu: Cluster, records: Records | Unobservable | None = None, text: str = TEXT, data: object = ()
 ) -> Fleet:
     """The good world, with these servers on vgpu and this record on the volume's node."""
@@ -58,18 +58,18 @@ def test_a_directory_may_be_called_as_an_answer_begins():
 
 
 def test_the_accepted_database_holds():
-    assert verdict_of(GATE, make_world(RIGHT, records=Records(ACCEPTED))).outcome is Outcome.HOLDS
+    assert verdict_of(GATE, make_fleet(RIGHT, records=Records(ACCEPTED))).outcome is Outcome.HOLDS
 
 
 def test_before_anything_was_accepted_it_is_skipped_and_says_how_to_accept():
-    skipped = verdict_of(GATE, make_world(RIGHT))
+    skipped = verdict_of(GATE, make_fleet(RIGHT))
     assert skipped.outcome is Outcome.NOT_APPLICABLE
     assert "remediate backups accept" in skipped.not_applicable
 
 
 def test_case_76_a_database_that_came_up_empty_is_found_and_says_where_the_old_data_is():
     empty = replace(RIGHT, system="7710948999999999999")
-    [match] = verdict_of(GATE, make_world(empty, records=Records(ACCEPTED))).findings
+    [match] = verdict_of(GATE, make_fleet(empty, records=Records(ACCEPTED))).findings
     assert "another database: its cluster 7710948999999999999 was made on 2026-11-22" in match.saw
     assert "it was on vgpu then; nodes with a volume rodan_pg_data: vgpu" in match.hint
 
@@ -77,15 +77,15 @@ def test_case_76_a_database_that_came_up_empty_is_found_and_says_where_the_old_d
 @pytest.mark.parametrize(("rows", "saw"), [(3, "table auth_user has 3 rows"), (-1, "table auth_user is not there")])
 def test_case_76_a_table_with_fewer_rows_than_its_floor_is_found(rows, saw):
     emptied = replace(RIGHT, rows={"auth_user": rows})
-    [match] = verdict_of(GATE, make_world(emptied, text=FLOORS)).findings
+    [match] = verdict_of(GATE, make_fleet(emptied, text=FLOORS)).findings
     assert match.saw == saw
 
 
 def moved(*volumes: Volume, accepted: Accepted = ACCEPTED, mounts: tuple[str, ...] = ()) -> Fleet:
     """The accepted cluster, running on data instead."""
-    world_ = make_world(records=Records(accepted), data=(RIGHT,))
+    fleet = make_fleet(records=Records(accepted), data=(RIGHT,))
     seen = Services("worker", volumes=volumes, remote_mounts=mounts)
-    return replace(world_, facts={**world_.facts, ("vgpu", "services"): seen})
+    return replace(fleet, facts={**fleet.facts, ("vgpu", "services"): seen})
 
 
 def test_case_76_the_same_cluster_on_another_node_s_disk_is_an_older_state():
@@ -103,25 +103,25 @@ def test_a_cluster_whose_volume_is_on_the_network_may_move():
 
 
 def test_a_table_that_nobody_counted_is_unknown():
-    assert verdict_of(GATE, make_world(replace(RIGHT, rows={}), text=FLOORS)).outcome is Outcome.UNKNOWN
+    assert verdict_of(GATE, make_fleet(replace(RIGHT, rows={}), text=FLOORS)).outcome is Outcome.UNKNOWN
 
 
 def test_floors_are_enough_without_a_record():
-    assert verdict_of(GATE, make_world(RIGHT, text=FLOORS)).outcome is Outcome.HOLDS
+    assert verdict_of(GATE, make_fleet(RIGHT, text=FLOORS)).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize("clusters", [(), (RIGHT, replace(RIGHT, container="e" * 64))])
 def test_none_and_two_databases_are_unknown(clusters):
-    assert verdict_of(GATE, make_world(*clusters, records=Records(ACCEPTED))).outcome is Outcome.UNKNOWN
+    assert verdict_of(GATE, make_fleet(*clusters, records=Records(ACCEPTED))).outcome is Outcome.UNKNOWN
 
 
 def test_a_node_that_could_not_be_asked_may_hold_another_one():
-    unseen = make_world(RIGHT, records=Records(ACCEPTED), data=Unobservable("docker exec hangs"))
+    unseen = make_fleet(RIGHT, records=Records(ACCEPTED), data=Unobservable("docker exec hangs"))
     assert verdict_of(GATE, unseen).outcome is Outcome.UNKNOWN
 
 
 def test_a_record_that_cannot_be_read_is_unknown():
-    assert verdict_of(GATE, make_world(RIGHT, records=Unobservable("permission denied"))).outcome is Outcome.UNKNOWN
+    assert verdict_of(GATE, make_fleet(RIGHT, records=Unobservable("permission denied"))).outcome is Outcome.UNKNOWN
 
 
 # ── what containers say ──

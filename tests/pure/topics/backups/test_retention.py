@@ -224,7 +224,7 @@ KEEPS = st.fixed_dictionaries(dict.fromkeys(("last", "hourly", "daily", "weekly"
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[DumpProof, ...], Policy]:
+def catalogs_to_thin(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[DumpProof, ...], Policy]:
     """Files at any times, with any proofs, mtimes off by anything, links; and any policy."""
     files: list[File] = []
     verified: list[DumpProof] = []
@@ -240,7 +240,7 @@ def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[DumpProof, ...], Po
     return tuple(files), tuple(verified), rules
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_them(world):
     files, verified, rules = world
     catalog = build_catalog(files, verified, rules, NOW)
@@ -252,7 +252,7 @@ def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_th
         assert remaining[-1] == catalog.counted[-1]
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
     files, verified, rules = world
     catalog = build_catalog(files, verified, rules, NOW)
@@ -262,7 +262,7 @@ def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
     assert not {item.name for item in catalog.counted[: rules.at_least]} & gone
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_no_reason_is_ever_empty(world):
     files, verified, rules = world
     nameless = tuple(replace(item, why="") for item in verified)
@@ -274,7 +274,7 @@ def test_no_reason_is_ever_empty(world):
         assert all(bool(backup.doubt) is not backup.counts for backup in catalog.backups)
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_what_does_not_count_changes_nothing_for_what_does(world):
     """Neither a bucket, nor the newest, nor the oldest, nor what is protected is ever one that does not count."""
     files, verified, rules = world
@@ -287,7 +287,7 @@ def test_what_does_not_count_changes_nothing_for_what_does(world):
     assert kept == {item.backup.name for item in by_keep(catalog, rules, NOW).kept} & counting
 
 
-@given(worlds(), st.sampled_from(["hourly", "daily", "weekly", "monthly", "yearly"]))
+@given(catalogs_to_thin(), st.sampled_from(["hourly", "daily", "weekly", "monthly", "yearly"]))
 def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
     files, verified, rules = world
     catalog = build_catalog(files, verified, rules, NOW)
@@ -299,7 +299,7 @@ def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
             assert {item.bucket_of(backup) for backup in reached if backup.name not in gone} == before
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_all_that_a_plan_rests_on_is_proven_again(world):
     """Each period that keep reaches has its newest complete one among what is streamed, when something of it goes."""
     files, verified, rules = world
@@ -328,7 +328,7 @@ def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep)
         assert rotten.name in again or not names & reasons_to_keep(others, rules).keys()
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world):
     """What is not streamed again must not be why something goes: without it keep asks for nothing that went."""
     files, verified, rules = world
@@ -341,7 +341,7 @@ def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world)
         assert not names & reasons_to_keep(others, rules, catalog.accepted).keys()
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_case_48_thinning_twice_is_thinning_once(world):
     files, verified, rules = world
     gone = {item.backup.name for item in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess}
@@ -349,7 +349,7 @@ def test_case_48_thinning_twice_is_thinning_once(world):
     assert apply_keep(build_catalog(left, verified, rules, NOW), rules, NOW).excess == ()
 
 
-@given(worlds(), st.integers(min_value=0, max_value=30))
+@given(catalogs_to_thin(), st.integers(min_value=0, max_value=30))
 def test_what_is_overdue_is_among_what_may_go_today(world, days):
     files, verified, rules = world
     rules = rules.model_copy(update={"slack": timedelta(days=days)})
@@ -358,7 +358,7 @@ def test_what_is_overdue_is_among_what_may_go_today(world, days):
     assert late <= {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
 
 
-@given(worlds(), st.randoms())
+@given(catalogs_to_thin(), st.randoms())
 def test_the_order_of_the_listing_does_not_matter(world, random):
     files, verified, rules = world
     shuffled = list(files)
@@ -367,7 +367,7 @@ def test_the_order_of_the_listing_does_not_matter(world, random):
     assert apply_keep(build_catalog(tuple(shuffled), verified, rules, NOW), rules, NOW) == before
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_case_79_only_what_is_proven_may_go(world):
     files, verified, rules = world
     proven = {item.name for item in verified}
@@ -376,7 +376,7 @@ def test_case_79_only_what_is_proven_may_go(world):
     } <= proven
 
 
-@given(worlds(), st.lists(st.text(min_size=1, max_size=20), max_size=5))
+@given(catalogs_to_thin(), st.lists(st.text(min_size=1, max_size=20), max_size=5))
 def test_nothing_outside_the_naming_pattern_is_touched(world, names):
     files, verified, rules = world
     strangers = tuple(File(name, 1, NOW.timestamp() - 10**7, location + 1) for location, name in enumerate(names))

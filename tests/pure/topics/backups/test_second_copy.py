@@ -25,7 +25,7 @@ COPIES = replace(HERE, directory="/srv/copies", marks={name: f"{name} there" for
 EMPTY = CopyDirectory(directory="/srv/copies", device=1, free=2**40)
 
 
-def make_world(
+def make_fleet(
     directory: CopyDirectory | Unobservable, files=GOOD, here: CopyDirectory | Unobservable = HERE, text: str = SECOND
 ):
     seen = backup_fleet(files, text=text)
@@ -34,11 +34,11 @@ def make_world(
 
 
 def copy_of(*places, **changes):
-    return verdict_of(RULE, make_world(*places, **changes))
+    return verdict_of(RULE, make_fleet(*places, **changes))
 
 
 def make_remedy(*places, **changes):
-    seen = make_world(*places, **changes)
+    seen = make_fleet(*places, **changes)
     [match, *_] = verdict_of(RULE, seen).findings
     return REMEDIES[RULE](match, seen)
 
@@ -54,7 +54,7 @@ def test_a_true_copy_of_the_one_before_is_young_enough():
 
 def test_what_a_copy_has_left_that_never_ended_is_told_until_it_is_gone():
     parts = {".fleetkeeper.old.part": NOW.timestamp() - 7200, ".fleetkeeper.new.part": NOW.timestamp() - 60}
-    seen = make_world(replace(COPIES, parts=parts))
+    seen = make_fleet(replace(COPIES, parts=parts))
     seen = replace(seen, facts={**seen.facts, ("vgpu", "nodes"): seen.facts["data", "nodes"]})
     judged_now = verdict_of(RULE, seen)
     [text] = judged_now.warnings
@@ -112,10 +112,10 @@ def test_another_content_under_the_same_name_is_no_copy():
 
 
 def test_quick_reads_no_copy_and_says_so():
-    seen = make_world(replace(EMPTY, names=NAMES))
+    seen = make_fleet(replace(EMPTY, names=NAMES))
     quick = replace(seen, inventory=seen.inventory.model_copy(update={"quick": True}))
     assert "left out by --quick" in verdict_of(RULE, quick).not_applicable
-    match = replace(make_world(EMPTY), inventory=quick.inventory)
+    match = replace(make_fleet(EMPTY), inventory=quick.inventory)
     assert verdict_of(RULE, match).findings
 
 
@@ -168,7 +168,7 @@ def test_nothing_is_written_through_a_link():
 
 
 def test_without_a_second_place_the_inventory_must_name_one():
-    seen = make_world(EMPTY, text=TEXT)
+    seen = make_fleet(EMPTY, text=TEXT)
     [warning] = verdict_of(RULE, seen).warnings
     assert "names no second place" in REMEDIES[RULE](warning, seen).why
 

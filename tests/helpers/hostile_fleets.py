@@ -33,10 +33,10 @@ certificates: {none: not here}
 UNSEEN = Unobservable("no route to host", hint="look at it", node="data")
 
 
-def database_worlds() -> dict[str, Fleet]:
+def database_fleets() -> dict[str, Fleet]:
     """Another database than the accepted one, drills that failed or were refused, a size that was accepted."""
     from tests.example_fleets.backups import NOW, dump_name
-    from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, make_world
+    from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, make_fleet
 
     failed = Drill(
         *(dump_name(NOW - timedelta(days=1)), NOW - timedelta(hours=3), 60.0, 3600.0, {"public.a": 3}),
@@ -52,14 +52,14 @@ def database_worlds() -> dict[str, Fleet]:
     text = FLOORS.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
     other = replace(RIGHT, system="7575134923612332072", rows={"auth_user": 3})
     return {
-        "another database": make_world(other, records=records, text=text),
-        "on another node": make_world(
+        "another database": make_fleet(other, records=records, text=text),
+        "on another node": make_fleet(
             RIGHT, records=replace(records, accepted=replace(ACCEPTED, node="data")), text=text
         ),
     }
 
 
-def volume_worlds() -> dict[str, Fleet]:
+def volume_fleets() -> dict[str, Fleet]:
     """A second place that lacks the newest, or has another content; a volume over its budget; one that is dark."""
     from tests.example_fleets import backups as b
     from tests.pure.topics.backups import test_second_copy as c
@@ -68,9 +68,9 @@ def volume_worlds() -> dict[str, Fleet]:
     text = b.TEXT.replace("60 GiB", "10 MiB")
     dark = b.backup_fleet()
     parts = {".fleetkeeper.x.part": 0.0}
-    copies = c.make_world(replace(c.COPIES, digests=dict.fromkeys(c.NAMES[:3], "other"), parts=parts))
+    copies = c.make_fleet(replace(c.COPIES, digests=dict.fromkeys(c.NAMES[:3], "other"), parts=parts))
     return {
-        "no copy": c.make_world(c.EMPTY),
+        "no copy": c.make_fleet(c.EMPTY),
         "another copy": replace(copies, facts={**copies.facts, ("vgpu", "nodes"): copies.facts["data", "nodes"]}),
         "over budget": b.backup_fleet(files, volume=b.volume_usage(files, used=100 * 2**30), text=text),
         "full of others": b.backup_fleet(b.GOOD, volume=b.volume_usage(b.GOOD, used=100 * 2**30), text=text),
@@ -78,7 +78,7 @@ def volume_worlds() -> dict[str, Fleet]:
     }
 
 
-def swarm_worlds() -> dict[str, Fleet]:
+def swarm_fleets() -> dict[str, Fleet]:
     """A service that cannot be placed, one that is not well, and what a killed change has left."""
     from tests.pure.remediate.remedies.containers import test_service_user as u
     from tests.pure.topics.services import test_rules as s
@@ -101,10 +101,10 @@ def swarm_worlds() -> dict[str, Fleet]:
     manager = Services("manager", "n1", members, (nowhere,), (pending, replace(s.RUNS, member="ghost")))
     present = Services("worker", "n3", volumes=(Volume("rodan_pg_data", "local", "/srv/x"),))
     return {
-        "open": service_world(replace(u.WEB, isolation=open_wide, mounts=mounts), u.TOLD),
-        "closed": service_world(replace(u.WEB, preflight=closed), u.TOLD),
-        "lent": service_world(u.WEB, temporary),
-        "paused": service_world(u.WEB, replace(temporary, update_state="paused")),
+        "open": service_fleet(replace(u.WEB, isolation=open_wide, mounts=mounts), u.TOLD),
+        "closed": service_fleet(replace(u.WEB, preflight=closed), u.TOLD),
+        "lent": service_fleet(u.WEB, temporary),
+        "paused": service_fleet(u.WEB, replace(temporary, update_state="paused")),
         "pending": s.example_fleet(
             manager_services=manager, vgpu_services=replace(present, remote_mounts=("/srv/nfs",))
         ),
@@ -115,7 +115,7 @@ def swarm_worlds() -> dict[str, Fleet]:
     }
 
 
-def service_world(container: Container, service: SwarmService) -> Fleet:
+def service_fleet(container: Container, service: SwarmService) -> Fleet:
     """Two nodes with one service of a swarm."""
     from tests.pure.remediate.remedies.containers.test_service_user import MEMBERS
 
@@ -128,22 +128,22 @@ def service_world(container: Container, service: SwarmService) -> Fleet:
     return Fleet(load_inventory(Path("users.yml"), USERS), datetime.now(UTC), facts)  # type: ignore[arg-type]
 
 
-def schedule_worlds() -> dict[str, Fleet]:
+def schedule_fleets() -> dict[str, Fleet]:
     """Places that could not be read, and lines that may be the backup."""
     from fleetkeeper.topics.schedules.facts import Facts, Suspect
     from tests.example_fleets import schedules as s
 
-    world = s.schedule_fleet(s.Machine({}))
+    fleet = s.schedule_fleet(s.Machine({}))
     facts = {
         key: replace(fact, suspects=(Suspect("/etc/crontab", 3, "it cannot be read"),), unseen=(UNSEEN,))
         if isinstance(fact, Facts)
         else fact
-        for key, fact in world.facts.items()
+        for key, fact in fleet.facts.items()
     }
-    return {"in doubt": replace(world, facts=facts)}
+    return {"in doubt": replace(fleet, facts=facts)}
 
 
-def certificate_worlds() -> dict[str, Fleet]:
+def certificate_fleets() -> dict[str, Fleet]:
     """A server that speaks old protocols too, and one that could not be asked."""
     from tests.example_fleets import certificates as c
 
@@ -151,7 +151,7 @@ def certificate_worlds() -> dict[str, Fleet]:
     return {"old protocols": c.certificate_fleet(replace(c.FACTS, served=old))}
 
 
-def more_worlds() -> dict[str, Fleet]:
+def more_fleets() -> dict[str, Fleet]:
     """All of them, by name."""
-    parts = (database_worlds, volume_worlds, swarm_worlds, schedule_worlds, certificate_worlds, looks_of_younger_topics)
-    return {name: fleet for worlds in parts for name, fleet in worlds().items()}
+    parts = (database_fleets, volume_fleets, swarm_fleets, schedule_fleets, certificate_fleets, looks_of_younger_topics)
+    return {name: fleet for fleets in parts for name, fleet in fleets().items()}
