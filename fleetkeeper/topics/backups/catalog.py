@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.backup import NO_REASON, Backup
 from fleetkeeper.topics.backups.database.facts import AcceptedSize
@@ -22,6 +23,8 @@ from fleetkeeper.transport.commands import Unobservable
 GROWING = timedelta(minutes=1)
 PART = ".part"
 """The end of a name that a dump has until it is whole."""
+FEW = 5
+"""Names that one sentence has."""
 ABANDONED = 3600.0
 """Seconds for which nobody has written to a part: it is a dump's that ended, or that waits for a lock."""
 UNFINISHED = "a dump that never came to its end; the next one removes it, unless somebody still has it open"
@@ -181,6 +184,22 @@ def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: Ac
         )
         for backup in backups
     ]  # fmt: skip
+
+
+def unlike_pattern(backups: Catalog, newest: Backup | None, policy: Policy) -> str:
+    """The files that are younger than the newest complete backup and not named like the pattern, as end of a sentence.
+
+    All files and directories where no file at all is named like it; empty without any.
+    """
+    since = newest.time.timestamp() if newest else 0.0
+    others = [file for file in backups.foreign if file.kind in ("file", "directory") and file.mtime > since]
+    strangers = [file for file in others if not file.name.startswith(".") and not file.name.endswith(PART)]
+    if not strangers or (newest is None and backups.backups):
+        return ""
+    names = [file.name for file in sorted(strangers, key=lambda file: file.mtime, reverse=True)]
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    count = f"{count_of(len(names), 'younger file' if newest else 'file')} there"
+    return f"; {count}, none named like `pattern` ({policy.pattern}): {', '.join(names[:FEW])}{more}"
 
 
 def unfinished_dumps(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import NotJudgedNow
-from fleetkeeper.inventory.units import count_of, show_duration, show_size
+from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
@@ -16,13 +16,13 @@ from fleetkeeper.topics.backups.backup import Backup, TooSmall
 from fleetkeeper.topics.backups.catalog import (
     CHANGED,
     NOT_YET,
-    PART,
     UNFINISHED,
     Catalog,
     catalog_of,
     seen_files,
     true_clock,
     unfinished_dumps,
+    unlike_pattern,
 )
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import max_age
@@ -127,22 +127,6 @@ def describe_stale(newest: Backup | None, backups: Catalog, now: datetime) -> st
     else:
         text = f"the newest complete backup is {show_duration(now - newest.time)} old: {newest.name}"
     return f"{text} ({but})" if but else text
-
-
-def unlike_pattern(backups: Catalog, newest: Backup | None, policy: Policy) -> str:
-    """The files that are younger than the newest complete backup and not named like the pattern, as end of a sentence.
-
-    All files and directories where no file at all is named like it; empty without any.
-    """
-    since = newest.time.timestamp() if newest else 0.0
-    others = [file for file in backups.foreign if file.kind in ("file", "directory") and file.mtime > since]
-    strangers = [file for file in others if not file.name.startswith(".") and not file.name.endswith(PART)]
-    if not strangers or (newest is None and backups.backups):
-        return ""
-    names = [file.name for file in sorted(strangers, key=lambda file: file.mtime, reverse=True)]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    count = f"{count_of(len(names), 'younger file' if newest else 'file')} there"
-    return f"; {count}, none named like `pattern` ({policy.pattern}): {', '.join(names[:NAMED])}{more}"
 
 
 def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
