@@ -124,6 +124,7 @@ class Test:
     """The evaluation of one `test`, `[` or `[[`. `lookups` are the scripts that it expects to print something."""
 
     def __init__(self, words: Sequence[Word], around: Surroundings, directory: str) -> None:
+        """A test of these words, run in `directory` on the node that `around` describes."""
         self.words = list(words)
         self.around, self.directory = around, directory
         self.at = 0
@@ -135,14 +136,14 @@ class Test:
         return literal_text(self.words[index]) if index < len(self.words) else None
 
     def evaluate(self) -> Truth:
-        """The result of all words."""
+        """Whether the test of all its words succeeds."""
         if not self.words:
             return NO
         result = self.any_of()
         return result if self.at >= len(self.words) else Truth(None)
 
     def any_of(self) -> Truth:
-        """Alternatives."""
+        """Whether one of the alternatives that `-o` or `||` joins is met."""
         result = self.all_of()
         while self.peek() in ("-o", "||"):
             self.at += 1
@@ -150,7 +151,7 @@ class Test:
         return result
 
     def all_of(self) -> Truth:
-        """Conditions that must all be met."""
+        """Whether all conditions that `-a` or `&&` joins are met."""
         result = self.one_of()
         while self.peek() in ("-a", "&&"):
             self.at += 1
@@ -158,7 +159,7 @@ class Test:
         return result
 
     def one_of(self) -> Truth:
-        """One condition, with `!` and brackets."""
+        """Whether one condition is met, with `!` and brackets."""
         left = len(self.words) - self.at
         operator = self.peek(1)
         if left >= 3 and operator in OPERATORS:

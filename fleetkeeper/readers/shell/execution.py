@@ -68,6 +68,7 @@ class Follower:
     """Follows one script; the commands are collected in `commands`. Its methods raise Unreadable."""
 
     def __init__(self, context: Context) -> None:
+        """Nothing is followed yet; `context` is the state of the shell in which the script begins."""
         self.context = context
         self.commands: list[ExecutedCommand] = []
 
@@ -91,7 +92,7 @@ class Follower:
         return outcome
 
     def follow_list(self, script: Script, reach: Truth, guard: bool) -> Outcome:
-        """Follow lists one after another."""
+        """Follow lists in their order. `reach`: whether they are run; `guard`: a failure ends no script (`set -e`)."""
         outcome = Outcome()
         for item in script:
             alive = both(reach, both(opposite(outcome.ends), opposite(outcome.leaves)))
@@ -102,7 +103,7 @@ class Follower:
         return outcome
 
     def follow_and_or(self, item: AndOr, reach: Truth, guard: bool) -> Outcome:
-        """Follow one list of `&&` and `||`."""
+        """Follow one list of `&&` and `||`; `reach` and `guard` are as in `follow_list`."""
         kept = self.context.fate
         judged, swallowed = (
             guard or bool(item.others),
@@ -132,7 +133,7 @@ class Follower:
         return outcome
 
     def follow_pipeline(self, pipeline: Pipeline, reach: Truth, guard: bool) -> Outcome:
-        """Follow the commands of a pipeline; each of several runs in a shell of its own."""
+        """Follow a pipeline, each of several commands in a shell of its own; `reach`, `guard` as in `follow_list`."""
         if len(pipeline.commands) == 1:
             outcome = self.follow_command(pipeline.commands[0], reach, guard)
         else:
@@ -149,7 +150,7 @@ class Follower:
         return replace(outcome, status=opposite(outcome.status)) if pipeline.negated else outcome
 
     def follow_command(self, command: Command, reach: Truth, guard: bool) -> Outcome:
-        """Follow a simple or compound command."""
+        """Follow a simple or compound command; `reach` and `guard` are as in `follow_list`."""
         if isinstance(command, Simple):
             outcome = self.follow_simple(command, reach, guard)
             self.context.before = command
@@ -241,7 +242,7 @@ class Follower:
         return outcome
 
     def follow_simple(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
-        """Follow one simple command; the variables that it sets are stored in the context."""
+        """Follow one simple command, and store the variables that it sets; `reach`, `guard` as in `follow_list`."""
         if len(self.commands) > MOST_COMMANDS:
             raise Unreadable("it holds more commands than are followed here")
         can_start = opened(command.redirected, self.context)
@@ -261,7 +262,7 @@ class Follower:
         return outcome if can_start.value is True else Outcome(can_start)
 
     def follow_words(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
-        """Follow the words of a simple command."""
+        """Follow the words of a simple command; `reach` and `guard` are as in `follow_list`."""
         context = self.context
         own = {name: substitute_variables(word, context) for name, word in command.assigned}
         words = [substitute_variables(word, context) for word in command.words]

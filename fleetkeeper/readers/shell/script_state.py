@@ -127,7 +127,7 @@ def substitute_variables(word: Word, context: Context) -> Word:
 
 
 def choose(entered: Truth, inside: Truth, before: Truth) -> Truth:
-    """The status after a part that was entered or not: its own, or the one before it."""
+    """The status after a part that was entered or not (`entered`): `inside` of the part, or `before` it."""
     if entered.value is None:
         return entered if inside.value is not before.value else inside
     return inside if entered.value else before

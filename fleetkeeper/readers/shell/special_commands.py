@@ -53,7 +53,10 @@ def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Tru
 
 
 def failing(context: Context, status: Truth, guard: bool) -> Outcome:
-    """The outcome of a command with this status, of which nothing else is to be followed."""
+    """The outcome of a command whose failure alone matters: `status`, or success where nothing asks for it.
+
+    `guard`: something asks for its status (`if`, `&&`), so that `set -e` does not.
+    """
     return Outcome(status if guard or context.errexit else YES)
 
 

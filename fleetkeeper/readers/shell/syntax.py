@@ -75,6 +75,7 @@ class Parser:
     """A parser by descent over lexemes. Its methods raise Unreadable."""
 
     def __init__(self, items: list[Lexeme]) -> None:
+        """A parser of these lexemes, from the first on."""
         self.items = items
         self.at = self.depth = 0
 
@@ -94,7 +95,7 @@ class Parser:
             self.at += 1
 
     def expect(self, word: str) -> None:
-        """Go on behind this reserved word or operator."""
+        """Go on behind this reserved word or operator. Raises Unreadable where another one is next."""
         if self.keyword() != word and self.peek() != word:
             raise Unreadable(f"`{word}` is missing: one{FULL}")
         self.at += 1
@@ -179,7 +180,7 @@ class Parser:
         return Group(body, subshell)
 
     def parse_if(self) -> If:
-        """`if … then … elif … else … fi`."""
+        """The `if` that begins here, up to its `fi`."""
         branches: list[tuple[Script, Script]] = []
         otherwise: Script = ()
         while self.keyword() in ("if", "elif"):
@@ -194,21 +195,21 @@ class Parser:
         return If(tuple(branches), otherwise)
 
     def parse_body(self) -> Script:
-        """`do … done`."""
+        """The lists between `do` and `done`."""
         self.expect("do")
         body = self.parse_list(frozenset({"done"}))
         self.expect("done")
         return body
 
     def parse_loop(self) -> Loop:
-        """`while … do … done`, or `until`."""
+        """The `while` or `until` that begins here, up to its `done`."""
         negated = self.keyword() == "until"
         self.at += 1
         condition = self.parse_list(frozenset({"do"}))
         return Loop(condition, self.parse_body(), negated)
 
     def parse_for(self) -> For:
-        """`for NAME in WORDS; do … done`."""
+        """The `for NAME in WORDS` that begins here, up to its `done`."""
         self.at += 1
         name = self.keyword()
         self.at += 1
@@ -225,7 +226,7 @@ class Parser:
         return For(name, None if words is None else tuple(words), self.parse_body())
 
     def parse_case(self) -> Case:
-        """`case WORD in PATTERNS) … ;; esac`."""
+        """The `case WORD in` that begins here, up to its `esac`."""
         word = self.peek(1)
         if not isinstance(word, tuple):
             raise Unreadable(f"one{FULL}")
@@ -257,7 +258,7 @@ class Parser:
         return tuple(patterns)
 
     def parse_keyword_function(self) -> Function:
-        """`function NAME { …; }`."""
+        """The definition `function NAME { …; }` that begins here."""
         self.at += 1
         name = self.keyword()
         self.at += 1
