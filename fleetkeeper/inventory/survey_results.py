@@ -150,11 +150,10 @@ def left_open(findings: Findings, absent: str, seen: str = "") -> dict[str, str]
     `undecided` with what was `seen`, or with the hosts that could not be looked at; `none` with `absent` only where
     everything was seen and there was nothing.
     """
-    if seen:
-        return {"undecided": seen}
     dark = unseen_hosts(findings)
-    if dark:
-        return {"undecided": f"{', '.join(dark)} could not be looked at: {AGAIN}"}
+    unseen = f"{', '.join(dark)} could not be looked at: {AGAIN}" if dark else ""
+    if seen or unseen:
+        return {"undecided": "; ".join(text for text in (seen, unseen) if text)}
     hidden = ", ".join(service.key for service in findings.services if service.hidden)
     return {"undecided": f"what runs in {hidden} could not be seen: {AGAIN}"} if hidden else {"none": absent}
 

@@ -39,6 +39,7 @@ from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.readers.cron.snapshot import ask as questions
 from fleetkeeper.readers.cron.snapshot import list_schedules
 from fleetkeeper.topics import registry
+from fleetkeeper.topics.backups.coverage.facts import Facts as Coverage
 from fleetkeeper.topics.backups.coverage.holdings import uncovered_databases
 from fleetkeeper.topics.certificates.listening.facts import Facts as Listening
 from fleetkeeper.topics.certificates.rules.listening import judged_port
@@ -262,10 +263,21 @@ def running_databases(fleet: Fleet) -> Iterator[FoundDatabase]:
         try:
             holdings = list(uncovered_databases(fleet, node))
         except Unobservable:
+            yield from databases_by_process(fleet, node)
             continue
         for holding in holdings:
             if not isinstance(holding, Unobservable):
                 yield FoundDatabase(node, one_line(holding.name), one_line(holding.directory))
+
+
+def databases_by_process(fleet: Fleet, node: str) -> Iterator[FoundDatabase]:
+    """The Postgres servers of a node whose containers could not be seen, each by its data directory or its process."""
+    try:
+        servers = raise_if_unobservable(fleet.of(node, Coverage).postgres)
+    except Unobservable:
+        return
+    for server in servers:
+        yield FoundDatabase(node, one_line(server.directory) or f"process {server.pid}", one_line(server.directory))
 
 
 def tls_in_words(fleet: Fleet) -> Iterator[str]:

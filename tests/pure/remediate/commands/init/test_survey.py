@@ -12,6 +12,7 @@ import pytest
 from fleetkeeper.commands.init.dump_listings import SurveyContext, backups_of, typical_size
 from fleetkeeper.commands.init.hosts import provisional_inventory, with_engines
 from fleetkeeper.commands.init.inventory_text import inventory_text
+from fleetkeeper.commands.init.survey import running_databases
 from fleetkeeper.inventory.schema import Node, Without
 from fleetkeeper.inventory.survey_results import (
     Backups,
@@ -22,12 +23,13 @@ from fleetkeeper.inventory.survey_results import (
     ServedSite,
 )
 from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.topics.backups.coverage.facts import Facts, PostgresServer
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.containers.facts import Container, Mount, Placement
 from fleetkeeper.topics.registry import load_inventory
-from fleetkeeper.transport.commands import Command, Output
+from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOME = Node(name="a", address="192.0.2.7")
@@ -126,6 +128,15 @@ def test_a_postgres_on_the_node_itself_leaves_backups_undecided(tmp_path: Path) 
     databases = (FoundDatabase("a", "/var/lib/postgresql/15/main", "/var/lib/postgresql/15/main"),)
     text = written(Findings("mine", (MACHINE,), databases=databases), tmp_path)
     assert 'backups: {undecided: "postgres runs in /var/lib/postgresql/15/main on a; no dumps were seen' in text
+
+
+def test_where_containers_were_not_seen_a_postgres_is_named_by_its_process() -> None:
+    dark = Unobservable("the engine does not answer")
+    facts = {("a", "coverage"): Facts((PostgresServer(7, "/data"), PostgresServer(8)), {}), ("a", "containers"): dark}
+    fleet = Fleet(provisional_inventory([HOME], Path("/x/mine.yml")), NOON, facts)
+    assert [str(database) for database in running_databases(fleet)] == ["/data on a", "process 8 on a"]
+    unseen = Findings("mine", (MACHINE,), databases=tuple(running_databases(fleet)), blind=("a",))
+    assert "no dumps were seen on a volume; a could not be looked at" in inventory_text(unseen, "x", Path("/"))
 
 
 def test_tls_that_no_container_publishes_leaves_certificates_undecided(tmp_path: Path) -> None:
