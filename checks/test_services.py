@@ -14,6 +14,11 @@ def test_can_run_on_every_member(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
+@promise(pinning.database_stops_first)
+def test_database_stops_first(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
 @promise(drift.have_their_own_settings)
 def test_have_their_own_settings(verdict: JudgedPromise) -> None:
     assert verdict.holds

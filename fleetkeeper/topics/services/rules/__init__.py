@@ -9,7 +9,7 @@ from fleetkeeper.topics.services.facts import Facts
 from fleetkeeper.topics.services.rules.drift import have_their_own_settings
 from fleetkeeper.topics.services.rules.kept_data import postgres_kept_its_data
 from fleetkeeper.topics.services.rules.members import can_run_on_every_member
-from fleetkeeper.topics.services.rules.pinning import with_local_data_are_pinned
+from fleetkeeper.topics.services.rules.pinning import database_stops_first, with_local_data_are_pinned
 from fleetkeeper.topics.services.rules.running import are_running
 
 RULES: tuple[Rule, ...] = (
@@ -26,6 +26,13 @@ RULES: tuple[Rule, ...] = (
         each=each_declared_service,
         looks_at=(Facts,),
         person="where data lives is decided in the stack file, and a new constraint restarts the service",
+    ),
+    Rule(
+        topic="services",
+        judge=database_stops_first,
+        each=each_database,
+        looks_at=(Facts,),
+        person="the order of updates is decided in the stack file",
     ),
     Rule(
         topic="services",

@@ -36,6 +36,35 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
     yield from unknown
 
 
+def database_stops_first(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The database's old task ends before its next one starts.
+
+    With the update order `start-first` two servers work on one directory for a moment at each update. Each is in a
+    container of its own, where the lock file of the other tells it nothing, and what both write is ruined. Judged where
+    the service writes to a volume or a directory. Source:
+    https://docs.docker.com/reference/compose-file/deploy/ (`update_config.order`).
+    """
+    service = placement.service_of(fleet, subject.name)
+    unknown = list(unseen(fleet))
+    swarm_service = service_in_swarm(fleet, service.name)
+    if swarm_service and swarm_service.order == "start-first" and writes_to_disk(swarm_service):
+        yield Finding(
+            saw=f"{service.name} is updated start-first: two servers work on one directory for a moment",
+            want="`order: stop-first`",
+            why="what two servers write into one directory is ruined",
+            about=service.name,
+            hint="stack file, deploy.update_config.order",
+        )
+    elif not swarm_service and not unknown:
+        raise NotApplicable(why_not(fleet, service.name))
+    yield from unknown
+
+
+def writes_to_disk(service: SwarmService) -> bool:
+    """Whether a service writes to a volume or a directory of the node, on whatever disk."""
+    return any(mount.type in ("volume", "bind") and not mount.read_only for mount in service.mounts)
+
+
 def why_not(fleet: Fleet, name: str) -> str:
     """Why a service is none of a swarm, in words.
 

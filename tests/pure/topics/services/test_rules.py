@@ -655,3 +655,24 @@ def test_a_certificate_is_read_as_the_node_prints_it_and_a_damaged_one_is_unknow
     cut = parse(printed_output(worker, [], {"NodeCertificate": pem[:200].replace("\n", " ")}), ())
     assert isinstance(cut.certificate, Unobservable)
     assert members_judged(data_services=replace(cut, swarm="worker", node_id="n2")).outcome is Outcome.UNKNOWN
+
+
+# The order of a database's updates
+
+
+def stops_first(**changed: Any) -> Verdict:
+    world = example_fleet(TASK, **changed)
+    return judge_subject(RULES["database_stops_first"], world, Subject("service", "postgres"))
+
+
+def test_a_database_whose_next_task_starts_before_the_old_one_ends_is_a_finding():
+    assert stops_first().outcome is Outcome.HOLDS
+    [match] = stops_first(told=replace(POSTGRES, order="start-first")).findings
+    assert match.want == "`order: stop-first`"
+
+
+def test_without_data_on_a_disk_or_without_a_swarm_the_order_does_not_matter():
+    assert stops_first(told=replace(POSTGRES, order="start-first", mounts=())).outcome is Outcome.HOLDS
+    none = {f"{node}_services": Facts("inactive") for node in ("manager", "data", "vgpu")}
+    assert stops_first(**none).outcome is Outcome.NOT_APPLICABLE
+    assert stops_first(told=None, data_services=Unobservable("dark")).outcome is Outcome.UNKNOWN
