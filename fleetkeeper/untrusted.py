@@ -206,7 +206,7 @@ def annotation_text(text: str, more: str = "") -> str:
 
 SAID_BY_SERVER = re.compile(r"\b[^\W\d_]{3,20}:  ")
 """The mark of a message of the server in the output of psql and pg_restore: `ERROR:` or its translation, two blanks."""
-NAME = r'"[A-Za-z_][A-Za-z0-9_.$-]{0,62}"'
+NAME = r'"(?:[A-Za-z_][A-Za-z0-9_.$-]{0,62}|\.\.\.)"'
 THING = r"(?:relation|table|view|sequence|index|constraint|column|type|function|operator|schema|role|user|database|"
 THING += r"extension|language|tablespace|collation|trigger|publication|subscription|parameter|configuration parameter)"
 TYPE = r"[a-z]+(?: [a-z]+)*(?:\([0-9,]+\))?"

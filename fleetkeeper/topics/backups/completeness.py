@@ -161,7 +161,7 @@ def parse_stream_report(line: str) -> Streamed:
 
     Raises ValueError when it is not of that form.
 
-    >>> parse_stream_report("- complete - 0 1:0:0:0 0 - ").state
+    >>> parse_stream_report("- complete - 0 1:0:0:0:1 0 - ").state
     'complete'
     >>> parse_stream_report("- broken end 2 - 1 - gzip: stdin: unexpected end of file").said
     'gzip: stdin: unexpected end of file'

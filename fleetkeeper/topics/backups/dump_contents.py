@@ -36,7 +36,7 @@ class DumpContents:
     `databases` is the number of databases in it (0: only roles and settings), `cluster` whether they stand inside of a
     dump of pg_dumpall. `unnamed` counts tables whose names are not told: too many, or odd. `inserts`: its rows are
     INSERT statements, and a table without rows leaves no trace but its CREATE. `extensions` and `subscriptions` are the
-    names of those that it creates.
+    names of those that it creates. `makes_tables`: it creates any table.
     """
 
     databases: int
@@ -46,6 +46,7 @@ class DumpContents:
     parts: tuple[DatabasePart, ...] = ()
     extensions: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
+    makes_tables: bool = True
 
     def of(self, database: str) -> DatabasePart | None:
         """What it holds of a database (empty: of any); None when it is of others only.
@@ -94,13 +95,13 @@ class Reading:
             self.others[mark].append(plain_name(name))
 
 
-HEAD = re.compile(r"([0-9]{1,9}):([0-9]):([0-9]):([0-9]{1,9})", re.ASCII)
+HEAD = re.compile(r"([0-9]{1,9}):([0-9]):([0-9]):([0-9]{1,9}):([0-9])", re.ASCII)
 
 
 def parse_contents(word: str) -> DumpContents | None:
     """The contents in the word of dump_contents.awk; None for a word that makes no sense, or `-`.
 
-    >>> found = parse_contents('1:0:0:0,=public.a,-public."B%20c",*hstore')
+    >>> found = parse_contents('1:0:0:0:1,=public.a,-public."B%20c",*hstore')
     >>> found.of("").filled, found.of("").empty, found.extensions
     (frozenset({'public.a'}), frozenset({'public.B c'}), ('hstore',))
     """
@@ -111,12 +112,12 @@ def parse_contents(word: str) -> DumpContents | None:
     reading = Reading()
     for item in items:
         reading.take(item)
-    databases, inside, inserts, unnamed = map(int, match.groups())
+    databases, inside, inserts, unnamed, made = map(int, match.groups())
     parts = tuple(
         DatabasePart(name, *(frozenset(kinds.get(mark, ())) for mark in "=-+")) for name, kinds in reading.parts.items()
     )
-    others = (tuple(dict.fromkeys(names)) for names in reading.others.values())
-    return DumpContents(databases, bool(inside), bool(inserts), unnamed, parts, *others)
+    extensions, subscriptions = (tuple(dict.fromkeys(names)) for names in reading.others.values())
+    return DumpContents(databases, bool(inside), bool(inserts), unnamed, parts, extensions, subscriptions, bool(made))
 
 
 def plain_name(name: str) -> str:

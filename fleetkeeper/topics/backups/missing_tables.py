@@ -114,8 +114,8 @@ class Comparison:
         part = contents.of(live.name if live else "")
         if part is None:
             return f"it is of {', '.join(contents.named)}, not of {live.name if live else 'this database'}"
-        if not (part.filled or contents.unnamed):
-            return no_rows(contents, part) if self.history.filled or (live and live.tables) else ""
+        if why := no_tables_or_rows(contents, part):
+            return why if part.filled or self.history.filled or (live and live.tables) else ""
         if live is None or contents.unnamed or not live.tables:
             return ""
         return self.why_lacking(Holding(backup, contents, part), live, newest=newest)
@@ -142,8 +142,12 @@ def judge_contents(whole: Sequence[Backup], policy: Policy, live: LiveDatabase |
     return {name: why for name, why in reasons.items() if why}
 
 
-def no_rows(contents: DumpContents, part: DatabasePart) -> str:
-    """The reason that a dump has no rows, in words."""
+def no_tables_or_rows(contents: DumpContents, part: DatabasePart) -> str:
+    """What a dump is of which nothing can be restored, in words; empty where it has tables and rows."""
+    if part.filled and not contents.makes_tables:
+        return "it holds rows only, and no table to put them into"
+    if part.filled or contents.unnamed:
+        return ""
     only = bool(part.created) and not part.dumped and not contents.inserts
     return "it holds no rows: tables are only created in it" if only else "it holds no row of any table"
 

@@ -7,6 +7,10 @@ set -u
 printf 'user|%s\ndatabase|%s\n' "$user" "$database"
 on "$home" -v db="$database" <<'SQL' || exit 1
 SELECT 'encoding', pg_encoding_to_char(encoding) FROM pg_database WHERE datname = :'db';
+SELECT unnest(ARRAY['collate', 'ctype', 'provider', 'locale', 'rules']), unnest(ARRAY[datcollate, datctype,
+    coalesce(j->>'datlocprovider', ''), coalesce(j->>'datlocale', j->>'daticulocale', ''),
+    coalesce(j->>'daticurules', '')])
+  FROM pg_database d, to_jsonb(d) j WHERE datname = :'db';
 SELECT 'SELECT ''system'', system_identifier FROM pg_control_system()'
   WHERE has_function_privilege('pg_control_system()', 'EXECUTE') \gexec
 SELECT 'preload', setting FROM pg_settings WHERE name = 'shared_preload_libraries';

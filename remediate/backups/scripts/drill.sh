@@ -4,7 +4,8 @@
 # every process that it can see when its time is over.
 #
 # Arguments: the dump, its format, seconds after which all of it ends, MiB that must be free, user, database, encoding,
-# preloaded libraries, then `role=…` and `tablespace=…` for all that the dump may name.
+# preloaded libraries, then `role=…` and `tablespace=…` for all that the dump may name, and `collate=…`, `ctype=…`,
+# `provider=…`, `locale=…`, `rules=…` of the live database: a CHECK or an index may depend on them.
 
 set -u
 [ $$ = 1 ] || { echo 'drill: this is no container of its own (not process 1): nothing was started' >&2; exit 70; }
@@ -13,6 +14,10 @@ shift 8
 dir=$(mktemp -d /tmp/drill.XXXXXX) || exit 70
 
 # include remediate/backups/scripts/watch_drill.sh
+
+# include remediate/backups/scripts/weigh_dump.sh
+
+# include remediate/backups/scripts/fill_database.sh
 
 [ "$(room)" -ge "$needed" ] || { say "only $(room) MiB are free for it, $needed are needed"; exit 73; }
 [ -r "$dump" ] || { say "$dump cannot be read there"; exit 74; }
@@ -35,21 +40,51 @@ as_postgres '"$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/data/log" -o "$op
 unset PGPASSWORD PGUSER PGPORT PGOPTIONS
 export PGHOST="$dir"
 on() { PGDATABASE=$1; export PGDATABASE; shift; psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
+collate='' ctype='' provider='' locale='' rules=''
 for word; do
   name=${word#*=}
   case $word in
     role=*) [ "$name" = "$user" ] || echo 'CREATE ROLE :"name";' | on postgres -v name="$name" || exit 70 ;;
+    collate=*) collate=$name ;;
+    ctype=*) ctype=$name ;;
+    provider=*) provider=$name ;;
+    locale=*) locale=$name ;;
+    rules=*) rules=$name ;;
     tablespace=*)
       place=$(mktemp -d "$dir/space.XXXXXX") && chown postgres "$place" || exit 70
       echo "CREATE TABLESPACE :\"name\" LOCATION :'place';" |
         on postgres -v name="$name" -v place="$place" || exit 70 ;;
   esac
 done
-[ "$database" = postgres ] || echo 'CREATE DATABASE :"name" TEMPLATE template0;' | on postgres -v name="$database" ||
-  exit 70
+home=template1
+[ "$database" != template1 ] || home=postgres
+create() { # the database, with the locale of the live one
+  echo 'DROP DATABASE IF EXISTS :"name";' | on "$home" -v name="$database" || return
+  on "$home" -v name="$database" -v encoding="$encoding" -v collate="$collate" -v ctype="$ctype" \
+    -v provider="$provider" -v locale="$locale" -v rules="$rules" <<'SQL'
+SELECT format('CREATE DATABASE %I TEMPLATE template0', :'name') WHERE :'collate' = ''
+UNION ALL SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L %s',
+    :'name', :'encoding', :'collate', :'ctype',
+    CASE :'provider'
+      WHEN 'c' THEN 'LOCALE_PROVIDER libc'
+      WHEN 'b' THEN format('LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', :'locale')
+      WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %L', :'locale')
+        || CASE :'rules' WHEN '' THEN '' ELSE format(' ICU_RULES %L', :'rules') END
+      ELSE '' END)
+  WHERE :'collate' <> '' \gexec
+SQL
+}
+if [ "$database" != template1 ]; then
+  told=$(create 2>&1) || {
+    say "no database like the live one could be made in its image: $(printf '%s\n' "$told" | own_reason)"
+    exit 70
+  }
+fi
 
-# include remediate/backups/scripts/fill_database.sh
-
+case $(weigh) in connects*)
+  say "it is of another database than $database, or of several (pg_dumpall): only a person can restore it"
+  exit 70 ;;
+esac
 started=$(date +%s)
 fill "$database"
 printf 'seconds|%s\n' "$(($(date +%s) - started))"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# `weigh` prints how many bytes of SQL a dump holds, or why only a person can restore it: `connects` when it goes to a
-# database of its own choice (made with --create, or by pg_dumpall): it would change, or drop, others than the new one,
-# or roles; `commands` when it has other commands of psql than pg_dump writes. Rows in COPY blocks are no commands, and
-# neither is what is quoted: quotes are followed as PostgreSQL's scanner reads them.
+# `weigh` prints how many bytes of SQL a dump holds, or why only a person can restore it: `connects` when it is of
+# another database than $database, or of several (pg_dumpall): it would change, or drop, others than the new one;
+# `commands` when it has other commands of psql than pg_dump writes. Rows in COPY blocks are no commands, and neither is
+# what is quoted: quotes are followed as PostgreSQL's scanner reads them.
 
 unpack() {
   case $form in
@@ -12,5 +12,5 @@ unpack() {
   esac
 }
 weigh() {
-  unpack 2>/dev/null | LC_ALL=C awk '# include remediate/backups/scripts/weigh_dump.awk'
+  unpack 2>/dev/null | LC_ALL=C LIVE=$database awk '# include remediate/backups/scripts/weigh_dump.awk'
 }

@@ -2,14 +2,15 @@
 # with %, comma and blank as %XX; one that is too long or holds control characters is counted only, and so are those
 # beyond 24000 bytes of names.
 #
-# The word is DATABASES:INSIDE:INSERTS:UNNAMED and then, each after a comma, `@` and what `\connect` names, before all
+# The word is DATABASES:INSIDE:INSERTS:UNNAMED:MADE and then, each after a comma, `@` and what `\connect` names, before all
 # that follows there; `=TABLE` has rows, `-TABLE` has a part for its rows and none in it, `+TABLE` is created only;
-# `*NAME` is an extension, `&NAME` a subscription. INSIDE: databases stand inside of a dump of a cluster.
+# `*NAME` is an extension, `&NAME` a subscription. INSIDE: databases stand inside of a dump of a cluster. MADE: it creates
+# tables.
 
 function forgets(  key) {
   for (key in held) delete held[key]
   for (key in order) delete order[key]
-  tables = room = unnamed = inserts = databases = inside = 0
+  tables = room = unnamed = inserts = databases = inside = made = 0
   section = into = last = ""
 }
 function word(s) { gsub(/%/, "%25", s); gsub(/,/, "%2C", s); gsub(/ /, "%20", s); return s }
@@ -35,7 +36,10 @@ function holds(name, how,  key) {
   if (held[key] < how) held[key] = how
 }
 function created(s) {
-  if (match(s, /^CREATE (UNLOGGED )?TABLE (IF NOT EXISTS )?/)) holds(name_at(substr(s, RLENGTH + 1)), 0)
+  if (match(s, /^CREATE (UNLOGGED )?TABLE (IF NOT EXISTS )?/)) {
+    made = 1
+    holds(name_at(substr(s, RLENGTH + 1)), 0)
+  }
   else if (match(s, /^CREATE EXTENSION (IF NOT EXISTS )?/)) holds("*" name_at(substr(s, RLENGTH + 1)), 3)
   else if (match(s, /^CREATE SUBSCRIPTION /)) holds("&" name_at(substr(s, RLENGTH + 1)), 3)
 }
@@ -52,7 +56,7 @@ function connected(s) {
   last = ""
 }
 function contents(  i, part, now, all) {
-  all = (databases + 0) ":" (inside + 0) ":" (inserts + 0) ":" (unnamed + 0)
+  all = (databases + 0) ":" (inside + 0) ":" (inserts + 0) ":" (unnamed + 0) ":" (made + 0)
   for (i = 1; i <= tables; i++) {
     split(order[i], part, SUBSEP)
     if (part[1] != now) { now = part[1]; all = all ",@" now }

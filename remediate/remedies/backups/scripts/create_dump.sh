@@ -7,6 +7,9 @@
 
 set -u
 umask 027
+
+# include fleetkeeper/topics/backups/scripts/own_reason.sh
+
 directory=$1 name=$2 user=$3 database=$4 form=$5 needed=$6 parts=${7:-}
 cd -- "$directory" || { echo "$directory is not there" >&2; exit 65; }
 # What a dump left that ended with its node: a part that nobody has written to for an hour, and nobody here has open.
@@ -43,9 +46,11 @@ dump() {
 }
 pack() { if [ "$form" = sql.gz ]; then gzip; else cat; fi; }
 unpack() { if [ "$form" = sql.gz ]; then gzip -dc -- "$part"; else cat -- "$part"; fi; }
-ends=$({ { dump; echo $? >&3; } | pack >"$part"; echo $? >&3; } 3>&1) || exit 66
-[ "$ends" = "0
-0" ] || { echo "the dump failed" >&2; exit 66; }
+ends=$({ { dump; echo "ended $?" >&3; } | pack >"$part"; echo "ended $?" >&3; } 3>&1 2>&1)
+[ "$(printf '%s\n' "$ends" | grep -cx 'ended 0')" = 2 ] || {
+  echo "the dump failed: $(printf '%s\n' "$ends" | grep -v '^ended [0-9]*$' | own_reason)" >&2
+  exit 66
+}
 if [ "$form" = dump ]; then
   pg_restore -f /dev/null -- "$part" || exit 67
 else

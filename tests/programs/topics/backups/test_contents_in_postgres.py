@@ -85,6 +85,7 @@ def test_the_tables_with_rows_are_named_however_it_was_dumped(
     assert part is not None
     assert (part.filled, part.empty, found.unnamed > 0) == (FILLED, EMPTY, True)
     assert (found.databases, found.cluster, found.inserts) == (1, False, False)
+    assert found.makes_tables is ("-a" not in options)
     assert found.named == (("my shop",) if "-C" in options else ())
     assert found.extensions == (() if "-a" in options else ("pg_trgm", "uuid-ossp"))
     assert part.created == (set() if "-a" in options else {"public.m"})
@@ -106,7 +107,7 @@ def test_what_is_no_dump_of_the_data_says_so(server: PrivateServer, tmp_path: Pa
     assert (schema.filled, schema.of("").dumped) == (False, frozenset())  # type: ignore[union-attr]
     one = contents_of(tmp_path, dumped(server, "pg_dump", "-t", "a", "my shop"))
     assert one.of("").filled == {"public.a"}  # type: ignore[union-attr]
-    assert contents_of(tmp_path, dumped(server, "pg_dumpall", "-g")) == DumpContents(0)
+    assert contents_of(tmp_path, dumped(server, "pg_dumpall", "-g")) == DumpContents(0, makes_tables=False)
     both = dumped(server, "pg_dumpall", "-g") + dumped(server, "pg_dump", "my shop")
     assert contents_of(tmp_path, both).of("").filled == FILLED  # type: ignore[union-attr]
 

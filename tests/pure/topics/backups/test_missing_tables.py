@@ -50,7 +50,7 @@ def holding(*filled: str, **changes: Any) -> DumpContents:
 WHOLE = holding(*ALL)
 WRONG = {
     "the schema only": (holding(created=ALL), "tables are only created in it"),
-    "the schema only, by a word of awk": (parse_contents("1:0:0:0,+public.big"), "tables are only created in it"),
+    "the schema only, by a word of awk": (parse_contents("1:0:0:0:1,+public.big"), "tables are only created in it"),
     "one table of three": (holding("public.notes"), "2 tables with rows: public.auth_user, public.big"),
     "all but the rows of one": (holding(*ALL[:2], created=ALL[2:]), "1 table with rows: public.notes"),
     "another database": (
@@ -61,14 +61,14 @@ WRONG = {
     "an empty database": (holding(), "it holds no row of any table"),
     "a database that was emptied": (holding(empty=ALL), "it holds no row of any table"),
     "an emptied one, as INSERT": (holding(created=ALL, inserts=True), "it holds no row of any table"),
-    "roles only": (DumpContents(0), "it holds roles and settings only, and no database"),
+    "data only": (holding(*ALL, makes_tables=False), "it holds rows only, and no table to put them into"),
+    "roles only": (DumpContents(0, makes_tables=False), "it holds roles and settings only, and no database"),
 }
 RIGHT = {
     "all of it": WHOLE,
     "a table that was empty then": holding(*ALL[:2], empty=ALL[2:]),
     "a table that was empty then, as INSERT": holding(*ALL[:2], created=ALL[2:], inserts=True),
     "more than is there now": holding(*ALL, "public.dropped", "audit.gone"),
-    "data only": holding(*ALL),
     "with --create": holding(*ALL, database="shop"),
     "names without a schema, as before 10.3": holding("auth_user", "big", "notes"),
     "more tables than are named": holding("public.big", unnamed=900),
