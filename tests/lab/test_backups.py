@@ -12,12 +12,16 @@ from typing import Any
 
 import pytest
 
+from fleetkeeper.topics.backups.database.observe import record_path
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.registry import load_inventory
 from lab import swarm
 from lab.shell import wait_until
 from tests.lab.conftest import BIN, ROOT, Lab, rules_ending_so
 
+LAB_INVENTORY = ROOT / "inventories" / "lab.yml"
 VOLUME = "/var/lib/docker/volumes/rodan_pg_backup/_data"
-RECORD = "/var/lib/fleetkeeper/backups-postgres.json"
+RECORD = record_path(load_inventory(LAB_INVENTORY, LAB_INVENTORY.read_text()).section(Policy))
 ODD = "backup_2026_01_01T00_00_00.sql.gz"
 BAD = b"--\n-- PostgreSQL database dump\n--\n\nSELEKT 1;\n--\n-- PostgreSQL database dump complete\n--\n\n"
 

@@ -28,7 +28,10 @@ ASK_DATABASE = "fleetkeeper/topics/backups/database/scripts/ask_database.sh"
 
 T = TypeVar("T")
 RECORDS = "/var/lib/fleetkeeper"
-SHELL_RECORDS = 'if [ -e "$1" ] || [ -h "$1" ]; then exec cat -- "$1"; fi; exit 3'
+SHELL_RECORDS = """for record; do
+if [ -e "$record" ] || [ -h "$record" ]; then [ "$record" = "$1" ] || echo adopted; exec cat -- "$record"; fi
+done; exit 3"""
+ADOPTED = b"adopted\n"
 NONE_YET = 3
 
 
@@ -38,7 +41,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     commands = [clusters_of(policy, require_policy(inventory.services)[policy.service].name)]
     here = policy.volume.node == node.name
     answers = yield [*commands, *([records_of(policy)] if here else [])]
-    parse = partial(parse_records, of=backups_of(policy), path=record_path(policy))
+    parse = partial(parse_records, of=backups_of(policy), older=ends_of_older(policy), path=record_path(policy))
     records = clusters_or_why(parse, answers[1]) if here else None
     return Facts(clusters_or_why(parse_clusters, answers[0]), records, silent_servers(answers[0]))
 
@@ -63,39 +66,62 @@ def clusters_of(policy: Policy, service: str) -> Command:
 
 
 def record_path(policy: Policy) -> str:
-    """The path of the record about a policy's database, on the volume's node."""
+    """The path of the record about a policy's database, on the volume's node: one for volume, directory and database.
+
+    Two inventories may give their services the same name, and one service another name: neither matters.
+    """
+    return f"{RECORDS}/backups-{hashlib.sha256(backups_of(policy).encode()).hexdigest()[:12]}.json"
+
+
+def record_path_by_service(policy: Policy) -> str:
+    """The path that older versions gave the record: it is read where there is no other yet, and never written."""
     return f"{RECORDS}/backups-{policy.service}.json"
 
 
 def backups_of(policy: Policy) -> str:
-    """The text that identifies the backups of a policy in their record: volume, path, pattern and database.
+    """The text that identifies the backups of a policy in their record: volume, path and database."""
+    return " ".join((policy.volume.path or policy.volume.name, policy.path, policy.database or ""))
 
-    It is needed because two inventories may give their services the same name, on one node.
-    """
-    return " ".join((policy.volume.path or policy.volume.name, policy.path, policy.pattern, policy.database or ""))
+
+def ends_of_older(policy: Policy) -> tuple[str, str]:
+    """How the text in records of older versions began and ended: between them it had the pattern."""
+    return f"{policy.volume.path or policy.volume.name} {policy.path} ", f" {policy.database or ''}"
 
 
 def records_of(policy: Policy) -> Command:
-    """The command that prints the record about a policy's database; it exits with 3 (`NONE_YET`) when there is none."""
-    return Command(("sh", "-c", SHELL_RECORDS, "read-record", record_path(policy)), sudo=True)
+    """The command that prints the record about a policy's database; it exits with 3 (`NONE_YET`) when there is none.
+
+    A record of an older version, under the name of its service, comes after a line `adopted`.
+    """
+    paths = (record_path(policy), record_path_by_service(policy))
+    return Command(("sh", "-c", SHELL_RECORDS, "read-record", *paths), sudo=True)
 
 
-def parse_records(output: Output, of: str = "", path: str = "the record of the database") -> Records:
+def parse_records(
+    output: Output, of: str = "", path: str = "the record of the database", older: tuple[str, str] = ("", "")
+) -> Records:
     """The record, or an empty one where the file does not exist.
 
-    `of` is the text of `backups_of` that the record must be about (empty: any), `path` the file, for messages. Raises
-    Unobservable when the file cannot be read or understood, was written by a newer fleetkeeper, or is about other
-    backups than `of`. A file without a version is one of version 1, which had no accepted size.
+    `of` is the text of `backups_of` that the record must be about (empty: any), `path` the file, for messages. `older`
+    is how the text begins and ends in a record that an older version left under the name of the service: it is adopted
+    where it is about these backups, or does not say what it is about. Raises Unobservable when the file cannot be read
+    or understood, was written by a newer fleetkeeper, or is about other backups than `of`. A file without a version is
+    one of version 1, which had no accepted size.
     """
     if output.rc == NONE_YET:
         return Records()
+    adopted = output.out.startswith(ADOPTED)
+    content = output.text().removeprefix(ADOPTED.decode()) if adopted else output.text()
     try:
-        version = VERSION_ADAPTER.validate_json(output.text()).version
-        kept = ADAPTER.validate_json(output.text()) if version <= VERSION else StoredRecord()
+        version = VERSION_ADAPTER.validate_json(content).version
+        kept = ADAPTER.validate_json(content) if version <= VERSION else StoredRecord()
     except ValidationError as odd:
         raise Unobservable(f"{path} makes no sense: {odd.errors()[0]['msg']}") from None
     if newer := is_newer(path, version, VERSION):
         raise Unobservable(newer, UPGRADE)
+    if adopted:
+        own = not kept.of or (kept.of.startswith(older[0]) and kept.of.endswith(older[1]))
+        return Records(kept.accepted, kept.drills, "", kept.size) if own else Records()
     if of and kept.of and kept.of != of:
         raise Unobservable(f"{path} is about other backups ({one_line(kept.of)})", hint=ANOTHER)
     return Records(kept.accepted, kept.drills, hashlib.sha256(output.out).hexdigest(), kept.size)
@@ -108,10 +134,7 @@ def record_bytes(records: Records, of: str = "") -> bytes:
     )
 
 
-ANOTHER = (
-    "give the service another key in one of the two inventories; if this one has changed, move "
-    f"{RECORDS}/backups-…json away and `remediate backups accept`"
-)
+ANOTHER = "see who wrote it; move it away, and `remediate backups accept` writes a new one"
 VERSION = 2
 """Of the record's file: 2 has the accepted size, and drills that were refused."""
 

@@ -23,7 +23,8 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
     The swarm moves a task whenever its node is busy, drained or gone; on another node a local volume is new and empty,
     so a database starts from nothing and the backups stay behind. Pinned is a service whose placement constraints leave
     one member of the swarm. A mount counts as local data when it is written and neither its driver, its options nor a
-    mounted file system puts it on the network. Source:
+    mounted file system puts it on the network. A volume of one name that is another directory on several nodes is told
+    as that, and nothing is to be pinned before it is mended. Source:
     https://docs.docker.com/reference/cli/docker/service/create/ (`--constraint`, `--mount`).
     """
     service = placement.service_of(fleet, subject.name)
@@ -86,7 +87,9 @@ def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
     data = local_data(fleet, service)
     members = next((facts.members for facts in managers(fleet)), ())
     fitting = [member for member in members if fits(member, service.constraints)]
-    if service.replicas is None or not data or len(fitting) <= 1:
+    split = list(split_volumes(fleet, service)) if service.replicas is not None else []
+    yield from split
+    if service.replicas is None or not data or len(fitting) <= 1 or split:
         return
     yield Finding(
         saw=f"{service.name} keeps {', '.join(data)} on one node's disk, but may run on {hosts(fitting)}",
@@ -95,6 +98,45 @@ def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
         hint="stack file, deploy.placement.constraints: "
         f"`node.hostname == {shown_word(home(fleet, service) or 'NODE')}`",
     )
+
+
+def split_volumes(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
+    """A finding for each local volume of a service that is another directory on each node where tasks use that name.
+
+    To pin each service where it happens to run would make the split permanent.
+    """
+    for mount in service.mounts:
+        if mount.type != "volume" or not mount.source or not local(fleet, mount):
+            continue
+        users = volume_users(fleet, mount.source)
+        if len(users) > 1:
+            where = "; ".join(f"on {host} for {', '.join(names)}" for host, names in users.items())
+            yield Finding(
+                saw=f"{mount.source} is {len(users)} directories of one name: {where}",
+                want="one directory for all that share it",
+                why="what one of them writes the others never see, and each backup of it holds a part",
+                about=mount.source,
+                hint="find out which node has the right content, bring the others' together there, and run all of them "
+                "on that node, or put the volume on the network; do not pin each where it runs now",
+            )
+
+
+def volume_users(fleet: Fleet, volume: str) -> dict[str, list[str]]:
+    """The services with a running task that mounts a volume, by the host name of the swarm node, both sorted.
+
+    Without those that run once on every node: they mean a directory of each node.
+    """
+    users: dict[str, set[str]] = {}
+    for facts in managers(fleet):
+        mounting = {
+            item.name
+            for item in facts.services
+            if item.replicas is not None and any(mount.source == volume for mount in item.mounts)
+        }
+        for task in facts.tasks:
+            if task.service in mounting and task.desired == task.state == "running":
+                users.setdefault(task.member, set()).add(task.service)
+    return {host: sorted(users[host]) for host in sorted(users)}
 
 
 def home(fleet: Fleet, service: SwarmService) -> str:

@@ -54,6 +54,16 @@ esac
 """
 
 
+def test_a_record_under_the_name_of_its_service_is_read_where_there_is_no_other_yet(tmp_path):
+    own, older = tmp_path / "own.json", tmp_path / "backups-postgres.json"
+    words = ("sh", "-c", SHELL_RECORDS, "read-record", str(own), str(older))
+    older.write_text("{}")
+    done = subprocess.run(words, check=True, capture_output=True)
+    assert done.stdout == b"adopted\n{}"
+    own.write_text('{"version": 2}')
+    assert subprocess.run(words, check=True, capture_output=True).stdout == b'{"version": 2}'
+
+
 def test_no_record_is_an_empty_one_and_a_broken_one_is_unknown(tmp_path):
     words = ("sh", "-c", SHELL_RECORDS, "sh", str(tmp_path / "none.json"))
     assert parse_records(Output(subprocess.run(words, check=False).returncode)) == Records()

@@ -16,6 +16,7 @@ from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cl
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.database.observe import (
     backups_of,
+    ends_of_older,
     parse_clusters,
     parse_records,
     record_bytes,
@@ -181,14 +182,37 @@ def test_a_record_of_the_first_version_is_understood():
     assert parse_records(Output(0, FIRST)).drills == (replace(DRILL, seconds=1.0, age=2.0),)
 
 
-def test_a_record_about_other_backups_under_the_same_service_name_is_unknown_and_says_so():
+OTHERS = (
+    {"volume": {"name": "other", "node": "data"}},
+    {"volume": {"name": "rodan_pg_backup", "node": "data", "path": "/srv/x"}},
+    {"path": "below"},
+    {"database": "other"},
+)
+
+
+def test_a_record_belongs_to_volume_directory_and_database_whatever_the_service_is_called():
+    own = record_path(make_policy())
+    assert own == record_path(make_policy(service="db", pattern="db_%Y%m%d%H%M.dump", keep={"last": 1}))
+    paths = {record_path(make_policy(**changes)) for changes in OTHERS}
+    assert len(paths) == len(OTHERS)
+    assert own not in paths
+
+
+def test_a_record_of_an_older_version_is_adopted_by_the_backups_that_it_is_about():
+    older = "rodan_pg_backup  backup_%Y_%m_%dT%H_%M_%S.sql.gz "
+    for of, accepted in ((older, ACCEPTED), ("", ACCEPTED), ("other  backup_%Y.sql.gz ", None), (older + "x", None)):
+        output = Output(0, b"adopted\n" + record_bytes(Records(ACCEPTED, (DRILL,)), of))
+        records = parse_records(output, backups_of(make_policy()), older=ends_of_older(make_policy()))
+        assert (records.accepted, records.digest) == (accepted, "")
+
+
+def test_a_record_about_other_backups_is_unknown_and_says_so():
     mine, other = backups_of(make_policy()), backups_of(make_policy(volume={"name": "other", "node": "data"}))
-    assert record_path(make_policy()) == record_path(make_policy(volume={"name": "other", "node": "data"}))
     assert parse_records(Output(0, record_bytes(Records(ACCEPTED), mine)), mine).accepted == ACCEPTED
     assert parse_records(Output(0, FIRST), mine).drills
     with pytest.raises(Unobservable, match=r"about other backups \(other ") as unknown:
         parse_records(Output(0, record_bytes(Records(ACCEPTED), other)), mine)
-    assert "another key" in unknown.value.hint
+    assert "move it away" in unknown.value.hint
 
 
 def test_a_drill_that_a_wrong_clock_dated_ahead_is_not_the_last_one_once_another_is_written_down():

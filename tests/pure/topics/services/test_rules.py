@@ -218,6 +218,29 @@ def test_a_pinned_database_holds():
     assert pinned().outcome is Outcome.HOLDS
 
 
+def with_sharer(**changes: Any) -> dict[str, Any]:
+    """A second service that mounts the same volume by its name, and runs on data."""
+    sharer = replace(POSTGRES, id="s2", name="rodan_celery", constraints=("node.hostname == data",), **changes)
+    there = Task("rodan_celery", "data", "running", "running")
+    return {"manager_services": Facts("manager", "n1", MEMBERS, (POSTGRES, sharer), (RUNS, there))}
+
+
+def test_one_name_for_two_directories_is_the_finding_and_nobody_is_told_to_pin_each_where_it_runs():
+    [match] = pinned(**with_sharer()).findings
+    assert match.saw.startswith("rodan_pg_data is 2 directories of one name: on data for rodan_celery; on vgpu for")
+    assert "node.hostname ==" not in match.hint
+
+
+@pytest.mark.parametrize("changes", [{"replicas": None}, {"mounts": (replace(DATA, source="its_own"),)}])
+def test_a_directory_of_each_node_that_is_meant_so_splits_nothing(changes: dict[str, Any]):
+    assert pinned(**with_sharer(**changes)).outcome is Outcome.HOLDS
+
+
+def test_a_volume_on_the_network_is_one_directory_wherever_it_is_mounted():
+    shared = Facts("worker", "n3", volumes=(Volume("rodan_pg_data", remote=True),))
+    assert pinned(vgpu_services=shared, **with_sharer()).outcome is Outcome.HOLDS
+
+
 @pytest.mark.parametrize(
     "constraints",
     [
