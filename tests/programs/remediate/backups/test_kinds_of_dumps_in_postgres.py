@@ -134,3 +134,14 @@ def test_the_live_name_is_recognised_however_pg_dump_writes_it(server: PrivateSe
         assert server.said.startswith("connects") is refused, server.said
     if name != "my shop":
         server.sql(f"DROP DATABASE {quoted}")
+
+
+def test_a_dump_that_fails_says_why_in_the_programs_own_words(server: PrivateServer) -> None:
+    create = load_script("remediate/remedies/backups/scripts/create_dump.sh")
+    server.sql("CREATE ROLE weak LOGIN")
+    for role, why in (("weak", "permission denied for "), ("nobody", 'FATAL:  role "..." does not exist')):
+        assert server.run(create, str(server.folder), "d.sql", role, "my shop", "sql", "0", "") == 66
+        assert server.said.startswith("the dump failed: pg_dump: error: ")
+        assert why in server.said
+        assert not (server.folder / "d.sql").exists()
+    assert server.run(create, str(server.folder), "d.sql", "postgres", "my shop", "sql", "0", "") == 0, server.said
