@@ -30,6 +30,7 @@ from remediate.backups.accept import accepted_records, running_database
 from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import DatabaseContents, ask_server, count_command, parse_contents, why_failed
 from remediate.backups.database_record import write_down
+from remediate.backups.drill_comparison import BEFORE, doubts_about_live, missing_tables
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson
 from remediate.remedies.backups.create_dump import backup_mount, no_single_container
@@ -53,12 +54,9 @@ BAD = 66
 OWN = ("drill: ", "docker: ")
 """Prefixes of the lines that the script, or docker, prints for a person."""
 REMEMBERED = 10
-BEFORE = "at the last drill"
 MEANT = "  If tables are smaller, or gone, on purpose: `remediate backups accept`, and the next drill begins anew."
 TRIES, WAIT = 6, 15.0
 """How often, and after how many seconds, a lock that somebody else holds is tried again."""
-TINY = 50
-"""Tables with fewer rows may shrink as they like: sessions, queues, locks."""
 
 
 def drill(desk: Desk, name: str | None) -> Exit:
@@ -294,39 +292,6 @@ def last_success(records: Records) -> Mapping[str, int]:
     since = records.accepted.at if records.accepted else None
     good = (each for each in reversed(records.drills) if not each.error and not each.refused)
     return next((each.rows for each in good if not since or each.at >= since), {})
-
-
-def missing_tables(
-    restored: DatabaseContents, live: DatabaseContents, before: Mapping[str, int], tolerance: int
-) -> list[str]:
-    """A line for each table or extension that is missing or too small, compared with the live database and `before`.
-
-    `before` is the last success, `tolerance` in percent. A missing table counts always, rows only from TINY rows on.
-    """
-    lacking = [f"the extension {name} is missing" for name in live.extensions if name not in restored.extensions]
-    for where, expected in (("live", live.rows), (BEFORE, before)):
-        for table, rows in expected.items():
-            got = restored.rows.get(table)
-            if got is None and (where == "live" or rows >= TINY):
-                lacking.append(f"table {table} is missing ({count_of(rows, 'row')} {where})")
-            elif got is not None and rows >= TINY and got < rows * (100 - tolerance) / 100:
-                lacking.append(f"table {table} has {count_of(got, 'row')} ({rows} {where})")
-    return lacking
-
-
-def doubts_about_live(restored: DatabaseContents, live: DatabaseContents, tolerance: int) -> list[str]:
-    """A line for each table of which the live database has far fewer rows than the dump; `tolerance` in percent.
-
-    One line where the live database holds nothing at all: a drill beside it proves nothing about which one is right.
-    """
-    if not any(rows for table, rows in live.rows.items() if "." in table):
-        return ["the live database holds no row of any table"]
-    matches = []
-    for table, rows in restored.rows.items():
-        here = live.rows.get(table, 0)
-        if rows >= TINY and here < rows * (100 - tolerance) / 100:
-            matches.append(f"table {table} has {count_of(here, 'row')} in the live database, and {rows} in the dump")
-    return matches
 
 
 def describe_drill(done: Drill) -> list[Line]:

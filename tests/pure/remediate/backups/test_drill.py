@@ -22,9 +22,9 @@ from remediate.backups.drill import (
     describe_drill,
     failure_lines,
     last_success,
-    missing_tables,
     needed_mebibytes,
 )
+from remediate.backups.drill_comparison import missing_tables
 from tests.example_fleets.backups import GOOD, NOW, TEXT, backup_fleet, dump_name, make_policy, proofs_of, verdict_of
 
 DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
@@ -248,7 +248,7 @@ def test_case_41_the_throwaway_server_has_no_network_and_reads_the_backups_only(
     words = TRIAL.throwaway(read_answer(Output(0, SAID))).words
     assert words[words.index("--network") : words.index("--network") + 2] == ("--network", "none")
     assert f"type=bind,src={MOUNT.source},dst=/backups,readonly" in words
-    assert [word for word in words if "type=" in word or word == "-v"] == [
+    assert [word for word in words if word.startswith("type=") or word == "-v"] == [
         f"type=bind,src={MOUNT.source},dst=/backups,readonly"
     ]
     assert {"--rm", "--memory", "--pids-limit"} <= set(words)
@@ -344,3 +344,11 @@ def test_the_result_says_how_long_it_took_and_what_would_be_lost():
         f"{BACKUP.name} came back: 3 tables, 4127 rows",
         "  it took 12 s; with it, what was entered in the last 1 h would be lost",
     ]
+
+
+def test_beside_a_database_without_a_row_nothing_is_accepted_whatever_the_dump_holds():
+    rows = b"user|u\ndatabase|d\nencoding|UTF8\npreload|\nrows public.a|%d\nrows large objects|0\n"
+    for held in (0, 3):
+        live, restored = Output(0, rows % 0), Output(0, b"seconds|1\n" + rows % held)
+        done, doubts = TRIAL.tried(Scripted(live, restored), {}, 60.0)
+        assert (done.error, doubts) == ("", ("the live database holds no row of any table",))
