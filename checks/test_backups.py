@@ -1,7 +1,7 @@
 """The database dumps: young, whole, of a likely size, honest about their time, and no more than `keep` asks for."""
 
 from fleetkeeper.promises import JudgedPromise, promise
-from fleetkeeper.topics.backups.rules import contents, coverage, drills, dumps, live_database, second_copy
+from fleetkeeper.topics.backups.rules import contents, coverage, drills, dumps, live_database, second_copy, times
 
 
 @promise(dumps.are_fresh)
@@ -19,7 +19,7 @@ def test_have_plausible_size(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
-@promise(dumps.tell_their_time)
+@promise(times.tell_their_time)
 def test_tell_their_time(verdict: JudgedPromise) -> None:
     assert verdict.holds
 

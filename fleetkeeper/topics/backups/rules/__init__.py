@@ -19,7 +19,6 @@ from fleetkeeper.topics.backups.rules.dumps import (
     are_thinned,
     each_database,
     have_plausible_size,
-    tell_their_time,
 )
 from fleetkeeper.topics.backups.rules.live_database import (
     database_answers,
@@ -28,6 +27,7 @@ from fleetkeeper.topics.backups.rules.live_database import (
     lie_on_a_lasting_disk,
 )
 from fleetkeeper.topics.backups.rules.second_copy import exist_elsewhere
+from fleetkeeper.topics.backups.rules.times import tell_their_time
 from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.topics.containers.facts import Facts as Containers
 
