@@ -35,6 +35,7 @@ from fleetkeeper.topics.certificates.facts import (
     Renewal,
     ServedCertificate,
 )
+from fleetkeeper.topics.certificates.listening.facts import Facts as Listening
 from fleetkeeper.topics.certificates.rules.validity import public_key_digest
 from fleetkeeper.topics.containers.facts import Container, Mount, Port
 from fleetkeeper.topics.containers.facts import Facts as Containers
@@ -228,6 +229,7 @@ def certificate_fleet(
     clock = Nodes(ahead=ahead, uncertainty=0.01, hostname="web", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
     present = Containers("present", (container,) if container else ())
     seen = {("web", "certificates"): facts, ("web", "containers"): present, ("web", "nodes"): clock}
+    seen |= {("web", "listening"): Listening(ports=facts if isinstance(facts, Unobservable) else ())}
     seen |= {(HERE, "certificates"): Facts(outside=tuple(outside))}
     return Fleet(make_inventory(policy), now, seen)
 

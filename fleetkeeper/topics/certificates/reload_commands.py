@@ -41,8 +41,8 @@ BUILT_IN = frozenset({"kill", "exit", "return", "set", "export", ".", "source"})
 OTHERS = INERT | {"chmod", "chown", "install", "ln", "openssl", "sendmail", "mailx", "msmtp", "umask", "trap", "wait"}
 """Programs that certainly reload no server."""
 BLOCKS = ("if", "while", "until", "for", "case")
-PROGRAM_TEST = re.compile(r"(test|\[) -[xfe] \S*(certbot|nginx)( |$)")
-"""The usual guards of packages in front of their own programs."""
+PROGRAM_TEST = re.compile(r"(test|\[) (-[xfeS] \S*(certbot|nginx|docker|docker\.sock)( |$)|-n \$|\$ -(eq|gt|ge) [01])")
+"""The usual guards of packages in front of their own programs, and those that ask whether a container was found."""
 GUARDS = ("[", "test", "false", "mountpoint", "grep", "pgrep")
 KILL_VALUES = frozenset({"-s", "--signal", "-t", "--time"})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fleetkeeper.readers.shell.words import Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import SHELLS, script_of, unwrap_command
-from fleetkeeper.topics.certificates.certbot_options import CertbotCommand, read_certbot
+from fleetkeeper.topics.certificates.certbot_options import CERTBOTS, CertbotCommand, read_certbot
 from fleetkeeper.topics.certificates.facts import Reloading, Renewal
 from fleetkeeper.topics.certificates.reload_commands import (
     Surroundings,
@@ -19,6 +19,8 @@ from fleetkeeper.topics.certificates.reload_commands import (
 
 REPEATS = re.compile(r"\b(while|until|for|watch|supercronic)\b")
 MENTIONS = re.compile(r"\b(certbot|letsencrypt|acme\.sh|dehydrated|lego)\b")
+NAMED = re.compile(r"certbot|letsencrypt|acme|dehydrated|\blego\b|renew|ssl|\bcerts?\b")
+"""Parts of the names of scripts that may renew certificates."""
 DEEPEST = 4
 NOTHING = Reloading()
 
@@ -116,7 +118,12 @@ def runs_other_script(words: Sequence[Word]) -> bool:
     texts = [literal_text(word) or "" for word in rest]
     name = texts[0].rpartition("/")[2] if texts else ""
     paths = texts[1:2] if name in SHELLS else texts[:1] if "/" in (texts or [""])[0] else []
-    return any(MENTIONS.search(path.replace("_", "-")) and not path.endswith("/certbot") for path in paths)
+    return any(NAMED.search(path.rpartition("/")[2].replace("_", "-")) and not is_certbot(path) for path in paths)
+
+
+def is_certbot(path: str) -> bool:
+    """Whether a path is that of certbot itself."""
+    return path.rpartition("/")[2] in CERTBOTS
 
 
 def loop_renewals(where: str, title: str, around: Surroundings) -> Iterator[Renewal]:

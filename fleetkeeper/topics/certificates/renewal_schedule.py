@@ -28,13 +28,14 @@ from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.json_documents import Json, listed, text_in
 from fleetkeeper.readers.linear_patterns import occur_in_order
-from fleetkeeper.readers.shell.words import Part, Unreadable
+from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.systemd_units import command_lines, units
 from fleetkeeper.topics.certificates.certbot_options import CertbotCommand, read_certbot
 from fleetkeeper.topics.certificates.facts import Reloading, Renewal
 from fleetkeeper.topics.certificates.parse import parse_sections, parse_surroundings
 from fleetkeeper.topics.certificates.reload_commands import Surroundings, merge, reloading_of, steps
 from fleetkeeper.topics.certificates.renewal_commands import (
+    NAMED,
     REPEATS,
     certbot_commands,
     effects_behind,
@@ -47,7 +48,6 @@ from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Output, Unobservable
 
 BLOCK = "certificates.will_renew"
-ABOUT = re.compile(r"certbot|letsencrypt|acme|dehydrated")
 CERTBOT, RENEWING, APART = re.compile(r"\bcertbot\b"), re.compile(r"\b(renew|certonly)\b"), re.compile(r"[\n|;&]")
 HOOKED = re.compile(r"-hook[= ]+[\"']*([^\s\"']+)")
 ASKED = re.compile(r"/[A-Za-z0-9._/-]{1,200}|[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
@@ -123,22 +123,30 @@ def renewals_of_script(where: str, script: str, faults: Iterable[str], node: Nod
     `unclear` where neither shows.
     """
     text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
-    if not ABOUT.search(text):
+    if not NAMED.search(text):
         return
     try:
         runs = [(run, commands) for run in docker_executions(text) if (commands := list(certbots_of(run)))]
         own = list(renewals_in(where, text, node.on_node))
+        guard = next((step.guarded for step in steps(text) if step.guarded and mentions_certbot(step.words)), "")
         behind = on_node_itself(effects_behind([step.words for step in steps(text)], node.on_node))
     except Unreadable as odd:
         yield Renewal(where, unclear=f"its command line could not be read: {odd}")
         return
     for run, commands in runs:
         for command, guarded, inner in commands:
-            yield in_container(where, run, [*faults, *unfit(run)], node, (command, guarded, merge([inner, behind])))
+            unreached = [f"it is never reached: {run.reach.why}"] if run.reach.value is False else []
+            found = (command, "" if unreached else guard or guarded, merge([inner, behind]))
+            yield in_container(where, run, [*faults, *unfit(run), *unreached], node, found)
     for renewal in own:
         yield replace(renewal, faults=(*faults, *renewal.faults))
     if not runs and not own and occur_in_order(text, CERTBOT, RENEWING, APART):
         yield Renewal(where, unclear="cannot tell in which container it runs certbot")
+
+
+def mentions_certbot(words: Sequence[Word]) -> bool:
+    """Whether a command runs certbot, or has it among its words."""
+    return any("certbot" in (literal_text(word) or "") for word in words)
 
 
 def certbots_of(run: Execution) -> Iterator[tuple[CertbotCommand, str, Reloading]]:

@@ -132,9 +132,10 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
     """
     everything = all_renewals(view)
     working = [renewal for renewal in everything if works_for(renewal, view)]
-    unclear = [renewal for renewal in everything if renewal.unclear]
+    near = {view.container.id, *sharing(view, mount_of(view.container))}
+    unclear = [item for item in everything if item.unclear and (not item.containers or near & {*item.containers})]
     if not working and unclear:
-        yield Unobservable(f"{unclear[0].where} runs certbot, but {unclear[0].unclear}", node=view.node)
+        yield Unobservable(f"{unclear[0].where} may renew it, but {unclear[0].unclear}", node=view.node)
     elif not working and view.facts.unseen:
         yield Unobservable(f"{view.facts.unseen[0]} could not be read: it may run certbot", node=view.node)
     elif not working:

@@ -51,6 +51,10 @@ FINE = {
     "a restart behind it": f"{RENEW} && docker restart rodan_nginx.1.x > /dev/null",
     "its own directory": f"{RENEW} --config-dir /etc/letsencrypt/ {HOOK}",
     "certonly": f"{EXEC} certbot certonly -n --keep -d rodan2.example.org,www.example.org --webroot -w /w {HOOK}",
+    "a test of its program": f"test -x /usr/bin/docker && {RENEW} {HOOK}",
+    "a test of what was found": (
+        f"c=$(docker ps -q -f name=rodan_nginx); [ -n $c ] && docker exec $c certbot renew {HOOK}"
+    ),
     "an installer": f"{RENEW} -i nginx",
 }
 
@@ -78,6 +82,8 @@ VAIN = {
     "no program for the hook": (f"{RENEW} --deploy-hook 'systemctl reload nginx'", "so certbot ends before it renews"),
     "no program for the hook before": (f"{RENEW} --pre-hook 'service nginx stop' {HOOK}", "so certbot ends before"),
     "no such script": (f"{RENEW} --deploy-hook /etc/letsencrypt/reload.sh", "/etc/letsencrypt/reload.sh` of --deploy"),
+    "never reached": (f"false && {RENEW} {HOOK}", "it is never reached: `false` always fails"),
+    "behind an end": (f"exit 0; {RENEW} {HOOK}", "it is never reached"),
     "on the node": (f"certbot renew -q {HOOK}", "it runs on the node"),
 }
 
@@ -134,12 +140,18 @@ def test_a_hook_of_the_lineage_gives_way_to_that_of_the_line() -> None:
 
 
 UNCLEAR = [
+    f"test -e /etc/letsencrypt/enabled && {RENEW} {HOOK}",
+    f"[ $(hostname) = oldhost ] && {RENEW} {HOOK}",
+    f"mountpoint -q /mnt/nas && {RENEW} {HOOK}",
+    f"if [ -f /on ]; then {RENEW} {HOOK}; fi",
     f"{RENEW} --deploy-hook /opt/unknown",
     f'{RENEW} --deploy-hook "$HOOK"',
     f"{RENEW} --deploy-hook 'if [ -f /x ]; then nginx -s reload; fi'",
     f"{RENEW} $OPTIONS {HOOK}",
     f"{RENEW} -c /etc/other.ini {HOOK}",
     "/usr/local/bin/certbot-renew.sh",
+    "/usr/local/bin/renew.sh",
+    "sh /root/renew_ssl.sh > /dev/null",
     "/opt/acme.sh --cron --home /opt/acme",
     "cd /srv/proxy && docker compose run --rm certbot renew -q && docker compose exec -T nginx nginx -s reload",
     "docker run --rm -v le:/etc/letsencrypt certbot/certbot renew -q && docker kill -s HUP rodan_nginx.1.x",
