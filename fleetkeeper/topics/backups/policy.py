@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.fields import Name, NodeName, ServiceName, Zone
 from fleetkeeper.inventory.schema import Section, Strict, Without
-from fleetkeeper.inventory.units import Duration, Portion, Share, Size
+from fleetkeeper.inventory.units import Duration, Portion, Share, Size, show_duration
 
 Format = Literal["sql.gz", "sql", "dump"]
 FORMATS: tuple[Format, ...] = ("sql.gz", "sql", "dump")
@@ -111,6 +111,19 @@ class Keep(Strict):
         if self.within is None and not any(getattr(self, field) for field in ("last", *PERIODS)):
             raise ValueError("keep would remove every backup: give at least one of last, daily, weekly, … above 0")
         return self
+
+    @property
+    def in_words(self) -> str:
+        """What it asks for, by its numbers alone: the wish of a finding must stay the same from look to look.
+
+        >>> Keep(last=4, daily=14, yearly=-1).in_words
+        'the newest 4, 14 daily, all yearly'
+        """
+        counts = {period: getattr(self, period) for period in PERIODS if getattr(self, period)}
+        newest = ["all" if self.last < 0 else f"the newest {self.last}"] if self.last else []
+        periods = [f"{'all' if count < 0 else count} {period}" for period, count in counts.items()]
+        within = [f"all of the last {show_duration(self.within)}"] if self.within else []
+        return ", ".join([*newest, *periods, *within])
 
 
 class Policy(Strict):

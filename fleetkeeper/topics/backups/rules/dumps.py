@@ -27,7 +27,7 @@ from fleetkeeper.topics.backups.catalog import (
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import max_age
 from fleetkeeper.topics.backups.facts import Facts, File
-from fleetkeeper.topics.backups.policy import PERIODS, Keep, Policy
+from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import (
     MEANT_TO_GROW,
     MEANT_TO_SHRINK,
@@ -238,33 +238,13 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
         held = why_held(fleet, policy)
         yield Finding(
             saw=f"{len(excess)} of {len(backups.backups)} backups are more than keep asks for ({show_size(weight)})",
-            want=f"{kept_in_words(policy.keep)} (`backups.keep`)",
+            want=f"{policy.keep.in_words} (`backups.keep`)",
             why="they fill the volume until the next backup fails",
             node=node,
             hint=f"held up: {held.why}" if held else GUESSED if policy.guesses else SHOWN,
         )
     else:
         yield from hidden_excess(fleet, backups, now)
-
-
-def kept_in_words(keep: Keep) -> str:
-    """What `keep` asks for, by its numbers alone, so that the wish of a finding stays the same from look to look.
-
-    >>> kept_in_words(Keep(last=4, daily=14, yearly=-1))
-    'the newest 4, 14 daily, all yearly'
-    """
-    counts = {period: getattr(keep, period) for period in ("last", *PERIODS)}
-    parts = [
-        f"{'all' if count < 0 else count} {period}"
-        if period != "last"
-        else "all"
-        if count < 0
-        else f"the newest {count}"
-        for period, count in counts.items()
-        if count
-    ]
-    within = [f"all of the last {show_duration(keep.within)}"] if keep.within else []
-    return ", ".join([*parts, *within])
 
 
 def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Unobservable]:
