@@ -10,7 +10,7 @@ from typing import Any
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import count_of, show_size
 from fleetkeeper.looking.fleet import Fleet
-from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.backup import NO_REASON, Backup
 from fleetkeeper.topics.backups.catalog import UNFINISHED, Catalog, true_clock, unfinished_dumps
 from fleetkeeper.topics.backups.database.facts import Drill
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
@@ -130,12 +130,19 @@ def table_lines(rows: list[BackupRow]) -> Iterator[Line]:
     width = max((len(safe_line(row.backup.name)) for row in rows), default=0)
     for row in rows:
         style = {"complete": "", "broken": "bad", "unknown": "loud"}[row.backup.state]
-        fate = f"{'stays' if row.stays else 'may go'}: {', '.join(row.reasons)}"
-        text = "; ".join(filter(None, (row.said, fate, row.tried)))
+        text = "; ".join(filter(None, (*state_and_fate(row), row.tried)))
         size = show_size(row.backup.file.size)
         yield Line(
             f"{safe_line(row.backup.name):<{width}}  {shown_age(row.age):>9}  {size:>9}  {safe_line(text)}", style
         )
+
+
+def state_and_fate(row: BackupRow) -> tuple[str, ...]:
+    """What is known of a backup, and whether it stays, with the reasons; one reason for both is said once."""
+    fate = f"{'stays' if row.stays else 'may go'}: {', '.join(row.reasons)}"
+    if row.backup.state == "unknown" and row.stays and row.reasons == (row.backup.doubt,):
+        return (f"unknown, so it stays: {row.backup.why or NO_REASON}",)
+    return row.said, fate
 
 
 def part_lines(parts: Iterable[File]) -> Iterator[Line]:

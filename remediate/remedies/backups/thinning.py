@@ -67,6 +67,9 @@ def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *n
     retention = retention_of(fleet, policy)
     unknown = sum(kept.backup.state == "unknown" for kept in retention.kept)
     small = sum(kept.backup.small is not None for kept in retention.kept)
+    left = len(retention.kept) + len(retention.excess) - len(gone)
+    again = len(needed_for(gone, catalog_of(fleet, policy), policy))
+    first = f"; {again} of them {'is' if again == 1 else 'are'} read once more before anything goes" if again else ""
     held = why_held(fleet, policy)
     doubts = (
         *((f"{unknown} that are not known to be complete stay until they are",) if unknown else ()),
@@ -78,7 +81,7 @@ def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *n
         disturbs=("deletion",),
         disturbance=f"removes {len(gone)} backups for good, {show_size(bytes_on_disk(gone))}",
         undo="there is no way back",
-        notes=(f"{len(retention.kept) + len(retention.excess) - len(gone)} stay", *doubts, *notes),
+        notes=(f"{left} stay{first}", *doubts, *notes),
     )
 
 
@@ -117,7 +120,9 @@ def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) 
     }
     near = {backup.name for backup in remaining_in([excess.backup for excess in gone], catalog, policy)} - notes.keys()
     return tuple(
-        identified_file(backup, "protected" if backup.name in protected else "; ".join(notes.get(backup.name, [LAST])))
+        identified_file(
+            backup, "nothing may remove it" if backup.name in protected else "; ".join(notes.get(backup.name, [LAST]))
+        )
         for backup in catalog.backups
         if backup.name in notes or backup.name in near
     )

@@ -15,7 +15,7 @@ from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from remediate.backups.accept import data_volume, describe_database, describe_replaced
 from remediate.backups.context import Desk, one_of
-from remediate.backups.list_backups import backup_rows, summary_lines, table_lines
+from remediate.backups.list_backups import backup_rows, state_and_fate, summary_lines, table_lines
 from remediate.backups.verify import verify_summary
 from remediate.plan import Plan
 from remediate.proposal import GATE
@@ -100,6 +100,12 @@ def test_the_table_has_one_line_for_each_and_says_when_there_is_none():
     lines = [line.text for line in table_lines(list_files(*GOOD))]
     assert len(lines) == 4
     assert lines[0].startswith("backup_2026_06_15T12_01_00.sql.gz     29 min      1 MiB  complete; stays: last")
+
+
+def test_one_reason_for_being_unknown_and_for_staying_is_said_once():
+    [known, unknown] = list_files(*GOOD[:2], verified=[proof_of(GOOD[0]), proof_of(GOOD[1], "unknown", "no awk")])
+    assert state_and_fate(unknown) == ("unknown, so it stays: no awk",)
+    assert state_and_fate(known)[0] == "complete"
 
 
 def test_verifying_says_what_is_not_complete_and_how_many_there_are():
