@@ -20,7 +20,7 @@ from remediate.remedies import REMEDIES
 from remediate.remedies.backups.create_dump import room_first
 from remediate.steps import DeleteFiles, Run
 from tests.example_fleets.backups import TEXT, backup_fleet, volume_usage
-from tests.pure.topics.backups.test_retention import worlds
+from tests.pure.topics.backups.test_retention import catalogs_to_thin
 
 World = tuple[tuple[File, ...], tuple[DumpProof, ...], Policy]
 BUDGET = "60 GiB"
@@ -60,7 +60,7 @@ def deletions(world: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
 
 
 @pytest.mark.parametrize("below_keep", [False, True])
-@given(world=worlds(), broken=st.sampled_from(["10 %", "100 %", "100 %", "3", "0"]))
+@given(world=catalogs_to_thin(), broken=st.sampled_from(["10 %", "100 %", "100 %", "3", "0"]))
 def test_no_plan_takes_what_it_must_not(world, below_keep, broken):
     present = facts_seen(world, below_keep=below_keep, broken=broken)
     catalog = catalog_of(present, present.inventory.section(Policy))
@@ -99,7 +99,7 @@ def check_limits(catalog: Catalog, policy: Policy, gone: set[str]) -> None:
         assert all(period.bucket_of(item) in left for item in broken if period.reaches(item))
 
 
-@given(worlds())
+@given(catalogs_to_thin())
 def test_a_second_plan_after_the_first_takes_nothing_more_by_keep(world):
     present = facts_seen(world, broken="100 %")
     first = next((step for _, step in deletions(present)), None)
