@@ -1,7 +1,16 @@
 """The database dumps: young, whole, of a likely size, honest about their time, and no more than `keep` asks for."""
 
 from fleetkeeper.promises import JudgedPromise, promise
-from fleetkeeper.topics.backups.rules import contents, coverage, drills, dumps, live_database, second_copy, times
+from fleetkeeper.topics.backups.rules import (
+    contents,
+    coverage,
+    deleters,
+    drills,
+    dumps,
+    live_database,
+    second_copy,
+    times,
+)
 
 
 @promise(dumps.are_fresh)
@@ -71,4 +80,9 @@ def test_database_sees_the_backups(verdict: JudgedPromise) -> None:
 
 @promise(live_database.lie_on_a_lasting_disk)
 def test_lie_on_a_lasting_disk(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(deleters.only_one_thing_deletes)
+def test_only_one_thing_deletes(verdict: JudgedPromise) -> None:
     assert verdict.holds

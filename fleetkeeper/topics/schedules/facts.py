@@ -69,13 +69,29 @@ class Suspect:
 
 
 @dataclass(frozen=True)
+class Deleter:
+    """A place that removes files in the directory of dumps: with which program, and in which container, if any."""
+
+    place: str
+    line: int
+    program: str
+    target: Target | None = None
+
+    @property
+    def where(self) -> str:
+        """The file or the timer, with the line where it has one: FILE:LINE."""
+        return f"{self.place}:{self.line}" if self.line else self.place
+
+
+@dataclass(frozen=True)
 class Facts:
     """The schedules of one node.
 
     `cron` is the running daemon, None when there is none. `timezone` is the one that cron works in. `unseen` are places
     that could not be read. `account` is the owner of `crontab`. `docker` are paths of the docker client. `manager`
     starts services here: systemd, service, openrc, or empty. `unit` is its name for cron, `enabled` whether cron starts
-    at boot (None where that was not seen). `jobs` is the number of entries in users' crontabs.
+    at boot (None where that was not seen). `jobs` is the number of entries in users' crontabs. `deleters` remove
+    files in the directory of the dumps.
     """
 
     topic: ClassVar[str] = "schedules"
@@ -92,3 +108,4 @@ class Facts:
     unit: str = "cron"
     enabled: bool | None = None
     jobs: int = 0
+    deleters: tuple[Deleter, ...] = ()

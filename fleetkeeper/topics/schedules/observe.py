@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
@@ -16,6 +17,7 @@ from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, Snapshot, SnapshotFile, ask, list_schedules
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.protocol import Argument, RootQuestion
+from fleetkeeper.topics.schedules.deleters import find_deleters
 from fleetkeeper.topics.schedules.entry_faults import entry_with_faults, home_of
 from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.topics.schedules.parse import ScheduledBackups, find_backups
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from fleetkeeper.looking.observer import Look
 
 
+MOST_DELETERS = 50
 MOST_ROUNDS, MOST_WORDS = 3, 400
 """Times that a node is asked about its entries, and questions in each: scripts raise others."""
 BLOCK = "schedules.backup_runs_where_postgres_runs"
@@ -55,7 +58,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         [answer] = yield [ask(questions)]
         answers.add(questions, snapshot.read(answer.text()))
         scheduled = scheduled_backups(answers, policy)
-    return make_facts(scheduled, own)
+    return replace(make_facts(scheduled, own), deleters=tuple(find_deleters(scheduled, policy))[:MOST_DELETERS])
 
 
 def scheduled_backups(answers: Answers, policy: Policy) -> ScheduledBackups:

@@ -16,6 +16,7 @@ from fleetkeeper.topics.backups.observe import database_service_name
 from fleetkeeper.topics.backups.periods import remaining_in
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import ExcessBackup, needed_for, reasons_to_keep
+from fleetkeeper.topics.backups.rules.deleters import other_deleters
 from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.topics.backups.rules.dumps import retention_of, why_held
 from remediate.plan import ForAPerson, Plan
@@ -24,13 +25,16 @@ from remediate.steps import DeleteFiles, Identified, Run
 NAMED = 6
 ACCEPT = "read it in the inventory, mend it, and remove `guessed: true` there: then it counts"
 
+TAKE_OUT = "take it out of the schedule: two retentions together keep less than either of them means to"
+
 
 def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Take away what `keep` does not ask for, oldest first, after streaming once more what it may go for.
 
     While the newest complete dump is implausibly small, or the last drill is one that failed, only what is proven
     broken goes: who knows which dump is the last that comes back. Where more look broken than `keep.broken_at_most`,
-    nothing goes. Nothing goes either by a `keep` that `fleetkeeper init` guessed, until `guessed: true` is removed.
+    nothing goes. Nothing goes either by a `keep` that `fleetkeeper init` guessed, until `guessed: true` is removed, nor
+    while something else that is scheduled removes dumps.
 
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
@@ -44,9 +48,9 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 def removable_backups(fleet: Fleet, policy: Policy) -> tuple[ExcessBackup, ...]:
     """Backups that `keep` does not ask for, oldest first; while a drill failed, only the broken ones among them.
 
-    None while `keep` is a guess. Raises Unobservable as `failed_drill` does.
+    None while `keep` is a guess, or something else removes dumps. Raises Unobservable as `failed_drill` does.
     """
-    if policy.guesses:
+    if policy.guesses or other_deleters(fleet):
         return ()
     excess = retention_of(fleet, policy).excess
     return tuple(item for item in excess if item.backup.state == "broken") if failed_drill(fleet, policy) else excess
@@ -58,6 +62,9 @@ def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
         return ForAPerson(
             f"{policy.guesses}: `fleetkeeper init` guessed what stands there, and nothing is deleted by a guess", ACCEPT
         )
+    if others := other_deleters(fleet):
+        node, deleter = others[0]
+        return ForAPerson(f"{deleter.where} on {node} removes dumps, too, with `{deleter.program}`", TAKE_OUT)
     hold = why_held(fleet, policy)
     return ForAPerson(hold.why, hold.what_to_do) if hold else None
 

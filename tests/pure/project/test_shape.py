@@ -109,6 +109,7 @@ def test_arrows_inside_fleetkeeper_point_downhill() -> None:
 
 
 NEEDED_TOPICS = {
+    ("backups", "schedules"): "what else removes dumps is something that is scheduled",
     ("backups", "nodes"): "the age of a dump is counted on its node's own clock",
     (
         "backups",

@@ -6,6 +6,7 @@ from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import Facts as Backups
 from fleetkeeper.topics.backups.rules.contents import hold_the_live_tables
 from fleetkeeper.topics.backups.rules.coverage import cover_every_database, cover_every_volume
+from fleetkeeper.topics.backups.rules.deleters import only_one_thing_deletes
 from fleetkeeper.topics.backups.rules.drills import come_back
 from fleetkeeper.topics.backups.rules.dumps import (
     BROKEN,
@@ -30,7 +31,9 @@ from fleetkeeper.topics.backups.rules.second_copy import exist_elsewhere
 from fleetkeeper.topics.backups.rules.times import tell_their_time
 from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.schedules.facts import Facts as Schedules
 
+RETENTION = "only a person knows which of the two retentions is meant"
 WHOSE = "only a person knows what the data is worth, and who else may keep it"
 CONTENTS = "only a person knows what the command of the backups should dump; tables may be named in `backups.left_out`"
 SERVER = "only a person can mend the database server and make room for it"
@@ -43,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     Rule("backups", hold_the_live_tables, each_database, READS, person=CONTENTS),
     Rule("backups", tell_their_time, each_database, FILES, person=TIME),
     Rule("backups", are_thinned, each_database, READS),
+    Rule("backups", only_one_thing_deletes, each_database, (Schedules, Containers), person=RETENTION),
     Rule("backups", exist_elsewhere, each_database, (*READS, Copies)),
     Rule("backups", come_back, each_database, (Databases,), person=DRILL),
     Rule("backups", cover_every_database, the_fleet, (Coverage, Containers), person=WHOSE),

@@ -722,3 +722,32 @@ def test_a_script_that_prints_its_commands_prints_the_password():
 def test_a_warning_says_why_it_matters(line: str, why: str):
     [warning] = verdict_of(schedule_fleet(Machine(crontab_with_entry(line)))).warnings
     assert why in warning.why
+
+
+DUMPS = "/var/lib/docker/volumes/rodan_pg_backup/_data"
+POSTGRES_NOW = "$(docker ps -q -f name=postgres)"
+
+
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        (f"find {DUMPS} -mtime +7 -delete", "find"),
+        (f"find {DUMPS} -name '*.gz' -exec rm {{}} \\;", "find"),
+        (f"rm -f {DUMPS}/backup_$(date +\\%Y)*", "rm"),
+        (f"cd {DUMPS} && rm -f old.sql.gz", "rm"),
+        (f"find {DUMPS} -mtime +7 | xargs rm", "xargs"),
+        (f"docker exec {POSTGRES_NOW} clean", "clean"),
+        (f"docker exec {POSTGRES_NOW} sh -c 'find /backups -mtime +7 -delete'", "find"),
+        ("find /srv/other -mtime +7 -delete", ""),
+        (f"find {DUMPS} -newer x", ""),
+        (f"false && rm -f {DUMPS}/x", ""),
+        ("docker exec $(docker ps -q -f name=rodan_nginx) clean", ""),
+    ],
+)
+def test_what_else_removes_dumps_is_named_and_nothing_is_thinned_then(command: str, program: str):
+    machine = Machine(crontab_with_entry(f"{RUNBOOK}\n5 5 * * * {command}"))
+    seen = schedule_fleet(machine, here=(POSTGRES, NGINX))
+    verdict = verdict_of(seen, "backups.only_one_thing_deletes")
+    assert verdict.outcome is Outcome.HOLDS
+    warnings = [warning.saw for warning in verdict.warnings]
+    assert warnings == ([f"{ROOT}:3 removes dumps, too, with `{program}`"] if program else [])
