@@ -297,8 +297,27 @@ def certificate_fleets() -> dict[str, Fleet]:
 
     facts, inside, lineage = c.FACTS, c.INSIDE, c.LINEAGE
     lost = replace(inside, lineages=(replace(lineage, account_found=False, account="ab"),))
+    hooks = c.Reloading(containers=(c.ID,), vain=("a hook does something else",), unclear=("a hook is a variable",))
+    chosen = replace(
+        c.RENEWAL,
+        lineage="other",
+        names=("a.example.org",),
+        server="https://a.example/dir",
+        authenticator="dns-ovh",
+        reloading=hooks,
+        unclear="it is a variable",
+        faults=("it keeps nothing",),
+    )
+    skipped = replace(lineage, trouble=("it is empty",), installer="nginx", reloading=hooks, elsewhere=hooks)
+    unused = replace(inside, lineages=(skipped,), plugins=("webroot",), reloading=hooks, elsewhere=hooks)
     return {
         "no renewal": c.certificate_fleet(replace(facts, renewals=())),
+        "options": c.certificate_fleet(
+            replace(facts, renewals=(chosen, c.RENEWAL), inside=(unused,), reloaders=("a container",))
+        ),
+        "vain hook": c.certificate_fleet(
+            replace(facts, renewals=(replace(c.RENEWAL, reloading=replace(hooks, containers=(), unclear=())),))
+        ),
         "no reload": c.certificate_fleet(replace(facts, renewals=(replace(c.RENEWAL, reloading=c.Reloading()),))),
         "no lineage": c.certificate_fleet(replace(facts, inside=(replace(inside, lineages=()),)), policy=r.ACME),
         "no account": c.certificate_fleet(replace(facts, inside=(lost,)), policy=r.ACME),
