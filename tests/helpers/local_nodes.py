@@ -1,4 +1,4 @@
-"""A stage for the engine: this machine as nodes whose files live in a temporary folder, and links that fail."""
+"""Nodes for the engine on this machine: their files live in a temporary folder, and their links fail on demand."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ class LocalNodes:
         nodes = {name: Node(name=name, connection="local") for name in self.says}
         none = Without(none="a test")
         self.inventory = Inventory(
-            name="stage",
+            name="local",
             nodes=nodes,
             services=none,
             sections={Policy: Policy(wanted=expected)},
@@ -292,7 +292,7 @@ class LocalNodes:
 
     def begun(self) -> PlanRun:
         """A run that has begun, and that nobody ends."""
-        runner = Runner(self.journal, "stage", "", self.link, Screen(quiet=True), step_context(self.folder))
+        runner = Runner(self.journal, "local", "", self.link, Screen(quiet=True), step_context(self.folder))
         return PlanRun(runner, runner.begin(""))
 
     def apply(self, run: PlanRun, proposal: Proposal | None = None) -> list[PlanEnd]:

@@ -1,4 +1,4 @@
-"""The benchmark: what it counts and how, and one real run on a stage of two nodes."""
+"""The benchmark: what it counts and how, and one real run on two local nodes."""
 
 from __future__ import annotations
 

@@ -75,18 +75,18 @@ def try_once(near: WritingLink, path: str, patience: int) -> Stream | None:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> LocalNodes:
+def local(tmp_path: Path) -> LocalNodes:
     return LocalNodes(tmp_path, says={"a": "old a\n"})
 
 
-def whole_fix(stage: LocalNodes, server: Sshd, reset_after: int | None) -> tuple[list[End], int]:
+def whole_fix(local: LocalNodes, server: Sshd, reset_after: int | None) -> tuple[list[End], int]:
     """One fix over the connection, reset after so many bytes of it were sent. Returns its ends and the bytes sent."""
-    proposal = stage.propose()
+    proposal = local.propose()
     with run_proxy((server.address, server.port)) as laid, links_over(server, laid) as links:
         far = open_link(links)
         laid.sent, laid.reset_after = 0, reset_after
-        stage.links["a"].inner = Reconnecting(links, far)  # type: ignore[assignment]
-        ends = [ended.end for ended in stage.fix(proposal)]
+        local.links["a"].inner = Reconnecting(links, far)  # type: ignore[assignment]
+        ends = [ended.end for ended in local.fix(proposal)]
         return ends, laid.sent
 
 
@@ -100,28 +100,28 @@ class Reconnecting:
         return getattr(open_link(self.links), name)
 
 
-def test_over_a_whole_connection_it_is_fixed(stage: LocalNodes, server: Sshd) -> None:
-    ends, sent = whole_fix(stage, server, None)
+def test_over_a_whole_connection_it_is_fixed(local: LocalNodes, server: Sshd) -> None:
+    ends, sent = whole_fix(local, server, None)
     assert ends == [End.FIXED]
     assert sent > 3000
 
 
 @pytest.mark.parametrize("part", range(12))
 def test_case_29_reset_at_any_point_of_a_fix_the_file_is_old_or_new_and_the_end_says_which(
-    stage: LocalNodes, server: Sshd, part: int
+    local: LocalNodes, server: Sshd, part: int
 ) -> None:
-    [end], _ = whole_fix(stage, server, 40 + part * 900)
-    text = stage.texts()["a"]
+    [end], _ = whole_fix(local, server, 40 + part * 900)
+    text = local.texts()["a"]
     assert text in {"old a\n", "new a\n"}
     if end is End.FIXED:
         assert text == "new a\n"
-    stage.links["a"].inner = type(stage.links["a"])().inner
-    wait_for_lock(stage)
-    assert [ended.end for ended in stage.fix()] in ([End.FIXED], [])
-    assert stage.texts()["a"] == "new a\n"
+    local.links["a"].inner = type(local.links["a"])().inner
+    wait_for_lock(local)
+    assert [ended.end for ended in local.fix()] in ([End.FIXED], [])
+    assert local.texts()["a"] == "new a\n"
 
 
-def wait_for_lock(stage: LocalNodes) -> None:
+def wait_for_lock(local: LocalNodes) -> None:
     deadline = time.monotonic() + 30
-    while list(stage.folder.glob("lock.*")) and time.monotonic() < deadline:
+    while list(local.folder.glob("lock.*")) and time.monotonic() < deadline:
         time.sleep(0.05)

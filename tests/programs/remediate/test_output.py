@@ -23,10 +23,10 @@ from remediate.runner import Runner
 from tests.helpers.local_nodes import LocalNodes, step_context
 
 folder = Path(sys.argv[1])
-stage = LocalNodes(folder)
-runner = Runner(stage.journal, "stage", "", stage.link, Screen(), step_context(folder))
+local = LocalNodes(folder)
+runner = Runner(local.journal, "local", "", local.link, Screen(), step_context(folder))
 def work(run):
-    stage.apply(run)
+    local.apply(run)
     return run.code()
 sys.exit(exit_code_of(lambda: sys.exit(runner.run(work))))
 """

@@ -56,43 +56,43 @@ class FullJournal(Journal):
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> LocalNodes:
+def local(tmp_path: Path) -> LocalNodes:
     return LocalNodes(tmp_path)
 
 
-def runner(stage: LocalNodes, journal: Journal | None = None) -> Runner:
-    return Runner(journal or stage.journal, "stage", "", stage.link, Screen(), step_context(stage.folder))
+def runner(local: LocalNodes, journal: Journal | None = None) -> Runner:
+    return Runner(journal or local.journal, "local", "", local.link, Screen(), step_context(local.folder))
 
 
-def run_fix(stage: LocalNodes, journal: Journal | None = None) -> Exit:
+def run_fix(local: LocalNodes, journal: Journal | None = None) -> Exit:
     """`remediate --fix`, from the proposal on."""
-    proposal = stage.propose()
+    proposal = local.propose()
 
     def work(run: PlanRun) -> Exit:
-        stage.apply(run, proposal)
+        local.apply(run, proposal)
         return run.code()
 
-    return runner(stage, journal).run(work)
+    return runner(local, journal).run(work)
 
 
-def questions_asked(stage: LocalNodes, node: str = "a", text: str = "asked\n") -> PlannedChange:
+def questions_asked(local: LocalNodes, node: str = "a", text: str = "asked\n") -> PlannedChange:
     """A plan that a person asked for: the paper of a node says `text`."""
-    return PlannedChange(1, RULE, Subject("paper", str(stage.paper(node))), (), plan_of(stage, node, text))
+    return PlannedChange(1, RULE, Subject("paper", str(local.paper(node))), (), plan_of(local, node, text))
 
 
-def plan_of(stage: LocalNodes, node: str, text: str) -> Plan:
-    finding = Finding(saw="", want="", node=node, about=str(stage.paper(node)))
-    return Plan((write_step(finding, stage.session.look(), text),))
+def plan_of(local: LocalNodes, node: str, text: str) -> Plan:
+    finding = Finding(saw="", want="", node=node, about=str(local.paper(node)))
+    return Plan((write_step(finding, local.session.look(), text),))
 
 
-def ask(stage: LocalNodes, planned: PlannedChange, wish: RequestedPlan) -> tuple[Exit, list[End]]:
+def ask(local: LocalNodes, planned: PlannedChange, wish: RequestedPlan) -> tuple[Exit, list[End]]:
     ends: list[End] = []
 
     def work(run: PlanRun) -> Exit:
         ends.extend(item.end for item in run.apply([planned], wish))
         return run.code()
 
-    return runner(stage).run(work), ends
+    return runner(local).run(work), ends
 
 
 # ---- one place --------------------------------------------------------------------------------------------------
@@ -132,17 +132,17 @@ def test_how_a_plan_ended_becomes_an_exit_code_in_one_place_only() -> None:
 def test_a_journal_that_is_full_at_any_moment_of_a_fix_is_said_and_never_called_nothing_changed(
     tmp_path: Path, moment: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = LocalNodes(tmp_path)
-    journal = FullJournal(stage.journal.path)
+    local = LocalNodes(tmp_path)
+    journal = FullJournal(local.journal.path)
     journal.room = moment
     if moment == 0:
         with pytest.raises(UsageError, match="nothing was changed"):
-            run_fix(stage, journal)
-        assert stage.texts() == OLD
+            run_fix(local, journal)
+        assert local.texts() == OLD
         return
-    code = run_fix(stage, journal)
+    code = run_fix(local, journal)
     out, err = capsys.readouterr()
-    if stage.texts() == OLD:
+    if local.texts() == OLD:
         assert code in {Exit.USAGE, Exit.REMEDY_FAILED}
     elif journal.room < 0:
         assert code is Exit.REMEDY_FAILED
@@ -154,13 +154,13 @@ def test_a_journal_that_is_full_at_any_moment_of_a_fix_is_said_and_never_called_
         assert "What was done:" in out
         assert not list(tmp_path.glob("lock*"))
         text: list[str] = []
-        report_interrupted(Journal(stage.journal.path), text.append)
-        assert text or stage.texts() == OLD
+        report_interrupted(Journal(local.journal.path), text.append)
+        assert text or local.texts() == OLD
 
 
-def test_the_moments_above_reach_the_end_of_a_fix(stage: LocalNodes) -> None:
-    journal = FullJournal(stage.journal.path)
-    run_fix(stage, journal)
+def test_the_moments_above_reach_the_end_of_a_fix(local: LocalNodes) -> None:
+    journal = FullJournal(local.journal.path)
+    run_fix(local, journal)
     assert 1000 - journal.room == 12
 
 
@@ -168,23 +168,23 @@ def test_the_moments_above_reach_the_end_of_a_fix(stage: LocalNodes) -> None:
 def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
     tmp_path: Path, moment: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = LocalNodes(tmp_path)
-    run_fix(stage)
-    run = stage.journal.runs()[0]
-    journal = FullJournal(stage.journal.path)
+    local = LocalNodes(tmp_path)
+    run_fix(local)
+    run = local.journal.runs()[0]
+    journal = FullJournal(local.journal.path)
     journal.room = moment
-    undoing = Undoing(journal, run, stage.link, context=step_context(tmp_path))
+    undoing = Undoing(journal, run, local.link, context=step_context(tmp_path))
     if moment == 0:
         with pytest.raises(UsageError, match="nothing was changed"):
             undoing.all(yes=True)
-        assert stage.texts() == NEW
+        assert local.texts() == NEW
         return
     code = undoing.all(yes=True)
     if journal.room < 0:
-        assert code is (Exit.USAGE if stage.texts() == NEW else Exit.REMEDY_FAILED)
+        assert code is (Exit.USAGE if local.texts() == NEW else Exit.REMEDY_FAILED)
         assert "cannot be written" in capsys.readouterr().err
-        assert Undoing(Journal(journal.path), run, stage.link, context=step_context(tmp_path)).all(yes=True) == 0
-    assert stage.texts() == OLD
+        assert Undoing(Journal(journal.path), run, local.link, context=step_context(tmp_path)).all(yes=True) == 0
+    assert local.texts() == OLD
 
 
 def test_no_exit_code_says_that_nothing_was_changed_once_something_was() -> None:
@@ -197,67 +197,67 @@ def test_no_exit_code_says_that_nothing_was_changed_once_something_was() -> None
     assert admit_changes(Exit.USAGE) is Exit.USAGE
 
 
-def test_a_wrong_use_that_is_noticed_after_a_change_is_a_failure(stage: LocalNodes) -> None:
+def test_a_wrong_use_that_is_noticed_after_a_change_is_a_failure(local: LocalNodes) -> None:
     def work(run: PlanRun) -> Exit:
-        stage.apply(run)
+        local.apply(run)
         raise UsageError("a wrong word")
 
-    assert runner(stage).run(work) is Exit.REMEDY_FAILED
-    assert stage.journal.runs()[0].exit == Exit.REMEDY_FAILED
+    assert runner(local).run(work) is Exit.REMEDY_FAILED
+    assert local.journal.runs()[0].exit == Exit.REMEDY_FAILED
 
 
-def test_a_lock_that_is_held_after_a_change_is_a_failure(stage: LocalNodes) -> None:
+def test_a_lock_that_is_held_after_a_change_is_a_failure(local: LocalNodes) -> None:
     def work(run: PlanRun) -> Exit:
-        run.apply([questions_asked(stage)], RequestedPlan(lambda: plan_of(stage, "a", "asked\n")))
-        with stage.begun().locks(iter(["b"])):
-            run.apply([questions_asked(stage, "b")], RequestedPlan(lambda: plan_of(stage, "b", "asked\n")))
+        run.apply([questions_asked(local)], RequestedPlan(lambda: plan_of(local, "a", "asked\n")))
+        with local.begun().locks(iter(["b"])):
+            run.apply([questions_asked(local, "b")], RequestedPlan(lambda: plan_of(local, "b", "asked\n")))
         return run.code()
 
-    assert runner(stage).run(work) is Exit.REMEDY_FAILED
-    assert stage.texts() == {"a": "asked\n", "b": "old b\n"}
+    assert runner(local).run(work) is Exit.REMEDY_FAILED
+    assert local.texts() == {"a": "asked\n", "b": "old b\n"}
 
 
 # ---- between the yes and the deed ------------------------------------------------------------------------------
 
 
-def changed_before_the_deed(stage: LocalNodes, remedy: object) -> tuple[End, str]:
+def changed_before_the_deed(local: LocalNodes, remedy: object) -> tuple[End, str]:
     """The end of the first plan where the remedy answers otherwise under the lock than when the plan was shown."""
-    proposal = stage.propose()
-    stage.remedy = remedy  # type: ignore[assignment]
-    ended = stage.fix(proposal)[0]
+    proposal = local.propose()
+    local.remedy = remedy  # type: ignore[assignment]
+    ended = local.fix(proposal)[0]
     return ended.end, ended.why
 
 
-def test_what_holds_a_remedy_back_by_now_holds_it_back(stage: LocalNodes) -> None:
-    end, why = changed_before_the_deed(stage, lambda finding, fleet: ForAPerson("the last drill failed", "see why"))
+def test_what_holds_a_remedy_back_by_now_holds_it_back(local: LocalNodes) -> None:
+    end, why = changed_before_the_deed(local, lambda finding, fleet: ForAPerson("the last drill failed", "see why"))
     assert (end, "the last drill failed" in why) == (End.CHANGED, True)
-    assert stage.texts() == OLD
+    assert local.texts() == OLD
 
 
-def test_what_can_no_longer_be_planned_for_want_of_a_fact_is_unknown(stage: LocalNodes) -> None:
+def test_what_can_no_longer_be_planned_for_want_of_a_fact_is_unknown(local: LocalNodes) -> None:
     def blind(finding: Finding, fleet: object) -> Plan:
         raise Unobservable("the record could not be read", node="a")
 
-    end, why = changed_before_the_deed(stage, blind)
+    end, why = changed_before_the_deed(local, blind)
     assert (end, "the record could not be read" in why) == (End.UNKNOWN, True)
-    assert stage.texts() == OLD
+    assert local.texts() == OLD
 
 
-def test_other_steps_than_those_that_were_agreed_to_are_not_done(stage: LocalNodes) -> None:
-    end, why = changed_before_the_deed(stage, lambda finding, fleet: Plan((write_step(finding, fleet, "other\n"),)))
+def test_other_steps_than_those_that_were_agreed_to_are_not_done(local: LocalNodes) -> None:
+    end, why = changed_before_the_deed(local, lambda finding, fleet: Plan((write_step(finding, fleet, "other\n"),)))
     assert (end, "something else" in why) == (End.CHANGED, True)
-    assert stage.texts() == OLD
+    assert local.texts() == OLD
 
 
-def test_what_disturbs_more_than_was_agreed_to_is_not_done(stage: LocalNodes) -> None:
+def test_what_disturbs_more_than_was_agreed_to_is_not_done(local: LocalNodes) -> None:
     end, _ = changed_before_the_deed(
-        stage, lambda finding, fleet: replace(rewrite_plan(finding, fleet), disturbs=("restart",))
+        local, lambda finding, fleet: replace(rewrite_plan(finding, fleet), disturbs=("restart",))
     )
-    assert (end, stage.texts()) == (End.CHANGED, OLD)
+    assert (end, local.texts()) == (End.CHANGED, OLD)
 
 
-def test_the_gate_is_asked_again_under_the_lock(stage: LocalNodes) -> None:
-    proposal = stage.propose()
+def test_the_gate_is_asked_again_under_the_lock(local: LocalNodes) -> None:
+    proposal = local.propose()
     closed = Verdict(RULE, Subject("service", "postgres"), findings=(Finding(saw="another database", want="x"),))
     gated = replace(RULE, topic="backups")
 
@@ -269,12 +269,12 @@ def test_the_gate_is_asked_again_under_the_lock(stage: LocalNodes) -> None:
         def gate(self, fleet: object) -> list[Verdict]:
             return [closed]
 
-    session = Gated(stage.inventory, lambda node: stage.link(node.name), patience=0, answers={gated.id: rewrite_plan})
+    session = Gated(local.inventory, lambda node: local.link(node.name), patience=0, answers={gated.id: rewrite_plan})
     plans = [replace(item, rule=gated) for item in proposal.planned]
-    ends = stage.begun().apply(plans, session)
+    ends = local.begun().apply(plans, session)
     assert [end.end for end in ends] == [End.CHANGED, End.CHANGED]
     assert "may have lost its data: another database" in ends[0].why
-    assert stage.texts() == OLD
+    assert local.texts() == OLD
 
 
 FILES = tuple(Identified(name, number, 10, 1) for number, name in enumerate("abcd"))
@@ -317,8 +317,8 @@ def test_the_same_edit_of_a_file_that_has_changed_meanwhile_is_what_was_agreed_t
     assert agreed_to(WriteFile("a", "/x", b"1", ABSENT)) != agreed_to(WriteFile("a", "/x", b"2", ABSENT))
 
 
-def test_consent_is_to_data_and_not_to_sentences(stage: LocalNodes) -> None:
-    planned = stage.propose().planned[0]
+def test_consent_is_to_data_and_not_to_sentences(local: LocalNodes) -> None:
+    planned = local.propose().planned[0]
     step = planned.plan.steps[0]
     reworded = replace(planned, plan=replace(planned.plan, disturbance="in other words", notes=("more",)))
     assert reworded.identity == planned.identity
@@ -329,46 +329,46 @@ def test_consent_is_to_data_and_not_to_sentences(stage: LocalNodes) -> None:
 # ---- plans that a person asked for ------------------------------------------------------------------------------
 
 
-def test_a_plan_that_was_asked_for_is_done_when_the_thing_itself_shows_it(stage: LocalNodes) -> None:
-    again = lambda: plan_of(stage, "a", "asked\n")  # noqa: E731
-    assert ask(stage, questions_asked(stage), RequestedPlan(again, lambda: (Proof.FIXED, ""))) == (
+def test_a_plan_that_was_asked_for_is_done_when_the_thing_itself_shows_it(local: LocalNodes) -> None:
+    again = lambda: plan_of(local, "a", "asked\n")  # noqa: E731
+    assert ask(local, questions_asked(local), RequestedPlan(again, lambda: (Proof.FIXED, ""))) == (
         Exit.NOTHING_LEFT,
         [End.DONE],
     )
 
 
-def test_a_plan_that_was_asked_for_and_is_not_proven_has_failed_and_is_taken_back(stage: LocalNodes) -> None:
-    wish = RequestedPlan(lambda: plan_of(stage, "a", "asked\n"), lambda: (Proof.FAILING, "it is not there"))
-    assert ask(stage, questions_asked(stage), wish) == (Exit.REMEDY_FAILED, [End.FAILED])
-    assert stage.texts() == OLD
+def test_a_plan_that_was_asked_for_and_is_not_proven_has_failed_and_is_taken_back(local: LocalNodes) -> None:
+    wish = RequestedPlan(lambda: plan_of(local, "a", "asked\n"), lambda: (Proof.FAILING, "it is not there"))
+    assert ask(local, questions_asked(local), wish) == (Exit.REMEDY_FAILED, [End.FAILED])
+    assert local.texts() == OLD
 
 
-def test_a_plan_that_was_asked_for_is_never_already_right(stage: LocalNodes) -> None:
+def test_a_plan_that_was_asked_for_is_never_already_right(local: LocalNodes) -> None:
     def gone() -> Plan:
         raise Changed("the container is another one by now")
 
-    planned = questions_asked(stage)
-    assert ask(stage, planned, RequestedPlan(gone)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
-    stage.paper("a").write_text("asked\n")
-    assert ask(stage, planned, RequestedPlan(lambda: planned.plan)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
+    planned = questions_asked(local)
+    assert ask(local, planned, RequestedPlan(gone)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
+    local.paper("a").write_text("asked\n")
+    assert ask(local, planned, RequestedPlan(lambda: planned.plan)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
 
 
 def test_a_plan_that_was_asked_for_and_is_for_a_person_by_now_says_what_to_do(
-    stage: LocalNodes, capsys: pytest.CaptureFixture[str]
+    local: LocalNodes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, ends = ask(
-        stage, questions_asked(stage), RequestedPlan(lambda: ForAPerson("two containers run", "stop one of them"))
+        local, questions_asked(local), RequestedPlan(lambda: ForAPerson("two containers run", "stop one of them"))
     )
-    assert (code, ends, stage.texts()) == (Exit.FINDINGS_REMAIN, [End.CHANGED], OLD)
+    assert (code, ends, local.texts()) == (Exit.FINDINGS_REMAIN, [End.CHANGED], OLD)
     assert "two containers run; stop one of them; nothing was changed" in capsys.readouterr().out
 
 
 def test_a_connection_that_is_cut_leaves_it_unknown_where_only_an_exit_status_could_tell(
-    stage: LocalNodes,
+    local: LocalNodes,
 ) -> None:
-    stage.links["a"] = FaultyLink(cut_after=3)
-    plan = plan_of(stage, "a", "asked\n")
-    code, ends = ask(stage, questions_asked(stage), RequestedPlan(lambda: plan))
+    local.links["a"] = FaultyLink(cut_after=3)
+    plan = plan_of(local, "a", "asked\n")
+    code, ends = ask(local, questions_asked(local), RequestedPlan(lambda: plan))
     assert (code, ends) == (Exit.NOT_ALL_SEEN, [End.UNKNOWN])
 
 
@@ -411,12 +411,12 @@ def test_a_node_that_went_dark_is_doubted_and_one_that_was_dark_all_along_is_sai
     assert proof_from_verdict(facts_seen(dark="a"), PLANNED, facts_seen(MINE, dark="a"))[0] is Proof.UNKNOWN
 
 
-def test_a_finding_that_is_gone_by_itself_needs_nothing_unless_its_node_cannot_be_seen(stage: LocalNodes) -> None:
-    session, planned = stage.session, stage.propose().planned[0]
-    stage.paper("a").write_text("new a\n")
+def test_a_finding_that_is_gone_by_itself_needs_nothing_unless_its_node_cannot_be_seen(local: LocalNodes) -> None:
+    session, planned = local.session, local.propose().planned[0]
+    local.paper("a").write_text("new a\n")
     with pytest.raises(Needless):
         session.propose_again(planned)
-    stage.links["a"] = FaultyLink(before=is_dead)
+    local.links["a"] = FaultyLink(before=is_dead)
     with pytest.raises(Unobservable):
         session.propose_again(planned)
 
@@ -425,57 +425,57 @@ def is_dead(words: tuple[str, ...]) -> None:
     raise Unobservable("no route to host", node="a")
 
 
-def test_a_fault_that_gave_way_to_another_of_the_same_thing_is_not_called_already_right(stage: LocalNodes) -> None:
-    session, paper = stage.session, str(stage.paper("a"))
+def test_a_fault_that_gave_way_to_another_of_the_same_thing_is_not_called_already_right(local: LocalNodes) -> None:
+    session, paper = local.session, str(local.paper("a"))
     [first, second] = session.propose(session.look()).planned
-    stage.inventory.section(Policy).wanted[paper] = "newer a\n"
+    local.inventory.section(Policy).wanted[paper] = "newer a\n"
     with pytest.raises(Changed, match="something else"):
         session.propose_again(first)
     assert session.propose_again(second)
 
 
-def test_one_dead_node_does_not_stop_the_remedies_of_others(stage: LocalNodes) -> None:
-    stage.links["a"] = FaultyLink(before=is_dead)
-    assert [ended.end for ended in stage.fix()] == [End.FIXED]
-    assert stage.texts() == {"a": "old a\n", "b": "new b\n"}
+def test_one_dead_node_does_not_stop_the_remedies_of_others(local: LocalNodes) -> None:
+    local.links["a"] = FaultyLink(before=is_dead)
+    assert [ended.end for ended in local.fix()] == [End.FIXED]
+    assert local.texts() == {"a": "old a\n", "b": "new b\n"}
 
 
 # ---- undoing ----------------------------------------------------------------------------------------------------
 
 
-def test_an_undo_that_failed_is_told_again_until_it_has_worked(stage: LocalNodes) -> None:
-    run = stage.begun()
-    stage.apply(run)
-    stage.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
-    stage.links["a"] = FaultyLink(before=is_dead)
-    undoing = Undoing(stage.journal, stage.journal.run(run.id), stage.link, context=step_context(stage.folder))
+def test_an_undo_that_failed_is_told_again_until_it_has_worked(local: LocalNodes) -> None:
+    run = local.begun()
+    local.apply(run)
+    local.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
+    local.links["a"] = FaultyLink(before=is_dead)
+    undoing = Undoing(local.journal, local.journal.run(run.id), local.link, context=step_context(local.folder))
     assert undoing.all(yes=True) is Exit.REMEDY_FAILED
     text: list[str] = []
-    assert [item.id for item in report_interrupted(stage.journal, text.append)] == [run.id]
-    stage.links["a"] = FaultyLink()
+    assert [item.id for item in report_interrupted(local.journal, text.append)] == [run.id]
+    local.links["a"] = FaultyLink()
     assert undoing.all(yes=True) is Exit.NOTHING_LEFT
-    assert report_interrupted(stage.journal, text.append) == []
+    assert report_interrupted(local.journal, text.append) == []
 
 
-def test_what_has_no_way_back_is_not_asked_about(stage: LocalNodes, capsys: pytest.CaptureFixture[str]) -> None:
-    stage.remedy = lambda finding, fleet: Plan((RunStep(finding.node, ("true",)),))
-    stage.fix()
-    run = stage.journal.runs()[0]
+def test_what_has_no_way_back_is_not_asked_about(local: LocalNodes, capsys: pytest.CaptureFixture[str]) -> None:
+    local.remedy = lambda finding, fleet: Plan((RunStep(finding.node, ("true",)),))
+    local.fix()
+    run = local.journal.runs()[0]
     assert (
-        Undoing(stage.journal, run, stage.link, context=step_context(stage.folder)).all(yes=False)
+        Undoing(local.journal, run, local.link, context=step_context(local.folder)).all(yes=False)
         is Exit.FINDINGS_REMAIN
     )
     assert f"nothing of run {run.id} can be undone" in capsys.readouterr().out
 
 
-def test_of_many_interrupted_runs_the_newest_is_told_in_full_and_each_older_one_on_a_line(stage: LocalNodes) -> None:
+def test_of_many_interrupted_runs_the_newest_is_told_in_full_and_each_older_one_on_a_line(local: LocalNodes) -> None:
     for _ in range(3):
-        stage.apply(stage.begun(), stage.propose())
+        local.apply(local.begun(), local.propose())
         for node, text in OLD.items():
-            stage.paper(node).write_text(text)
-    stage.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
+            local.paper(node).write_text(text)
+    local.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
     sentence: list[str] = []
-    assert len(report_interrupted(stage.journal, sentence.append)) == 3
+    assert len(report_interrupted(local.journal, sentence.append)) == 3
     assert len(sentence) == 2 + 1 + 2 + 1
     assert all("left 2 steps" in line for line in sentence[:2])
 

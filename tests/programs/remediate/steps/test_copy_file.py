@@ -526,15 +526,15 @@ def test_the_way_back_of_a_killed_copy_removes_its_part(world):
 # ── in a plan, under both locks ──
 
 
-def staged(tmp_path: Path) -> LocalNodes:
-    """A stage whose node b has lost its paper, while a folder of node a has what it should say."""
+def nodes_for_copying(tmp_path: Path) -> LocalNodes:
+    """Nodes of which b has lost its paper, while a folder of node a has what it should say."""
     folder = tmp_path.resolve()
-    stage = LocalNodes(folder, remedy=lambda finding, fleet: bring(folder))
-    stage.paper("a").write_text("new a\n")
-    stage.paper("b").unlink()
+    local = LocalNodes(folder, remedy=lambda finding, fleet: bring(folder))
+    local.paper("a").write_text("new a\n")
+    local.paper("b").unlink()
     (folder / "a" / "kept").mkdir()
     (folder / "a" / "kept" / "paper").write_text("new b\n")
-    return stage
+    return local
 
 
 def bring(folder: Path) -> Plan:
@@ -544,20 +544,20 @@ def bring(folder: Path) -> Plan:
 
 
 def test_a_plan_copies_from_node_to_node_and_its_rule_says_that_it_is_fixed(tmp_path):
-    stage = staged(tmp_path)
-    [ended] = stage.fix()
-    assert (ended.end, stage.texts()["b"]) == (End.FIXED, "new b\n")
-    [step] = stage.journal.steps(next(iter(stage.journal)).id)
+    local = nodes_for_copying(tmp_path)
+    [ended] = local.fix()
+    assert (ended.end, local.texts()["b"]) == (End.FIXED, "new b\n")
+    [step] = local.journal.steps(next(iter(local.journal)).id)
     assert (step.node, step.state, step.after) == ("b", "done", sha_of(b"new b\n"))
     assert step.way_back["kind"] == "remove_copy"
 
 
 def test_a_copy_that_does_not_help_is_taken_back(tmp_path):
-    stage = staged(tmp_path)
-    (stage.folder / "a" / "kept" / "paper").write_text("something else\n")
-    stage.remedy = lambda finding, fleet: replace_text(stage.folder, b"something else\n")
-    [ended] = stage.fix()
-    assert (ended.end, ended.rolled_back, stage.paper("b").exists()) == (End.STILL_FAILING, True, False)
+    local = nodes_for_copying(tmp_path)
+    (local.folder / "a" / "kept" / "paper").write_text("something else\n")
+    local.remedy = lambda finding, fleet: replace_text(local.folder, b"something else\n")
+    [ended] = local.fix()
+    assert (ended.end, ended.rolled_back, local.paper("b").exists()) == (End.STILL_FAILING, True, False)
 
 
 def replace_text(folder: Path, content: bytes) -> Plan:

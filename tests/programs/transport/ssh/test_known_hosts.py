@@ -98,9 +98,9 @@ CERTIFICATES = {
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> KeyServers:
+def sshds(tmp_path_factory: pytest.TempPathFactory) -> KeyServers:
     find_sshd()
-    folder = tmp_path_factory.mktemp("stage")
+    folder = tmp_path_factory.mktemp("sshds")
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     paths = {name: make_key_pair(folder / name, kind) for name, kind in KINDS.items()}
@@ -207,9 +207,9 @@ shows = st.sampled_from(["plain", "plain", "rsa", "ecdsa", *CERTIFICATES])
 @example("plain", [Line("", "#hash", "plain")], 22, HOST)
 @example("plain", [Line("", "#hash-port", "plain")], PORT, HOST)
 @example("plain", [Line("", HOST, "plain"), Line("@revoked", "other.example.org", "plain")], 22, HOST)
-def test_the_same_decision_as_ssh_itself(stage, shown, given_lines, port, host):
-    text = "".join(line.text(stage.keys) + "\n" for line in given_lines)
-    assert stage.we_trust(shown, text, host, port) == stage.ssh_trusts(shown, text, host, port), (host, text)
+def test_the_same_decision_as_ssh_itself(sshds, shown, given_lines, port, host):
+    text = "".join(line.text(sshds.keys) + "\n" for line in given_lines)
+    assert sshds.we_trust(shown, text, host, port) == sshds.ssh_trusts(shown, text, host, port), (host, text)
 
 
 # Without ssh: what each kind of line means.
