@@ -11,6 +11,8 @@ RANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "services.postgres_kept_its_data",
             "backups.cover_*",
+            "backups.database_*",
+            "backups.lie_on_*",
             "backups.come_back",
             "backups.are_fresh",
             "schedules.backup_runs_*",

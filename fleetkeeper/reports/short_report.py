@@ -19,7 +19,7 @@ from fleetkeeper.untrusted import one_line
 if TYPE_CHECKING:
     from fleetkeeper.reports.results_schema import Found, Judged
 
-LINES = 21
+LINES = 19
 """How many lines the sections of the report may take, so that with pytest's own a first night fits into forty."""
 TOP = 3
 WIDTH = 160
