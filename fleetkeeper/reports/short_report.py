@@ -228,6 +228,6 @@ def waived_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
 
 
 def reason_paragraphs(reasons: Sequence[str]) -> list[Paragraph]:
-    """The reasons why promises do not apply, or one line that counts them."""
+    """The reasons why promises do not apply; else one line that counts them, or none: pytest counts them as skipped."""
     counted = f"{count_of(len(reasons), 'reason')} why promises do not apply here; {MORE}"
-    return [Paragraph((reasons, [counted]))] if reasons else []
+    return [Paragraph((reasons, [counted], []))] if reasons else []
