@@ -9,7 +9,8 @@ from remediate.remedies.backups.thinning import thin_backups
 from remediate.remedies.certificates.renewal import prepare_renewal
 from remediate.remedies.certificates.served import reload_nginx, renew_certificate
 from remediate.remedies.containers.service_user import run_as_their_own_user
-from remediate.remedies.schedules.entries import schedule_backup, start_cron
+from remediate.remedies.schedules.cron_daemon import start_cron
+from remediate.remedies.schedules.entries import schedule_backup
 from remediate.remedies.services.update_settings import give_settings_back
 from remediate.remedies.volumes.over_budget import make_room
 

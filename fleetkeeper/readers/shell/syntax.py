@@ -1,7 +1,8 @@
 """Parsing of a script into its lists, pipelines and compound commands: which command decides whether another runs.
 
-Source: POSIX.1-2017, Shell Command Language, 2.10. Raises Unreadable for what is no correct script, and for syntax
-that is not supported here.
+Its functions raise Unreadable for what is no correct script, and for syntax that is not supported here.
+
+Source: dash(1), bash(1); POSIX.1-2017, Shell Command Language, 2.10.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from fleetkeeper.readers import nginx
 from fleetkeeper.readers.nginx import Nginx
-from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.readers.numbers import number_in, whole_number
 from fleetkeeper.readers.tls_handshakes import pem_certificates
 from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Key, Lineage, Reloading, Renewal
 from fleetkeeper.topics.certificates.reload_commands import HookFile, Surroundings, file_effect, merge, reloading_of
@@ -216,7 +216,7 @@ def parse_lineage(name: str, part: Section, chain: tuple[str, ...], context: Ren
         webroots=context.webroots,
         trouble=tuple(conf_trouble(part, lines)) + context.broken,
         hooked=lines.get("manual_auth_hook" if manual else "pre_hook", "None") != "None",
-        port=int(lines.get("http01_port", "80")) if lines.get("http01_port", "80").isdecimal() else 80,
+        port=challenge_port(lines) or 80,
         reloading=merge([own, *(reloading_of(place, text, context.around) for place, text in hooks)]),
         elsewhere=merge(reloading_of(place, text, context.around.elsewhere) for place, text in hooks),
         autorenew=lines.get("autorenew", "True").lower() != "false",
@@ -236,6 +236,16 @@ def conf_trouble(part: Section, lines: dict[str, str]) -> Iterator[str]:
         yield "it has no section [renewalparams]"
     elif not lines.get("authenticator"):
         yield "it names no authenticator"
+    if challenge_port(lines) is None:
+        yield "its http01_port is no number of a port"
+
+
+def challenge_port(lines: dict[str, str]) -> int | None:
+    """The port on which certbot itself listens for the authority; None where the file has something else there."""
+    try:
+        return number_in(lines, "http01_port", 80, most=65535)
+    except Unobservable:
+        return None
 
 
 def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:

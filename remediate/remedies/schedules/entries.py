@@ -1,4 +1,4 @@
-"""Remedies about schedules: the entry on the node where the service runs, none elsewhere, and a cron that runs.
+"""The remedy of the backup's schedule: the entry on the node where the service runs, and none elsewhere.
 
 The entry is in root's crontab, not in /etc/cron.d: the runbook says to look with `crontab -l`, and a file in
 /etc/cron.d would be a second place that nobody looks at.
@@ -298,55 +298,3 @@ def backups_directory(policy: Policy, container: Container) -> str:
     mount = next((mount for mount in container.mounts if mount.name and mount.name == policy.volume.name), None)
     root = installed_path(mount.destination) if mount else policy.directory
     return f"{root.rstrip('/')}/{policy.path}".rstrip("/")
-
-
-def start_cron(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Start cron, and have it started at boot.
-
-    Disturbs: nothing, except that what is scheduled on the node happens again. Way back: cron is as it was before.
-    """
-    node = finding.node
-    facts = fleet.of(node, Facts)
-    starts = START.get(facts.manager)
-    if not facts.installed or starts is None:
-        return ForAPerson("nothing here knows how to start cron", finding.hint)
-    start, stop, runs, enable, disable = (tuple(word.format(unit=facts.unit) for word in words) for words in starts)
-    running = raise_if_unobservable(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
-    steps: list[AnyStep] = []
-    if running is None:
-        steps.append(Run(node, start, says="start cron", undo=stop, undo_while=runs))
-    if facts.enabled is False:
-        steps.append(Run(node, enable, says="have cron started at boot", undo=disable))
-    return Plan(
-        steps=tuple(steps),
-        disturbance="nothing, except that what is scheduled on this node happens again",
-        undo="cron is as it was before: stopped, or not started at boot",
-        success="a process of cron on this node",
-    )
-
-
-Words = tuple[str, ...]
-START: dict[str, tuple[Words, Words, Words, Words, Words]] = {
-    "systemd": (
-        ("systemctl", "start", "{unit}"),
-        ("systemctl", "stop", "{unit}"),
-        ("systemctl", "is-active", "--quiet", "{unit}"),
-        ("systemctl", "enable", "{unit}"),
-        ("systemctl", "disable", "{unit}"),
-    ),
-    "service": (
-        ("service", "{unit}", "start"),
-        ("service", "{unit}", "stop"),
-        ("service", "{unit}", "status"),
-        ("update-rc.d", "{unit}", "enable"),
-        ("update-rc.d", "{unit}", "disable"),
-    ),
-    "openrc": (
-        ("rc-service", "{unit}", "start"),
-        ("rc-service", "{unit}", "stop"),
-        ("rc-service", "{unit}", "status"),
-        ("rc-update", "add", "{unit}", "default"),
-        ("rc-update", "del", "{unit}", "default"),
-    ),
-}
-"""By init system the commands that start, stop, test, enable and disable a unit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
@@ -41,27 +42,31 @@ def only_one_thing_deletes(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 def deleters_on(fleet: Fleet, node: str) -> Iterator[Deleter]:
     """What is scheduled on a node and removes dumps: on the node itself, or in a container of the database's service.
 
-    Raises Unobservable where the node's schedules were not seen.
+    Raises Unobservable where the node's schedules were not seen; after the last one that is known, where its containers
+    were not, or where the container of one is not known.
     """
     service = service_of(fleet, fleet.inventory.section(Policy).service).name
-    for deleter in fleet.of(node, Facts).deleters:
-        if deleter.target is None:
-            yield deleter
-            continue
+    deleters = fleet.of(node, Facts).deleters
+    yield from (deleter for deleter in deleters if deleter.target is None)
+    running = fleet.of(node, Containers).containers
+    unknown: Unobservable | None = None
+    for deleter in deleters:
         try:
-            containers = resolve_target(deleter.target, fleet.of(node, Containers).containers)
-        except Unobservable:
+            containers = resolve_target(deleter.target, running) if deleter.target else []
+        except Unobservable as why:
+            unknown = why
             continue
         if any(container.belongs_to(service) for container in containers):
             yield deleter
+    if unknown:
+        raise unknown
 
 
 def other_deleters(fleet: Fleet) -> list[tuple[str, Deleter]]:
     """Everything seen on any node that removes dumps, with its node; nodes whose schedules were not seen have none."""
     known: list[tuple[str, Deleter]] = []
     for node in fleet.inventory.nodes:
-        try:
-            known += [(node, deleter) for deleter in deleters_on(fleet, node)]
-        except Unobservable:
-            continue
+        with suppress(Unobservable):
+            for deleter in deleters_on(fleet, node):
+                known.append((node, deleter))
     return known

@@ -21,7 +21,7 @@ RULES: tuple[Rule, ...] = (
         topic="schedules",
         judge=backup_tells_failure,
         each=each_database,
-        looks_at=(Facts, Containers, Nodes),
+        looks_at=(Facts, Containers),
         person="the line is somebody's own, and what it reports to is theirs to choose",
     ),
     Rule(topic="schedules", judge=cron_is_active, each=each_node, looks_at=(Facts,)),

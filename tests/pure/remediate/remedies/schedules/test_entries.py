@@ -15,8 +15,9 @@ from fleetkeeper.readers.cron.own_crontab import hidden_part
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.plan import ForAPerson, Plan
+from remediate.remedies.schedules.cron_daemon import start_cron
 from remediate.remedies.schedules.crontab_lines import lines_of_others
-from remediate.remedies.schedules.entries import entry_line, installed_command, schedule_backup, start_cron
+from remediate.remedies.schedules.entries import entry_line, installed_command, schedule_backup
 from remediate.remedies.schedules.line_forms import FORMER, fill_form
 from remediate.render.plan_text import steps_text
 from remediate.steps import EditCrontab, Run
