@@ -10,7 +10,15 @@ is_path() { case $1 in /*) ;; *) return 1 ;; esac; }
 is_user() { case $1 in -* | =* | /* | \?* | \&*) return 1 ;; esac; }
 is_where() { case $1 in '' | -* | *[!][A-Za-z0-9.:_-]*) return 1 ;; esac; }
 is_tls() { case $1 in -servername | -noservername | -starttls) ;; *) is_where "$1" ;; esac; }
-is_served() { is_path "$1" || is_where "$1"; }
+is_served() { case $1 in hook:*) is_hook "${1#hook:}" ;; *) is_path "$1" || is_where "$1" ;; esac; }
+# A file in a container whose text is shown: one that root's own schedules name as a hook, so that no asker can choose.
+is_hook() {
+  is_path "$1" && is_word "$1" || return 1
+  { grep -hsF -- "$1" /var/spool/cron/crontabs/root /var/spool/cron/tabs/root /var/spool/cron/root /etc/crontab \
+    /etc/cron.d/* /etc/cron.hourly/* /etc/cron.daily/* /etc/cron.weekly/* /etc/cron.monthly/* /etc/cron.yearly/*
+    grep -rhsF -- "$1" /etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system
+  } | grep -v '^[[:space:]]*#' | grep -qE -- "-hook[=[:space:]]+[\"']*$(printf %s "$1" | sed 's/[.+]/\\&/g')([\"'[:space:]]|\$)"
+}
 is_here() { case $1 in 127.0.0.1:*) is_number "${1#127.0.0.1:}" ;; *) return 1 ;; esac; }
 is_asked() { case $1 in =/* | /* | \?/*) ;; \&?*) is_word "${1#&}" ;; *) is_user "$1" ;; esac; }
 # A process of a container of the node's own engine: whoever makes namespaces of their own decides what is at / there.

@@ -62,7 +62,7 @@ def in_container(container: str, command: Command) -> Command:
 def look_inside(container: str, names: Sequence[str] = ()) -> Command:
     """The command that prints everything about certificates in one container, for `parse`.
 
-    `names` are names that nginx may pick files by, and paths of files to read.
+    `names` are names that nginx may pick files by, paths of files with certificates, and hooks as `hook:/path`.
     """
     return in_container(
         container, Command(("sh", "-c", load_script(LOOK_INSIDE), "look into the container", *names), limit=60.0)

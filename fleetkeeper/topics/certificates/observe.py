@@ -52,7 +52,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         endpoint for container, key in serving for endpoint in tls_endpoints(container, of_service(certificates, key))
     ]
     http = challenge_commands(at, containers)
-    hooked = hook_words(everything)
+    hooked = hook_words(everything, only_of_root=node.sudo == "audit")
     inside = {
         container.id: node_commands.look_inside(container.id, [*asked_for(of_service(certificates, key)), *hooked])
         for container, key in serving
@@ -125,10 +125,14 @@ def http_status(answer: Output) -> int | Unobservable:
     return or_why(lambda: tls_handshakes.status(answer))
 
 
-def hook_words(everything: Output) -> list[str]:
-    """The programs and files that hooks in the node's schedules name; none where the schedules cannot be read."""
+def hook_words(everything: Output, only_of_root: bool) -> list[str]:
+    """What hooks in the node's schedules name: programs, and files as `hook:/path`.
+
+    Empty where the schedules cannot be read. `only_of_root` leaves out the schedules of other users.
+    """
     printed = or_why(lambda: schedules.read(everything.text()))
-    return [] if isinstance(printed, Unobservable) else renewal_schedule.words_to_ask(printed)
+    words = [] if isinstance(printed, Unobservable) else renewal_schedule.words_to_ask(printed, only_of_root)
+    return [f"hook:{word}" if word.startswith("/") else word for word in words]
 
 
 def scheduled_here(

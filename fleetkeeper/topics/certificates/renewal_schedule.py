@@ -234,9 +234,14 @@ def surroundings_in(output: Output) -> Surroundings:
     return parse_surroundings(parse_sections(output.text()))
 
 
-def words_to_ask(printed: Snapshot) -> list[str]:
-    """The programs and files that hooks in the node's schedules name: whether they are there is asked in containers."""
-    texts = [body(file).decode("utf-8", "replace") for file in printed.files]
+def words_to_ask(printed: Snapshot, only_of_root: bool) -> list[str]:
+    """The programs and files that hooks in the node's schedules name: what they are is asked in containers.
+
+    With `only_of_root` those in the files of other users are left out: an account with `sudo: audit` would not be told
+    of them, since it could name any file in a crontab of its own.
+    """
+    files = [file for file in printed.files if file.owner == 0 or not only_of_root]
+    texts = [body(file).decode("utf-8", "replace") for file in files]
     options = [word for text in texts for line in text.split("\n") if "-hook" in line for word in HOOKED.findall(line)]
     return list(dict.fromkeys(word for word in options if ASKED.fullmatch(word)))[:MOST_ASKED]
 

@@ -427,6 +427,19 @@ def test_questions_about_certificates_pass_in_a_container(question):
     )
 
 
+@pytest.mark.parametrize("shell", [("dash",), ("bash",), ("busybox", "sh")])
+def test_a_hooks_text_is_only_shown_when_roots_own_schedules_name_it_as_one(tmp_path, shell):
+    """Whoever asks would else choose a file of a container: an account can write into its own crontab only."""
+    assert not holds_for(*node_commands.look_inside(ID, ["hook:/usr/local/bin/no-schedule-names-it"]).words)
+    lines = '0 3 * * * root docker exec web certbot renew --deploy-hook "/opt/re.load+x"\n# --post-hook /no/comment\n'
+    (tmp_path / "certbot").write_text(lines)
+    kinds = load_script("fleetkeeper/commands/scripts/helper_kinds.sh").replace("/etc/cron.d", str(tmp_path))
+    words = ("/opt/re.load+x", "/opt/reXload+x", "/opt/re.load", "/no/comment", "/etc/shadow", "relative", "")
+    asking = f'{kinds}\nfor word; do ! is_served "hook:$word" || printf "%s\\n" "$word"; done'
+    done = subprocess.run([*shell, "-c", asking, "sh", *words], capture_output=True, text=True, check=False)
+    assert done.stdout == "/opt/re.load+x\n"
+
+
 @pytest.fixture
 def script() -> Iterator[Path]:
     """A script where only root can put one."""
@@ -593,7 +606,7 @@ def test_every_declaration_is_one_of_a_topic_and_so_part_of_the_helper():
 def test_another_helper_has_another_version():
     """When this fails: count EDITION up, and write what is computed here."""
     [said] = [line for line in helper().split("\n") if line.startswith("# edition ")]
-    assert said[:25] == f"# edition {EDITION}, eca38015a9d7"
+    assert said[:25] == f"# edition {EDITION}, 7dff3d658103"
 
 
 def test_the_helper_runs_what_passes_without_the_callers_environment(tmp_path):

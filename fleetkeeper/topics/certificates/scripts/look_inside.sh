@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints all about certificates in one container: nginx' configuration, certificates, digests of keys, certbot's files
-# and how it is run. Arguments: the names that are asked for, and files with certificates (which begin with a slash).
+# and how it is run. Arguments: the names that are asked for, files with certificates (which begin with a slash), and
+# files that schedules name as hooks (`hook:/path`), whose text is printed where they are scripts.
 tls_only='# include fleetkeeper/topics/certificates/scripts/nginx_tls.awk'
 about_renewals='(deploy|renew|post|pre)-hook|dry-run|test-cert|staging|server|config-dir|cert-name|domains?|authenticator'
 about_renewals="$about_renewals|installer|force-renewal|(no-)?directory-hooks|disable-hook-validation"
@@ -86,7 +87,7 @@ web_server() { # names, for files that nginx picks by the name
       case $path in
       *'$ssl_server_name'*)
         for name; do
-          case $name in /*) ;; *) named "${path%%'$ssl_server_name'*}$name${path#*'$ssl_server_name'}" ;; esac
+          case $name in /* | hook:*) ;; *) named "${path%%'$ssl_server_name'*}$name${path#*'$ssl_server_name'}" ;; esac
         done ;;
       *'$'*) ;;
       *) named "$path" ;;
@@ -176,7 +177,7 @@ schedules() {
 }
 web_server "$@"
 for file; do
-  case $file in /*) certificates file "$file"; script script "$file" ;; esac
+  case $file in /*) certificates file "$file" ;; hook:*) script script "${file#hook:}" ;; esac
 done
 programs "$@"
 lineages

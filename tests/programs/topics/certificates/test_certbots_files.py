@@ -145,18 +145,25 @@ def test_certbot_s_own_options_are_read_where_they_matter_and_nothing_else_is_sh
 @each_shell
 def test_whether_a_program_or_a_script_is_there_is_asked_by_name(shell: tuple[str, ...], certbot: Certbot) -> None:
     certbot.write("reload.sh", "#!/bin/sh\nnginx -s reload\n", 0o755)
-    words = (f"{certbot.at}/reload.sh", f"{certbot.at}/gone.sh", "my-reload", "nginx")
+    hooks = (f"{certbot.at}/reload.sh", f"{certbot.at}/gone.sh")
+    words = (*(f"hook:{path}" for path in hooks), "my-reload", "nginx")
     around = parse.parse_surroundings(parse.parse_sections(certbot.printed(*words, shell=shell)))
     assert "my-reload" in around.absent
     assert "nginx" not in around.absent
-    assert around.files[words[0]].text == "#!/bin/sh\nnginx -s reload\n"
-    assert around.files[words[1]].trouble == "is not there"
+    assert around.files[hooks[0]].text == "#!/bin/sh\nnginx -s reload\n"
+    assert around.files[hooks[1]].trouble == "is not there"
 
 
 def test_no_file_that_is_no_script_is_shown(certbot: Certbot) -> None:
     certbot.write("secret", "hunter2\n", 0o755)
     certbot.write("key", "#!/bin/sh\nhunter2\n", 0o600)
-    assert "hunter2" not in certbot.printed(f"{certbot.at}/secret", f"{certbot.at}/key")
+    assert "hunter2" not in certbot.printed(f"hook:{certbot.at}/secret", f"hook:{certbot.at}/key")
+
+
+def test_a_script_that_is_not_asked_for_as_a_hook_is_not_shown(certbot: Certbot) -> None:
+    certbot.write("reload.sh", "#!/bin/sh\nhunter2\n", 0o755)
+    assert "hunter2" in certbot.printed(f"hook:{certbot.at}/reload.sh")
+    assert "hunter2" not in certbot.printed(f"{certbot.at}/reload.sh")
 
 
 @each_shell
