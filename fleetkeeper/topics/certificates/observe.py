@@ -7,6 +7,7 @@ Handshakes from the machine that audits are made beside this, in `external_probe
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from fleetkeeper.inventory.schema import Node, Service, require_policy
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.readers.cron import snapshot as schedules
+from fleetkeeper.readers.cron.answers import Answers
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
 from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from fleetkeeper.looking.observer import Look
 
 Asked = dict[Command, Output]
+MOST_WORDS = 100
+"""Users and paths in lines that run certbot, about which one node is asked."""
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
@@ -52,17 +56,23 @@ def observe(node: Node, inventory: Inventory) -> Look:
         endpoint for container, key in serving for endpoint in tls_endpoints(container, of_service(certificates, key))
     ]
     http = challenge_commands(at, containers)
-    hooked = hook_words(everything, only_of_root=node.sudo == "audit")
+    answers = or_why(lambda: Answers(schedules.read(everything.text())))
+    hooked = hook_words(answers, only_of_root=node.sudo == "audit")
+    words = words_about_lines(answers, containers)
+    about_lines = [schedules.ask(words)] if words else []
     inside = {
         container.id: node_commands.look_inside(container.id, [*asked_for(of_service(certificates, key)), *hooked])
         for container, key in serving
     }
     questions = yield from ask_for_certificates(
-        [*inside.values(), *http.values()], [probe for endpoint in at for probe in probes_of(endpoint)]
+        [*about_lines, *inside.values(), *http.values()], [probe for endpoint in at for probe in probes_of(endpoint)]
     )
+    with suppress(Unobservable):  # what was not answered leaves its lines unclear
+        if isinstance(answers, Answers) and about_lines:
+            answers.add(words, schedules.read(questions[about_lines[0]].text()))
     return replace(
         scheduled_here(
-            everything,
+            answers,
             own,
             containers,
             {key: questions[command] for key, command in inside.items()},
@@ -125,30 +135,42 @@ def http_status(answer: Output) -> int | Unobservable:
     return or_why(lambda: tls_handshakes.status(answer))
 
 
-def hook_words(everything: Output, only_of_root: bool) -> list[str]:
+def hook_words(answers: Answers | Unobservable, only_of_root: bool) -> list[str]:
     """What hooks in the node's schedules name: programs, and files as `hook:/path`.
 
     Empty where the schedules cannot be read. `only_of_root` leaves out the schedules of other users.
     """
-    printed = or_why(lambda: schedules.read(everything.text()))
-    words = [] if isinstance(printed, Unobservable) else renewal_schedule.words_to_ask(printed, only_of_root)
+    if isinstance(answers, Unobservable):
+        return []
+    words = renewal_schedule.words_to_ask(answers.printed, only_of_root)
     return [f"hook:{word}" if word.startswith("/") else word for word in words]
 
 
+def words_about_lines(answers: Answers | Unobservable, containers: Sequence[Container]) -> list[str]:
+    """The users and paths that the node must be asked about, to say whether its lines get to certbot."""
+    if isinstance(answers, Unobservable):
+        return []
+    node = renewal_schedule.node_surroundings(containers, {}, answers)
+    list(renewal_schedule.renewals_on_node(answers.printed, node))
+    return [word for word in node.questions if word.isprintable()][:MOST_WORDS]
+
+
 def scheduled_here(
-    everything: Output, own: Output, containers: Sequence[Container], inside: Mapping[str, Output], inspected: Any
+    answers: Answers | Unobservable,
+    own: Output,
+    containers: Sequence[Container],
+    inside: Mapping[str, Output],
+    inspected: Any,
 ) -> Facts:
     """The facts with renewals, crontab and cron daemon of the node.
 
-    `everything` is the output of `list_schedules()`, `own` that of `crontab -l`, `containers` are the node's, `inside`
-    what the looks into some of them printed, by id, and `inspected` the JSON of `docker inspect`. Where `everything`
-    cannot be read, the three are that Unobservable; where only `own` cannot, the crontab alone is.
+    `answers` are what the node said of its schedules, `own` the output of `crontab -l`, `containers` are the node's,
+    `inside` what the looks into some of them printed, by id, and `inspected` the JSON of `docker inspect`. Where the
+    schedules cannot be read, the three are that Unobservable; where only `own` cannot, the crontab alone is.
     """
-    node = renewal_schedule.node_surroundings(containers, inside)
-    try:
-        printed = schedules.read(everything.text())
-    except Unobservable as why:
-        return Facts(renewals=why, crontab=why, cron=why)
+    if isinstance(answers, Unobservable):
+        return Facts(renewals=answers, crontab=answers, cron=answers)
+    node, printed = renewal_schedule.node_surroundings(containers, inside, answers), answers.printed
     return Facts(
         renewals=(
             *renewal_schedule.renewals_on_node(printed, node),

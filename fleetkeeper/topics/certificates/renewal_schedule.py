@@ -13,7 +13,8 @@ from functools import partial
 from itertools import islice, takewhile
 
 from fleetkeeper.looking.fleet import or_why
-from fleetkeeper.readers.cron.crontab import Table, cut_at_percent, parse
+from fleetkeeper.readers.cron.answers import Answers
+from fleetkeeper.readers.cron.crontab import Job, Table, cut_at_percent, parse
 from fleetkeeper.readers.cron.crontab_files import (
     body,
     directory_faults,
@@ -28,6 +29,9 @@ from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.json_documents import Json, listed, text_in
 from fleetkeeper.readers.linear_patterns import occur_in_order
+from fleetkeeper.readers.shell.execution import executed_commands
+from fleetkeeper.readers.shell.script_state import Context
+from fleetkeeper.readers.shell.truth import YES, Truth
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.systemd_units import command_lines, units
 from fleetkeeper.topics.certificates.certbot_options import CertbotCommand, read_certbot
@@ -71,7 +75,8 @@ def renewals_on_node(printed: Snapshot, node: NodeSurroundings) -> Iterator[Rene
         for job in table.jobs:
             faults = [fault_text(fault, table) for fault in whole]
             where, command = f"{file.path}:{job.line}", cut_at_percent(job.command)[0]
-            for renewal in renewals_of_script(where, command, faults, node):
+            context = node.context_of(job, file.name)
+            for renewal in renewals_of_script(where, command, faults, node, context):
                 yield replace(renewal, weekly=runs_in_a_week(job.times) if renewal.forced else 0)
         if table.unread:
             yield Renewal(f"{file.path}:{table.unread}", unclear="it is larger than what is read here")
@@ -102,10 +107,29 @@ def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewa
 
 @dataclass(frozen=True)
 class NodeSurroundings:
-    """The containers of a node, and what is known of those that were looked into, by id."""
+    """The containers of a node, and what is known of those that were looked into, by id.
+
+    `answers` are those of the node about the paths and users in its lines, None where it was not asked. The words that
+    it must still be asked are collected in `questions`.
+    """
 
     containers: Sequence[Container] = ()
     inside: Mapping[str, Surroundings] = field(default_factory=dict)
+    answers: Answers | None = None
+    questions: dict[str, None] = field(default_factory=dict)
+
+    def context_of(self, job: Job, owner: str) -> Context | None:
+        """The state of the shell in which a line begins, None where nothing was asked about it.
+
+        `owner` is the user whose crontab it is; a line of a system table names its own.
+        """
+        if self.answers is None:
+            return None
+        user = job.user or owner
+        shell, home = job.environment.get("SHELL", "/bin/sh"), job.environment.get("HOME", "")
+        if user and user[0] not in "-=/?&":
+            self.questions[user] = None
+        return Context(around=self.answers.surroundings(user, shell, home))
 
     def around(self, container: str) -> Surroundings:
         """The place in which hooks of a container run; nothing is known of one that was not looked into."""
@@ -117,31 +141,61 @@ class NodeSurroundings:
         return Surroundings(containers=self.containers)
 
 
-def renewals_of_script(where: str, script: str, faults: Iterable[str], node: NodeSurroundings) -> Iterator[Renewal]:
+def renewals_of_script(
+    where: str, script: str, faults: Iterable[str], node: NodeSurroundings, context: Context | None = None
+) -> Iterator[Renewal]:
     """The renewals of one shell text: in containers by `docker exec`, else on the node itself.
 
-    `unclear` where neither shows.
+    `unclear` where neither shows. With a `context`, what the node must be asked about is added to `node.questions`.
     """
     text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
     if not NAMED.search(text):
         return
     try:
-        runs = [(run, commands) for run in docker_executions(text) if (commands := list(certbots_of(run)))]
+        runs = [(run, commands) for run in docker_executions(text, context) if (commands := list(certbots_of(run)))]
         own = list(renewals_in(where, text, node.on_node))
+        here = reach_of_certbot(text, context) if own else YES
         guard = next((step.guarded for step in steps(text) if step.guarded and mentions_certbot(step.words)), "")
         behind = on_node_itself(effects_behind([step.words for step in steps(text)], node.on_node))
     except Unreadable as odd:
         yield Renewal(where, unclear=f"its command line could not be read: {odd}")
         return
+    if context:
+        node.questions.update(context.around.questions)
     for run, commands in runs:
         for command, guarded, inner in commands:
-            unreached = [f"it is never reached: {run.reach.why}"] if run.reach.value is False else []
-            found = (command, "" if unreached else guard or guarded, merge([inner, behind]))
-            yield in_container(where, run, [*faults, *unfit(run), *unreached], node, found)
+            known = context is not None and run.reach.value is not None
+            found = (
+                command,
+                guarded if known or run.reach.value is False else guard or guarded,
+                merge([inner, behind]),
+            )
+            renewal = in_container(where, run, [*faults, *unfit(run), *unreached(run.reach)], node, found)
+            yield with_reach(renewal, run.reach) if context else renewal
     for renewal in own:
-        yield replace(renewal, faults=(*faults, *renewal.faults))
+        yield replace(renewal, faults=(*faults, *unreached(here), *renewal.faults))
     if not runs and not own and occur_in_order(text, CERTBOT, RENEWING, APART):
         yield Renewal(where, unclear="cannot tell in which container it runs certbot")
+
+
+def unreached(reach: Truth) -> Iterator[str]:
+    """The fault that a command has which its line never gets to."""
+    if reach.value is False:
+        yield f"it is never reached: {reach.why}"
+
+
+def with_reach(renewal: Renewal, reach: Truth) -> Renewal:
+    """The renewal, unclear where the node's answers do not say whether its line gets to it."""
+    if reach.value is None and not renewal.unclear:
+        return replace(renewal, unclear=reach.why or "whether its line gets to it is not known")
+    return renewal
+
+
+def reach_of_certbot(text: str, context: Context | None) -> Truth:
+    """Whether a script gets to the certbot that it runs on the node itself. Raises Unreadable."""
+    commands = executed_commands(text, context)
+    reached = [command.reach for command in commands if command.name.rpartition("/")[2] in ("certbot", "certbot-auto")]
+    return next((reach for reach in reached if reach.value is not False), reached[0] if reached else YES)
 
 
 def mentions_certbot(words: Sequence[Word]) -> bool:
@@ -221,11 +275,13 @@ def self_reloaders(inspected: Sequence[Json]) -> Iterator[str]:
             yield text_in(item, "Id")
 
 
-def node_surroundings(containers: Sequence[Container], printed: Mapping[str, Output]) -> NodeSurroundings:
+def node_surroundings(
+    containers: Sequence[Container], printed: Mapping[str, Output], answers: Answers | None = None
+) -> NodeSurroundings:
     """What is known of the places where hooks run; `printed` are the outputs of the looks into containers, by id."""
     inside = {key: or_why(partial(surroundings_in, output)) for key, output in printed.items()}
     return NodeSurroundings(
-        containers, {key: around for key, around in inside.items() if isinstance(around, Surroundings)}
+        containers, {key: around for key, around in inside.items() if isinstance(around, Surroundings)}, answers
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome, Verdict
+from fleetkeeper.readers.cron.answers import Answers
 from fleetkeeper.readers.cron.snapshot import read as printed_schedules
 from fleetkeeper.topics.certificates import renewal_schedule
 from fleetkeeper.topics.certificates.certbot_options import read_certbot
 from fleetkeeper.topics.certificates.facts import Reloading
+from fleetkeeper.topics.certificates.observe import words_about_lines
 from fleetkeeper.topics.certificates.reload_commands import HookFile, Surroundings, reloading_of
 from fleetkeeper.topics.containers.facts import Container, Mount
 from tests.example_fleets.certificates import CONTAINER, FACTS, ID, INSIDE, VOLUME, certificate_fleet, verdict_of
@@ -252,3 +254,49 @@ def test_other_commands_of_certbot_renew_nothing(words: str) -> None:
 )
 def test_reloads_are_told_from_other_commands(script: str, here: bool) -> None:
     assert reloading_of("a hook", script, Surroundings()).here is here
+
+
+ANSWERS = """user root
+login root 0 0 /root
+at 0:0:41ed,0:0:41ed,0:0:41ed,none -wxs /var/log/nodir/certbot.log
+at 0:0:41ed,0:0:41ed,none -wxs /etc/absent
+at 0:0:41ed,0:0:41ed,0:0:81a4 -ws /etc/present
+at 0:0:41ed,none -wxs /absent
+end
+"""
+
+
+def asked_and_judged(line: str) -> tuple[list[str], renewal_schedule.Renewal]:
+    """What the node is asked about a line in root's crontab, and the renewal that it is once it has answered."""
+    printed = printed_schedules(crontab_with(f"25 3,15 * * * {line}"))
+    answers = Answers(printed)
+    words = words_about_lines(answers, [CONTAINER, BESIDE])
+    answers.add(words, printed_schedules(ANSWERS))
+    node = replace(NODE, answers=answers, questions={})
+    [renewal] = renewal_schedule.renewals_on_node(printed, node)
+    return words, renewal
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "asked", "fault"),
+    [
+        ("", " >> /var/log/nodir/certbot.log 2>&1", "?/var/log/nodir/certbot.log", "cannot be opened by root"),
+        ("test -f /etc/absent && ", "", "?/etc/absent", "`test -f /etc/absent` is false now"),
+        ("[ ! -e /etc/present ] && ", "", "?/etc/present", "is false now"),
+        ("cd /absent && ", "", "?/absent", "`cd /absent` fails now"),
+        ("test -f /etc/present && ", "", "?/etc/present", ""),
+        ("", " > /dev/null 2>&1", "root", ""),
+    ],
+)
+def test_what_keeps_certbots_line_from_certbot_is_asked_and_named(
+    before: str, after: str, asked: str, fault: str
+) -> None:
+    words, renewal = asked_and_judged(f"{before}{RENEW} {HOOK}{after}")
+    assert asked in words
+    assert renewal.unclear == ""
+    assert [bool(fault) and fault in text for text in renewal.faults] == [True] * bool(fault)
+
+
+def test_a_guard_that_the_node_did_not_answer_leaves_the_line_unclear() -> None:
+    _, renewal = asked_and_judged(f"test -f /etc/never-answered && {RENEW} {HOOK}")
+    assert renewal.unclear
