@@ -28,7 +28,8 @@ TOPICS: dict[str, Topic] = {
 def load_inventory(path: Path, text: str | bytes | None = None) -> Inventory:
     """The inventory in a file, checked with our topics and its own; see `fleetkeeper.inventory.load.load`.
 
-    `text` is used in place of the file's content, None to read the file. Raises InventoryError when it is invalid.
+    `text` is used in place of the file's content, None to read the file. The code of its own topics is run. Raises
+    InventoryError when it is invalid.
     """
     return inventory_files.load(path, TOPICS, import_topic, text)
 

@@ -48,7 +48,10 @@ def is_delivered(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
 
 
 def missing(facts: Facts) -> str:
-    """Why a letter of cron is not delivered, in words; empty when nothing that is known prevents it."""
+    """Why a letter of cron is not delivered, in words; empty when nothing that is known prevents it.
+
+    So it is empty for an unknown mailer too. Hidden processes (hidepid) look like none here.
+    """
     if not facts.sendmail:
         return "there is no /usr/sbin/sendmail, so cron discards what it has to say"
     if program(facts) == "msmtp" and "msmtp" not in facts.configured:

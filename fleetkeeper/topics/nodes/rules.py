@@ -46,7 +46,10 @@ def judged_engine(facts: Facts, node: str) -> Iterator[Finding]:
 
 
 def judged_rights(facts: Facts, node: Node) -> Iterator[Finding | Unobservable]:
-    """A finding where sudo does not give root as the inventory says; an Unobservable where the rights were not seen."""
+    """A finding where sudo gives another user than root; an Unobservable where it gave none, or that was not seen.
+
+    Without `sudo` in the inventory there is no finding.
+    """
     if isinstance(facts.root_uid, Unobservable):
         yield replace(facts.root_uid, node=node.name)
     elif node.sudo and facts.root_uid != 0:
@@ -62,7 +65,7 @@ def judged_rights(facts: Facts, node: Node) -> Iterator[Finding | Unobservable]:
 def judged_clock(facts: Facts, node: str, allowed: float) -> Iterator[Finding | Unobservable]:
     """A finding where the clock is certainly off by more than `allowed` seconds.
 
-    An Unobservable after a slow round trip.
+    An Unobservable where the round trip was too slow to tell; nothing where the clock may be right.
     """
     least, most = facts.ahead - facts.uncertainty, facts.ahead + facts.uncertainty
     if least > allowed or most < -allowed:

@@ -57,6 +57,8 @@ SHELL_OPTIONS = re.compile(r"#![^\n]{1,80}[ \t]-([a-z]{1,8})", re.ASCII)
 def start_of(text: str, arguments: Sequence[str | None]) -> ScriptStart:
     """How a script with this text and these arguments begins; arguments that are not given are empty.
 
+    Its `arguments` hold `#` too, their number; one that is not plain (None) is left out.
+
     >>> start_of("#!/bin/sh -eu\\n", ["now"]).arguments["1"], start_of("#!/bin/sh -eu\\n", []).errexit
     ('now', True)
     """
@@ -69,7 +71,11 @@ def start_of(text: str, arguments: Sequence[str | None]) -> ScriptStart:
 def command_runs(
     command: str, command_words: Sequence[str], environment: Mapping[str, str], around: Surroundings
 ) -> list[tuple[Execution, tuple[Fault, ...]]]:
-    """The runs of the wanted command in a command line of cron, each with the faults that keep it from working."""
+    """The runs of the wanted command in a command line of cron, each with its faults; empty without a run.
+
+    Cron ends a line at its first plain `%`: a run before it has the fault "percent cuts"; one that only the whole line
+    has, the fault "percent".
+    """
     text, percent = cut_at_percent(command)
     if runs := script_runs(text, command_words, environment, around):
         return [(run, (*faults_of(run), *(("percent cuts",) if percent else ()))) for run in runs]
@@ -93,8 +99,8 @@ def script_runs(
 ) -> list[Execution]:
     """The runs of the wanted command in a script; empty when it cannot be parsed.
 
-    Where some are surely run, only those: another in the same script is run instead of them. `environment` is what the
-    crontab sets: cron expands nothing in it.
+    Where some are surely run, only those: another in the same script is run instead of them. Else only the first that
+    may be run, else the first that is not. `environment` is what the crontab sets: cron expands nothing in it.
     """
     context = Context(
         {name: (Part("text", value),) for name, value in environment.items()},
@@ -154,7 +160,7 @@ def called_scripts(text: str, around: Surroundings, environment: Mapping[str, st
 
 
 def script_calls(command: ExecutedCommand, around: Surroundings) -> Iterator[ScriptCall]:
-    """The script that a command is, or gives to an interpreter."""
+    """The script that a command is, or gives to an interpreter; none for docker, or without `/` in its path."""
     words = [literal_text(word) or "" for word in command.words]
     interpreter = ""
     operands = [word for word in words[1:] if not word.startswith("-")]
@@ -174,7 +180,7 @@ def is_followed(path: str) -> bool:
 
 
 def scripted(command: str) -> str:
-    """The path of a script that a line runs and that speaks of backups; empty without one.
+    """The path of the first script that a line runs, where the line speaks of backups; empty in any other case.
 
     >>> scripted("nice -n 19 /bin/sh /opt/pg-backup.sh -v"), scripted("/usr/bin/true"), scripted("tar c /backup")
     ('/opt/pg-backup.sh', '', '')
@@ -193,7 +199,7 @@ def mentions_dumps(text: str) -> bool:
 def own_dump(text: str, environment: Mapping[str, str] = NOTHING) -> tuple[str, Target | None]:
     """The program with which a script makes a dump by itself, and the container that it enters for it, if any.
 
-    ("", None) when it makes none, and when it cannot be parsed.
+    ("", None) when it makes none. One that cannot be parsed counts as `pg_dump` where its text names that.
     """
     context = Context({name: (Part("text", value),) for name, value in environment.items()})
     try:
@@ -210,8 +216,9 @@ def own_dump(text: str, environment: Mapping[str, str] = NOTHING) -> tuple[str, 
 
 
 def why_undecided(script: str, command_words: Sequence[str], where: str = "") -> str:
-    """Why it is not known whether a script runs the wanted command; empty when it certainly does not.
+    """Why it is not known whether a script runs the wanted command; empty when it is known (it does not).
 
+    It is for a script in which no run of the command was found.
     `where` is the path of the script, for the message.
     """
     if dumper := own_dump(script)[0]:

@@ -32,7 +32,7 @@ class DumpDirectories:
 
 
 def dump_directories(policy: Policy) -> DumpDirectories:
-    """Where the node and the container have the dumps of a policy."""
+    """Where the node and the container have the dumps of a policy; a named volume is taken to be at Docker's path."""
     root = policy.volume.path or f"/var/lib/docker/volumes/{policy.volume.name}/_data"
     return DumpDirectories(f"{root}/{policy.path}".rstrip("/"), f"{policy.directory}/{policy.path}".rstrip("/"))
 
@@ -65,6 +65,9 @@ def scheduled_texts(scheduled: ScheduledBackups) -> Iterator[tuple[str, int, str
 def removing_programs(text: str, directories: DumpDirectories) -> Iterator[tuple[str, Target | None]]:
     """The programs in a script that remove files of the dumps, each with the container in which it runs, if any.
 
+    What is surely not run is left out. In a container a program named for cleaning up counts whatever its arguments.
+    A script that cannot be parsed yields nothing.
+
     >>> both = DumpDirectories("/srv/dumps", "/backups")
     >>> [name for name, _ in removing_programs("find /srv/dumps -mtime +7 -delete; rm /tmp/x", both)]
     ['find']
@@ -87,7 +90,7 @@ def removing_programs(text: str, directories: DumpDirectories) -> Iterator[tuple
 
 
 def removes_in(command: ExecutedCommand, directory: str) -> bool:
-    """Whether a command of the node removes files in this directory."""
+    """Whether a command of the node removes files in this directory: by its words, its input, or by working in it."""
     texts = list(map(beginning, command.words))
     if command.name == "xargs" and command.before is not None:
         return bool({"rm", "unlink"} & set(texts)) and below(list(map(beginning, command.before.words)), directory)

@@ -18,7 +18,10 @@ from fleetkeeper.topics.schedules.parse import Candidate, with_reach
 
 
 def entry_with_faults(candidate: Candidate, answers: Answers) -> Entry:
-    """The entry of a candidate, with the faults that only the node knows."""
+    """The entry of a candidate, with the faults that only the node knows, and with why it is not started or unclear.
+
+    One that is blocked already, or commented out, keeps its reason. What cannot be told makes it `unclear`.
+    """
     lines, faults = answers.lines.lines, list[Fault]()
     users = set(lines.get("user", []))
     entry = candidate.entry
@@ -72,7 +75,10 @@ def started(candidate: Candidate, answers: Answers) -> Truth:
 
 
 def home_there(candidate: Candidate, answers: Answers) -> Truth:
-    """Whether the home directory in which cronie starts the command is there: without it nothing is run."""
+    """Whether the home directory in which cronie starts the command is there: without it nothing is run.
+
+    Yes for one that was not looked for.
+    """
     if candidate.home == "":
         return Truth(False, "its crontab sets an empty HOME, in which cronie starts nothing")
     home = home_of(candidate, answers)

@@ -41,7 +41,8 @@ def read_entries(
 ) -> tuple[list[MatchedEntry], list[Unobservable]]:
     """The entries of one node with the containers that they find, and an Unobservable for each that cannot be resolved.
 
-    `home` is the running container of the service. Raises Unobservable where the node's schedules were not seen.
+    All entries, also those for other containers; one that is commented out and cannot be resolved is left out. `home`
+    is the running container of the service. Raises Unobservable where the node's schedules or containers were not seen.
     """
     containers = fleet.of(node, Containers).containers
     name = service_of(fleet, policy.service).name
@@ -60,7 +61,10 @@ def read_entries(
 
 
 def undecided_entries(entries: Iterable[MatchedEntry], node: str) -> Iterator[Unobservable]:
-    """An Unobservable for each entry for the service of which it cannot be told whether it gets to its command."""
+    """An Unobservable for each entry for the service of which it cannot be told whether it gets to its command.
+
+    None for an entry with a fault that keeps it from running anyway.
+    """
     for item in entries:
         if item.meant and item.entry.unclear and not harmful(item.entry):
             yield Unobservable(f"the entry {item.entry.where}: {item.entry.unclear}", GUARDED, node)
@@ -95,7 +99,8 @@ GUARDED = "nothing was changed to find out: take the condition away, or see that
 def means_service(target: Target, containers: tuple[Container, ...], home: Container, service: str) -> bool:
     """Whether a target is meant for the service: it finds its container, or has a name that the service had before.
 
-    `containers` are those that it finds now, `service` is the Docker name of the service.
+    So does an id of a container that finds nothing now. `containers` are those that it finds now, `service` is the
+    Docker name of the service. Raises Unobservable for a target that cannot be resolved.
     """
     if resolve_target(target, (home,)):
         return True

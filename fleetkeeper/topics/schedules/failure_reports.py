@@ -25,7 +25,10 @@ TRACED = "prints each command before it runs it (`set -x`), and with that a pass
 
 
 def untold_failures(run: Execution, environment: Mapping[str, str]) -> Iterator[str]:
-    """How a failure of a run stays untold, each to be read behind the name of its entry, under these settings."""
+    """How a failure of a run stays untold, each to be read behind the name of its entry; nothing where it is told.
+
+    `environment` is what the crontab sets. Several may be yielded for one run.
+    """
     fate = run.fate
     if fate.swallowed:
         yield "cannot fail: `|| true` makes a success of any failure"
@@ -55,7 +58,10 @@ def exposed_secrets(command: str, environment: Mapping[str, str]) -> Iterator[st
 
 
 def traced_secrets(text: str, run: Execution) -> Iterator[str]:
-    """How a script, or a line, exposes a password by printing its own commands."""
+    """How a script, or a line, exposes a password by printing its own commands; nothing where it does not.
+
+    The value is never part of the text.
+    """
     option = text.startswith("#!") and re.match(r"#![^\n]{0,80} -\w{0,6}x", text) is not None
     if (run.fate.traced or option) and SECRET_NAME.search(text):
         yield TRACED

@@ -40,9 +40,9 @@ HIDDEN = Unobservable("processes of other users are hidden (hidepid): whether cr
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """The facts from every place that cron and systemd read.
+    """The facts from every place that cron and systemd read, after one round trip and at most three more.
 
-    Raises NotApplicable where the inventory has no backups.
+    A place that could not be read is in the facts (`unseen`). Raises NotApplicable where the inventory has no backups.
     """
     policy = inventory.section(Policy)
     everything, own = yield [list_schedules(), OWN]
@@ -85,7 +85,11 @@ def own_file(own: Output, printed: Snapshot) -> list[SnapshotFile]:
 
 
 def words_to_ask(scheduled: ScheduledBackups) -> list[str]:
-    """The users, programs, paths and scripts to ask the node about, which no earlier answer was about."""
+    """The users, programs, paths and scripts to ask the node about, which no earlier answer was about; at most 400.
+
+    A word is a user, the path of a program, `=` and the path of a script to read, `?` and any other path, or `&` and
+    the name of a process that may run.
+    """
     line = set(scheduled.answers.printed.lines.get("docker", []))
     words: dict[str, None] = {}
     for candidate in scheduled.candidates:

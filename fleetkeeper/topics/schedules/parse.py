@@ -96,7 +96,10 @@ class ScheduledBackups:
 
 
 def find_backups(scheduled: ScheduledBackups, command: str) -> None:
-    """Add the candidates, suspects and scripts in every crontab. `command` is the policy's backup command."""
+    """Add the candidates, suspects, scripts and number of jobs in every crontab.
+
+    `command` is the policy's backup command. A crontab that cannot be read is noted as unseen in the node's answers.
+    """
     printed = scheduled.answers.printed
     command_words = shlex.split(command)
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
@@ -153,7 +156,11 @@ class LineReading:
 def crontab_file(
     file: SnapshotFile, uids: Mapping[str, str], wanted: Sequence[str], loaders: Sequence[Loader]
 ) -> CrontabFile:
-    """A crontab as the node's cron reads it; where several may, and differ, it is in doubt. Raises Unobservable."""
+    """A crontab as the node's cron reads it; where several may, and differ, it is in doubt.
+
+    `uids` are those of the accounts, by name; `loaders` the crons that may read it, at least one. Raises Unobservable
+    when the uid of its user is no number.
+    """
     readings: list[CrontabFile] = []
     for loader in loaders:
         table = parse(body(file), system=file.kind == "system", loader=loader)
@@ -169,7 +176,8 @@ def crontab_file(
 def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
     """Add the candidates, suspects and scripts of one crontab to `scheduled`.
 
-    Lines that are commented out are candidates only in a file without any other.
+    Lines that are commented out are candidates only in a file without any other. What is beyond the limits of a
+    crontab's size or of the number of candidates is not read, and becomes a suspect.
     """
     before = len(scheduled.candidates)
     for job in crontab.table.jobs:
@@ -222,7 +230,7 @@ def ask_for_sourced(around: Surroundings, suspect: Suspect, scheduled: Scheduled
 
 
 def surroundings_of(job: Job, user: str, answers: Answers) -> Surroundings:
-    """The surroundings of a line's command."""
+    """The surroundings of a line's command: as this user, with the SHELL and the HOME that its crontab sets."""
     return answers.surroundings(user, job.environment.get("SHELL", "/bin/sh"), job.environment.get("HOME", ""))
 
 
@@ -255,7 +263,7 @@ def may_be_user(word: str) -> bool:
 
 
 def shell_starts(job: Job, around: Surroundings) -> Truth:
-    """Whether cron can start the shell that the crontab sets: its path must be whole, and it must be there."""
+    """Whether cron can start the shell that the crontab sets: not when its path is not whole, or it is missing."""
     shell = job.environment.get("SHELL", "/bin/sh")
     if not shell.startswith("/"):
         return Truth(False, f"its crontab sets SHELL={shell[:60]}, which is no whole path, so cron cannot start it")
@@ -273,7 +281,10 @@ def candidate_of_script(crontab: CrontabFile, job: Job, answers: Answers, run: E
 
 
 def candidate(crontab: CrontabFile, job: Job, reading: LineReading) -> Candidate:
-    """The candidate of one line for a run of the command in it."""
+    """The candidate of one line for a run of the command in it.
+
+    Its target is unclear where the crontab sets a shell that is not known here, or another Docker engine.
+    """
     user, run = reading.user, reading.run
     shell = job.environment.get("SHELL", "/bin/sh").rpartition("/")[2]
     target = (
@@ -313,14 +324,17 @@ def candidate(crontab: CrontabFile, job: Job, reading: LineReading) -> Candidate
 
 
 def with_reach(entry: Entry, reach: Truth) -> Entry:
-    """The entry, with why it is not run now or why that cannot be told."""
+    """The entry, with why it is not run now (`blocked`) or why that cannot be told (`unclear`); unchanged if it is."""
     if reach.value is None:
         return replace(entry, unclear=reach.why or "whether its command is run cannot be told")
     return entry if reach.value else replace(entry, blocked=reach.why or "its command is not run")
 
 
 def in_problem(crontab: CrontabFile, problem: LineProblem, scheduled: ScheduledBackups) -> Iterator[Candidate]:
-    """The candidates of a line that cron cannot parse and that is meant to run the wanted command all the same."""
+    """The candidates of a line that cron cannot parse and that is meant to run the wanted command all the same.
+
+    Each has the fault "too long" or "bad times", and times that are not known.
+    """
     rest = BLANKS.split(problem.text.strip(" \t"), maxsplit=6 if crontab.system else 5)[-1]
     fault: Fault = "too long" if problem.why == "bad command" else "bad times"
     job = Job(problem.line, problem.text, UNKNOWN_TIMES, "", rest, NOTHING)

@@ -56,7 +56,10 @@ def follow_scripts(scheduled: ScheduledBackups, command_words: Sequence[str]) ->
 
 
 def without_text(behind: Behind, scheduled: ScheduledBackups) -> None:
-    """Ask for a script; where that was done, it is a suspect when it is there, or may be."""
+    """Ask for a script; where that was done, it is a suspect when it could not be read, or its path speaks of backups.
+
+    The suspect has no reason where the script is simply not there.
+    """
     path, lines = behind.call.path, scheduled.answers.lines.lines
     if f"={path}" not in scheduled.answers.asked:
         scheduled.questions[f"={path}"] = None
@@ -95,7 +98,7 @@ def follow_script(
 
 
 def made_by_script(behind: Behind, run: Execution, text: str) -> Candidate:
-    """The candidate of a run in a script with this text."""
+    """The candidate of a run in a script with this text, with the passwords that the script itself exposes."""
     made = behind.made(run)
     exposed = tuple(dict.fromkeys((*made.entry.exposed, *traced_secrets(text, run))))
     return replace(made, entry=replace(made.entry, exposed=exposed))

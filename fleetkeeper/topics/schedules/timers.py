@@ -57,7 +57,10 @@ def find_timer(
 
 
 def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Execution) -> Candidate:
-    """The candidate of a timer whose service runs the command. Both are properties of their units, by name."""
+    """The candidate of a timer whose service runs the command. Both are properties of their units, by name.
+
+    A timer that is not active has the fault "timer inactive".
+    """
     faults: tuple[Fault, ...] = () if timer.get("ActiveState") == "active" else ("timer inactive",)
     entry = Entry(
         place=timer.get("Id", "a timer"),

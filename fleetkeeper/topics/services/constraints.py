@@ -58,7 +58,7 @@ def attribute(member: Member, key: str) -> str | None:
 
 
 def takes_tasks(member: Member) -> bool:
-    """Whether the swarm gives a member new tasks."""
+    """Whether the swarm gives a member new tasks: it is up, and neither paused nor drained; True if not shown."""
     return is_ready(member) and member.availability in (ACTIVE, "")
 
 

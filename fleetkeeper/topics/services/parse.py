@@ -117,7 +117,7 @@ def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
 
 
 def labels(document: Json, key: str) -> dict[str, str]:
-    """The labels in a mapping under `key`, by name."""
+    """The labels in a mapping under `key`, by name; empty without one. Raises Unobservable for one that is no text."""
     return {name: text_in(part(document, key), name) for name in part(document, key)}
 
 
@@ -141,7 +141,10 @@ def member(inspected: Json) -> Member:
 
 
 def service(inspected: Json) -> SwarmService:
-    """One service of the swarm, from `docker service inspect`."""
+    """One service of the swarm, from `docker service inspect`. What is left out there has Docker's default.
+
+    Raises Unobservable for another shape, and for a label that a newer fleetkeeper wrote.
+    """
     spec = part(inspected, "Spec")
     task = part(spec, "TaskTemplate")
     made = part(task, "ContainerSpec")

@@ -17,7 +17,10 @@ MEASURE_VOLUME = "fleetkeeper/topics/volumes/scripts/measure_volume.sh"
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """The facts of the volume of the backups, on the node that counts it; None on any other."""
+    """The facts of the volume of the backups, on the node that counts it; None on any other.
+
+    Raises NotApplicable where the inventory has no backups.
+    """
     policy = inventory.section(Policy)
     if policy.volume.node != node.name:
         return None

@@ -74,9 +74,9 @@ def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
 
 
 def strangers(usage: Facts, policy: Policy) -> str:
-    """The biggest entries of the volume that are no backups, in words.
+    """The biggest entries of the volume that are no backups, in words; empty without any.
 
-    At most three, each at least 1 % of what it takes.
+    At most three, each at least 1 % of what it takes. The directory of the backups itself is left out.
     """
     heavy = [entry for entry in usage.biggest if entry.used * 100 >= usage.used]
     biggest = [entry for entry in heavy if stamp_in_name(entry.path.rpartition("/")[2], policy.pattern) is None]

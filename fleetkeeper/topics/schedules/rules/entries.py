@@ -74,7 +74,11 @@ def homeless_finding(policy: Policy, homes: Sequence[Placement]) -> Finding:
 
 
 def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
-    """The findings about the node where the service runs: one entry must work there, due when the policy says."""
+    """The findings about the node where the service runs: one entry must work there, due when the policy says.
+
+    An Unobservable for each place that was not seen, and for each entry that may run the backup and is not understood;
+    while there is one, a missing entry is not reported. What is raised below is yielded.
+    """
     try:
         facts = fleet.of(home.node, Facts)
         entries, unclear = read_entries(fleet, home.node, home, policy)
@@ -106,7 +110,7 @@ def missing_entry(facts: Facts, home: Placement, policy: Policy) -> Finding:
 
 
 def complaints(item: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
-    """What keeps an entry from running the backup, each with a hint."""
+    """What keeps an entry from running the backup, each with a hint; empty for one that runs it."""
     entry = item.entry
     lines = [
         (fault_messages.saw(entry, fault), fault_messages.hint(entry, fault)) for fault in fault_messages.harmful(entry)
@@ -132,9 +136,10 @@ BY_SERVICE = "find the container by its service's label: names and ids change, a
 
 
 def broken_entries(entries: Iterable[MatchedEntry], home: Placement, *, alone: bool) -> Iterator[Finding]:
-    """The findings about entries that do not run the backup.
+    """The findings about entries that do not run the backup, and warnings about what is amiss in those that do.
 
-    `alone` says that no other entry does. Else they are warnings, unless an entry finds several containers.
+    `alone` says that no other entry does. Else they are warnings, unless an entry finds several containers. Entries
+    that are meant for other containers are left out, and with another that works those that are commented out.
     """
     for entry in entries:
         foreign = not entry.meant and (bool(entry.found) or not alone)
@@ -155,7 +160,7 @@ def broken_entries(entries: Iterable[MatchedEntry], home: Placement, *, alone: b
 
 
 def finding(entry: MatchedEntry, node: str, saw: str, hint: str, severity: str) -> Finding:
-    """The finding about one entry."""
+    """The finding about one entry. `severity` is "error", or anything else for a warning."""
     return Finding(
         saw=saw,
         want="one entry that cron runs, in exactly the right container",
@@ -172,7 +177,8 @@ def time_findings(
 ) -> Iterator[Finding | Unobservable]:
     """A finding where the working entries together are not due exactly when the policy says.
 
-    An Unobservable for unreadable times.
+    An Unobservable for unreadable times. Raises Unobservable where the policy's schedule, the node's time zone or its
+    clock is not known.
     """
     unknown = [entry.entry.where for entry in working if not is_understood(entry.entry.times)]
     if unknown:
@@ -204,7 +210,11 @@ def time_findings(
 
 
 def entries_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
-    """The findings about another node: entries for the service there are left over from a time when it ran there."""
+    """The findings about another node: entries for the service there are left over from a time when it ran there.
+
+    An Unobservable for each entry that cannot be resolved, each place that was not seen, and a node that was not.
+    Entries that are commented out do not count.
+    """
     try:
         entries, unclear = read_entries(fleet, node, home, policy)
         unseen = fleet.of(node, Facts).unseen

@@ -59,13 +59,19 @@ def only(homes: Sequence[Placement]) -> Placement:
 
 
 def standing_since(facts: Facts, working: Sequence[MatchedEntry]) -> float:
-    """The epoch second (node's clock) since which cron has run and the entries have not been changed."""
+    """The epoch second (node's clock) since which cron has run and the entries have not been changed.
+
+    A cron that does not run does not count. Raises Unobservable where it was not seen whether it runs.
+    """
     cron = raise_if_unobservable(facts.cron) if isinstance(facts.cron, Unobservable) else facts.cron
     return max([cron.started if cron else 0.0, *(entry.entry.changed for entry in working)])
 
 
 def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:
-    """The times at which each backup may have been made: that in its name, and its mtime. Raises Unobservable."""
+    """The times at which each backup may have been made: that in its name, and its mtime.
+
+    Files whose names do not fit the policy are left out. Raises Unobservable where the files were not seen.
+    """
     zone = policy.zone
     for file in raise_if_unobservable(fleet.of(policy.volume.node, Backups).files, policy.volume.node):
         named = dump_times.moment_of_name(file.name, policy, file.mtime)

@@ -35,7 +35,7 @@ def have_their_own_settings(fleet: Fleet, subject: Subject) -> Iterator[Finding 
 
 
 def drift_findings(service: SwarmService) -> Iterator[Finding]:
-    """A finding where a service still has lent update settings, or their label."""
+    """A finding where a service still has lent update settings, or their label; nothing for any other."""
     if service.lent_updates:
         yield Finding(
             saw=left_behind(service),
@@ -75,7 +75,10 @@ def notes(fleet: Fleet) -> Iterator[str]:
 
 
 def unfinished(fleet: Fleet) -> tuple[str, ...]:
-    """The names of services on which an interrupted change has left our update settings or their label."""
+    """The names of services on which an interrupted change has left our update settings or their label.
+
+    Only those that a manager which was seen knows; nothing is raised for the others.
+    """
     return tuple(
         dict.fromkeys(service.name for facts in managers(fleet) for service in facts.services if service.lent_updates)
     )

@@ -100,7 +100,7 @@ def another(fleet: Fleet, node: str, cluster: Cluster, accepted: Accepted) -> Fi
 def stays_behind(fleet: Fleet, accepted: Accepted) -> bool:
     """Whether the data cannot have moved to another node.
 
-    The volume is on the disk of the accepted node, or was not seen.
+    The volume is on the disk of the accepted node, or was not seen: False only for one that is on the network.
     """
     try:
         seen_there = fleet.of(accepted.node, Facts)
@@ -123,7 +123,7 @@ def another_state(node: str, accepted: Accepted) -> Finding:
 
 
 def holds(fleet: Fleet, node: str, volume: str) -> bool:
-    """Whether a node was seen to have a volume of that name."""
+    """Whether a node was seen to have a volume of that name; False for a node that was not seen."""
     try:
         return any(item.name == volume for item in fleet.of(node, Facts).volumes)
     except Unobservable:

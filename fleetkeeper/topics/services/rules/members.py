@@ -58,7 +58,10 @@ def can_run_on_every_member(fleet: Fleet, subject: Subject) -> Iterator[Finding 
 
 
 def no_manager(fleet: Fleet, unknown: list[Unobservable]) -> Iterator[Unobservable]:
-    """An Unobservable where only workers were seen. Raises NotApplicable where no node belongs to a swarm."""
+    """An Unobservable where only workers were seen. Raises NotApplicable where no node belongs to a swarm.
+
+    Nothing where some nodes were not seen (`unknown`): those are told by the caller.
+    """
     workers = [node for node, facts in seen_nodes(fleet) if facts.swarm == "worker"]
     if not workers and not unknown:
         raise NotApplicable("no swarm here")
@@ -68,7 +71,7 @@ def no_manager(fleet: Fleet, unknown: list[Unobservable]) -> Iterator[Unobservab
 
 
 def seen_nodes(fleet: Fleet) -> Iterator[tuple[str, Facts]]:
-    """The nodes of the inventory whose part in a swarm was seen, with what was seen."""
+    """The nodes of the inventory whose part in a swarm was seen, with what was seen; the others are left out."""
     for node in fleet.inventory.nodes:
         facts = fleet.facts.get((node, Facts.topic))
         if isinstance(facts, Facts):
@@ -95,7 +98,7 @@ def swarm_view(fleet: Fleet) -> SwarmView:
 
 
 def member_findings(member: Member, view: SwarmView) -> Iterator[Finding]:
-    """What is wrong with one member, as its managers see it."""
+    """What is wrong with one member, as its managers see it; nothing for a node that could not be asked itself."""
     node = view.nodes.get(member.id, "")
     if not node:
         yield from stranger_findings(member, view)
@@ -166,7 +169,10 @@ def state_findings(member: Member, node: str) -> Iterator[Finding]:
 def certificate_findings(
     node: str, certificate: Validity | Unobservable | None, now: datetime
 ) -> Iterator[Finding | Unobservable]:
-    """A finding where the certificate of a node in the swarm has run out, or was not renewed in its time."""
+    """A finding where the certificate of a node in the swarm has run out, or was not renewed in its time.
+
+    An Unobservable where it could not be read; nothing for None: the node is in no swarm, or this account may not.
+    """
     if isinstance(certificate, Unobservable):
         yield Unobservable(certificate.why, certificate.hint, node)
     elif certificate is not None:

@@ -67,9 +67,9 @@ def writes_to_disk(service: SwarmService) -> bool:
 
 
 def why_not(fleet: Fleet, name: str) -> str:
-    """Why a service is none of a swarm, in words.
+    """Why a service is none of a swarm, in words. The caller has seen that no manager knows it.
 
-    Raises Unobservable when no manager of the swarm is in the inventory.
+    Raises Unobservable when no manager of the swarm is in the inventory, and without a manager for an unseen node.
     """
     if any(managers(fleet)):
         return f"{name} is no service of the swarm: it stays on its node"
@@ -83,7 +83,10 @@ def why_not(fleet: Fleet, name: str) -> str:
 
 
 def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
-    """A finding where a service with local data may run on several members of the swarm."""
+    """A finding where a service with local data may run on several members of the swarm.
+
+    Instead of it, one for each local volume that is split between nodes. None for a global service.
+    """
     data = local_data(fleet, service)
     members = next((facts.members for facts in managers(fleet)), ())
     fitting = [member for member in members if fits(member, service.constraints)]

@@ -78,7 +78,8 @@ def node_of_member(fleet: Fleet, hostname: str, manager: Facts) -> str:
 def judged_state(location: Placement, clock: float) -> Iterator[Finding | Unobservable]:
     """A finding for a container that does not work; an Unobservable while its first health check runs.
 
-    `clock` is the time of its node in epoch seconds. Containers that have ended are not judged.
+    `clock` is the time of its node in epoch seconds. Containers that have ended are not judged. Raises Unobservable
+    for one that was restarted often and whose start is not known.
     """
     container = location.container
     if container.state in ("restarting", "paused", "dead"):
@@ -109,7 +110,7 @@ def young(location: Placement, clock: float) -> bool:
 
 
 def finding(saw: str, location: Placement, hint: str) -> Finding:
-    """The finding about one container."""
+    """The finding about one container, an error. `saw` names the container."""
     return Finding(
         saw, "running and well", "it does not do its work", location.node, location.container.name, hint=hint
     )
@@ -133,7 +134,8 @@ def judged_number(
 ) -> Iterator[Finding | Unobservable]:
     """A finding where too few or too many containers run.
 
-    Too few only when all nodes were seen, and nothing has told why (`some_unseen` False).
+    Too few only when all nodes were seen, nothing has told why (`some_unseen` False), and no container of `placements`
+    is in trouble. Too many only where a number is wanted, and not during an update. `present` are those that run.
     """
     text = service_in_swarm(fleet, service.name)
     want = wanted_replicas(service, text)
@@ -190,7 +192,7 @@ def managers(fleet: Fleet) -> Iterator[Facts]:
 
 
 def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placements: list[Placement]) -> Finding:
-    """The finding that too few run, with the reasons that the swarm, or else the ended containers, give."""
+    """The finding that too few run, with the reasons that the swarm, or else at most three ended containers, give."""
     ended = [
         f"{location.container.name} on {location.node} {why_idle(location.container)}"
         for location in placements
@@ -245,7 +247,7 @@ def strange_members(fleet: Fleet) -> set[str]:
 
 
 def swarm_facts(fleet: Fleet) -> Iterator[Facts]:
-    """The facts about the swarm of every node where they were seen."""
+    """The facts about the swarm of every node where they were seen; the others are left out (see `unseen`)."""
     for node in fleet.inventory.nodes:
         try:
             yield fleet.of(node, Facts)
