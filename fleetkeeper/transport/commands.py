@@ -29,6 +29,7 @@ class Unobservable(Exception):
     node: str = ""
 
     def __str__(self) -> str:
+        """`NODE: WHY`, or the reason alone; without the hint."""
         return f"{self.node}: {self.why}" if self.node else self.why
 
 
@@ -87,7 +88,7 @@ class Output:
         return self.out.decode("utf-8", "surrogateescape")
 
     def refusal(self) -> Unobservable:
-        """The error about a command with an unexpected exit status: its last line on standard error.
+        """The error (returned, not raised) about an unexpected exit status: the last line on standard error.
 
         The hint names the missing right, if there is a sign of one.
         """
@@ -97,7 +98,7 @@ class Output:
 
 
 def unknown_by_bug(what: str, error: Exception) -> Unobservable:
-    """An Unobservable because of an unexpected exception in our code or a topic's; `what` begins its message."""
+    """An Unobservable (returned) for an unexpected exception in our code or a topic's; `what` begins its message."""
     seen, hint = bug_in(error)
     return Unobservable(f"{what} ({seen})", hint=hint)
 

@@ -97,6 +97,7 @@ class Links:
         self.register.close()
 
     def __enter__(self) -> Self:
+        """Itself; leaving the block closes all links."""
         return self
 
     def __exit__(

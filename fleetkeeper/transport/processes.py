@@ -91,7 +91,7 @@ class Process:
 
 
 def readable_fds(fds: Collection[int], limit: float) -> list[int]:
-    """The file descriptors that have data or are at their end, waiting up to `limit` seconds for the first."""
+    """The file descriptors that have data or are at their end, maybe none, after up to `limit` seconds."""
     poll = select.poll()
     for fd in fds:
         poll.register(fd, select.POLLIN)
@@ -204,7 +204,7 @@ class ProcessStream(Process):
         self.read_ahead = heard.partition(token + b"\n")[2]
 
     def why(self) -> str:
-        """The last line of standard error, at most 200 characters."""
+        """The last line of standard error, at most 200 characters, or "nothing was said"; waits 4 s for its end."""
         self.listener.join(LEAVE)
         return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
 

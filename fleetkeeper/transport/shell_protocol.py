@@ -128,7 +128,7 @@ def shell_for(commands: Sequence[Command]) -> str:
     """The command line that starts a shell for these commands under `timeout`, which ends it and all that it started.
 
     It is for the case that no process is left here that keeps the time. A `timeout` for each command would cost a node
-    almost as much as the commands.
+    almost as much as the commands. There must be at least one command.
 
     >>> shell_for([Command(("id",)), Command(("df",))]), shell_for([Command(("gzip", "-t"), limit=600)] * 3)
     ('exec timeout --kill-after=5 75 /bin/sh', 'exec timeout --kill-after=5 915 /bin/sh')

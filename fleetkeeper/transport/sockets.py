@@ -56,7 +56,8 @@ class Destination:
 def connect_tcp(destination: Destination, deadline: float, keep: Keep) -> socket.socket:
     """A connection to the first address of the host that accepts one; `keep` gets each socket before it connects.
 
-    `deadline` is a `time.monotonic` time, shared by all addresses. Raises Unobservable with the kernel's error.
+    `deadline` is a `time.monotonic` time, shared by all addresses. Raises Unobservable with the error of the last
+    address, or when the name cannot be resolved.
     """
     addresses = addresses_of_host(destination, deadline)
     trouble = "no address"

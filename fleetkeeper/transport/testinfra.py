@@ -41,7 +41,10 @@ class TestinfraLink:
         self.sudo = sudo
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        """One Output for each command, in order, as `Link.ask`; `room` is in bytes, for all."""
+        """One Output for each command, in order, as `Link.ask`; `room` is in bytes, for all.
+
+        Unlike other links it raises Unobservable also when a later shell cannot be started: all answers are lost then.
+        """
         answers: list[Output] = []
         while len(answers) < len(commands):
             left = max(LEAST_ROOM, room - sum(answer.size for answer in answers))

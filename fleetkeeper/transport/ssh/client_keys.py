@@ -86,7 +86,7 @@ class Agent:
     def ask(self, question: bytes, expected: int) -> Message:
         """The agent's answer without its type.
 
-        Raises SSHException for a type other than `expected` and a wrong length.
+        Raises SSHException for a type other than `expected` and a wrong length, EOFError or OSError when it is gone.
         """
         with self.guard:
             self.socket.sendall(struct.pack(">I", len(question)) + question)
@@ -106,7 +106,7 @@ class Agent:
         return data
 
     def list_keys(self) -> tuple[KeyOfAgent, ...]:
-        """The keys that the agent holds."""
+        """The keys that the agent holds. Raises what `ask` raises."""
         answer = self.ask(bytes([REQUEST_IDENTITIES]), IDENTITIES_ANSWER)
         return tuple(
             KeyOfAgent(self, answer.get_binary(), answer.get_binary().decode("utf-8", "replace"))
@@ -114,7 +114,10 @@ class Agent:
         )
 
     def sign(self, blob: bytes, data: bytes, flags: int) -> bytes:
-        """The signature of `data` by the key `blob` (wire format); `flags` are those of SSH_AGENTC_SIGN_REQUEST."""
+        """The signature of `data` by the key `blob` (wire format); `flags` are those of SSH_AGENTC_SIGN_REQUEST.
+
+        Raises what `ask` raises, also when the agent refuses.
+        """
         question = Message()
         question.add_byte(bytes([SIGN_REQUEST]))
         question.add_string(blob)
@@ -238,7 +241,10 @@ def from_agent(key: KeyOfAgent, certificates: Iterable[str]) -> Iterator[Offer]:
 
 
 def public_halves(path: str) -> list[bytes]:
-    """The public keys in the files beside a private key (`.pub`, `-cert.pub`), to find it in an agent."""
+    """The public keys in a file and in those beside it (`.pub`, `-cert.pub`), to find a private key in an agent.
+
+    Files that hold none, or cannot be read, are left out.
+    """
     return [blob for name in (f"{path}.pub", f"{path}-cert.pub", path) if (blob := public_in(name))]
 
 
@@ -256,7 +262,7 @@ def public_in(path: str) -> bytes | None:
 def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Offer, ...]:
     """The offers of the key in a file: with each of these certificates for it, then alone.
 
-    None when the file does not exist.
+    Empty when the file does not exist.
 
     Raises Unobservable when the key cannot be used, or when the file does not exist and `must`.
     """
@@ -316,7 +322,10 @@ def key_type_and_text(data: bytes) -> tuple[str, str]:
 
 
 def with_certificate(key: PKey, path: str) -> PKey | None:
-    """The key with the certificate in a file loaded into it; None when there is none, or it is for another key."""
+    """The same key, into which the certificate in a file was loaded; None when there is none, or it is for another key.
+
+    It changes `key`: a caller that needs it without the certificate passes a copy.
+    """
     blob = public_in(path)
     content = read_certificate(blob) if blob else None
     if content is None or content.key != key.asbytes():

@@ -106,6 +106,10 @@ class Connection(Transport):
     """
 
     def __init__(self, connected: Any, here: Sequence[KnownHost], algorithms: Algorithms) -> None:
+        """`connected` is a socket or channel to the server, `here` the known_hosts lines of this host.
+
+        Nothing is sent yet. Raises OSError where the socket is closed.
+        """
         self.socket = NodeSocket(connected)
         super().__init__(cast(Any, self.socket), strict_kex=True)
         self.daemon = True

@@ -79,7 +79,10 @@ def check_host_key(server: Server, key: bytes, address: str) -> None:
 
 
 def check_address(server: Server, shown: Presented, address: str) -> None:
-    """Raise Unobservable if the address is known for another host key (CheckHostIP of ssh_config(5))."""
+    """Raise Unobservable if the address is known for another host key (CheckHostIP of ssh_config(5)).
+
+    An address that is not known is fine. Not asked with a HostKeyAlias, for a loopback address, and without an address.
+    """
     route = server.way
     if not address or route.alias or address == route.host or ipaddress.ip_address(address).is_loopback:
         return
@@ -160,7 +163,7 @@ STAY_AWAY = "do not connect; find out why it was revoked"
 
 
 def key_refusal(server: Server, ruling: KeyStatus, shown: Presented) -> Unobservable:
-    """The error about a key that is not trusted, with the keys shown and known.
+    """The error (returned, not raised) about a key that is not trusted, with the keys shown and known.
 
     The hint says how a person compares them, and what to do then.
     """
@@ -196,6 +199,6 @@ def name_keys(key: bytes) -> str:
 
 
 def describe_known_keys(server: Server, target: Target) -> str:
-    """The type, fingerprint and place (file:line) of each key known for a host."""
+    """The type, fingerprint and place (file:line) of each key known for a host; "a revoked key" where there is none."""
     here = [entry for entry in entries_about(server.entries, target) if not entry.marker]
     return ", ".join(f"{name_keys(entry.key)} ({entry.place})" for entry in here) or "a revoked key"

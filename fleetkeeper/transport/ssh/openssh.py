@@ -192,7 +192,7 @@ def ssh_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple
     """The command line of ssh with all of its options for a host, up to the host.
 
     The jump hosts of the user's configuration are written out too: the ssh that ProxyJump starts would verify their
-    keys only if that configuration says so.
+    keys only if that configuration says so. Raises Unobservable where configuration or jumps cannot be followed.
     """
     request = hop.asked
     options: dict[str, str | None] = {
@@ -244,7 +244,7 @@ def jump_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str 
 
 
 def ssh_refusal(lines: list[str]) -> Unobservable:
-    """The error with the last line that ssh printed."""
+    """The error (returned, not raised) with the last line that ssh printed, or that it printed none."""
     last = lines[-1] if lines else "ssh said nothing"
     return Unobservable(last[:300], hint="`ssh -v` shows which keys it offers" if "Permission denied" in last else "")
 

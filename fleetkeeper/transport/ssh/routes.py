@@ -70,7 +70,7 @@ class Routes:
         return slot.filled(lambda: self.connected(hop, deadline))
 
     def forget(self, node: Node) -> None:
-        """Drop the closed connection to a node, so that `link` makes a new one."""
+        """Drop the connection to a node, which the caller has closed, so that `link` makes a new one."""
         with self.guard:
             self.slots.pop(hop_to(node, self.inventory), None)
 

@@ -53,7 +53,7 @@ def override_target(target: SshTarget, request: SshRequest) -> SshTarget:
 
 
 def config_files(config: str | None) -> tuple[str, ...]:
-    """The paths of the configuration files that ssh reads, includes not followed."""
+    """The paths of the configuration files that ssh reads, includes not followed and `~` not expanded."""
     return (config,) if config else (USER_CONFIG, SYSTEM_CONFIG)
 
 
@@ -223,7 +223,7 @@ CANNOT = frozenset({"include", "match", "canonicalizehostname", "knownhostscomma
 def without_ssh(address: str, config: str | None) -> SshTarget:
     """The target of a host as paramiko's own reader resolves it, where OpenSSH is not installed.
 
-    Raises Unobservable for keywords that it cannot follow.
+    A file that does not exist is empty. Raises Unobservable for keywords that it cannot follow.
     """
     from paramiko import SSHConfig
 

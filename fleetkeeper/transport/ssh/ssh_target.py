@@ -87,7 +87,8 @@ class SshTarget:
 def parse(output: str, address: str, written: Collection[str] = ()) -> SshTarget:
     """The target in the output of `ssh -G`: a lower-case keyword and its value per line.
 
-    `written` are the keywords (lower case) in the user's files: the order of their lists is the user's choice.
+    `written` are the keywords (lower case) in the user's files: the order of their lists is the user's choice. Raises
+    Unobservable for a token that only ssh can expand; what else our own SSH cannot follow is put into `beyond`.
 
     >>> way = parse("host db\\nuser ops\\nhostname 192.0.2.7\\nport 22\\nidentityfile /k/%h\\nproxyjump a,b@c\\n", "db")
     >>> way.host, way.port, way.user, way.identities, way.jumps
@@ -159,9 +160,7 @@ def with_paths(target: SshTarget, lines: Mapping[str, list[str]], item: Mapping[
 def with_limits(target: SshTarget, item: Mapping[str, str], written: Collection[str]) -> SshTarget:
     """The target with the allowed algorithms; its `beyond` is set where our own SSH cannot follow the configuration.
 
-    `item` are values by keyword (lower case), `written` the keywords in the user's files.
-
-    `beyond` is set where our own SSH cannot follow the configuration.
+    `item` are values by keyword (lower case), `written` the keywords in the user's files. Nothing is raised.
     """
     try:
         target = replace(target, algorithms=allowed_algorithms(item, written))
@@ -191,7 +190,7 @@ def split_paths(listed: str) -> list[str]:
 def agent_socket(text: str, target: SshTarget) -> str:
     """The path of the agent's socket, or "", from IdentityAgent of ssh_config(5).
 
-    That is a path, `none`, SSH_AUTH_SOCK, or the name of a variable.
+    That is a path, `none`, SSH_AUTH_SOCK, or `$` and the name of a variable. Raises Unobservable as `expand_tokens`.
     """
     if text.lower() == "none":
         return ""
@@ -203,7 +202,7 @@ def agent_socket(text: str, target: SshTarget) -> str:
 
 
 def expand_paths(written: Sequence[str], target: SshTarget) -> Iterator[str]:
-    """The paths with tokens and `~` expanded, without empty ones and `none`."""
+    """The paths with tokens and `~` expanded, without empty ones and `none`. Raises Unobservable as `expand_tokens`."""
     for path in written:
         if path and path.lower() != "none":
             yield os.path.expanduser(expand_tokens(path, target))
