@@ -49,7 +49,7 @@ def spelled_like(pattern: str, kind: str, hint: str) -> Check:
 
 
 def known_name(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
-    """A validator that a value is one of the names under `kind` (a plural) in the context."""
+    """A validator that a value is one of the names under `kind` (a plural) in the context; without names, any is."""
 
     def check(value: str, info: ValidationInfo) -> str:
         """The value itself; raises the error of a field when it is none of the names."""
@@ -62,7 +62,10 @@ def known_name(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]
 
 
 def matching_glob(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
-    """A validator that a shell glob matches at least one of the names under `kind` (a plural) in the context."""
+    """A validator that a shell glob matches at least one of the names under `kind` (a plural) in the context.
+
+    Without such names in the context any glob is valid.
+    """
 
     def check(value: str, info: ValidationInfo) -> str:
         """The value itself; raises the error of a field when it matches none of the names."""
@@ -75,7 +78,10 @@ def matching_glob(kind: str, singular: str) -> Callable[[str, ValidationInfo], s
 
 
 def check_jump(value: str, info: ValidationInfo) -> str:
-    """Validate a jump host: a node of this inventory, or any other account and host, `user@host`."""
+    """The value, if it is a jump host: a node of this inventory, or any other account and host, `user@host`.
+
+    Raises ValueError for anything else.
+    """
     if "@" not in value:
         return known_name("nodes", "node")(value, info)
     user, _, host = value.rpartition("@")
@@ -84,7 +90,10 @@ def check_jump(value: str, info: ValidationInfo) -> str:
 
 
 def check_address(value: str) -> str:
-    """Validate a host name, an IP address, or an alias of the user's ssh config (ssh_config(5)); "" is allowed."""
+    """The value, if it is a host name, an IP address, or an alias of the user's ssh config (ssh_config(5)), or "".
+
+    Raises ValueError for anything else, also for `user@host` and `host:port`. Nothing is resolved.
+    """
     if not value:
         return value
     if "@" in value:
@@ -112,7 +121,10 @@ def check_ip(value: str) -> None:
 
 
 def check_connection(value: str) -> str:
-    """Validate "", `ssh`, `local`, or a testinfra connection; not one that would not verify host keys as we do."""
+    """The value, if it is "", `ssh`, `local`, or a testinfra connection that is not testinfra's own SSH.
+
+    That would not verify host keys as we do. Raises ValueError for it, and for anything else.
+    """
     spelled_like(CONNECTION, "a connection", "`ssh`, `local`, or one of testinfra's such as `docker://NAME`")(value)
     if value.startswith(("paramiko://", "ssh://", "safe-ssh://")):
         hint = "write the host as `address:`: over our own SSH its key is verified"
@@ -123,7 +135,10 @@ def check_connection(value: str) -> str:
 
 
 def resolve_path(value: str, info: ValidationInfo) -> str:
-    """A path on the auditing machine: `~` is the user's home; relative paths start in the inventory's folder."""
+    """A path on the auditing machine: `~` is the user's home; relative paths start in the inventory's folder.
+
+    Whether there is such a file is not looked at. Raises ValueError for "", a `-` in front, and invisible characters.
+    """
     if not value or value.startswith("-") or not value.isprintable():
         raise field_error(f"{quoted(value)} is not a path", "paths are relative to the inventory; `~` is your home")
     base = (info.context or {}).get("base", ".")
@@ -131,14 +146,17 @@ def resolve_path(value: str, info: ValidationInfo) -> str:
 
 
 def node_path(value: str) -> str:
-    """Validate a path on a node: absolute and without `..`, so that every program resolves it alike."""
+    """The value, if it is a path for a node: absolute and without `..`, so that every program resolves it alike.
+
+    Raises ValueError for anything else.
+    """
     if not value.startswith("/") or not value.isprintable() or ".." in value.split("/"):
         raise field_error(f"{quoted(value)} is not an absolute path", "write it from `/` on, without `..`")
     return value
 
 
 def check_timezone(value: str) -> str:
-    """Validate the name of a time zone of the IANA database."""
+    """The value, if it is the name of a time zone of the IANA database. Raises ValueError for anything else."""
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError):
@@ -148,7 +166,7 @@ def check_timezone(value: str) -> str:
 
 
 def parse_day(value: object) -> date:
-    """The day that is written 2027-01-31; no other notation is accepted."""
+    """The day that is written 2027-01-31; a date is returned as it is. Raises ValueError for any other notation."""
     if isinstance(value, date):
         return value
     try:
@@ -160,7 +178,7 @@ def parse_day(value: object) -> date:
 
 
 def as_list(value: object) -> object:
-    """The value as a tuple; a single name becomes a tuple of one."""
+    """The value as a tuple; a single name becomes a tuple of one. Raises ValueError for neither a list nor a text."""
     if isinstance(value, list | tuple):
         return tuple(value)
     if not isinstance(value, str):
@@ -169,7 +187,7 @@ def as_list(value: object) -> object:
 
 
 def check_words(value: str) -> str:
-    """Validate text for a person: it must not be blank."""
+    """The value, if it is text for a person. Raises ValueError for a blank one."""
     if not value.strip():
         raise field_error("is empty", "write it for whoever reads this next year")
     return value
@@ -179,6 +197,7 @@ class Pattern:
     """Adds a pattern to the exported JSON schema, while the validator stays ours (for its hints)."""
 
     def __init__(self, pattern: str) -> None:
+        """`pattern` is a regular expression that a value matches as a whole, without `^` and `$`."""
         self.pattern = f"^{pattern}$"
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
@@ -196,7 +215,7 @@ DeployedName = Annotated[
 
 
 def parse_sudo_mode(value: object) -> Sudo:
-    """The sudo rights of an account.
+    """The sudo rights of an account: True, False or "audit". Raises ValueError for anything else.
 
     One validator instead of a union, which would report a wrong value once for each of its members.
     """

@@ -17,7 +17,10 @@ HINT = "the name of an environment variable, such as RODAN_HEARTBEAT; the URL it
 
 
 def is_variable(written: str) -> str:
-    """Validate the name of an environment variable. A wrong value may be the URL itself, so messages do not show it."""
+    """The value, if it is the name of an environment variable; whether that is set is not looked at.
+
+    Raises ValueError for anything else. A wrong value may be the URL itself, so the message does not show it.
+    """
     if not re.fullmatch(VARIABLE, written, re.ASCII):
         raise field_error("this is not the name of a variable (what it is, is not shown here)", HINT)
     return written

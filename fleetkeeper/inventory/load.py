@@ -211,7 +211,7 @@ class Loading:
         self.problems.append(InventoryProblem(self.file, self.document.line(path), show(path), what, hint))
 
     def inventory(self) -> Inventory | None:
-        """The inventory, or None when its own sections have problems; those are added to `problems`."""
+        """The inventory, None when the models refuse it. Both ways `problems` says what is wrong: look at it first."""
         if not self.data:
             self.problem((), "there is no inventory in it", "it begins with `nodes:`, see docs/inventory.md")
             return None
@@ -304,7 +304,7 @@ class Loading:
         }
 
     def validated(self, model: Any, data: Any) -> Any:
-        """The data as a model, or None, with its errors added to `problems`.
+        """The data as a model; None when it is invalid, with each error added to `problems`.
 
         Goes through JSON, where a list may become a tuple and nothing else is coerced.
         """

@@ -26,6 +26,7 @@ class InventoryProblem:
     hint: str = ""
 
     def __str__(self) -> str:
+        """`FILE:LINE: PATH: WHAT`, and the hint, if any, on a line of its own."""
         where = f"{self.file}:{self.line}: {self.path}: " if self.path else f"{self.file}:{self.line}: "
         return where + self.what + (f"\n  hint: {self.hint}" if self.hint else "")
 
@@ -40,7 +41,7 @@ class InventoryError(UsageError):
 
 
 def mask_secrets(values: Iterable[str], problem: InventoryProblem) -> InventoryProblem:
-    """The problem, with these values replaced by `***`."""
+    """The problem, with these values replaced by `***` in its text and its hint; its path stays as it is."""
     what, hint = problem.what, problem.hint
     for value in values:
         what, hint = what.replace(value, "***"), hint.replace(value, "***")
@@ -131,7 +132,7 @@ def about_key(kind: str, key: str, fields: Mapping[str, str]) -> tuple[str, str]
 
 
 def describe_value(given: object) -> str:
-    """A value for a message: its kind, and the value itself if it is a scalar, cut when long."""
+    """A value for a message: its kind, and a scalar itself too, cut when long. Secrets in it are not masked."""
     if given is None:
         return "nothing"
     if isinstance(given, bool):

@@ -12,7 +12,10 @@ from fleetkeeper.inventory.schema import Strict
 
 
 def of_one_topic(glob: str) -> str:
-    """Validate that a glob over rules names its topic: `*` would consent to whatever an upgrade brings."""
+    """The glob over rules, if it names its topic: `*` would consent to whatever an upgrade brings.
+
+    Raises ValueError for one with `*`, `?` or `[` in front of the dot.
+    """
     if set(glob.partition(".")[0]) & set("*?["):
         raise field_error(f"{quoted(glob)} names rules of every topic", 'name the topic, such as "certificates.*"')
     return glob

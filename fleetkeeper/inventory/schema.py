@@ -109,14 +109,17 @@ class Node(Strict):
     @field_validator("address")
     @classmethod
     def can_be_reached(cls, address: str, info: ValidationInfo) -> str:
-        """Validate that there is an address for our own SSH and OpenSSH; other connections have it in `connection`."""
+        """The address; other connections than our own SSH and OpenSSH have it in `connection`, and need none.
+
+        Raises ValueError where one is needed and missing.
+        """
         if not address and info.data.get("connection") in ("", "ssh"):
             raise field_error("an address is missing", "say `address:`, or `connection: local` for this machine")
         return address
 
 
 def name_nodes(nodes: dict[str, Node]) -> dict[str, Node]:
-    """The nodes with their keys as names."""
+    """Copies of the nodes with their keys as names. Raises ValueError for a node that has another name inside."""
     for key, node in nodes.items():
         if node.name not in ("", key):
             raise field_error(
@@ -185,7 +188,10 @@ class Waiver(Strict):
     @field_validator("node")
     @classmethod
     def is_about_something(cls, node: str, info: ValidationInfo) -> str:
-        """Validate that the waiver does not accept every finding on every node: that would turn the audit off."""
+        """The node glob of the waiver, unless it accepts every finding on every node: that would turn the audit off.
+
+        Raises ValueError then.
+        """
         if info.data.get("rule", "?").strip("*.") == "" and info.data.get("subject") == node == "*":
             raise field_error("this accepts every finding there is", "name a rule, a subject or a node")
         return node

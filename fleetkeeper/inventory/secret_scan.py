@@ -32,7 +32,10 @@ HINT = "name the variable, file or command that gives it instead, and change the
 
 
 def find_leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """The path of each secret in the data, and the value that must not be shown."""
+    """The path of each secret in the data, and the value that must not be shown.
+
+    Any text or number but "" and 0 under a key such as `password`, and what looks like a secret in any other text.
+    """
     if isinstance(data, dict):
         for key, value in data.items():
             yield from find_leaks(value, (*path, key))
@@ -46,14 +49,14 @@ def find_leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def secrets_in_comments(text: str) -> Iterator[tuple[int, str]]:
-    """The line (from 1) and the value of each secret in a comment."""
+    """The line (from 1) and the value of each secret in a comment: all that stands behind the first `#` of a line."""
     for number, line in enumerate(text.split("\n"), start=1):
         for value in find_secrets(line.partition("#")[2]):
             yield number, value
 
 
 def find_secrets(text: str) -> Iterator[str]:
-    """The parts of a text that look like secrets.
+    """The parts of a text that look like secrets, maybe one twice. Digests (`sha256:…`) and public keys are none.
 
     >>> list(find_secrets("postgres://rodan:hunter2@db/rodan"))
     ['hunter2']

@@ -58,7 +58,7 @@ class Document:
 
 
 def read_document(content: bytes) -> Document:
-    """The data of a file, with lines. Duplicate keys are collected; the first value is used.
+    """The data of a file ({} for an empty one), with lines. Duplicate keys are collected; the first value is used.
 
     Raises YamlError at the first place that is not YAML as it is accepted here.
 

@@ -87,7 +87,7 @@ def show_size(count: int) -> str:
 
 
 def show_duration(span: timedelta) -> str:
-    """A duration for a person, in at most two units.
+    """A duration for a person, in at most two units, rounded to seconds; `-` in front of one that is negative.
 
     >>> show_duration(timedelta(hours=36)), show_duration(timedelta(seconds=90)), show_duration(timedelta())
     ('1 d 12 h', '1 min 30 s', '0 s')
@@ -136,6 +136,8 @@ class Portion:
 
     def of(self, total: int) -> int:
         """The number of things out of `total`, rounded down; for a percentage above 0 never less than one.
+
+        A plain number is returned as it is, also where it is more than `total`.
 
         >>> Portion(10, percent=True).of(47), Portion(10, percent=True).of(3), Portion(2).of(47), Portion(0).of(9)
         (4, 1, 2, 0)

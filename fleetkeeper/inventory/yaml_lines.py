@@ -13,7 +13,7 @@ WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", 
 
 
 def flow(keys: Mapping[str, object]) -> str:
-    """A mapping in flow style, on one line."""
+    """A mapping in flow style, on one line. Keys are written as they are: the caller passes plain words."""
     return "{" + ", ".join(f"{key}: {scalar(value)}" for key, value in keys.items()) + "}"
 
 
