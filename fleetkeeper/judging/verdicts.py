@@ -221,7 +221,10 @@ def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], 
 
 
 def waiver_covers(waiver: Waiver, finding: Finding) -> bool:
-    """Whether a waiver matches a finding by rule, subject and node (globs), whether or not it is in force."""
+    """Whether a waiver matches a finding by rule, subject and node (globs), whether or not it is in force.
+
+    Its subject may also be the narrower thing that the finding is about.
+    """
     return (
         fnmatchcase(finding.rule, waiver.rule)
         and any(fnmatchcase(name, waiver.subject) for name in (finding.subject, finding.about))

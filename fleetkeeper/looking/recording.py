@@ -68,7 +68,10 @@ def load_recording(text: str, inventory: Inventory, observers: Observers) -> Fle
 
 
 def fact_of(recorded: Mapping[str, Any], observers: Observers) -> Facts | Unobservable:
-    """The facts, or the Unobservable, in one entry of a recording."""
+    """The facts, or the Unobservable, in one entry of a recording.
+
+    Raises LookupError for a topic without an observer, TypeError or ValidationError for values of another shape.
+    """
     if "unobservable" in recorded:
         return Unobservable(**recorded["unobservable"])
     fact: Facts = type_adapter(observers[recorded["topic"]].facts).validate_python(recorded["facts"], strict=False)

@@ -41,14 +41,17 @@ class ReadFacts(Mapping[Key, Facts | Unobservable]):
 
 
 def facts_read(rule: Rule, fleet: Fleet, subject: Subject) -> str:
-    """The facts that a rule reads to judge a subject, as text."""
+    """The facts that a rule reads to judge a subject, as text without secrets; empty when it reads none.
+
+    The rule is judged once more to find out.
+    """
     facts = ReadFacts(fleet.facts)
     judge_subject(rule, replace(fleet, facts=facts), subject)
     return facts_text(fleet, [key for key in facts.read if key in fleet.facts])
 
 
 def facts_named(fleet: Fleet, name: str) -> str:
-    """The facts of NODE, or of NODE/TOPIC, as text. Raises UsageError for an unknown name."""
+    """The facts of NODE, or of NODE/TOPIC, as text without secrets. Raises UsageError for an unknown name."""
     node = known_node(fleet.inventory, name)
     topic = name.partition("/")[2]
     topics = [seen_topic for seen_node, seen_topic in fleet.facts if seen_node == node]
@@ -71,7 +74,10 @@ def facts_text(fleet: Fleet, keys: Iterable[Key]) -> str:
 
 
 def describe_fact(node: str, topic: str, fact: Facts | Unobservable) -> Iterator[str]:
-    """The title of one topic's facts on a node, then their fields as JSON."""
+    """The title of one topic's facts on a node, then their fields as JSON, without secrets.
+
+    For an Unobservable the title says that they could not be seen, and the fields are those of the Unobservable.
+    """
     fields = record_entry(node, topic, fact)
     seen = "unobservable" if "unobservable" in fields else "facts"
     yield printable_text(f"{node or 'from here'}/{topic}" + (" could not be seen" if seen == "unobservable" else ""))

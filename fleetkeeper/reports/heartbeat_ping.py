@@ -131,7 +131,7 @@ class Pulse:
         return self.environment.get(self.policy.variable, "").strip()
 
     def start(self) -> None:
-        """Send the ping that the run has begun, without waiting for the answer."""
+        """Send the ping that the run has begun, without waiting for the answer; none while there is no URL."""
         self.sending = self.send(Ping("start", self.run))
 
     def end(self, *, well: bool, summary: str) -> str:

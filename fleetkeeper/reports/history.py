@@ -140,6 +140,7 @@ def compare_findings(
 ) -> Changes:
     """The open findings compared with those of the audit before. `now` is ISO 8601, in UTC.
 
+    Of `items` only those of this inventory count. Nothing is written: see `remember_findings`.
     `limit` are the nodes that were judged (empty: all): what was open on another is neither gone nor seen again.
     """
     mine = [item for item in items if item["inventory"] == inventory]

@@ -59,7 +59,7 @@ def remember_repairs(file: Path, night: NightRepairs) -> None:
 
 
 def recall_repairs(file: Path) -> NightRepairs | None:
-    """The last night's repairs; None when there is no file, or it makes no sense."""
+    """The last night's repairs; None when there is no file, or it makes no sense, or is of another version."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content.pop("schema") != VERSION:
@@ -76,6 +76,7 @@ def repair_lines(night: NightRepairs | None, previous: str, now: datetime) -> It
     """The lines about the last night's repairs, of an inventory that asks for them.
 
     `previous` is when the audit before ended (ISO 8601, UTC; empty without one): what it has told is not told again.
+    None (never made), and a night that began more than 26 hours ago, are told every time.
     """
     if night is None:
         yield "no nightly repairs have been made from this state directory: does `remediate --nightly` run?"

@@ -23,6 +23,7 @@ class Progress:
         self.lock = threading.Lock()
 
     def __enter__(self) -> Progress:
+        """Show the line; leaving the block takes it away."""
         self.show()
         return self
 

@@ -162,7 +162,10 @@ class Reports:
         return f"{promises}: {outcomes.count('finding')} broken, {outcomes.count('unknown')} unknown"
 
     def compare(self) -> None:
-        """Compare the open findings with the audit before, and remember them; not for a saved look (--replay)."""
+        """Compare the open findings with the audit before, and remember them; not for a saved look (--replay).
+
+        Adds to `changes` and `repairs`; where the memory cannot be read or written, a line to `notes` instead.
+        """
         if self.config.option.replay:
             return
         try:

@@ -48,7 +48,10 @@ def finding_item(finding: Finding, waiver: Waiver | None) -> Found:
 
 
 def node_states(fleet: Fleet) -> dict[str, NodeState]:
-    """By node name, whether anything could be seen there, and the reason when nothing could."""
+    """By node name, whether anything could be seen there, and the reason when nothing could.
+
+    A node of which nothing was asked counts as looked at.
+    """
     here: dict[str, list[object]] = {name: [] for name in fleet.inventory.nodes}
     for (node, _), fact in fleet.facts.items():
         here.setdefault(node, []).append(fact)

@@ -204,7 +204,7 @@ def unknown_paragraph(why: str, hint: str, hidden: Sequence[tuple[str, str]]) ->
 
 
 def warning_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
-    """One line for each rule with warnings: their number, and what was seen first."""
+    """One line for each rule with warnings: their number, and what was seen first. Items with findings are left out."""
     by_rule: dict[str, list[Found]] = defaultdict(list)
     for item in items:
         if item["outcome"] != "finding":

@@ -175,7 +175,10 @@ def open_findings(item: Judged, severity: str = "") -> list[Found]:
 
 
 def unknown_lines(items: Iterable[Judged]) -> Lines:
-    """The lines about each reason for unknown promises, with the first three of them: a dead node is reported once."""
+    """The lines about each reason for unknown promises, with the first three of them: a dead node is reported once.
+
+    Then a line for each edition of the audit helper that is not ours.
+    """
     hidden: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for item in items:
         for dark in item["unknown"]:
