@@ -64,7 +64,7 @@ class Audit:
     def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
         """The verdict of the rule with this id about one subject.
 
-        Looks at the fleet first if it was not looked at yet.
+        Looks at the fleet first if it was not looked at yet. The inventory must have the rule.
         """
         judged_rule = rules_of(self.inventories[inventory])[rule]
         if subject.kind == NOTHING:
@@ -90,9 +90,9 @@ class Audit:
                 yield name, subject
 
     def record(self, path: Path) -> None:
-        """Write the look to a file as JSON (see `looking.recording`), to be replayed later.
+        """Write the look to a file as JSON (see `looking.recording`), to be replayed later. Call `look` first.
 
-        Raises UsageError when there is more than one inventory.
+        Raises UsageError when there is more than one inventory, and OSError when the file cannot be written.
         """
         path.write_text(recording.dump_recording(self.fleets[self.only_inventory().name]), encoding="utf-8")
 

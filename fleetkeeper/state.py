@@ -76,12 +76,18 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def remember_audited(given: str | Path | None, inventory: str) -> None:
-    """Store the name of the inventory of the last audit, as --hosts gave it: `remediate` without --hosts uses it."""
+    """Store the name of the inventory of the last audit, as --hosts gave it: `remediate` without --hosts uses it.
+
+    Raises OSError and UsageError as `directory`, whose `given` it takes.
+    """
     replace_text(directory(given) / "last_audited", f"{inventory}\n")
 
 
 def last_audited(given: str | Path | None) -> str:
-    """The inventory of the last audit, as --hosts gave it; "" when there was none."""
+    """The inventory of the last audit, as --hosts gave it; "" when there was none.
+
+    It makes the state directory where that is missing, and raises OSError and UsageError as `directory`.
+    """
     try:
         return (directory(given) / "last_audited").read_text(encoding="utf-8").strip()
     except FileNotFoundError:

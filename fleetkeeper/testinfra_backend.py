@@ -58,9 +58,9 @@ def host_names() -> list[str]:
 
 
 def using(hostspec: str) -> tuple[Using, str]:
-    """The inventory with its links, and the node's name, of a host name.
+    """The inventory with its links, and the node's name, of a host name: NODE or INVENTORY:NODE.
 
-    Raises RuntimeError when there is no such node.
+    Without an inventory that is in use the node is looked for in the first. Raises RuntimeError when it is not there.
     """
     if not CURRENT:
         raise RuntimeError("no inventory is in use: give one with --hosts=NAME")

@@ -122,7 +122,10 @@ class TrustSession:
     ssh_config: str | None = None
 
     def all(self, names: Sequence[str]) -> bool:
-        """Trust these nodes (none: all that are reached over SSH). Returns whether each of them is trusted now."""
+        """Trust these nodes (none: all that are reached over SSH). Returns whether each of them is trusted now.
+
+        Raises UsageError for an unknown node, before anybody is asked.
+        """
         trusted = [self.one(node) for node in nodes_in_order(self.inventory, names)]
         return all(trusted)
 
@@ -149,7 +152,10 @@ class TrustSession:
         return bool(agreed)
 
     def agreed(self, seen: KeyComparison) -> list[HostKey]:
-        """The presented keys that a person has confirmed: at the terminal, or by --fingerprint."""
+        """The presented keys that a person has confirmed: at the terminal, or by --fingerprint; else empty.
+
+        It asks and prints. A changed key is only confirmed by typing the node's name, whatever the fingerprints.
+        """
         if seen.ruling is KeyStatus.CHANGED:
             if self.ask is None:
                 self.say("  a changed key is only replaced by a person at a terminal")
@@ -167,7 +173,10 @@ class TrustSession:
         return [key for key in seen.keys if key.fingerprint == text]
 
     def keep(self, seen: KeyComparison, keys: Sequence[HostKey]) -> None:
-        """Write the keys to the inventory's known_hosts file, in place of a changed node's old ones there."""
+        """Write the keys to the inventory's known_hosts file, in place of a changed node's old ones there.
+
+        Old keys in other files stay, and are named. The caller has made sure that a person agrees. Raises OSError.
+        """
         path = known_hosts_name(self.inventory)
         old = {entry.key for entry in seen.replaced} if seen.ruling is KeyStatus.CHANGED else set()
         gone = {number_in(path, entry) for entry in seen.known if entry.key in old}

@@ -96,7 +96,10 @@ def whereabouts(fleet: Fleet, name: str = "") -> list[Whereabouts]:
 
 
 def located(fleet: Fleet, key: str, service: Service | None) -> Whereabouts:
-    """The whereabouts of one service; `service` is its entry in the inventory, None for one that has none."""
+    """The whereabouts of one service; `service` is its entry in the inventory, None for one that has none.
+
+    Its running containers, or where none runs those that have ended.
+    """
     name = service.name if service else key
     matches = [seen for seen in seen_containers(fleet) if seen.container.belongs_to(name)]
     running = [seen for seen in matches if seen.container.running]
@@ -196,7 +199,7 @@ def last_proven_backup(fleet: Fleet, key: str) -> str:
 
 
 def last_task_error(fleet: Fleet, name: str) -> str:
-    """The error of a task of a swarm service, with its node; empty without one, or where no manager was seen."""
+    """The first error of a task of a swarm service, with its node; empty without one, or where no manager was seen."""
     for node in fleet.inventory.nodes:
         try:
             tasks = fleet.of(node, services.Facts).tasks

@@ -62,7 +62,7 @@ def inventory_of_hosts(hosts: tuple[str, ...]) -> Inventory:
 
 
 def ask_at_terminal() -> Ask | None:
-    """A function that asks a question at the terminal; None when standard input is not one."""
+    """A function that asks a question at the terminal ("no" for an empty answer); None when standard input is none."""
     if not sys.stdin.isatty():
         return None
     return lambda question: str(click.prompt(question, default="no", show_default=False))

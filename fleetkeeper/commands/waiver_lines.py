@@ -221,7 +221,10 @@ def parse_inventory(inventory: Inventory) -> dict[str, Any]:
 
 
 def verdicts_of_rules(audit: Audit, rules: Iterable[str]) -> list[Verdict]:
-    """The verdicts of these rules (none: of all) about every subject."""
+    """The verdicts of these rules (none: of all) about every subject; looks first where that was not done.
+
+    Raises UsageError for an audit of several inventories.
+    """
     inventory = audit.only_inventory()
     names = list(rules) or list(rules_of(inventory))
     return [audit.verdict(name, rule, subject) for rule in names for name, subject in audit.subjects(rule)]

@@ -76,7 +76,10 @@ def made_by(text: str) -> list[str]:
 
 
 def in_containers(text: str) -> list[str]:
-    """The command lines in containers that look like a backup; empty when the text cannot be parsed."""
+    """The command lines in containers that look like a backup; empty when the text cannot be parsed.
+
+    Runs with a word that is not plain, such as a variable, are left out.
+    """
     try:
         runs = [run.words for run in docker_executions(text)]
     except Unreadable:

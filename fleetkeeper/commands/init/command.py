@@ -111,7 +111,10 @@ def without_words(findings: Findings) -> Findings:
 
 
 def write_inventory(path: Path, findings: Findings) -> None:
-    """Write the inventory, after loading it once, and print a summary. Raises UsageError when it cannot be loaded."""
+    """Write the inventory, after loading it once, and print a summary. Raises UsageError when it cannot be loaded.
+
+    Where words of a server look like a secret, all such words are left out. A file that is there is replaced.
+    """
     from fleetkeeper.commands.init.inventory_text import inventory_text
     from fleetkeeper.commands.init.summary import summary
     from fleetkeeper.local_files import write_file

@@ -119,7 +119,8 @@ def backups_of(
 def dump_listings(context: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
     """The listing of each mount of the database that may hold dumps, on each node that has it.
 
-    Adds to `unseen` what could not be listed.
+    Where the root of one has no dumps, its likely subdirectories follow. Adds to `unseen` what could not be listed; a
+    volume whose name no inventory could have is left out.
     """
     for placement, mount in ((each, mount) for each in places for mount in candidate_mounts(each.container)):
         path = "" if mount.name else mount.source
@@ -179,7 +180,7 @@ def is_for_backups(container: Container) -> bool:
 
 
 def nodes_with_volume(fleet: Fleet, mount: Mount) -> list[str]:
-    """The nodes that have a volume of that name."""
+    """The nodes that have a volume of that name; nodes whose volumes were not seen are left out."""
     return [node for node in fleet.inventory.nodes if any(volume.name == mount.name for volume in volumes(fleet, node))]
 
 
@@ -192,7 +193,7 @@ def volumes(fleet: Fleet, node: str) -> tuple[Volume, ...]:
 
 
 def is_on_network(fleet: Fleet, node: str, name: str) -> bool:
-    """Whether a node's volume of that name is on the network."""
+    """Whether a node's volume of that name is on the network; False where its volumes were not seen."""
     return any(volume.name == name and volume.remote for volume in volumes(fleet, node))
 
 

@@ -72,7 +72,8 @@ def accepted(pattern: str) -> bool:
 def policy(volume: str, node: str, pattern: str = "", path: str | None = None, below: str = "") -> Policy:
     """A provisional policy, only for looking: the place of the files, and their pattern.
 
-    `path` is the directory of the node for what is no volume, `below` the directory below the root.
+    `path` is the directory of the node for what is no volume, `below` the directory below the root. Raises
+    ValidationError for a value that no inventory could have.
     """
     named = {"pattern": pattern} if pattern else {}
     return Policy(

@@ -93,7 +93,7 @@ def pairs(machine: Machine, findings: Findings, base: Path) -> dict[str, object]
 
 
 def relative(path: Path, base: Path) -> str:
-    """A path as the inventory has it: relative to its own folder or the home directory, else absolute."""
+    """A path as the inventory has it: `./…` in its own folder, `~/…` at home, `../…` just above, else absolute."""
     for root, sign in ((base.absolute(), "."), (Path.home(), "~")):
         if path.absolute().is_relative_to(root):
             return f"{sign}/{path.absolute().relative_to(root)}"

@@ -23,7 +23,10 @@ WEB = frozenset({"nginx", "apache2", "httpd", "caddy", "traefik", "haproxy"})
 
 
 def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
-    """Every service that runs, or that is defined in the swarm with replicas, in the order of their names."""
+    """Every service that runs, or that is defined in the swarm with replicas, in the order of their names.
+
+    Without one-off containers, servers of drills, and names that no inventory could have.
+    """
     by_name: dict[str, list[Placement]] = defaultdict(list)
     for seen_container in placement.seen_containers(fleet):
         if seen_container.container.running and not is_visitor(seen_container.container):

@@ -271,7 +271,10 @@ def running_databases(fleet: Fleet) -> Iterator[FoundDatabase]:
 
 
 def databases_by_process(fleet: Fleet, node: str) -> Iterator[FoundDatabase]:
-    """The Postgres servers of a node whose containers could not be seen, each by its data directory or its process."""
+    """The Postgres servers of a node whose containers could not be seen, each by its data directory or its process.
+
+    Nothing where they were not seen either.
+    """
     try:
         servers = raise_if_unobservable(fleet.of(node, Coverage).postgres)
     except Unobservable:
@@ -281,7 +284,7 @@ def databases_by_process(fleet: Fleet, node: str) -> Iterator[FoundDatabase]:
 
 
 def tls_in_words(fleet: Fleet) -> Iterator[str]:
-    """What serves TLS, or publishes a port for it, as sentences without a dot."""
+    """What serves TLS, or publishes a port for it, as sentences without a dot; nothing of nodes that were not seen."""
     for node in fleet.inventory.nodes:
         try:
             ports = raise_if_unobservable(fleet.of(node, Listening).ports)
