@@ -29,6 +29,7 @@ class TooSmall:
         return f"at least {show_size(self.least)}" + (f", as {self.compared}" if self.compared else "")
 
     def __str__(self) -> str:
+        """The size and the smallest plausible one: `implausibly small: 1 MiB, wanted at least 1 GiB, as …`."""
         return f"implausibly small: {show_size(self.size)}, wanted {self.wanted}"
 
 

@@ -158,8 +158,9 @@ def build_catalog(
 
 
 def with_hard_links_marked(newest_first: Sequence[Backup]) -> list[Backup]:
-    """The same backups in the same order; further hard links to an earlier one get `odd`, and do not count.
+    """The same backups in the same order; of proven ones, further hard links to an earlier one get `odd`.
 
+    These do not count then. Other names of a file that is not proven stay as they are.
     Several names of one file are one backup: when its data rots, all of them are lost.
     """
     first_names: dict[tuple[int, int], str] = {}
@@ -173,7 +174,10 @@ def with_hard_links_marked(newest_first: Sequence[Backup]) -> list[Backup]:
 
 
 def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
-    """The same backups, with `small`, `giant` and `unconfirmed` set from their sizes."""
+    """The same backups, with `small`, `giant` and `unconfirmed` set from their sizes.
+
+    Only those are compared that are proven and lack nothing.
+    """
     sizes = judge_sizes((backup for backup in backups if backup.proven and not backup.lacks), policy, accepted)
     if sizes == SizeJudgement():
         return list(backups)
@@ -189,7 +193,8 @@ def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: Ac
 def unlike_pattern(backups: Catalog, newest: Backup | None, policy: Policy) -> str:
     """The files that are younger than the newest complete backup and not named like the pattern, as end of a sentence.
 
-    All files and directories where no file at all is named like it; empty without any.
+    All files and directories where no file at all is named like it; empty without any, and where there are backups and
+    none of them is complete. Hidden files and parts of dumps are left out.
     """
     since = newest.time.timestamp() if newest else 0.0
     others = [file for file in backups.foreign if file.kind in ("file", "directory") and file.mtime > since]

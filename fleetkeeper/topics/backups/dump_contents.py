@@ -84,7 +84,11 @@ class Reading:
     database: str = ""
 
     def take(self, item: str) -> None:
-        """Read one item of the word: `@DATABASE`, or a mark and a name."""
+        """Add one item of the word to `parts` or `others`: `@DATABASE`, or a mark and a name.
+
+        The marks: `=` a table with rows, `-` one without, `+` one that is only created, `*` an extension, `&` a
+        subscription. An item with any other is left out. Tables belong to the database named last.
+        """
         mark, name = item[:1], unquote(item[1:])
         if mark == "@":
             self.database = connected_name(name)

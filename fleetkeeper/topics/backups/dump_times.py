@@ -95,7 +95,7 @@ def written_at(mtime: float) -> datetime:
 def max_age(policy: Policy, now: datetime) -> timedelta:
     """How old the newest complete backup may be.
 
-    The policy's `max_age`, else the schedule's longest gap plus `grace`.
+    The policy's `max_age`, else the schedule's longest gap, as it is in the year of `now`, plus `grace`.
     """
     return policy.max_age or longest_gap(policy.pace, policy.timezone, now.year) + policy.grace
 

@@ -79,7 +79,10 @@ def total_size(backups: Sequence[Backup]) -> int:
 
 
 def trend_of(complete: Sequence[Backup]) -> LinearRegression:
-    """Bytes over epoch seconds, by least squares over the newest 60; flat when there are fewer than three times."""
+    """Bytes over epoch seconds, by least squares over the newest 60; flat when there are fewer than three times.
+
+    `complete` is newest first and not empty; a flat trend is at the biggest of them.
+    """
     recent = complete[:RECENT]
     times = [backup.time.timestamp() for backup in recent]
     if len(set(times)) < 3:
@@ -96,7 +99,8 @@ def coming_backups(complete: Sequence[Backup], trend: LinearRegression, policy: 
 def coming_runs(policy: Policy, now: datetime) -> Iterator[datetime]:
     """The runs of a cron schedule after `now` and up to the horizon, in order.
 
-    Of a dense schedule only runs that are at least a 2000th of the horizon apart, spread over all of it.
+    Once a day where the policy has no schedule. Of a dense schedule only runs that are at least a 2000th of the horizon
+    apart, spread over all of it.
     """
     at, end = now.astimezone(policy.zone), now + policy.horizon
     while (run := next(iter(CronSim(policy.pace, at)), end + DAY)) <= end:
@@ -115,7 +119,10 @@ def future_backup(newest: Backup, trend: LinearRegression, like: File, run: date
 
 
 def biggest(complete: Sequence[Backup]) -> File:
-    """The file that tells most about the disk: the biggest of the newest 60 that the disk has counted."""
+    """The file that tells most about the disk: the biggest of the newest 60 that the disk has counted.
+
+    Where it has counted none, the biggest of all 60. `complete` is newest first and not empty.
+    """
     files = [backup.file for backup in complete[:RECENT]]
     counted = [file for file in files if file.blocks * DENSEST > file.size]
     return max(counted or files, key=lambda file: file.size)

@@ -43,7 +43,7 @@ def databases_without_dumps(findings: Findings) -> str:
 
 
 def other_databases(backups: Backups, findings: Findings) -> Iterator[str]:
-    """Comment lines about the databases that these backups are not made of, and how each can be excused."""
+    """Comment lines about the databases that these backups are not made of, and how each can be excused; else none."""
     mine = next((service.name for service in findings.services if service.key == backups.service), "")
     for database in findings.databases:
         if database.name not in (mine, backups.service):

@@ -121,7 +121,11 @@ class Comparison:
         return self.why_lacking(Holding(backup, contents, part), live, newest=newest)
 
     def why_lacking(self, holding: Holding, live: LiveDatabase, *, newest: bool) -> str:
-        """Which tables of the database a dump should hold and does not, in words; empty without any."""
+        """Which tables of the database a dump should hold and does not, in words; empty without any.
+
+        Empty also where no more are missing than the dump has tables that the database has not: those may have been
+        renamed. Of the newest dump the tables in `floors` are asked too, whenever they came.
+        """
         if is_of_another(holding, self.history, live, newest=newest):
             tables = count_of(len(live.tables), "table")
             return f"it holds none of the {tables} that have rows in {live.name or 'the database'}"
@@ -143,7 +147,10 @@ def judge_contents(whole: Sequence[Backup], policy: Policy, live: LiveDatabase |
 
 
 def no_tables_or_rows(contents: DumpContents, part: DatabasePart) -> str:
-    """What a dump is of which nothing can be restored, in words; empty where it has tables and rows."""
+    """What a dump is of which nothing can be restored, in words; empty where it has tables and rows.
+
+    Empty also where it names no table with rows and leaves out the names of some (`unnamed`): that is not known.
+    """
     if part.filled and not contents.makes_tables:
         return "it holds rows only, and no table to put them into"
     if part.filled or contents.unnamed:
@@ -153,7 +160,7 @@ def no_tables_or_rows(contents: DumpContents, part: DatabasePart) -> str:
 
 
 def name_tables(tables: Sequence[LiveTable]) -> str:
-    """How many tables, and the names of the first few: `2 tables that have rows: public.a, public.b`."""
+    """How many tables, and the names of the first three: `2 tables with rows: public.a, public.b`."""
     names = ", ".join(table.name for table in tables[:TOLD])
     more = f" and {len(tables) - TOLD} more" if len(tables) > TOLD else ""
     return f"{count_of(len(tables), 'table')} with rows: {names}{more}"
@@ -177,7 +184,10 @@ def is_in(table: LiveTable, part: DatabasePart, *, created: bool) -> bool:
 
 
 def missing_tables(contents: DumpContents, part: DatabasePart, live: LiveDatabase) -> Iterator[LiveTable]:
-    """The tables of the database whose rows are not in the dump, whether or not they existed then."""
+    """The tables of the database whose rows are not in the dump, whether or not they existed then.
+
+    In a dump of INSERT statements a table that is only created counts as held: it may have had no rows.
+    """
     return (table for table in live.tables if not is_in(table, part, created=contents.inserts))
 
 
@@ -204,7 +214,8 @@ def proven_missing(holding: Holding, history: History, live: LiveDatabase, asked
 def doubtful_tables(backup: Backup, live: LiveDatabase) -> list[LiveTable]:
     """The missing tables of which nobody knows whether they existed when the dump was made; empty where few are.
 
-    More than half of the tables would be many for a day: below that they are taken for new ones.
+    Half of the tables or more would be many for a day: below that they are taken for new ones. Empty also where what
+    the dump holds is not known, or not by all names.
     """
     contents = backup.contents
     part = contents.of(live.name) if contents else None

@@ -29,7 +29,10 @@ TRIES = 4
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Look from the node that the inventory names, and from no other: a shared volume is counted once."""
+    """The facts from the node that the inventory names; None for any other: a shared volume is counted once.
+
+    Streams what has no proof yet, and stores the proofs in the state directory; with --quick it streams nothing.
+    """
     policy = inventory.section(Policy)
     if policy.volume.node != node.name:
         return None
@@ -64,8 +67,9 @@ def stream_files(
     """Stream the newest backup, and of the others without a remembered proof as many as fit in the policy's `verify`.
 
     After those come the complete ones of which nobody knows what they hold. Returns the proofs, including the
-    `remembered` ones of files that were not streamed. When none is "complete", up to three
-    more files are streamed one by one, newest first. `service` is the Docker name of the database's service.
+    `remembered` ones of files that were not streamed; where a command failed, those of its files are "unknown". When
+    none is "complete", up to three more files are streamed one by one, newest first. `service` is the Docker name of
+    the database's service.
     """
     matches = newest_first(files, policy)
     newest = {file.name for file in matches[:1]}
@@ -88,7 +92,7 @@ def stream_files(
 
 
 def proofs_in_answer(answer: Output, files: Sequence[File]) -> Sequence[DumpProof]:
-    """The proofs of these files that an answer gives; all "unknown" when the command failed."""
+    """The proofs of these files, in their order, that an answer gives; all "unknown" when the command failed."""
     try:
         return parse_verified(answer, files)
     except Unobservable as why:
@@ -98,7 +102,7 @@ def proofs_in_answer(answer: Output, files: Sequence[File]) -> Sequence[DumpProo
 def split_batch(batch: Sequence[File]) -> Iterator[Sequence[File]]:
     """The same files in parts that one command line can name: at most 500 files and about 64 KiB of names.
 
-    The newest is alone: whatever happens to a reader of the others, it is judged.
+    The first, which is the newest, is alone: whatever happens to a reader of the others, it is judged.
 
     >>> [len(part) for part in split_batch([File(f"{n}.sql.gz", 1, 0.0, n) for n in range(1202)])]
     [1, 500, 500, 201]

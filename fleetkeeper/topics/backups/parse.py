@@ -84,7 +84,7 @@ def parse_entries(listed: bytes) -> Iterator[File]:
 
 
 def parse_entry(name: str, facts: bytes) -> File:
-    """One entry of the directory.
+    """One entry of the directory. `facts` must match `FACTS`.
 
     A number below 0 or above what a file system can hold becomes the nearest valid one.
     """
@@ -114,7 +114,10 @@ MOST_FILES = 200_000
 
 
 def split_records(listed: bytes) -> list[bytes]:
-    """The records of a listing. Raises Unobservable when there are more than 200000."""
+    """The records of a listing; what stands behind the last end is left out.
+
+    Raises Unobservable when there are more than 200000.
+    """
     end = b"\0" if b"\0" in listed else b"//\n"
     if listed.count(end) > MOST_FILES:
         raise Unobservable(f"there are more than {MOST_FILES} files in the directory")

@@ -120,7 +120,10 @@ class Scan:
         return SizeJudgement(self.refused, frozenset(self.giants), unconfirmed)
 
     def judge(self, backup: Backup) -> None:
-        """Refuse one dump, or take it as a yardstick for those after it."""
+        """Refuse one dump, take it as a yardstick for those after it, or note it as a `giant` not confirmed yet.
+
+        Dumps must come from the oldest to the newest.
+        """
         yardstick = max(self.window, key=lambda item: item.size, default=None)
         size = backup.file.size
         if size < least_size(yardstick, self.policy).least:
@@ -137,7 +140,11 @@ class Scan:
             self.window.append(yardstick_of_several(backup))
 
     def beside(self, giant: Backup, backup: Backup) -> None:
-        """Judge a dump after a giant: it confirms the giant, or has the size that was usual before."""
+        """Judge a dump after a giant: it confirms the giant, or has the size that was usual before.
+
+        Once confirmed, the `usual` ones are refused; ten of these in a row put the giant among `giants` instead. Either
+        ends the giant's trial.
+        """
         if backup.file.size >= least_size(yardstick_of_several(giant), self.policy).least:
             self.window.extend([yardstick_of_several(giant), yardstick_of_several(backup)])
             self.refuse(self.usual, yardstick_of_one(giant))

@@ -48,7 +48,7 @@ def names_a_day(pattern: str) -> bool:
 
 
 def runs_twice_a_day(schedule: str) -> bool:
-    """Whether a cron schedule is due more than once on one of the first days on which it is due."""
+    """Whether a cron schedule, which must be a valid one, is due more than once on one of its first days."""
     runs = [run.date() for run in islice(CronSim(schedule, WHEN), 10)]
     return len(set(runs)) < len(runs)
 
@@ -271,7 +271,7 @@ class Policy(Strict):
     @field_validator("pattern")
     @classmethod
     def tells_the_time(cls, pattern: str) -> str:
-        """Check that a pattern gives the time back to the minute, and ends with a known format. Raises ValueError."""
+        """The pattern itself. Raises ValueError unless it has a known end, and a time to the minute or a day alone."""
         if not set(pattern) <= PLAIN:
             raise ValueError("only letters, digits, `%`, `.`, `_`, `-`, `+`, `:` and `@` may stand in a pattern")
         if pattern.startswith("-") or not pattern.endswith(tuple("." + form for form in FORMATS)):
@@ -288,7 +288,10 @@ class Policy(Strict):
 
     @model_validator(mode="after")
     def has_a_name_for_each(self) -> Policy:
-        """Two backups of one day cannot have the same name: the second would replace the first."""
+        """Check that a pattern with the day alone goes with one backup a day. Raises ValueError.
+
+        Two backups of one day cannot have the same name: the second would replace the first.
+        """
         if self.by_day and isinstance(self.schedule, str) and runs_twice_a_day(self.schedule):
             raise ValueError(
                 f"`pattern` names only the day, and `schedule` ({self.schedule}) is due several times a day: "

@@ -23,7 +23,8 @@ STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 def propose_budget(backups: Backups) -> int:
     """A budget in bytes: all dumps that `keep` keeps and a week of runs that may still lie there, twice over.
 
-    Dumps grow. Never more than four fifths of the bytes that the volume takes and that are free on its disk.
+    Dumps grow. Never more than four fifths of the bytes that the volume takes and that are free on its disk, where the
+    free ones are known (not 0).
     """
     files = sum(KEEP.values()) + A_WEEK * runs_a_day(backups.schedule)
     proposed = round_up(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
@@ -43,7 +44,7 @@ def runs_a_day(schedule: str) -> int:
 
 
 def round_up(count: int) -> int:
-    """The next larger amount that people write: 1, 1.5, 2, 3, … of the largest binary unit.
+    """The same or the next larger amount that people write: 1, 1.5, 2, 3, … of the largest binary unit.
 
     >>> round_up(17 * 2**20) // 2**20, round_up(130 * 2**30) // 2**30
     (20, 150)
@@ -54,7 +55,7 @@ def round_up(count: int) -> int:
 
 
 def rounded_down(count: int) -> int:
-    """The next smaller number of bytes that people write, as for `round_up`."""
+    """The same or the next smaller number of bytes that people write, as for `round_up`."""
     unit, number = unit_and_number(count)
     scale = 10 ** int(log10(max(number, 1)))
     return int(max([step for step in STEPS if step * scale <= number] or [1]) * scale * unit)

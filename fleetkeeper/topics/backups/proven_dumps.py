@@ -65,7 +65,8 @@ def recall_proofs(given: str, location: str, files: Sequence[File]) -> tuple[Dum
 def remember_proofs(given: str, location: str, proofs: Sequence[DumpProof]) -> None:
     """Store the proofs about the files of a place in place of all earlier ones of it.
 
-    A proof of "unknown" is stored only where reading the file again would give the same. Errors are ignored.
+    A proof of "unknown" is stored only where reading the file again would give the same. Errors are ignored: nothing is
+    changed then, as where a newer fleetkeeper wrote the database.
     """
     rows = [
         (
@@ -96,6 +97,7 @@ def fits_in_sqlite(*numbers: int) -> bool:
 def recall_digests(given: str, location: str, files: Sequence[File]) -> dict[str, str]:
     """The remembered SHA-256 (hex) of exactly these files, by name; files without one are left out.
 
+    Empty when the database cannot be read.
     Raises Unobservable when a newer fleetkeeper wrote the database.
     """
     digests: dict[str, str] = {}
@@ -141,9 +143,10 @@ def forget_digests(given: str, location: str) -> None:
 
 @contextmanager
 def open_database(given: str) -> Iterator[sqlite3.Connection]:
-    """The database, in one transaction.
+    """The database, in one transaction that is committed at the end of the `with`, and undone by an exception.
 
-    Raises sqlite3.Error or OSError, and Unobservable when a newer fleetkeeper wrote it.
+    Makes the file and its tables where they are not there, and brings older ones up to date. Raises sqlite3.Error or
+    OSError, and Unobservable when a newer fleetkeeper wrote it.
     """
     path = state.directory(given) / "verified.sqlite"
     with closing(sqlite3.connect(path, timeout=5)) as connection, connection:

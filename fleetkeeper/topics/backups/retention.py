@@ -73,7 +73,11 @@ class Retention:
 
 @lru_cache(maxsize=8)
 def apply_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
-    """Which backups stay and which may go. `now` is the time by the volume node's clock."""
+    """Which backups stay and which may go. `now` is the time by the volume node's clock.
+
+    With `held`: none may go while more look broken than `keep.broken_at_most`, and only broken ones while the newest
+    complete one is implausible or an unconfirmed giant. Failed drills, other deleters and `guessed` are not looked at.
+    """
     retention = let_go(catalog, policy, now)
     if hold := too_many_broken(by_keep(catalog, policy, now), catalog, policy):
         return hold_backups(retention, retention.excess, hold)
@@ -86,7 +90,7 @@ def apply_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """Which backups stay and which may go when nothing holds thinning up.
 
-    The last file of a period stays all the same.
+    A broken file that is the last of its period stays all the same.
     """
     retention = by_keep(catalog, policy, now)
     return spare_backups(retention, last_of_period([excess.backup for excess in retention.excess], catalog, policy))
@@ -94,7 +98,10 @@ def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 
 @lru_cache(maxsize=8)
 def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
-    """Which backups stay and which may go by `keep` alone, broken ones included."""
+    """Which backups stay and which may go by `keep` alone, broken ones included; `held` is None.
+
+    What `left_alone` names stays too; broken files that are the last of their period are not spared here.
+    """
     reasons = reasons_to_keep(catalog.counted, policy, catalog.accepted)
     kept: list[KeptBackup] = []
     excess: list[ExcessBackup] = []
@@ -146,9 +153,9 @@ def hold_backups(retention: Retention, gone: Iterable[ExcessBackup], hold: Hold)
 
 
 def newest_implausible(catalog: Catalog) -> Hold | None:
-    """The hold on all complete dumps while the newest lacks data or is implausibly small, else None.
+    """The hold on all complete dumps while the newest proven one lacks data or is implausibly small, else None.
 
-    The others may be all there is.
+    None also without any. The others may be all there is.
     """
     newest = next(iter(catalog.proven), None)
     if newest is not None and newest.lacks:
@@ -165,9 +172,9 @@ SEE_COMMAND = (
 
 
 def newest_unconfirmed(catalog: Catalog) -> Hold | None:
-    """The hold on all complete dumps while the newest is an unconfirmed giant, else None.
+    """The hold on all complete dumps while the newest proven one is an unconfirmed giant, else None.
 
-    It may be of something else.
+    None also without any. It may be of something else.
     """
     newest = next(iter(catalog.proven), None)
     if newest is None or not newest.unconfirmed:
@@ -189,7 +196,8 @@ MEANT_TO_SHRINK = (
 def too_many_broken(retention: Retention, catalog: Catalog, policy: Policy) -> Hold | None:
     """The hold while more files look broken than `keep.broken_at_most`, else None.
 
-    A wrong reader must not empty a volume.
+    Counted are the broken ones among the excess of `retention`, which is that of `by_keep`. A wrong reader must not
+    empty a volume.
     """
     broken = sum(excess.backup.state == "broken" for excess in retention.excess)
     most = policy.keep.broken_at_most.of(len(catalog.backups))
@@ -230,7 +238,10 @@ def needed_for(gone: Sequence[ExcessBackup], catalog: Catalog, policy: Policy) -
 def reasons_to_keep(
     complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None = None
 ) -> dict[str, list[str]]:
-    """The reasons for each complete backup that stays, by name. `complete` is newest first."""
+    """The reasons for each complete backup that stays, by name; one that may go is left out.
+
+    `complete` are those that count (`Catalog.counted`), newest first.
+    """
     reasons: dict[str, list[str]] = {}
     for name, why in (*by_policy(complete, policy.keep, policy.zone), *by_protection(complete)):
         reasons.setdefault(name, []).append(why)
@@ -284,7 +295,8 @@ def by_protection(complete: Sequence[Backup]) -> Iterator[tuple[str, str]]:
 def before_the_change(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> tuple[Backup, ...]:
     """The last backup of each size that was usual before a smaller one was accepted, newest first.
 
-    Its data are in no later one. The record has the last acceptance only: the earlier ones show in the sizes.
+    Empty where none was accepted. Its data are in no later one. The record has the last acceptance only: the earlier
+    ones show in the sizes. `complete` is newest first.
     """
     if accepted is None:
         return ()
@@ -304,14 +316,19 @@ def has_shrunk(size: int, to: int, policy: Policy) -> bool:
 def protected_names(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> frozenset[str]:
     """The names of backups that not even a budget may remove.
 
-    They are the newest `at_least` complete ones, the oldest, and those of `before_the_change`.
+    They are the newest `at_least` complete ones, the oldest, and those of `before_the_change`. `complete` are those
+    that count, newest first.
     """
     stay = (*complete[: policy.at_least], *complete[-1:], *before_the_change(complete, policy, accepted))
     return frozenset(backup.name for backup in stay)
 
 
 def left_alone(backup: Backup, complete: Sequence[Backup], now: datetime) -> tuple[str, ...]:
-    """The reasons why a backup stays although no rule of `keep` needs it; empty when it may go."""
+    """The reasons why a backup stays although no rule of `keep` needs it; empty when it may go.
+
+    A broken one may go once `is_replaced`; one that is growing, doubtful, a giant or has hard links stays. `complete`
+    are those that count, newest first.
+    """
     if backup.growing:
         return ("in progress",)
     if backup.state == "broken" and not (backup.future or backup.odd or backup.linked):
@@ -325,6 +342,6 @@ def left_alone(backup: Backup, complete: Sequence[Backup], now: datetime) -> tup
 
 
 def is_replaced(broken: Backup, complete: Sequence[Backup], now: datetime) -> bool:
-    """Whether a broken dump has not been written to for a day, and a newer complete one exists."""
+    """Whether a broken dump has not been written to for a day, and a newer one of `complete` (newest first) exists."""
     age = now.timestamp() - broken.file.mtime
     return bool(complete) and complete[0].time > broken.time and age > BROKEN_STAYS.total_seconds()

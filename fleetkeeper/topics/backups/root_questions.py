@@ -60,6 +60,8 @@ WIDTHS = {"Y": 4, "j": 3, "f": 6, **dict.fromkeys("mdHIMSyUW", 2), "w": 1, "u": 
 def named_like(pattern: str) -> str:
     """A shell pattern that matches every name that strftime makes of `pattern`: digits where it puts digits.
 
+    A directive of no fixed width becomes `*`, which matches more than that.
+
     >>> named_like("backup_%Y-%m.sql")
     "'backup_'[0-9][0-9][0-9][0-9]'-'[0-9][0-9]'.sql'"
     """

@@ -45,9 +45,11 @@ def policy_of(inventory: Inventory) -> Policy | None:
 
 
 def uncovered_databases(fleet: Fleet, node: str) -> Iterator[Holding | Unobservable]:
-    """The Postgres servers on a node that the policy's dumps are not made of.
+    """The Postgres servers on a node that the policy's dumps are not made of: all of them where there is no policy.
 
-    Raises Unobservable when servers or containers could not be seen. Throwaway servers of drills are left out.
+    An Unobservable for one of several in the dumped container, where which of them is dumped is not known. Raises
+    Unobservable when servers or containers could not be seen. Throwaway servers of drills are left out. Excuses are not
+    looked at.
     """
     facts, containers = fleet.of(node, Facts), fleet.of(node, Containers).containers
     servers = raise_if_unobservable(facts.postgres, node)
@@ -66,9 +68,9 @@ def uncovered_databases(fleet: Fleet, node: str) -> Iterator[Holding | Unobserva
 def beside_the_dumped(
     fleet: Fleet, server: PostgresServer, container: Container, node: str
 ) -> Iterator[Holding | Unobservable]:
-    """One of several servers in the container that is dumped, unless it is the one that answers for the service.
+    """One of several servers in the container that is dumped; nothing if it is the one that answers for the service.
 
-    Raises Unobservable when that is not known.
+    An Unobservable where that is not known. Raises Unobservable when the servers of the service were not seen.
     """
     clusters = raise_if_unobservable(fleet.of(node, Databases).clusters, node)
     dumped = {cluster.directory for cluster in clusters if cluster.container == container.id}
@@ -132,8 +134,9 @@ def container_names(container: Container, key: str) -> tuple[str, ...]:
 def uncovered_volumes(fleet: Fleet, node: str) -> Iterator[Holding | Unobservable]:
     """The volumes and directories with data that containers of declared services write, and that nothing covers.
 
-    Raises Unobservable when containers, servers or content could not be seen. A mount that holds a database is left to
-    the rule about databases, one that holds the backups or their copies is covered.
+    An Unobservable for one of which it could not be seen whether it holds data; nothing for one without. Raises
+    Unobservable when containers, servers or content could not be seen at all. A mount that holds a database is left to
+    the rule about databases, one that holds the backups or their copies is covered. Excuses are not looked at.
     """
     facts, containers = fleet.of(node, Facts), fleet.of(node, Containers).containers
     content, servers = raise_if_unobservable(facts.content, node), raise_if_unobservable(facts.postgres, node)
@@ -180,7 +183,10 @@ DATABASES = ("/var/lib/postgresql", "/var/lib/pgsql", "/bitnami/postgresql")
 def holds_a_database(
     mount: Mount, users: Iterable[Container], servers: Iterable[PostgresServer], containers: Iterable[Container]
 ) -> bool:
-    """Whether a Postgres server in one of these containers has its data directory in the mount."""
+    """Whether a Postgres server in one of the containers `users` has its data directory in the mount.
+
+    Where its directory is not known, the images' usual ones count. `containers` are all of the node.
+    """
     ids = {user.id for user in users}
     for server in servers:
         container = container_of_server(server, containers)

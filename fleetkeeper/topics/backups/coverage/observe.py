@@ -41,7 +41,10 @@ def look_into_mounts(directories: Iterable[str]) -> Command:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Facts after one round trip, and a second one where containers of declared services write to mounts."""
+    """Facts after one round trip, and a second one where containers of declared services write to mounts.
+
+    Without Docker no mount is looked into; of many mounts the first 200 are, and `content` leaves out the others.
+    """
     inspected, servers = yield [inspect_containers(), find_postgres()]
     postgres = or_why(lambda: parse_servers(servers))
     if inspected.rc == ABSENT:
@@ -77,7 +80,8 @@ def belongs_to_any(container: Container, services: Iterable[Service]) -> bool:
 def kept_mounts(container: Container) -> Iterator[Mount]:
     """The mounts in which a container may keep data of its own: volumes and directories that it may write.
 
-    Directories of the node's system, and places for configuration, sockets, caches and logs are left out.
+    Directories of the node's system, places for configuration, sockets, caches and logs, the root of the node, and
+    paths that cannot be printed are left out.
     """
     for mount in container.mounts:
         kept = not is_below(mount.destination, UNKEPT) and mount.source not in ("", "/")

@@ -36,7 +36,7 @@ NONE_YET = 3
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """One round trip; on a node without Docker there is nothing to find."""
+    """The facts of a node after one round trip: no clusters without Docker, the record on the volume's node only."""
     policy = inventory.section(Policy)
     commands = [clusters_of(policy, require_policy(inventory.services)[policy.service].name)]
     here = policy.volume.node == node.name

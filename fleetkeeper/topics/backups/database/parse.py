@@ -61,6 +61,8 @@ def blocks_of(output: Output) -> Iterator[Block]:
 def silent_servers(output: Output) -> tuple[SilentServer, ...]:
     """The servers that take no connection, with their reason in one line.
 
+    Only where their message says so: one that refuses a password or a role is none of them.
+
     >>> silent_servers(Output(0, b"cluster f00\\nsilent FATAL:  sorry, too many clients already\\n"))
     (SilentServer(container='f00', why='FATAL:  sorry, too many clients already'),)
     """
@@ -71,7 +73,8 @@ def silent_servers(output: Output) -> tuple[SilentServer, ...]:
 def parse_clusters(output: Output) -> tuple[Cluster, ...]:
     r"""The clusters that the containers reported; empty on a node without Docker.
 
-    Raises Unobservable when a container could not be asked, or its database user may not read all settings.
+    Raises Unobservable when a container could not be asked, a server does not answer, its user may not read all
+    settings, or a number makes no sense: then none of the others is returned either.
 
     >>> told = b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\n"
     >>> [one] = parse_clusters(Output(0, told))
@@ -85,7 +88,7 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
 
 
 def cluster_of(block: Block) -> Cluster:
-    """The server in one block. Raises Unobservable when it did not say who it is."""
+    """The server in one block. Raises Unobservable when it did not answer, or did not say who it is."""
     if (why := block.last("silent")) is not None:
         raise Unobservable(f"the database does not answer: {why}" if why else "the database does not answer")
     system, directory = block.last("system"), block.last("directory")
@@ -109,7 +112,7 @@ def cluster_of(block: Block) -> Cluster:
 
 
 def live_tables(block: Block) -> tuple[LiveTable, ...]:
-    r"""The tables with rows, in the order in which they were told.
+    r"""The tables with rows, in the order in which they were told; lines that make no sense are left out.
 
     >>> block = Block("f", {"table": ["base/1/2 public.a%20b\t 1", "base/1/3 public.c\t 0"], "file": ["0 5 base/1/2"]})
     >>> live_tables(block)
@@ -131,12 +134,12 @@ def live_tables(block: Block) -> tuple[LiveTable, ...]:
 
 
 def epoch(told: str) -> float | None:
-    """A time in epoch seconds; None for one that `stat` does not know (0, `-`, or its own letter)."""
+    """A time in epoch seconds; None for anything else: `stat` prints 0, `-` or its own letter where it knows none."""
     return float(told) if told.isascii() and told.isdigit() and int(told[:18]) > 0 else None
 
 
 def disk_of(block: Block) -> Disk | None:
-    """The disk under the data directory; None when `df` did not tell of it."""
+    """The disk under the data directory; None when `df` did not tell of it in numbers, 0 inodes where not of those."""
     disk, inodes = (block.last("disk") or "").split(), (block.last("inodes") or "").split()
     if len(disk) != 3 or not all(word.isascii() and word.isdigit() for word in disk[1:]):
         return None
@@ -147,7 +150,10 @@ def disk_of(block: Block) -> Disk | None:
 
 
 def view_of(block: Block) -> BackupsView | None:
-    """What the container shows of the backups; None where it mounts nothing there."""
+    """What the container shows of the backups; None where it mounts nothing there.
+
+    Its `files` are None where the directory cannot be read. Raises Unobservable for a number that makes no sense.
+    """
     directory = block.last("backups")
     if directory is None:
         return None

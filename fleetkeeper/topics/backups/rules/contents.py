@@ -69,7 +69,8 @@ def refused_later(newest: Backup, policy: Policy) -> Iterator[Finding]:
 def against_the_live_one(fleet: Fleet, newest: Backup, policy: Policy) -> Iterator[Finding | Unobservable]:
     """What only the live database tells: tables that may be missing, extensions that it does not have.
 
-    An Unobservable where it could not be asked.
+    An Unobservable where it does not run exactly once, or tables were not seen, may not be read, or cannot be dated.
+    Raises Unobservable when the servers of a node were not seen.
     """
     clusters = [
         (node, cluster)
@@ -97,7 +98,7 @@ def against_the_live_one(fleet: Fleet, newest: Backup, policy: Policy) -> Iterat
 
 
 def lacking_extensions(newest: Backup, node: str, cluster: Cluster) -> Iterator[Finding]:
-    """A finding for the extensions that the dump needs and the server does not have."""
+    """A finding for the extensions that the dump needs and the server does not have; none where either is not known."""
     if newest.contents is None or cluster.available is None:
         return
     lacking = sorted({*newest.contents.extensions} - {*cluster.available} - BUILT_IN)

@@ -44,7 +44,10 @@ def cover_every_volume(fleet: Fleet, subject: Subject) -> Iterator[Finding | Uno
 def uncovered(
     fleet: Fleet, search: Search, finding: Callable[[Holding, str], Finding]
 ) -> Iterator[Finding | Unobservable]:
-    """What `search` finds on every node and nothing excuses, as findings; and what could not be seen."""
+    """What `search` finds on every node and nothing excuses, as findings, each once.
+
+    An Unobservable for what could not be seen. An excuse whose day is over excuses nothing: the hint says so.
+    """
     told: set[tuple[str, str]] = set()
     for holding in searched(fleet, search):
         if isinstance(holding, Unobservable):

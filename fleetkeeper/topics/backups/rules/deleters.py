@@ -63,7 +63,10 @@ def deleters_on(fleet: Fleet, node: str) -> Iterator[Deleter]:
 
 
 def other_deleters(fleet: Fleet) -> list[tuple[str, Deleter]]:
-    """Everything seen on any node that removes dumps, with its node; nodes whose schedules were not seen have none."""
+    """Everything seen on any node that removes dumps, with its node.
+
+    What could not be seen is left out without a word: that there is none else is not proven.
+    """
     known: list[tuple[str, Deleter]] = []
     for node in fleet.inventory.nodes:
         with suppress(Unobservable):

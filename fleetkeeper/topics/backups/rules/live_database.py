@@ -124,7 +124,10 @@ def lie_on_a_lasting_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 
 
 def where_backups_lie(fleet: Fleet, policy: Policy) -> Iterator[Finding | Unobservable]:
-    """A finding for each reason why the directory of the backups does not last."""
+    """A finding for each reason why the directory of the backups does not last.
+
+    An Unobservable where what it lies on was not seen. Raises Unobservable when its files were not.
+    """
     node = policy.volume.node
     facts = fleet.of(node, Facts)
     raise_if_unobservable(facts.files, node)
@@ -241,6 +244,6 @@ def last_written(files: set[Shown]) -> Shown | None:
 
 
 def hidden_by_others(file: Shown, view: BackupsView) -> bool:
-    """Whether a file may be among those that the container does not name any more: it names 40, the latest."""
+    """Whether a file may be among those that the container does not name any more: it names 40, those written last."""
     shown = view.files or ()
     return len(shown) >= LISTED and all(item.mtime >= file[2] for item in shown)

@@ -87,7 +87,10 @@ def abandoned_parts(fleet: Fleet, elsewhere: Elsewhere, second: CopyDirectory) -
 
 
 def doubt_about(fleet: Fleet, policy: Policy, elsewhere: Elsewhere) -> str:
-    """Why a backup in the second place, young enough, may be a good copy and could not be judged; empty without one."""
+    """Why a backup in the second place, young enough, may be a good copy and could not be judged; empty without one.
+
+    Raises Unobservable when one of the two places, the backups or the clock were not seen.
+    """
     _, own, second = both_places(fleet, policy, elsewhere)
     now = true_clock(fleet, policy.volume.node)
     for backup in young_enough(catalog_of(fleet, policy).backups, elsewhere, now):
@@ -109,7 +112,8 @@ def both_places(
 ) -> tuple[Sequence[Backup], CopyDirectory, CopyDirectory]:
     """The complete backups, newest first, and the listings of the backups' own place and of the second place.
 
-    Raises Unobservable when one of them was not seen.
+    The listing of a place that the look found nothing of is an empty one. Raises Unobservable when one of them was not
+    seen.
     """
     node = policy.volume.node
     own = raise_if_unobservable(fleet.of(node, Copies).here, node) or CopyDirectory()
@@ -123,14 +127,14 @@ def young_enough(backups: Sequence[Backup], elsewhere: Elsewhere, now: datetime)
 
 
 def one_disk(policy: Policy, elsewhere: Elsewhere, own: CopyDirectory, second: CopyDirectory) -> bool:
-    """Whether the backups' own place and the second one are on one file system of one node."""
+    """Whether the backups' own place and the second one are on one file system of one node; False where not known."""
     return policy.volume.node == elsewhere.node and bool(own.device) and own.device == second.device
 
 
 def not_elsewhere(
     backups: Sequence[Backup], own: CopyDirectory, second: CopyDirectory, now: datetime
 ) -> tuple[str, str]:
-    """Why the second place does not satisfy the rule, and a hint, in words."""
+    """Why the second place does not satisfy the rule, and a hint, in words. Only for one that does not."""
     if not second.directory:
         return "the second place does not exist (`backups.elsewhere`)", SECOND
     if any(is_one_file(backup.name, own, second) for backup in backups):

@@ -46,7 +46,7 @@ Seeing = Generator[Sequence[Command], list[Output], CopyDirectory | Unobservable
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Look only where there is a second place, from the two nodes that have them."""
+    """The facts of the two nodes that have the places; None for any other node, and where there is no second place."""
     policy = inventory.section(Policy)
     if policy.elsewhere is None or isinstance(policy.elsewhere, Without):
         return None
@@ -67,6 +67,7 @@ def list_and_digest(listing: Command, policy: Policy, inventory: Inventory, whic
     """List one place, and read its newest files whose digest is not remembered.
 
     `listing` is the command that lists it, `which` is "here" or "there". Returns an Unobservable where that failed.
+    Stores new digests in the state directory; --quick reads no file, so that only remembered digests are there.
     """
     try:
         [listed] = yield [listing]
@@ -152,7 +153,9 @@ def digest_command(directory: str, files: Sequence[File]) -> Command:
 
 
 def parse(output: Output) -> dict[str, str]:
-    """The SHA-256 (hex) of each file, by name.
+    """The SHA-256 (hex) of each file, by name, from the output of `digest_command`.
+
+    Raises Unobservable when the command failed.
 
     >>> parse(Output(0, b"e3b0 ./backup_1.sql.gz\\n"))
     {'backup_1.sql.gz': 'e3b0'}
