@@ -35,7 +35,9 @@ def parse_containers(printed: str) -> tuple[Container, ...]:
 
 
 def parse_container(inspected: Json) -> Container:
-    """One container, from its object in the output of `docker inspect`.
+    """One container, from its object in the output of `docker inspect`. Its `processes` are not filled in here.
+
+    Raises Unobservable for a field of the wrong kind.
 
     >>> inspected = {"Id": "4f", "Name": "/db", "Config": {"User": "0:0"}, "State": {"Status": "paused", "Pid": 7}}
     >>> parse_container(inspected).user
@@ -107,7 +109,10 @@ def parse_mount(inspected: Json) -> Mount:
 
 
 def parse_ports(inspected: Json) -> tuple[Port, ...]:
-    """Exposed and published ports. Ports that are really published replace those that are only configured."""
+    """Exposed and published ports. Ports that are really published replace those that are only configured.
+
+    A key that is no port is left out.
+    """
     published = dict(part(part(inspected, "HostConfig"), "PortBindings"))
     published.update({k: v for k, v in part(part(inspected, "NetworkSettings"), "Ports").items() if v})
     exposed = dict.fromkeys(part(part(inspected, "Config"), "ExposedPorts"))

@@ -21,7 +21,10 @@ __all__ = [
 
 
 def service_of(fleet: Fleet, service: str) -> Service:
-    """The inventory's entry for a service. Raises NotApplicable with the reason when the inventory has no services."""
+    """The inventory's entry for a service, by its key, which must be there.
+
+    Raises NotApplicable with the reason when the inventory has no services.
+    """
     return require_policy(fleet.inventory.services)[service]
 
 

@@ -40,9 +40,10 @@ SHARED = Unobservable(
 def run_preflights(
     raw: str, containers: Sequence[Container], services: Mapping[str, Service]
 ) -> Generator[Sequence[Command], list[Output], tuple[Container, ...]]:
-    """The containers, with a preflight for those that run as another user. At most one round trip.
+    """The containers, in their order, with a preflight for those that run as another user. At most one round trip.
 
-    `raw` is the output of `docker inspect`.
+    `raw` is the output of `docker inspect`. The others have None as `preflight`; where one could not be done it is an
+    Unobservable.
     """
     questions = [(container, user) for container in containers if (user := user_to_try(container, services))]
     if not questions:
@@ -125,7 +126,11 @@ def mounts_with_files(container: Container) -> list[Mount]:
 def parse_preflight(
     container: Container, user: str, start: Output, access: Output, diff: Output
 ) -> Preflight | Unobservable:
-    """The preflight from the outputs of `preflight_commands`; Unobservable when the second makes no sense."""
+    """The preflight from the outputs of `preflight_commands`; Unobservable when the second failed or makes no sense.
+
+    Where the first or the third did, only the fields that come from it are Unobservable. The ports of a container that
+    shares the network of its node or of another one are always so.
+    """
     try:
         uid, gid, counted = parse_access(access.text(), mounts_with_files(container))
     except (Unobservable, ValueError) as why:
@@ -156,7 +161,7 @@ def preflight_or_why(answer: Output, parse: Any) -> Any:
 def parse_access(printed: str, mounts: Sequence[Mount]) -> tuple[int, int, tuple[Denied, ...]]:
     """The user's uid and gid, and the files of each mount that it could not use.
 
-    Mounts without such files are left out.
+    Mounts without such files are left out. Raises Unobservable or ValueError when the output makes no sense.
 
     >>> parse_access("who 33 33\\nmount\\n1\\n 0:0 600 /srv/x\\n", [Mount("bind", "/srv", "/data")])[2][0].examples
     ('0:0 600 /srv/x',)
@@ -171,7 +176,7 @@ def parse_access(printed: str, mounts: Sequence[Mount]) -> tuple[int, int, tuple
 
 
 def parse_denied(mount: Mount, section: str) -> Denied | None:
-    """The files of one mount that a user could not use; None when there are none."""
+    """The files of one mount that a user could not use; None when there are none. Above 1000 `count` is 1000."""
     count, *examples = section.rstrip("\n").split("\n")
     number = whole_number(count)
     if not number:
@@ -190,7 +195,7 @@ def parse_helpers(printed: str) -> tuple[str, ...]:
 def low_ports(printed: str) -> tuple[int, ...]:
     """The listening ports that only root may bind: those below the container's floor for others.
 
-    Docker 20.10 and later set that floor to 0 by themselves.
+    Docker 20.10 and later set that floor to 0 by themselves. Raises ValueError unless there is exactly one floor.
 
     >>> low_ports("floor 1024\\nport 0050\\nport 1F40\\n"), low_ports("floor 0\\nport 0050\\n")
     ((80,), ())
@@ -226,6 +231,8 @@ HARMLESS = re.compile(
 
 def unsaved_files(printed: str, mounts: Iterable[Mount]) -> tuple[str, ...]:
     """The paths in the output of `docker diff` that a container wrote outside its mounts, without harmless ones.
+
+    What it deleted is not among them.
 
     >>> unsaved_files("A /etc/letsencrypt/key.pem\\nA /tmp/x\\nA /data\\n", [Mount("bind", "/d", "/data")])
     ('/etc/letsencrypt/key.pem',)

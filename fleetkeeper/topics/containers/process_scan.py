@@ -70,7 +70,7 @@ def parse_scan(printed: str) -> dict[int, ScannedProcess]:
 
 
 def note_line(process: ScannedProcess, file: str, line: str) -> None:
-    """Add one line of a file of /proc to its process."""
+    """Add one line of a file of /proc to its process; `odd` says so where a line of uid_map makes no sense."""
     if file == "status":
         key, _, value = line.partition(":")
         process.status[key] = value.strip()
@@ -110,9 +110,10 @@ def container_of(cgroups: Iterable[str], containers: Mapping[str, Container]) ->
 
 
 def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers | Unobservable:
-    """The processes of each container, by its id, or why they are not known.
+    """The processes of each container, by its id; a value is Unobservable where one of its processes makes no sense.
 
-    Unobservable when /proc could not be read.
+    A container without a living process in the scan is left out. The whole is an Unobservable, returned and not raised,
+    when /proc could not be read.
     """
     by_id = {container.id: container for container in containers}
     try:
@@ -144,7 +145,8 @@ def is_alive(process: ScannedProcess) -> bool:
 def processes_of_container(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...]:
     """The processes of one container, by pid, with uids translated through the namespace of its first process.
 
-    Empty where that process was not in the scan, or is still runc, which makes the container. A browser makes a further
+    `members` are the scanned processes of this container alone, by pid. Empty where its first process is not among
+    them, or is still runc, which makes the container. A browser makes a further
     namespace for its own children, in which they are root: that is root of nothing here. Each process is judged by its
     first thread. Raises Unobservable when a process makes no sense.
     """
@@ -224,6 +226,8 @@ def is_descendant(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
 def parse_accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
     """By the pid of its first process, the uids of each container by account name, or why they could not be read.
 
+    Raises Unobservable when the command failed, or a pid makes no sense.
+
     >>> parse_accounts(Output(0, b"=7\\n root:0\\n postgres:999\\n\\n=8\\n"))
     {7: {'postgres': 999, 'root': 0}, 8: {}}
     """
@@ -237,7 +241,8 @@ def parse_accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
 def parse_passwd(body: str) -> dict[str, int] | Unobservable:
     """The uids of one /etc/passwd by name, or why it could not be read.
 
-    An image without that file has no names. The first of two entries with one name counts, as for getpwnam(3).
+    An image without that file has no names. The first of two entries with one name counts, as for getpwnam(3); entries
+    without a name or a uid are left out.
     """
     if complaint := re.search(r"^!(.*)", body, re.MULTILINE):
         return Unobservable(*REFUSALS.get(complaint[1], (f"the container's {complaint[1]}", BY_NUMBER)))
@@ -253,7 +258,8 @@ def join_processes(
 ) -> tuple[Container, ...]:
     """The containers with their processes and account names.
 
-    `processes` are by container id, `names` by the pid of the container's first process.
+    `processes` are by container id, `names` by the pid of the container's first process. One that does not run (pid 0)
+    gets no processes and None as accounts; one that runs and has no `names` gets an Unobservable.
     """
     return tuple(
         replace(
@@ -266,7 +272,7 @@ def join_processes(
 
 
 def own_processes(container: Container, processes: OfContainers | Unobservable) -> tuple[Process, ...] | Unobservable:
-    """The processes of one container, or why they could not be seen.
+    """The processes of one container, or why they could not be seen; empty for one that does not run (pid 0).
 
     A container that runs has at least its first process: without that the scan was not allowed to see it, or the
     container has just ended.

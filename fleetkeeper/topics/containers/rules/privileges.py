@@ -102,7 +102,8 @@ def ended_task(container: Container) -> bool:
 def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unobservable]:
     """A finding for each way out of one container. `key` is the inventory's key of its service, or empty.
 
-    The key becomes `about` of the finding, so that waivers can name it.
+    The key becomes `about` of the finding, so that waivers can name it. An Unobservable for what depends on processes
+    that could not be seen; the other ways are judged all the same.
     """
     name = location.container.name
     for look in WAYS:

@@ -63,6 +63,7 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobservable]]:
     """The containers of a service that have processes, and Unobservables where there may be more, or there are none.
 
+    There is one for each node that was not seen; where all were, and nothing runs, one that says so.
     Raises NotApplicable where there is none and the inventory asks for none.
     """
     placements = [
@@ -142,7 +143,7 @@ def ancestor_pids(of: Iterable[Process], processes: Iterable[Process]) -> set[in
 def finding_of(location: Placement, wrong: list[Process], service: Service, missing: list[str]) -> Finding:
     """The finding about processes of one container that run as another user.
 
-    `missing` are users that it does not know.
+    `missing` are users that it does not know. A warning where all of them are root inside and another user outside.
     """
     remapped = all(process.uid == ROOT and process.host_uid != ROOT for process in wrong)
     return Finding(
@@ -178,7 +179,8 @@ def own_processes_of(container: Container) -> list[Process]:
 def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable]:
     """A finding for each container on a node with root processes and without a declared user.
 
-    Raises NotApplicable on a node without Docker.
+    An Unobservable for one whose processes could not be seen. Throwaway servers of drills are left out. Raises
+    NotApplicable on a node without Docker, Unobservable when its containers were not seen.
     """
     facts = fleet.of(node, Facts)
     if facts.docker == "absent":
@@ -195,7 +197,10 @@ def asked_for_users(fleet: Fleet, container: Container) -> bool:
 
 
 def judged_stranger(location: Placement) -> Iterator[Finding | Unobservable]:
-    """A finding where a container without a declared user runs processes as root of the node."""
+    """A finding where a container without a declared user runs processes as root of the node.
+
+    An Unobservable where its processes could not be seen. Root that a user namespace maps to another user is none.
+    """
     container = location.container
     try:
         roots = [process for process in own_processes_of(container) if process.uid == ROOT and process.host_uid == ROOT]
