@@ -128,7 +128,10 @@ def read_certbot(words: Sequence[str | None]) -> CertbotCommand | None:
 
 
 def split_options(words: Sequence[str | None]) -> tuple[list[tuple[str, str | None]], list[str], bool]:
-    """The options with their values ("" without one), the other words, and whether a word among them is not known."""
+    """The options with their values, the other words, and whether a word is not known.
+
+    A value is "" for an option without one, and None where it is not known; that alone does not make the last True.
+    """
     options: list[tuple[str, str | None]] = []
     operands: list[str] = []
     hidden = False

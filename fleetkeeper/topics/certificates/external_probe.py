@@ -114,7 +114,10 @@ def no_resolver(host: str) -> Resolved:
 
 
 def tls_handshake(address: ExternalAddress) -> ServedCertificate:
-    """The result of one handshake: the chain as it was sent, whether it is trusted or not, or why there is none."""
+    """The result of one handshake: the chain as it was sent, whether it is trusted or not, or why there is none.
+
+    Never raises: `refused` where the server or the way to it is the reason, else `chain` is Unobservable.
+    """
     try:
         with socket.create_connection((address.address, address.port), LIMIT) as connection:
             if address.starttls and not begin_postgres_tls(connection):

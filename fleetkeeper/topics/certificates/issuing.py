@@ -33,7 +33,10 @@ class Words:
 
 
 def can_be_issued(view: View, lineage: Lineage) -> Said:
-    """The findings that keep the authority from issuing a new one: account, switch, and a place for its challenge."""
+    """The findings that keep the authority from issuing a new one: account, switch, and a place for its challenge.
+
+    Where certbot skips the configuration, that one alone. An Unobservable for what could not be seen.
+    """
     if lineage.trouble:
         yield Words(
             f"certbot skips /etc/letsencrypt/renewal/{lineage.name}.conf: {lineage.trouble[0]}",

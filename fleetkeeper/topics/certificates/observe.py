@@ -111,7 +111,10 @@ def asked_for(certificates: Iterable[Certificate]) -> list[str]:
 def ask_for_certificates(
     others: Sequence[Command], asking: Sequence[Probe]
 ) -> Generator[Sequence[Command], list[Output], Asked]:
-    """The outputs by command, after one round trip, and a second one in containers where the node has no openssl."""
+    """The outputs by command, after one round trip, and a second one in containers where the node has no openssl.
+
+    The answers on the node stay beside those from the containers.
+    """
     commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
     questions = dict(zip(commands, (yield commands), strict=True))
     again = [probe.in_container for probe in asking if questions[probe.on_node].rc == tls_handshakes.NO_OPENSSL]
@@ -147,7 +150,10 @@ def hook_words(answers: Answers | Unobservable, only_of_root: bool) -> list[str]
 
 
 def words_about_lines(answers: Answers | Unobservable, containers: Sequence[Container]) -> list[str]:
-    """The users and paths that the node must be asked about, to say whether its lines get to certbot."""
+    """The users and paths that the node must be asked about, to say whether its lines get to certbot; at most 100.
+
+    Empty where the schedules cannot be read.
+    """
     if isinstance(answers, Unobservable):
         return []
     node = renewal_schedule.node_surroundings(containers, {}, answers)

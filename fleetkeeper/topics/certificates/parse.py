@@ -118,7 +118,10 @@ def unique_values(types: Iterator[T]) -> tuple[T, ...]:
 
 
 def web_server(parts: list[Section]) -> Nginx | None:
-    """The configuration of nginx as far as it was printed; None where the container has no nginx."""
+    """The configuration of nginx as far as it was printed, `broken` where nginx refuses it; None without nginx.
+
+    Raises Unobservable for a configuration that cannot be read here.
+    """
     for part in parts:
         if part.key == "nginx":
             return nginx.read_configuration(whole_number(part.rest, most=255), part.text)
@@ -126,7 +129,10 @@ def web_server(parts: list[Section]) -> Nginx | None:
 
 
 def parse_key(part: Section) -> Key:
-    """A private key as the SHA-256 of its public half, from the PEM of SubjectPublicKeyInfo that openssl printed."""
+    """A private key as the SHA-256 of its public half, from the PEM of SubjectPublicKeyInfo that openssl printed.
+
+    One with `trouble` where openssl printed none, or nothing that makes sense.
+    """
     inner = [line for line in part.lines if line and not line.startswith("-----")]
     if part.trouble or not inner:
         return Key(part.rest, trouble=part.trouble or "nothing was printed")
@@ -137,7 +143,10 @@ def parse_key(part: Section) -> Key:
 
 
 def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
-    """Every lineage of certbot: those with a renewal configuration, and those that have lost it."""
+    """Every lineage of certbot, by name: those with a renewal configuration, and those that have lost it.
+
+    The latter have `configured` False; a lineage without a certificate on disk has an empty `chain`.
+    """
     confs = {p.rest.removesuffix(".conf"): p for p in parts if p.key == "renewal"}
     live = {p.rest.split("/")[-2]: pem_certificates(p.text) for p in parts if p.key == "live"}
     accounts = [p.rest for p in parts if p.key == "account"]
@@ -195,7 +204,8 @@ class RenewalContext:
 def parse_lineage(name: str, part: Section, chain: tuple[str, ...], context: RenewalContext) -> Lineage:
     """A lineage from its configuration file and the certificate on disk (`chain`).
 
-    The file is configobj: `key = value`, `[section]`; the values needed here take one line each.
+    The file is configobj: `key = value`, `[section]`; the values needed here take one line each. What certbot could
+    not use of it becomes `trouble`.
     """
     pairs = (line.partition("=") for line in part.lines if not line.lstrip().startswith("#"))
     lines = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
@@ -263,7 +273,10 @@ def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
 
 
 def container_cron_renewals(part: Section, around: Surroundings, faults: tuple[str, ...]) -> Iterator[Renewal]:
-    """The renewals in the lines about certbot of one crontab, or of one script of cron's, in a container."""
+    """The renewals in the lines about certbot of one crontab, or of one script of cron's, in a container.
+
+    Each gets `faults` in front of its own.
+    """
     for line in part.lines:
         text = line.strip()
         if not text or text.startswith("#"):
@@ -298,7 +311,7 @@ def parse_surroundings(parts: list[Section]) -> Surroundings:
 
 
 def hook_file(part: Section) -> HookFile:
-    """A file that is run as a hook, as the script printed it."""
+    """A file that is run as a hook, as the script printed it; `unread` where it printed neither text nor trouble."""
     trouble = "has line ends of Windows (CR LF)" if "\r" in part.trouble else part.trouble
     return HookFile(part.text if part.lines else "", trouble, unread=not part.lines and not trouble)
 

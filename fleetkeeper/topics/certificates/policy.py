@@ -23,6 +23,8 @@ URL = r"https://[A-Za-z0-9][A-Za-z0-9.:_/~-]{1,250}"
 def host(name: str) -> str:
     """A name that a browser can ask for: a DNS name (RFC 1123, RFC 5890 A-labels) or an IP address.
 
+    An address comes back in its usual form. Raises ValueError for anything else, as for a wildcard or capitals.
+
     >>> host("rodan2.example.org"), host("192.0.2.7"), host("2001:db8::0:7")
     ('rodan2.example.org', '192.0.2.7', '2001:db8::7')
     """
@@ -113,7 +115,10 @@ class Certificate(Strict):
 
 
 def distinct(certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
-    """At least one name, and each once: two entries about one name could not both be its verdict."""
+    """The certificates themselves. Raises ValueError unless there is a name, and each stands there once.
+
+    Two entries about one name could not both be its verdict.
+    """
     if not certificates:
         raise field_error("no name is in it", "write one, or why there is none: `certificates: {none: why}`")
     names = [certificate.name for certificate in certificates]

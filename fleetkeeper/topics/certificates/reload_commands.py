@@ -88,7 +88,7 @@ class Surroundings:
 
 
 def merge(many: Iterable[Reloading]) -> Reloading:
-    """All that several hooks do."""
+    """All that several hooks do, as one Reloading: each container and sentence once; an empty one for none."""
     every = list(many)
     return Reloading(
         here=any(item.here for item in every),
@@ -100,6 +100,8 @@ def merge(many: Iterable[Reloading]) -> Reloading:
 
 def reloading_of(where: str, script: str, around: Surroundings) -> Reloading:
     """What a hook does: the shell text `script`, which stands at `where`, in its surroundings.
+
+    Nothing is raised: a text that cannot be read is `unclear`, one that certainly reloads nothing is `vain`.
 
     >>> reloading_of("a hook", "nginx -t && nginx -s reload", Surroundings()).here
     True
@@ -172,7 +174,10 @@ def follow_blocks(words: Sequence[Word], blocks: list[str]) -> None:
 
 
 def guarded_by(before: str, last: str, blocks: Sequence[str]) -> str:
-    """Why a command may not be reached, from the separator and command before it, and the blocks around it."""
+    """Why a command may not be reached, from the separator and command before it, and the blocks around it; else empty.
+
+    Guards of the usual kind (`PROGRAM_TEST`) and loops of `for` count as passed.
+    """
     if any(block != "for" for block in blocks):
         return "only under a condition that is not judged here"
     first = last.split(" ", maxsplit=1)[0].rpartition("/")[2]
@@ -182,7 +187,10 @@ def guarded_by(before: str, last: str, blocks: Sequence[str]) -> str:
 
 
 def effects(where: str, script: str, around: Surroundings) -> Iterator[Reloading]:
-    """What each command of a script does about servers; nothing for those that certainly do something else."""
+    """What each command of a script does about servers; nothing for those that certainly do something else.
+
+    A reload that may not be reached is `unclear`. Raises Unreadable.
+    """
     if around.depth > 3:
         raise Unreadable("too many shells inside each other")
     for step in steps(script):
@@ -196,7 +204,11 @@ def effects(where: str, script: str, around: Surroundings) -> Iterator[Reloading
 
 
 def command_effects(where: str, name: str, words: Sequence[Word], around: Surroundings) -> Iterator[Reloading]:
-    """What one command does. `name` is its program without a directory."""
+    """What one command does. `name` is its program without a directory; a shell's script is followed.
+
+    `vain` where its program is not there, `unclear` for a program that is not known; nothing for one that certainly
+    reloads no server. Raises Unreadable for a script that cannot be read.
+    """
     path = literal_text(words[0]) or ""
     deeper = replace(around, depth=around.depth + 1)
     if reloads_here(name, words):
@@ -213,14 +225,14 @@ def command_effects(where: str, name: str, words: Sequence[Word], around: Surrou
 
 
 def shell_file(name: str, words: Sequence[Word]) -> str:
-    """The path of the script that a command runs: its program, or the operand of a shell."""
+    """The path of the script that a command runs: its program, or the operand of a shell; "" for no plain text."""
     texts = [literal_text(word) or "" for word in words]
     operands = [text for text in texts[1:] if not text.startswith("-")]
     return operands[0] if name in SHELLS | {".", "source"} and operands else texts[0]
 
 
 def file_effect(where: str, path: str, file: HookFile, around: Surroundings) -> Reloading:
-    """What a hook in a file does."""
+    """What a hook in a file does: `vain` where it cannot run, `unclear` where its text could not be seen."""
     if file.trouble:
         return Reloading(vain=(f"{path} {file.trouble}",))
     if file.unread:
@@ -264,7 +276,10 @@ def is_first_process(words: Sequence[Word]) -> bool:
 
 
 def docker_effects(where: str, words: Sequence[Word], around: Surroundings) -> Iterator[Reloading]:
-    """The containers whose server a command of Docker reloads or restarts."""
+    """The containers whose server a command of Docker reloads or restarts; nothing for a command that does neither.
+
+    `vain` where the client is not there, `unclear` where it is not known which container it names.
+    """
     if around.lacks(literal_text(words[0]) or "docker"):
         yield Reloading(vain=(f"{where} needs `docker`, which is not there",))
         return

@@ -28,7 +28,8 @@ NOTHING = Reloading()
 def renewals_in(where: str, script: str, around: Surroundings) -> Iterator[Renewal]:
     """The renewals of a shell text that runs beside certbot itself: on a node, or in a container.
 
-    One that is unclear where the text mentions certbot and cannot be read, or runs a script of that name.
+    One that is unclear where the text cannot be read and has `certbot` and `renew` in it, or runs a script whose name
+    speaks of certificates; else nothing where it runs no certbot that renews.
     """
     try:
         commands = list(certbot_commands(script, around))
@@ -45,7 +46,10 @@ def renewals_in(where: str, script: str, around: Surroundings) -> Iterator[Renew
 def renewal_of(
     where: str, command: CertbotCommand, around: Surroundings, guarded: str = "", behind: Reloading = NOTHING
 ) -> Renewal:
-    """The renewal that a command of certbot is. `behind` is what the commands after it do, `guarded` what it needs."""
+    """The renewal that a command of certbot is. `behind` is what the commands after it do.
+
+    `guarded` is why it may not be reached (`only under …`), which makes it `unclear`; empty where it is reached.
+    """
     hooks = [
         reloading_of(option, text, around) if text is not None else Reloading(unclear=(f"{option} is a variable",))
         for option, text in command.hooks
@@ -79,7 +83,10 @@ def missing_programs(command: CertbotCommand, around: Surroundings) -> Iterator[
 def certbot_commands(
     script: str, around: Surroundings, depth: int = 0
 ) -> Iterator[tuple[CertbotCommand, str, Reloading]]:
-    """Each renewing command of certbot in a text, why it may not be reached, and what follows it. Raises Unreadable."""
+    """Each renewing command of certbot in a text, why it may not be reached, and what follows it. Raises Unreadable.
+
+    Scripts in shells inside are followed; options of certbot's own file (`around.ini`) come before those written.
+    """
     if depth > DEEPEST:
         raise Unreadable("too many shells inside each other")
     every = list(steps(script))
@@ -102,7 +109,7 @@ def inner_script(words: Sequence[Word]) -> str | None:
 
 
 def effects_behind(commands: Iterable[Sequence[Word]], around: Surroundings) -> Reloading:
-    """What the commands behind certbot reload; what they do besides does not matter."""
+    """What the commands behind certbot reload; what they do besides, or what is not understood, does not matter."""
     found: list[Reloading] = []
     for words in commands:
         rest, _, _ = unwrap_command(words)

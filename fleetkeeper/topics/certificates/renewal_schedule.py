@@ -59,7 +59,11 @@ MOST_ASKED = 20
 
 
 def renewals_on_node(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewal]:
-    """Every place on the node that runs certbot, with the containers that it would enter now."""
+    """Every place on the node that runs certbot, with the containers that it would enter now.
+
+    What keeps cron or a timer from running it is in `faults`. A crontab that cannot be judged, or is larger than what
+    is read, is one that is `unclear`.
+    """
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
@@ -97,7 +101,7 @@ def fault_text(fault: Fault, table: Table) -> str:
 
 
 def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewal]:
-    """The timers whose service runs certbot."""
+    """The timers whose service runs certbot; one that is not active has that as a fault."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         script = command_lines(services.get(timer.get("Unit", ""), {}).get("ExecStart", ""))
@@ -121,7 +125,8 @@ class NodeSurroundings:
     def context_of(self, job: Job, owner: str) -> Context | None:
         """The state of the shell in which a line begins, None where nothing was asked about it.
 
-        `owner` is the user whose crontab it is; a line of a system table names its own.
+        `owner` is the user whose crontab it is; a line of a system table names its own. The user is added to
+        `questions`.
         """
         if self.answers is None:
             return None
@@ -146,7 +151,9 @@ def renewals_of_script(
 ) -> Iterator[Renewal]:
     """The renewals of one shell text: in containers by `docker exec`, else on the node itself.
 
-    `unclear` where neither shows. With a `context`, what the node must be asked about is added to `node.questions`.
+    `unclear` where neither shows, or the text cannot be read; none for a text that names nothing of certificates.
+    `faults` come before those of each that is understood. With a `context`, what the node must be asked about is added
+    to `node.questions`.
     """
     text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
     if not NAMED.search(text):
@@ -179,7 +186,7 @@ def renewals_of_script(
 
 
 def unreached(reach: Truth) -> Iterator[str]:
-    """The fault that a command has which its line never gets to."""
+    """The fault that a command has which its line never gets to; none where it may get there."""
     if reach.value is False:
         yield f"it is never reached: {reach.why}"
 
@@ -192,7 +199,10 @@ def with_reach(renewal: Renewal, reach: Truth) -> Renewal:
 
 
 def reach_of_certbot(text: str, context: Context | None) -> Truth:
-    """Whether a script gets to the certbot that it runs on the node itself. Raises Unreadable."""
+    """Whether a script gets to the certbot that it runs on the node itself: to the first that it may get to, of several.
+
+    YES where none shows. Raises Unreadable.
+    """
     commands = executed_commands(text, context)
     reached = [command.reach for command in commands if command.name.rpartition("/")[2] in ("certbot", "certbot-auto")]
     return next((reach for reach in reached if reach.value is not False), reached[0] if reached else YES)
@@ -204,7 +214,11 @@ def mentions_certbot(words: Sequence[Word]) -> bool:
 
 
 def certbots_of(run: Execution) -> Iterator[tuple[CertbotCommand, str, Reloading]]:
-    """The renewing commands of certbot that a `docker exec` runs, with or without a shell around them."""
+    """The renewing commands of certbot that a `docker exec` runs, with or without a shell around them.
+
+    Each with why it may not be reached (empty where it is), and what the commands behind it in the same shell do.
+    Raises Unreadable.
+    """
     words = [(Part("variable", "UNKNOWN"),) if word is None else (Part("text", word),) for word in run.words]
     if script := inner_script(words):
         yield from certbot_commands(script, Surroundings())
@@ -224,7 +238,8 @@ Found = tuple[CertbotCommand, str, Reloading]
 def in_container(where: str, run: Execution, faults: Iterable[str], node: NodeSurroundings, found: Found) -> Renewal:
     """The renewal that a `docker exec` of certbot is, with the containers that it would enter now.
 
-    `found` is certbot's command, why it may not be reached, and what the commands behind it do.
+    `found` is certbot's command, why it may not be reached, and what the commands behind it do. `unclear`, without
+    anything else, where the container that it names cannot be told.
     """
     command, guarded, behind = found
     try:
@@ -263,7 +278,7 @@ def main_title(inspected: Json) -> str:
 
 
 def self_reloaders(inspected: Sequence[Json]) -> Iterator[str]:
-    """The ids of containers whose main process reloads their server from time to time."""
+    """The ids of containers whose main process is a shell loop that sleeps and reloads their server, time and again."""
     for item in inspected:
         title = main_title(item)
         _, shell, script = title.partition(" -c ")
@@ -278,7 +293,10 @@ def self_reloaders(inspected: Sequence[Json]) -> Iterator[str]:
 def node_surroundings(
     containers: Sequence[Container], printed: Mapping[str, Output], answers: Answers | None = None
 ) -> NodeSurroundings:
-    """What is known of the places where hooks run; `printed` are the outputs of the looks into containers, by id."""
+    """What is known of the places where hooks run; `printed` are the outputs of the looks into containers, by id.
+
+    A container whose output cannot be read is left out of `inside`: nothing is known of it.
+    """
     inside = {key: or_why(partial(surroundings_in, output)) for key, output in printed.items()}
     return NodeSurroundings(
         containers, {key: around for key, around in inside.items() if isinstance(around, Surroundings)}, answers
@@ -293,6 +311,7 @@ def surroundings_in(output: Output) -> Surroundings:
 def words_to_ask(printed: Snapshot, only_of_root: bool) -> list[str]:
     """The programs and files that hooks in the node's schedules name: what they are is asked in containers.
 
+    Each once, at most 20; words with other signs than letters, digits and `._-/` are left out.
     With `only_of_root` those in the files of other users are left out: an account with `sudo: audit` would not be told
     of them, since it could name any file in a crontab of its own.
     """
@@ -303,7 +322,7 @@ def words_to_ask(printed: Snapshot, only_of_root: bool) -> list[str]:
 
 
 def cron_runs(printed: Snapshot) -> bool | Unobservable:
-    """Whether cron runs on the node, or why that could not be seen."""
+    """Whether cron runs on the node, or why that could not be seen (returned, not raised)."""
     if "hidden" in printed.lines:
         return Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen")
     match = or_why(lambda: daemon(printed))

@@ -82,7 +82,7 @@ def each_certificate(inventory: Inventory) -> Iterable[Subject]:
 
 
 def certificate_of(fleet: Fleet, subject: Subject) -> Certificate:
-    """The inventory's entry for a subject.
+    """The inventory's entry for a subject of `each_certificate`.
 
     Raises NotApplicable with the reason where the inventory has no certificates.
     """
@@ -93,7 +93,8 @@ def certificate_of(fleet: Fleet, subject: Subject) -> Certificate:
 def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> Said:
     """The findings of `judge` about every container that serves the name.
 
-    What cannot be seen of one is Unobservable, and hides no finding about another. A finding where no container runs.
+    What cannot be seen of one, or of a node, is yielded as Unobservable, and hides no finding about another. A finding
+    where all nodes were seen and no container runs.
     """
     certificate = certificate_of(fleet, subject)
     places = serving_containers(fleet, certificate)
@@ -109,7 +110,10 @@ def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> 
 
 
 def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
-    """Every container that serves the name. Raises Unobservable while the containers of a node could not be seen."""
+    """Every running container of the name's service; empty where none runs.
+
+    Raises Unobservable while the containers of any node could not be seen, or what a node serves.
+    """
     for why in unseen_nodes(fleet):
         raise why
     return [
@@ -149,7 +153,8 @@ def fingerprint(chain: Iterable[str]) -> str:
 def lineages_of(view: View) -> list[Lineage]:
     """The lineages of certbot for the name: the one that the inventory names, else those whose leaf covers the name.
 
-    Without any, the one that has the certificate's name.
+    Without any, the one that has the certificate's name. Empty where certbot has none of these. Raises Unobservable
+    when the container's files were not seen, or a leaf cannot be read.
     """
     matches = view.inside.lineages
     if view.certificate.lineage:
@@ -159,7 +164,10 @@ def lineages_of(view: View) -> list[Lineage]:
 
 
 def newest_lineage(lineages: Iterable[Lineage]) -> Lineage | None:
-    """The lineage whose certificate ends last; one without a certificate on disk only when there is no other."""
+    """The lineage whose certificate ends last; one without a certificate on disk only when there is no other.
+
+    None when there is none at all. Raises Unobservable when a leaf cannot be read.
+    """
     ranked = sorted(
         lineages, key=lambda lineage: leaf_of(lineage.chain).not_valid_after_utc.timestamp() if lineage.chain else 0.0
     )
@@ -167,7 +175,11 @@ def newest_lineage(lineages: Iterable[Lineage]) -> Lineage | None:
 
 
 def answering(view: View, served: ServedCertificate) -> Site | None:
-    """The site of nginx that answers for the name on this port; None where that is not known."""
+    """The site of nginx that answers for the name on this port.
+
+    None where that is not known: without nginx, or where it refuses its configuration. Raises Unobservable when the
+    container's files were not seen.
+    """
     server = view.inside.nginx
     if server is None or server.broken:
         return None
@@ -188,7 +200,10 @@ def configured(view: View, served: ServedCertificate) -> list[CertificateFile] |
 
 
 def paths(view: View, served: ServedCertificate) -> tuple[str, ...]:
-    """The paths of these files; empty where neither nginx nor the inventory names one."""
+    """The paths of the files with the certificate for the name on this port: the inventory's `file`, else nginx' own.
+
+    Empty where neither names one. Raises Unobservable as `answering` does.
+    """
     if view.certificate.file:
         return (view.certificate.file,)
     site = answering(view, served)
@@ -208,6 +223,9 @@ def directive(view: View, served: ServedCertificate) -> str:
 
 
 def served_path(view: View, served: ServedCertificate, lineage: Lineage) -> str:
-    """The path of the file that nginx serves; certbot's own where that is not known."""
+    """The path of the file that nginx serves; certbot's own where none is named.
+
+    Raises Unobservable as `configured` does.
+    """
     files = configured(view, served)
     return files[0].path if files else lineage.path

@@ -123,7 +123,10 @@ def challenge_commands(endpoints: Sequence[TlsEndpoint], containers: Iterable[Co
 
 
 def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> ServedCertificate:
-    """The parsed answers about one endpoint. `questions` are outputs by command."""
+    """The parsed answers about one endpoint; those from inside the container take the place of those from the node.
+
+    `questions` are outputs by command, with one for each probe of the endpoint.
+    """
     answer: dict[str, Output] = {}
     for probe in probes_of(endpoint):
         answer[probe.kind] = questions.get(probe.in_container) or questions[probe.on_node]
@@ -136,9 +139,8 @@ def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> Served
 def answer_of_endpoint(handshake: ServedCertificate, answer: Mapping[str, Output]) -> ServedCertificate:
     """The handshake with what the other answers about its port show; `answer` holds outputs by kind.
 
-    An answer that cannot be parsed is Unobservable in its own fields only.
-
-    An answer that cannot be parsed is Unobservable in its own fields only.
+    An answer that cannot be parsed is Unobservable in its own fields only, but for the handshake (`now`): without it
+    all fields are. Where the server refused that, `refused` and `said` say why, and nothing else is filled in.
     """
     sentence = or_why(lambda: tls_handshakes.handshake(answer["now"]))
     if isinstance(sentence, Unobservable):

@@ -41,8 +41,8 @@ def read_accounts(pids: Sequence[str]) -> Command:
 def observe(node: Node, inventory: Inventory) -> Look:
     """Inspect and scan in one round trip; a second one reads the account names of the containers that run.
 
-    A third one only where a declared service runs as somebody else: what would stand in the way of mending it; none with
-    --quick. On a node without Docker the facts are "absent" and nothing else.
+    A third one only where a declared service runs as somebody else: what would stand in the way of mending it; with
+    --quick none. On a node without Docker the facts are "absent" and nothing else.
     """
     inspected, scan = yield [inspect_containers(), scan_processes()]
     if inspected.rc == ABSENT:

@@ -38,7 +38,10 @@ def find_socket_owners(inodes: Iterable[int]) -> Command:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Facts after one round trip, and a second one where a port for TLS is published or listened on."""
+    """Facts after one round trip, and a second one where a port for TLS is published or listened on.
+
+    Of the ports of a node only the 16 lowest are asked, and are in the facts.
+    """
     inspected, listening = yield [inspect_containers(), LISTENERS]
     containers: tuple[Container, ...] = ()
     if inspected.rc != ABSENT:

@@ -67,7 +67,9 @@ def strangers(
 ) -> Iterator[Finding | Unobservable]:
     """A warning for each lineage and each site in one container that the inventory does not mention.
 
-    `names` and `lineages` are those of the inventory. An Unobservable where a site's names cannot be compared.
+    `names` and `lineages` are those of the inventory. Sites that are only a catch-all, `localhost` or a regular
+    expression are left out. An Unobservable where a site's names cannot be compared. Raises Unobservable when the
+    certificate of a lineage cannot be read.
     """
     for lineage in inside.lineages:
         if lineage.name not in lineages and not is_known(lineage_names(lineage), names):

@@ -58,7 +58,10 @@ def external_handshakes(fleet: Fleet, certificate: Certificate) -> Iterator[Serv
 
 
 def only_guessed(fleet: Fleet, certificate: Certificate, served: ServedCertificate) -> bool:
-    """Whether the inventory names no ports for the certificate, and its own nodes serve it on others than this one."""
+    """Whether the inventory names no ports for the certificate, and its own nodes serve it on others than this one.
+
+    False where they were seen to serve it on none.
+    """
     lines = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
     ports = {
         handshake.port
@@ -82,7 +85,8 @@ def external_finding(served: ServedCertificate, saw: str, want: str, why: str, h
 def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[], Case]) -> Said:
     """A finding for each problem of a chain that clients out there get and that the service's own nodes do not serve.
 
-    `case` gives the criteria; it is called only where there is something to judge, and may raise Unobservable.
+    One, too, for an address that gives no certificate; an Unobservable for one that could not be judged. `case` gives
+    the criteria; it is called only where there is something to judge, and may raise Unobservable.
     """
     here = own_chains(fleet, certificate)
     for served in external_handshakes(fleet, certificate):
@@ -159,7 +163,8 @@ def external_leaves(
 def differences(fleet: Fleet, certificate: Certificate) -> Said:
     """A finding for each address that serves another certificate than the service itself.
 
-    None where a proxy is declared.
+    None where a proxy is declared, or where no node of the service was seen to serve one. An Unobservable for what
+    could not be judged, in any case.
     """
     by_proxy = isinstance(certificate.outside, Outside) and certificate.outside.proxy
     compared = own_chains(fleet, certificate) and not by_proxy
@@ -179,7 +184,10 @@ def differences(fleet: Fleet, certificate: Certificate) -> Said:
 
 
 def endings(fleet: Fleet, certificate: Certificate) -> Said:
-    """A finding for each certificate that ends soon, among those that only clients out there get."""
+    """A finding for each certificate that ends soon, among those that only clients out there get.
+
+    An Unobservable for an address that could not be judged.
+    """
     for other in external_leaves(fleet, certificate):
         if isinstance(other, Unobservable):
             yield other

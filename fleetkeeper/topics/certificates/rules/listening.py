@@ -63,7 +63,10 @@ def judged_port(
     certificates: tuple[Certificate, ...],
     node: str,
 ) -> Iterator[Finding | Unobservable]:
-    """The warning about one port; none where it is named and speaks TLS, or is a program's that never spoke TLS."""
+    """The warning about one port; none where it is named and speaks TLS, or is a program's on the node without TLS.
+
+    An Unobservable where it is not named and what it speaks could not be seen.
+    """
     users = [container for container in containers if container.id in (*port.published, *port.containers)]
     who = ", ".join(dict.fromkeys(container.name for container in users)) or owner_in_words(port)
     named = is_named(fleet, port, users, certificates)
@@ -104,7 +107,7 @@ def is_named(fleet: Fleet, port: TlsPort, users: list[Container], certificates: 
 
 
 def owner_in_words(port: TlsPort) -> str:
-    """Who listens on a port of which no container is known."""
+    """Who listens on a port of which no container is known, in words; never empty."""
     if MESH in port.programs:
         return "a service of the swarm"
     return ", ".join(port.programs) + " on the node" if port.programs else "a program that this account may not see"

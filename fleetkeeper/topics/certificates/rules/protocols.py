@@ -22,7 +22,10 @@ def use_sound_tls(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserv
 
 
 def sound(view: View) -> Said:
-    """The findings about protocol versions and HSTS on each port of one container."""
+    """The findings about protocol versions and HSTS on each port of one container.
+
+    An Unobservable for what could not be seen of a port, and one where the name is served on no port.
+    """
     for served in view.handshakes:
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
@@ -52,7 +55,10 @@ def protocols(view: View, served: ServedCertificate) -> Finding | Unobservable |
 
 
 def hsts(view: View, served: ServedCertificate) -> Finding | Unobservable | None:
-    """The finding about a missing Strict-Transport-Security header, or why it could not be seen; else None."""
+    """The finding about a missing Strict-Transport-Security header, or why it could not be seen; else None.
+
+    None too where the policy does not ask for the header. A max-age of 0 is as bad as none.
+    """
     if not view.certificate.hsts or served.hsts:
         if isinstance(served.hsts, Unobservable):
             return Unobservable(f"port {served.port}: {served.hsts.why}", served.hsts.hint, view.node)

@@ -17,7 +17,10 @@ MOST_DUPLICATES = 5
 
 
 def forced_findings(view: View, working: list[Renewal]) -> Iterator[Finding]:
-    """A finding about a renewal that asks for a new certificate every time that it runs, and runs often."""
+    """A finding about each renewal that asks for a new certificate every time, and runs more than 5 times a week.
+
+    One of which nobody knows how often it runs (`weekly` is 0) counts as often.
+    """
     for renewal in working:
         if renewal.forced and not 0 < renewal.weekly <= MOST_DUPLICATES:
             yield Words(
@@ -29,7 +32,10 @@ def forced_findings(view: View, working: list[Renewal]) -> Iterator[Finding]:
 
 
 def reload_findings(view: View, lineage: Lineage | None, working: list[Renewal]) -> Said:
-    """A finding where nothing reloads the server after a renewal, an Unobservable where that cannot be told."""
+    """A finding where nothing reloads the server after a renewal, an Unobservable where that cannot be told.
+
+    Nothing where one of `working` (not empty) does, the main process reloads it, or nginx reads the files anew anyway.
+    """
     if view.container.id in view.facts.reloaders or picks_files_itself(view):
         return
     all_effects = [reloading_after(renewal, view, lineage) for renewal in working]

@@ -51,7 +51,11 @@ def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservabl
 
 
 def renewing(view: View) -> Said:
-    """The findings about each thing that a renewal needs, in the order in which it needs them."""
+    """The findings about each thing that a renewal needs, in the order in which it needs them.
+
+    An Unobservable for each that could not be seen or is not understood; one alone where the inventory says nothing and
+    the container has nothing of certbot's. Raises Unobservable when container or schedules were not seen.
+    """
     lineage = newest_lineage(lineages_of(view))
     if view.certificate.acme is None and is_not_certbots(view):
         yield not_certbots(view)
@@ -67,7 +71,8 @@ def renewing(view: View) -> Said:
 def is_not_certbots(view: View) -> bool:
     """Whether certbot has nothing to do with this container: it keeps nothing there, and nobody runs it there.
 
-    Traefik and Caddy get their certificates themselves, acme.sh and people bring theirs.
+    Traefik and Caddy get their certificates themselves, acme.sh and people bring theirs. Raises Unobservable when
+    container or schedules were not seen.
     """
     inside = view.inside
     traces = inside.certbot or inside.lineages or inside.letsencrypt or inside.renewals or mount_of(view.container)
@@ -174,7 +179,11 @@ def other_choice(renewal: Renewal, view: View) -> str:
 
 
 def reaches(renewal: Renewal, view: View) -> bool:
-    """Whether it runs certbot on the files that this container serves."""
+    """Whether it runs certbot on the files that this container serves.
+
+    It runs in the container itself, or on the node whose directory is mounted there, or enters exactly one container:
+    this one, or one with the same mount.
+    """
     if renewal.inside:
         return True
     mount = mount_of(view.container)
@@ -184,7 +193,10 @@ def reaches(renewal: Renewal, view: View) -> bool:
 
 
 def sharing(view: View, mount: Mount | None) -> Iterable[str]:
-    """The ids of the node's containers with the same /etc/letsencrypt: certbot often runs beside the server."""
+    """The ids of the node's containers that mount the source of `mount`, running or not; none without a mount.
+
+    Certbot often runs beside the server, with the same /etc/letsencrypt.
+    """
     from fleetkeeper.topics.containers.facts import Facts as Containers
 
     containers = view.fleet.of(view.node, Containers).containers
@@ -196,7 +208,7 @@ def sharing(view: View, mount: Mount | None) -> Iterable[str]:
 
 
 def mount_of(container: Container) -> Mount | None:
-    """The mount of a container that /etc/letsencrypt is on; None where it is on none."""
+    """The innermost mount of a container that /etc/letsencrypt is on; None where it is on none."""
     above = [mount for mount in container.mounts if f"{LETSENCRYPT}/".startswith(mount.destination.rstrip("/") + "/")]
     return max(above, key=lambda item: len(item.destination), default=None)
 
@@ -228,7 +240,10 @@ def vain_because(renewal: Renewal, view: View) -> str:
 
 
 def by_cron(view: View, working: list[Renewal]) -> Said:
-    """A finding where every renewal needs the node's cron, and cron does not run."""
+    """A finding where every renewal needs the node's cron, and cron does not run; an Unobservable if that was not seen.
+
+    `working` is not empty. Timers and main processes need no cron.
+    """
     outside = [renewal for renewal in working if not renewal.inside and "/" in renewal.where]
     if len(outside) < len(working):
         return
@@ -258,7 +273,10 @@ def reloadable(view: View) -> Iterator[Finding]:
 
 
 def kept(view: View) -> Iterator[Finding]:
-    """A finding where a new container would not find certificates and account again (case 58)."""
+    """A finding where a new container would not find certificates and account again (case 58).
+
+    None where there is no /etc/letsencrypt in the container.
+    """
     if not view.inside.letsencrypt:
         return
     mount = mount_of(view.container)

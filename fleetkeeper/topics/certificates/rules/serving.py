@@ -46,7 +46,10 @@ def are_far_from_expiry(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
 
 
 def far_from_expiry(view: View) -> Said:
-    """A finding for each port of one container whose certificate ends too soon."""
+    """A finding for each port of one container whose certificate ends too soon.
+
+    An Unobservable for each port that could not be seen, and one where the name is served on no port.
+    """
     now = view.fleet.looked_at
     for served in view.handshakes:
         if isinstance(served.chain, Unobservable):
@@ -96,8 +99,8 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 def served_as_on_disk(view: View, without_files: list[str]) -> Said:
     """The findings about served certificates that are not those on disk.
 
-    Where there is no file to compare on purpose, the reason is added to `without_files`. Raises Unobservable where they
-    cannot be compared.
+    Where there is no file to compare on purpose, the reason is added to `without_files`. An Unobservable where a file
+    has no certificate; raises Unobservable where a port was not seen or it is not known which file is served.
     """
     answered = [handshake for handshake in view.handshakes if raise_if_unobservable(handshake.chain)]
     if not answered:

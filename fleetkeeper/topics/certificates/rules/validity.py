@@ -55,7 +55,10 @@ def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
 
 def validity_findings(view: View) -> Said:
-    """The findings about ports where TLS is missing, about each chain that is served, and about the keys on disk."""
+    """The findings about ports where TLS is missing, about each chain that is served, and about the keys on disk.
+
+    An Unobservable for each port or key that could not be seen. Raises Unobservable when there are no trusted roots.
+    """
     yield from silent_ports(view)
     case = case_of(view.fleet, view.certificate)
     for served in view.handshakes:
@@ -119,7 +122,10 @@ def abs_of(seconds: float) -> timedelta:
 
 
 def silent_ports(view: View) -> Iterator[Finding]:
-    """A finding for each port of the policy without TLS, and one for a name that is served on no port (case 59)."""
+    """A finding for each port of the policy without TLS, and one for a name that is served on no port (case 59).
+
+    The second only where the policy names no ports. A port that could not be seen counts as one that answers.
+    """
     answered = [handshake for handshake in view.handshakes if handshake.chain]
     for served in view.handshakes:
         if not served.chain and served.port in view.certificate.ports:
@@ -158,7 +164,8 @@ def why_no_handshake(served: ServedCertificate) -> str:
 def key_findings(view: View) -> Said:
     """A finding for each private key on disk that is missing or does not belong to its certificate.
 
-    The next reload would fail. An Unobservable where a key could not be compared.
+    The next reload would fail. An Unobservable where a key, or the container, could not be looked at; nothing for a key
+    that nginx has loaded and we may not read, and for a pair of which a file was not read at all.
     """
     try:
         inside = view.inside
@@ -185,7 +192,10 @@ Pair = tuple[str, str]
 
 
 def by_nginx(view: View) -> list[Pair]:
-    """The certificate and key files of nginx' sites for the name; `nginx -t` has loaded them."""
+    """The certificate and key files of nginx' sites for the name; `nginx -t` has loaded them.
+
+    Raises Unobservable when the container's files were not seen, as `by_certbot` does.
+    """
     sites = [site for handshake in view.handshakes if (site := answering(view, handshake))]
     return [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False)]
 
