@@ -69,7 +69,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Open the audit that `--hosts=INVENTORY` names, and register its nodes as hosts of testinfra."""
+    """Open the audit that `--hosts=INVENTORY` names, and register its nodes as hosts of testinfra.
+
+    Nothing is opened without --hosts, for a host of plain testinfra, and for --help. Raises pytest.UsageError.
+    """
     config.pluginmanager.register(verdict_fixture, "fleetkeeper-verdict")
     config.stash[AUDIT], config.stash[CHECKS] = None, None
     config.addinivalue_line("markers", "promise(rule): the rule that a check judges (fleetkeeper.promises.promise)")
@@ -195,7 +198,10 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection(session: pytest.Session) -> bool | None:
-    """With --facts: look, print the facts and collect nothing. Returns True then, else None."""
+    """With --facts: look, print the facts and collect nothing. Returns True then, else None: pytest collects.
+
+    Raises pytest.UsageError for an unknown node or topic, and without --hosts.
+    """
     name, audit = session.config.option.facts, session.config.stash[AUDIT]
     if not name:
         return None

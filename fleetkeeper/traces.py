@@ -46,7 +46,10 @@ class Facts:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """The traces on one node, found by one constant script whose arguments are the paths."""
+    """The traces on one node, found by one constant script whose arguments are the paths.
+
+    Raises Unobservable when it could not be run, or was cut short.
+    """
     [answer] = yield [traces()]
     return parse(answer.text())
 

@@ -12,7 +12,7 @@ from fleetkeeper.exit_codes import Exit
 
 
 def complete_services(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """The services of the inventory of --hosts (else of the last audited) that begin with `begun`."""
+    """The services of the inventory of --hosts (else of the last audited) that begin with `begun`; none on an error."""
     from fleetkeeper.inventory.search import find_inventory
     from fleetkeeper.topics.registry import load_inventory
 

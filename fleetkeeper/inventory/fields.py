@@ -33,9 +33,10 @@ Check = Callable[[str], str]
 
 
 def spelled_like(pattern: str, kind: str, hint: str) -> Check:
-    """A validator that a value matches the whole pattern: no character that a shell or an option parser interprets.
+    """A validator that returns a value that matches the whole pattern, and raises ValueError for any other.
 
-    `kind`, with an article, and `hint` are for the message.
+    Such patterns allow no character that a shell or an option parser interprets. `kind`, with an article, and `hint`
+    are for the message.
     """
     compiled = re.compile(pattern, re.ASCII)
 

@@ -65,7 +65,7 @@ class Unframer:
         return self.kept + len(self.pending)
 
     def size_of(self, number: int) -> int:
-        """Bytes that have arrived of the answer of this index, whether or not it is complete."""
+        """Bytes that have arrived of the answer of this index, whether or not it is complete; 0 before its turn."""
         if number < len(self.parts):
             return len(self.parts[number][1])
         return len(self.pending) if self.begun and number == len(self.parts) else 0

@@ -94,7 +94,7 @@ def configured(inside: ContainerFiles) -> list[str]:
 
 
 def names_without_sni(server: TlsContainer, ask: Ask) -> list[str]:
-    """The names in the certificate that is served to a client that sends no server name."""
+    """The names in the certificate that is served to a client that sends no server name; empty where none is served."""
     chain = handshake_chain(server, ("-noservername",), ask)
     return [name for name in alternative(chain[0]) if is_valid_name(name)] if chain else []
 

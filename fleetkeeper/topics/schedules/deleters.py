@@ -63,7 +63,7 @@ def scheduled_texts(scheduled: ScheduledBackups) -> Iterator[tuple[str, int, str
 
 
 def removing_programs(text: str, directories: DumpDirectories) -> Iterator[tuple[str, Target | None]]:
-    """The programs in a script that remove files of the dumps, each with the container in which it runs, if any.
+    """The programs in a script that remove files of the dumps, each with its container; None for the node itself.
 
     What is surely not run is left out. In a container a program named for cleaning up counts whatever its arguments.
     A script that cannot be parsed yields nothing.
@@ -109,6 +109,6 @@ def below(words: Sequence[str | None], directory: str) -> bool:
 
 
 def beginning(word: Word) -> str:
-    """The text of a word up to its first variable or substitution."""
+    """The text of a word up to its first variable or substitution; "" for a word that begins with one."""
     text = literal_text(word)
     return text if text is not None else (word[0].text if word and word[0].kind == "text" else "")

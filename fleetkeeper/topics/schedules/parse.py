@@ -137,7 +137,7 @@ class CrontabFile:
 
     @cached_property
     def other_users(self) -> tuple[tuple[str, int], ...]:
-        """The users in its user fields, each with the number of its first line; cronie judges each line."""
+        """The users in its user fields, each with the number of its first line; () for cronie, which judges lines."""
         if self.table.loader == "cronie":
             return ()
         return tuple({job.user: (job.user, job.line) for job in reversed(self.table.jobs) if job.user}.values())

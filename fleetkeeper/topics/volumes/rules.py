@@ -44,8 +44,8 @@ def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unob
 
     A full disk ends the next backup halfway, and the database with it where both share a disk. Bytes are counted as
     they lie on the disk, once, from the node that the inventory names; so are files and directories (`inodes`). Its
-    file system must keep `free`, and enough inodes for a thousand files. Source:
-    docs/runbook.md, "Cleaning up old backups".
+    file system must keep `free`, and enough inodes for a thousand files. Unknown where a part of the volume could not
+    be counted. Source: docs/runbook.md, "Cleaning up old backups".
     """
     policy = fleet.inventory.section(Policy)
     usage = fleet.of(policy.volume.node, Facts)
@@ -89,8 +89,8 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
     Judged as if `keep` were applied every day, with sizes that go on growing as those of the proven backups did: what
     thinning cannot help is told weeks before it happens. While something holds thinning up (a newest dump that is
-    implausibly small, a drill that failed, many that look broken), it is judged as if nothing were ever removed; the
-    day is told as a warning where it is within a year.
+    implausibly small, a drill that failed, many that look broken), it is judged as if nothing were ever removed; a day
+    beyond the horizon is told as a warning where it is within a year. Unknown without a complete backup.
     """
     policy = fleet.inventory.section(Policy)
     node = policy.volume.node

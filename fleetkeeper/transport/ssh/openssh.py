@@ -254,7 +254,8 @@ def in_our_words(
 ) -> Unobservable:
     """The error of our own SSH in place of `why`, ssh's own: ssh prints no fingerprint, and nothing about jump hosts.
 
-    `why` itself when it is not about a host key or a jump host, or our own SSH has no better error.
+    `why` itself when it is not about a host key or a jump host, or our own SSH has no better error. It is returned, not
+    raised; our own SSH tries to connect for it, until the deadline (`time.monotonic`).
     """
     from fleetkeeper.transport.connections import Register
     from fleetkeeper.transport.ssh.routes import Routes

@@ -38,8 +38,9 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
     The service moves between nodes and its crontab entry does not: after a move the entry finds no container, and cron
     tells nobody. Every place that cron and systemd read is looked at. An entry counts when its command resolves, now
     and on that node, to exactly the service's one container, when it is due exactly when the policy says, and when
-    nothing keeps it from firing. The runbook's own line counts. Source: docs/runbook.md,
-    "Backups on a schedule".
+    nothing keeps it from firing. The runbook's own line counts. A service that runs nowhere, or several times, is a
+    finding itself. What was not seen, and an entry that may run the backup and is not understood, are unknown. Source:
+    docs/runbook.md, "Backups on a schedule".
     """
     policy = fleet.inventory.section(Policy)
     wanted_times(policy)
@@ -246,7 +247,8 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     """Cron runs on every node that has something scheduled or where the backup belongs, and starts at boot.
 
     A right crontab does nothing while the daemon is stopped. Judged by the processes of the node itself, not by those
-    in its containers. Source: docs/runbook.md, "Backups on a schedule".
+    in its containers; unknown where they are hidden. A cron that runs and is not enabled at boot is a warning. Does not
+    apply where none runs and none is needed. Source: docs/runbook.md, "Backups on a schedule".
     """
     policy = fleet.inventory.section(Policy)
     node = subject.name

@@ -28,7 +28,7 @@ def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     An entry may look right and do nothing: only its files prove it. Judged for the last due time (in the time zone of
     the node's cron) that is longer ago than the policy's `grace`; a file counts when its name or its mtime lies between
     five minutes before that and the grace after it. Not judged before the first due time after the entry was last
-    changed or cron was started. Source: docs/runbook.md, "Where backups are kept".
+    changed or cron was started, nor while no entry is right. Source: docs/runbook.md, "Where backups are kept".
     """
     policy = fleet.inventory.section(Policy)
     times = wanted_times(policy)

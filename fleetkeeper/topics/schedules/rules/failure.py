@@ -21,7 +21,8 @@ def backup_tells_failure(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     Cron sends what a command prints and does not look at its status. A line cannot tell when its errors are thrown away
     and nothing asks for its status, when `|| true` or the last program of a pipe hides it, or when MAILTO is empty. A
     password in a line stands in cron's log and in the subject of its mail. What is kept in a log file counts as told.
-    All are warnings. Source: docs/runbook.md, "Backups on a schedule".
+    All are warnings. Does not apply where no entry is meant for the backup. Source: docs/runbook.md,
+    "Backups on a schedule".
     """
     policy = fleet.inventory.section(Policy)
     wanted_times(policy)

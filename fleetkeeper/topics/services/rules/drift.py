@@ -22,7 +22,7 @@ def have_their_own_settings(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     While a service is given another user, it is updated stop first and without the swarm's own way back; its own
     settings wait in the label `fleetkeeper.update-config`. A run that was killed leaves both behind. Until they are
     given back, every deployment goes as we want it and not as its owner does, and nobody has seen whether the new
-    tasks came up.
+    tasks came up. A node whose swarm was not seen is unknown; it may be a manager.
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))

@@ -25,8 +25,9 @@ def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     A server whose volume is local and that was started elsewhere comes up empty and looks well. Judged by the cluster's
     system identifier (made by initdb, never again the same) against the one that was accepted last, by the node when
     its volume is local (a copy that was left there once has the same identifier, and older data), and by `floors`, the
-    least rows of named tables. While this fails, no schedule, backup, thinning or user remedy runs: dumps of an
-    empty database would push out the real ones.
+    least rows of named tables. Unknown unless every node was seen and exactly one server runs; not judged before
+    something was accepted or `floors` are named. While this fails, no schedule, backup, thinning or user remedy runs:
+    dumps of an empty database would push out the real ones.
     """
     policy = fleet.inventory.section(Policy)
     records = raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node)

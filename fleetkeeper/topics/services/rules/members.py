@@ -44,7 +44,8 @@ def can_run_on_every_member(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     on one that is paused nothing is started again that ends there. One whose certificate has run out falls out of the
     swarm: it is renewed by itself long before, so little time left means that this failed. Its end is judged where this
     account may read it (root). Drained is a warning, since it may be meant. A member whose own node could not be asked
-    is told there. Source: https://docs.docker.com/engine/swarm/admin_guide/.
+    is told there. A node whose part in a swarm was not seen is unknown. Does not apply without a swarm. Source:
+    https://docs.docker.com/engine/swarm/admin_guide/.
     """
     unknown = list(unseen(fleet))
     view = swarm_view(fleet)

@@ -24,8 +24,9 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
     so a database starts from nothing and the backups stay behind. Pinned is a service whose placement constraints leave
     one member of the swarm. A mount counts as local data when it is written and neither its driver, its options nor a
     mounted file system puts it on the network. A volume of one name that is another directory on several nodes is told
-    as that, and nothing is to be pinned before it is mended. Source:
-    https://docs.docker.com/reference/cli/docker/service/create/ (`--constraint`, `--mount`).
+    as that, and nothing is to be pinned before it is mended. A service with a task on every member counts as pinned.
+    A node whose swarm was not seen is unknown. Does not apply to a service outside a swarm, which stays where it is.
+    Source: https://docs.docker.com/reference/cli/docker/service/create/ (`--constraint`, `--mount`).
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))
@@ -42,8 +43,8 @@ def database_stops_first(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
 
     With the update order `start-first` two servers work on one directory for a moment at each update. Each is in a
     container of its own, where the lock file of the other tells it nothing, and what both write is ruined. Judged where
-    the service writes to a volume or a directory. Source:
-    https://docs.docker.com/reference/compose-file/deploy/ (`update_config.order`).
+    the service writes to a volume or a directory. A node whose swarm was not seen is unknown. Does not apply to a
+    service outside a swarm. Source: https://docs.docker.com/reference/compose-file/deploy/ (`update_config.order`).
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))

@@ -31,7 +31,8 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     A service that is nowhere, that starts and ends over and over (in a swarm each time as a new task), that is paused
     or fails its health check does not do its work, whatever else is right. How many: `replicas` of the inventory, else
     what the swarm was told, else at least one. Containers that match a name in two Compose projects are told apart by
-    `project/service`. That there is none is only said when every node that could hold one was seen.
+    `project/service`. That there is none is only said when every node that could hold one was seen; each that was not
+    is unknown. So is a service whose first health check still runs.
     """
     service = placement.service_of(fleet, subject.name)
     placements = [
@@ -132,7 +133,7 @@ def ambiguous_name(service: Service, present: list[Placement]) -> Iterator[Findi
 def judged_number(
     fleet: Fleet, service: Service, present: list[Placement], placements: list[Placement], some_unseen: bool
 ) -> Iterator[Finding | Unobservable]:
-    """A finding where too few or too many containers run.
+    """A finding where too few or too many containers run; what is unknown is told by the caller.
 
     Too few only when all nodes were seen, nothing has told why (`some_unseen` False), and no container of `placements`
     is in trouble. Too many only where a number is wanted, and not during an update. `present` are those that run.
