@@ -199,9 +199,9 @@ def with_reach(renewal: Renewal, reach: Truth) -> Renewal:
 
 
 def reach_of_certbot(text: str, context: Context | None) -> Truth:
-    """Whether a script gets to the certbot that it runs on the node itself: to the first that it may get to, of several.
+    """Whether a script gets to the certbot that it runs on the node itself. Raises Unreadable.
 
-    YES where none shows. Raises Unreadable.
+    Of several the first that it may get to counts; YES where none shows.
     """
     commands = executed_commands(text, context)
     reached = [command.reach for command in commands if command.name.rpartition("/")[2] in ("certbot", "certbot-auto")]
