@@ -7,12 +7,14 @@ The entry is in root's crontab, not in /etc/cron.d: the runbook says to look wit
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
 
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
-from fleetkeeper.readers.cron.due_times import same_due_times
+from fleetkeeper.readers.cron.due_times import due_times, same_due_times
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Placement
@@ -44,6 +46,8 @@ from remediate.remedies.schedules.line_forms import BACKUP, fill_form
 from remediate.steps import AnyStep, EditCrontab, Run
 
 CONFIRM = 'crontab -l -u "$1" | grep -qxF -- "$2"'
+MOST_HOURS = 24
+"""Due times of a day that a note about another time zone lists."""
 NO_ROOT = "a crontab is only edited as root: set `sudo: true` for this node"
 
 
@@ -106,13 +110,43 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     changes = [change for change in (here, *removal_elsewheres) if change.needed and not why_not_edited(change)]
     if not changes:
         return ForAPerson("root's crontab holds what is wanted already", finding.hint)
-    return schedule_plan(here, changes, policy)
+    left = [change for change in changes if change is not here and (change.without or change.crontab.block)]
+    return schedule_plan(here, changes, policy, [*changed_hours(fleet, here, left, wanted_times(policy))])
 
 
-def schedule_plan(here: CrontabChange, changes: Sequence[CrontabChange], policy: Policy) -> Plan:
+def changed_hours(fleet: Fleet, here: CrontabChange, left: Sequence[CrontabChange], times: str) -> Iterator[str]:
+    """A note for each node that an entry leaves and whose cron works in another time zone; empty when none is written.
+
+    `times` are the five fields of the new entry, `left` the changes of those nodes. Raises Unobservable for a time zone
+    that is not known.
+    """
+    if here.line is None:
+        return
+    zone, now = zone_of(fleet, here.node), fleet.now(here.node)
+    start = now.astimezone(zone)
+    due = [moment for moment in islice(due_times(times, start), MOST_HOURS) if moment <= start + timedelta(days=1)]
+    for change in left:
+        old = zone_of(fleet, change.node)
+        if now.astimezone(old).utcoffset() == start.utcoffset():
+            continue
+        new_hours, old_hours = (clock_times(moments) for moments in (due, [moment.astimezone(old) for moment in due]))
+        yield (
+            f"the hours change: cron on {change.node} works in {old}, on {here.node} in {zone}; "
+            f"{new_hours} on {here.node} is {old_hours} on {change.node}"
+        )
+
+
+def clock_times(moments: Iterable[datetime]) -> str:
+    """The hours and minutes of moments, in order, each in its own time zone."""
+    return ", ".join(sorted(f"{moment:%H:%M}" for moment in moments))
+
+
+def schedule_plan(
+    here: CrontabChange, changes: Sequence[CrontabChange], policy: Policy, notes: Sequence[str] = ()
+) -> Plan:
     """All edits in one plan, so that the old entry only goes once the new one is in place.
 
-    `here` is the change on the node where the service runs, `changes` are those of all nodes.
+    `here` is the change on the node where the service runs, `changes` are those of all nodes; `notes` are shown first.
     """
     return Plan(
         steps=tuple(step for change in changes for step in crontab_steps(change, last=change is changes[-1])),
@@ -120,6 +154,7 @@ def schedule_plan(here: CrontabChange, changes: Sequence[CrontabChange], policy:
         undo="the crontabs are put back as they were",
         success=f"an entry on {here.node} that runs `{policy.command}` in the right container, and none elsewhere",
         notes=(
+            *notes,
             *suspected_entries(here),
             f"whether a run succeeded is logged with `logger -t fleetkeeper` on {here.node}; what it prints is dropped,"
             " since backup scripts print passwords",

@@ -118,6 +118,18 @@ def test_the_plan_of_a_move_reads_as_it_should():
     assert text == (PLANS / "schedules_move.txt").read_text(encoding="utf-8")
 
 
+def test_a_move_to_another_time_zone_says_the_hours_of_both():
+    fleet = schedule_fleet(Machine({}), data=Machine(crontab_with_entry(RUNBOOK)))
+    on_data = replace(fleet.facts["data", "schedules"], timezone="Asia/Kolkata")
+    [plan] = propose_plans(replace(fleet, facts={**fleet.facts, ("data", "schedules"): on_data}))
+    assert plan.notes[0] == (
+        "the hours change: cron on data works in Asia/Kolkata, on vgpu in America/Toronto; "
+        "00:00, 12:00 on vgpu is 09:30, 21:30 on data"
+    )
+    [unchanged] = propose_plans(fleet)
+    assert "hours" not in " ".join(unchanged.notes)
+
+
 def test_case_24_our_own_entry_moves_too():
     _, present, _ = repaired(Machine({}))
     ours = Machine({ROOT: present["vgpu"].files[ROOT]})
