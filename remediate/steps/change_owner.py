@@ -48,16 +48,21 @@ class ChangeOwner:
     kind: Literal["change_owner"] = "change_owner"
 
     def __post_init__(self) -> None:
-        """Raises ValueError unless the directory is below a volume's, and user and group are numbers from 0 on."""
+        """Raises ValueError unless the directory is a plain path, three levels deep or more, and the numbers are >= 0.
+
+        That it is a volume's own directory is up to the caller.
+        """
         plain_path(self.directory)
         if self.directory.count("/") < 3 or min(self.uid, self.gid) < 0:
             raise ValueError(f"not the directory of a volume: {self.directory}")
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     def show(self) -> str:
+        """One line with the user and the directory; files are not listed."""
         return f"give what {self.uid}:{self.gid} cannot use in {self.directory} to that user (old owners are kept)"
 
     def directories(self) -> tuple[str, ...]:
@@ -78,9 +83,10 @@ class ChangeOwner:
         return TakeBackOwner(self.node, self.directory, self.uid, self.gid, context.directory)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Give the files away, and keep the old owners in a file on the node.
+        """Give the files away, and keep the old owners in a file on the node. Its text counts the files.
 
-        Raises Lost when how far it came is unknown, Stale for another directory, StepFailed.
+        Raises Lost when how far it came is unknown, Stale for another directory, StepFailed (`changed` is False when
+        the old owners could not be kept), Unobservable for any other exit status.
         """
         owner = (str(self.uid), str(self.gid))
         words = (
@@ -113,14 +119,17 @@ class TakeBackOwner:
     kind: Literal["take_back_owner"] = "take_back_owner"
 
     def __post_init__(self) -> None:
+        """Raises ValueError unless both directories are plain absolute paths."""
         plain_path(self.directory)
         plain_path(self.kept)
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     def show(self) -> str:
+        """One line with the directory; files and owners are not listed."""
         return f"give the files in {self.directory} back to their old owners"
 
     def directories(self) -> tuple[str, ...]:
@@ -135,9 +144,10 @@ class TakeBackOwner:
         return ChangeOwner(self.node, self.directory, self.uid, self.gid)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Give the files back, as far as they still have the owner that was given.
+        """Give the files back, as far as they still have the owner that was given; its text counts them.
 
-        Raises Lost when how far it came is unknown, Stale for another directory, AlreadyBack when none was given away.
+        Raises Lost when how far it came is unknown, Stale for another directory, AlreadyBack when none was given away,
+        Unobservable for any other exit status but 0.
         """
         owner = f"{self.uid}:{self.gid}"
         words = (
@@ -159,7 +169,7 @@ class TakeBackOwner:
 
 
 def raise_if_incomplete(answer: Output, step: ChangeOwner | TakeBackOwner) -> Output:
-    """The answer of a script that ended by itself with its directory and lock in order.
+    """The same answer, of a script that ended by itself with directory and lock in order, whatever its other status.
 
     Raises Lost when how far it came is unknown, or the lock is not ours; Stale when the directory is not what it was.
     """

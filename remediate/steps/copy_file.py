@@ -60,6 +60,7 @@ class CopyFile:
     kind: Literal["copy_file"] = "copy_file"
 
     def __post_init__(self) -> None:
+        """Raises ValueError unless both directories are plain absolute paths."""
         plain_path(self.target)
         plain_path(self.directory)
 
@@ -70,6 +71,7 @@ class CopyFile:
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     @property
@@ -78,6 +80,7 @@ class CopyFile:
         return 120 + self.file.size / PACE
 
     def show(self) -> str:
+        """Four lines at most: file, size, both nodes and directories, whether the target is made, and how it goes."""
         what = f"copy {self.file.name} ({size_in_words(self.file.size)}) from {self.source} into {self.target}"
         made = [f"  {self.target} is made, for root only (mode 0700)"] if self.makes else []
         how = "  through this machine, as it goes; mode 0600; kept only if its SHA-256 is the source's"
@@ -90,7 +93,7 @@ class CopyFile:
     def still_true(self, link: Link, context: StepContext) -> None:
         """Check that the source is the file that was seen, and that the target has room and no file of its name.
 
-        Raises Stale, StepFailed or Unobservable.
+        Nothing is read of its content. Raises Stale for another source, StepFailed for the target, or Unobservable.
         """
         words = (
             "sh",
@@ -129,7 +132,11 @@ class CopyFile:
         return RemoveCopy(self.node, self.target, self.file.name, self.file.size, self.sha256, self.makes)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Stream the file. A copy that ends early leaves no file under the real name."""
+        """Stream the file. A copy that ends early leaves no file under the real name.
+
+        Raises StepFailed (see `refused`), Lost when how it ended is unknown, Unobservable when either command was not
+        started.
+        """
         begun = time.monotonic()
         sending = ("sh", "-c", load_script(SEND_COPY), "sh", self.directory, self.file.name, self.file.identity)
         taking = (
@@ -157,7 +164,8 @@ class CopyFile:
     def stream_file(self, source: Stream, target: Stream, context: StepContext) -> int:
         """Stream from `source` to `target`, and return the target's exit status.
 
-        Raises Lost when the status is unknown, StepFailed when the source failed.
+        Raises Lost when the status is unknown, StepFailed when the source failed, had another digest or took longer
+        than `limit` seconds.
         """
         watch = threading.Timer(self.limit, getattr(source, "abort", source.close))
         watch.daemon = True
@@ -202,7 +210,8 @@ class CopyProgress:
 def stream_to_target(source: Stream, target: Stream, step: CopyFile, progress: CopyProgress) -> str:
     """Pass on the bytes of the source, the last ones only when its digest is right. Returns what is wrong, or "".
 
-    To withhold them is how a copy is given up: the target sees that something is missing, and keeps nothing.
+    To withhold them is how a copy is given up: the target sees that something is missing, and keeps nothing. Raises
+    Unobservable when a connection is lost.
     """
     held, passed = b"", 0
     for data in content_of_length(source, step.file.size):
@@ -250,9 +259,11 @@ class RemoveCopy:
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     def show(self) -> str:
+        """One line with the path of the copy."""
         return f"remove {self.target}/{self.name}, the copy that was made"
 
     def directories(self) -> tuple[str, ...]:
@@ -275,7 +286,10 @@ class RemoveCopy:
         """None: a copy that was removed is not made again."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Remove the copy if its content is still what was written. Raises Lost, StepFailed."""
+        """Remove the copy if its content is still what was written, and any part of one. Raises Lost, StepFailed.
+
+        With `unmake` the directory goes too; one that is not empty stays, which is no failure.
+        """
         words = ("sh", "-c", load_script(REMOVE_COPY), "remove-copy", self.target, self.name, self.sha256)
         unmake = "unmake" if self.unmake else ""
         answer = ask_one(link, Command((*words, unmake), sudo=True, limit=60 + self.size / DISK_PACE))

@@ -41,7 +41,7 @@ class Identified:
     links: int = 1
 
     def __post_init__(self) -> None:
-        """Raises ValueError unless the name is a plain file name."""
+        """Raises ValueError for a name with a slash, control character or dash first, an empty one, `.` and `..`."""
         unprintable = any(ord(char) < 32 for char in self.name) or self.name.startswith("-")
         if unprintable or "/" in self.name or self.name in {"", ".", ".."}:
             raise ValueError(f"not a plain file name: {self.name!r}")
@@ -67,7 +67,7 @@ class DeleteFiles:
     kind: Literal["delete_files"] = "delete_files"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a file that is to survive too, or that has other names (hard links)."""
+        """Raises ValueError for a file that is to survive too or has several hard links, or no plain directory."""
         plain_path(self.directory)
         if {file.name for file in self.files} & {file.name for file in self.survivors}:
             raise ValueError("a file cannot be deleted and survive")
@@ -76,10 +76,14 @@ class DeleteFiles:
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     def within(self, agreed: DeleteFiles) -> DeleteFiles | None:
-        """This deletion, of files that `agreed` names too; None when there are none, or its directory is another."""
+        """This deletion, of files that `agreed` names too; None when there are none, or node or directory differ.
+
+        A file is the same if its name and identity are. The survivors are this deletion's own.
+        """
         if (self.node, self.directory) != (agreed.node, agreed.directory):
             return None
         agreed_files = {(file.name, file.identity) for file in agreed.files}
@@ -87,6 +91,7 @@ class DeleteFiles:
         return replace(self, files=files) if files else None
 
     def show(self) -> str:
+        """The number and total size, then a line for each file that goes and each that stays, with the reason."""
         total = sum(file.size for file in self.files)
         head = f"delete {count_of(len(self.files), 'file')}, {size_in_words(total)}, in {self.directory} (no way back)"
         gone = [f"  - {file_row(file)}" for file in self.files]
@@ -98,13 +103,17 @@ class DeleteFiles:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """Check that every survivor exists unchanged, and that the directory is writable; room is not needed."""
+        """Check that every survivor exists unchanged, and that the directory is writable; room is not needed.
+
+        The files to delete are not compared here, but one by one in `do`. Raises as `survive`.
+        """
         self.survive(link)
 
     def survive(self, link: Link) -> None:
-        """Check that every survivor exists unchanged.
+        """Check that every survivor exists unchanged, and that the directory can be written.
 
-        Raises Stale, StepFailed when the directory cannot be written, Unobservable.
+        Raises Stale for another survivor or directory, StepFailed when it cannot be written, Unobservable, Lost for an
+        answer that is not complete.
         """
         for batch in in_batches(self.survivors) if self.survivors else iter([()]):
             states = ask_about_files(link, (load_script(COMPARE_FILES),), self.directory, batch)
@@ -116,7 +125,11 @@ class DeleteFiles:
         """None: what is deleted cannot be brought back."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Delete in order; before each batch the lock is confirmed and the survivors are compared again."""
+        """Delete in order; before each batch the lock is confirmed and the survivors are compared again.
+
+        Raises StepFailed when a file could not be deleted (the others are tried first), Lost without the lock or
+        connection, Stale when a survivor has changed meanwhile: earlier batches are then deleted already.
+        """
         states: list[str] = []
         for batch in in_batches(self.files):
             context.confirm(self.node)
@@ -146,7 +159,10 @@ class NotOurs(Exception):
 
 
 def deletion_result(files: tuple[Identified, ...], states: list[str]) -> Done:
-    """The result of a deletion, with numbers and names. Raises StepFailed when a file could not be deleted."""
+    """The result of a deletion, with numbers and names. Raises StepFailed when a file could not be deleted.
+
+    `states` has a state of `ask_about_files` for each file. One that was gone already is neither counted nor named.
+    """
     skipped = [file.name for file, state in zip(files, states, strict=True) if state == "changed"]
     failed = [file.name for file, state in zip(files, states, strict=True) if state == "failed"]
     text = f"{count_of(states.count('deleted'), 'file')} deleted"
@@ -161,8 +177,9 @@ def ask_about_files(link: Link, script: tuple[str, ...], directory: str, files: 
     """The state of each file, in their order, as the script prints it.
 
     compare_files.sh prints same, changed or gone. delete_files.sh, whose own arguments follow it in `script`, deletes,
-    and prints deleted, changed, gone or failed. Raises Stale, StepFailed, Unobservable; while deleting, Lost or
-    NotOurs.
+    and prints deleted, changed, gone or failed. Raises Stale for another directory, StepFailed when it cannot be
+    written, Unobservable, Lost for another number of states; while deleting, Lost without an answer, NotOurs without
+    the lock.
     """
     text, *own = script
     words = [word for file in files for word in (file.name, file.identity)]

@@ -40,6 +40,7 @@ class Incoming(io.RawIOBase):
         self.stream = stream
 
     def readable(self) -> bool:
+        """True: it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -68,6 +69,7 @@ class StreamSocket:
         """Do nothing: the link has limits of its own."""
 
     def close(self) -> None:
+        """Close the stream, and so end the command on the node."""
         self.stream.close()
 
 
@@ -85,6 +87,7 @@ class Connection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
+        """Whether `connect` was called; a stream that broke since is not noticed."""
         return self.sock is not None
 
 
@@ -112,11 +115,16 @@ class Adapter(BaseHTTPAdapter):
         return path
 
     def close(self) -> None:
+        """Close its connections."""
         self.pool.close()
 
 
 class Engine:
-    """The few calls of the Engine API that a step needs. Each raises Unobservable when the connection is lost."""
+    """The few calls of the Engine API that a step needs. Each raises Unobservable when the connection is lost.
+
+    `service` and `tasks` raise the SDK's APIError when the engine refuses, such as NotFound. Inside `open_engine` both
+    become Lost.
+    """
 
     def __init__(self, client: Any) -> None:
         """`client` is the SDK's APIClient."""
@@ -135,7 +143,7 @@ class Engine:
     def update(self, service: Json, spec: Json) -> None:
         """Replace the service's spec, if its version index is still the one in `service`.
 
-        Raises Stale or StepFailed.
+        Raises Stale when it is not, StepFailed (`changed=False`) when the engine refuses.
         """
         url = f"{BASE}/v{self.client.api_version}/services/{quote(service['ID'], safe='')}/update"
         answer = self.client.post(url, json=spec, params={"version": service["Version"]["Index"]})
@@ -167,7 +175,10 @@ def make_client(adapter: Adapter, version: str) -> Any:
 
 @contextmanager
 def open_engine(link: WritingLink) -> Iterator[Engine]:
-    """The node's engine, API version negotiated. Raises StepFailed while nothing can have been done, else Lost."""
+    """The node's engine, API version negotiated. Raises StepFailed while nothing can have been done, else Lost.
+
+    So an error of the SDK or the connection inside the `with` block becomes Lost; the block's own errors pass.
+    """
     adapter = Adapter(link)
     try:
         try:

@@ -70,7 +70,10 @@ class PutRequest:
 
 
 def put_content(link: WritingLink, context: StepContext, wish: PutRequest) -> None:
-    """Make the replacement. Raises Stale, StepFailed or Lost; Unobservable when it was never started."""
+    """Make the replacement. Raises Stale, StepFailed or Lost; Unobservable when it was never started.
+
+    StepFailed has `changed=False` only when there was no room, or the content did not arrive whole.
+    """
     rc = send(link, wish.words(context), wish.content or b"")
     if rc == file_scripts.STALE:
         raise Stale(f"{target_name(wish.what, wish.target)} has been changed since the plan was made")
@@ -99,7 +102,10 @@ def send(link: WritingLink, words: tuple[str, ...], content: bytes) -> int:
 
 
 def send_content(stream: Stream, content: bytes) -> int | None:
-    """Send all content and the end of input, and return the exit status; None when it is unknown."""
+    """Send all content and the end of input, and return the exit status; None when it is unknown after ANSWER seconds.
+
+    Raises Unobservable when the connection is lost while sending.
+    """
     stream.write(content)
     stream.close_write()
     return stream.wait(ANSWER)
@@ -122,7 +128,10 @@ def digest_on_node(link: Link, context: StepContext, what: What, target: str) ->
 
 
 def read_content(link: Link, context: StepContext, what: What, target: str) -> bytes | None:
-    """The present content; None when there is no such file or crontab. Raises Unobservable for anything else."""
+    """The present content; None when there is no such file or crontab (an empty one is b"").
+
+    Raises Unobservable for anything else. `target` is a path, or the user of a crontab.
+    """
     if what == "crontab":
         answer = ask_one(link, Command((context.crontab, "-u", target, "-l"), sudo=True))
         if answer.rc == 1 and b"no crontab for" in answer.err:
@@ -136,7 +145,7 @@ def read_content(link: Link, context: StepContext, what: What, target: str) -> b
 
 
 def ask_one(link: Link, command: Command) -> Output:
-    """The output of one command."""
+    """The output of one command, whatever its exit status. Raises nothing for a lost connection: the output has it."""
     [output] = link.ask([command])
     return output
 

@@ -40,7 +40,7 @@ class Require:
         return self.because
 
     def still_true(self, link: Link) -> None:
-        """Run the question. Raises Stale when the answer is another one, Unobservable when there is none."""
+        """Run the question. Raises Stale when it fails or has another answer, Unobservable when there is none."""
         output = ask_one(link, Command(self.words, self.sudo, self.limit))
         if output.lost or output.rc is None:
             output.text()
@@ -78,6 +78,7 @@ class Run:
     kind: Literal["run"] = "run"
 
     def show(self) -> str:
+        """`says` (or "run"), then the command on a line of its own, as in `show_command`: masked."""
         return show_command(self.says, self.words)
 
     def directories(self) -> tuple[str, ...]:
@@ -85,7 +86,10 @@ class Run:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """A command has no precondition of its own (the plan's `requires` say what must hold); a way back may have."""
+        """A command has no precondition of its own (the plan's `requires` say what must hold); a way back may have.
+
+        With `only_while`, that is run: raises AlreadyBack when it fails, Unobservable without an answer.
+        """
         if self.only_while:
             raise_if_undone(ask_one(link, Command(self.only_while, self.sudo)))
 
@@ -132,6 +136,7 @@ class RunInContainer:
     kind: Literal["run_in_container"] = "run_in_container"
 
     def show(self) -> str:
+        """`says` (or "run") with the service or short id, then the command without `docker exec`, masked."""
         return show_command(self.says, self.words, f"in {self.service or self.container[:12]}")
 
     def directories(self) -> tuple[str, ...]:
@@ -139,9 +144,9 @@ class RunInContainer:
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """Check that this container runs, and that `only_while` succeeds in it.
+        """Check that this container runs, and that `only_while`, if any, succeeds in it.
 
-        Raises Stale for another container, AlreadyBack when there is nothing to undo, Unobservable.
+        Raises Stale when it is gone or stopped, AlreadyBack when there is nothing to undo, Unobservable.
         """
         answer = ask_one(link, Command((*RUNNING, self.container), sudo=True))
         if answer.lost or answer.rc is None:
@@ -165,10 +170,7 @@ class RunInContainer:
         )
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Run the command in the container. Raises Lost without an exit status, StepFailed for an unexpected one.
-
-        Raises Lost without an exit status, StepFailed when it is not expected.
-        """
+        """Run the command in the container. Raises Lost without an exit status, StepFailed for an unexpected one."""
         return outcome_of_exit(ask_one(link, self.command(self.words)), self)
 
     def command(self, words: tuple[str, ...]) -> Command:
@@ -196,7 +198,8 @@ def taking_back(says: str) -> str:
 def outcome_of_exit(answer: Output, step: Run | RunInContainer) -> Done:
     """The result of a command. Raises Lost without an exit status, StepFailed when it is not in `step.expect`.
 
-    What was printed is dropped, unless the step's `tells` declares it harmless.
+    `changed` is False for a step that only looks, or a status in `step.unchanged`. What was printed is dropped, unless
+    the step's `tells` declares it harmless: then its last line is kept, masked.
     """
     if answer.lost or answer.rc is None:
         raise Lost(f"`{answer.command}` gave no answer: {answer.lost or 'it did not end'}")
@@ -216,7 +219,8 @@ def last_line(answer: Output) -> str:
 def show_command(says: str, words: tuple[str, ...], where: str = "") -> str:
     """The sentence, with `where` in brackets, then on a line of its own the command, masked; a long one is shortened.
 
-    The sentence is for people, the command for those who doubt it.
+    The sentence is for people, the command for those who doubt it. Of a command of more than 400 characters, or of
+    several lines, the first two words are shown. `says` itself is not masked.
     """
     command = masked(shown_command(words))
     if len(command) > 400 or any("\n" in word for word in words):

@@ -23,9 +23,10 @@ def replica_count(spec: Mapping[str, Any]) -> int:
 
 
 def with_user(spec: Mapping[str, Any], user: str, *, mark: bool) -> Json:
-    """The spec with another user (empty: the image's) and careful update settings.
+    """The spec with another user (empty: the image's) and careful update settings, as a copy.
 
-    `mark` adds the label LENT, for as long as the stack file may lack that user.
+    `mark` adds the label LENT to a service of a stack, for as long as the stack file may lack that user; without `mark`
+    that label is removed.
 
     >>> with_user({"TaskTemplate": {"ContainerSpec": {"Image": "a"}}}, "web", mark=True)["TaskTemplate"]
     {'ContainerSpec': {'Image': 'a', 'User': 'web'}}
@@ -47,7 +48,8 @@ def with_careful_updates(spec: Json) -> Json:
 
     Two servers on one data directory destroy it: start-first is never used. Swarm's own way back is not either, since
     it would use the order of `rollback_config`; ours is the way back, and it is watched. A label that an earlier change
-    has left is used only while the settings are those that we made of it (`own_updates`).
+    has left is used only while the settings are those that we made of it (`own_updates`). Settings of its own that are
+    careful stay as they are, without a label.
 
     >>> with_careful_updates({"UpdateConfig": {"Order": "start-first", "Parallelism": 1}})["UpdateConfig"]
     {'Order': 'stop-first', 'Parallelism': 1, 'FailureAction': 'pause'}

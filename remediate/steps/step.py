@@ -131,11 +131,17 @@ class Step(Protocol):
         ...
 
     def inverse(self, link: Link, context: StepContext) -> Step | None:
-        """The step that undoes this one, written to the journal before `do`. None when there is no way back."""
+        """The step that undoes this one, written to the journal before `do`. None when there is no way back.
+
+        May have to read the node: then it raises Stale, StepFailed or Unobservable. Called after `still_true`.
+        """
         ...
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Make the change. Raises StepFailed, Lost or Stale."""
+        """Make the change. Raises StepFailed, Lost or Stale.
+
+        The caller holds the lock, has called `still_true`, and has written the step and its way back to the journal.
+        """
         ...
 
 

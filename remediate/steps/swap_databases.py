@@ -57,7 +57,7 @@ class Server:
         return Command(questions, sudo=True, limit=limit or self.limit)
 
     def change(self, script: str, *words: str) -> RunInContainer:
-        """The step that runs one of the scripts that change something."""
+        """The step that runs one of the scripts that change something; nothing is run here."""
         return RunInContainer(
             node=self.node,
             container=self.container,
@@ -73,9 +73,9 @@ class Server:
         self.change(load_script(LIST_DATABASES)).still_true(link, context)
 
     def now(self, link: Link, context: StepContext) -> Server:
-        """The same server, in the container where it runs now.
+        """The same server, in the container where it runs now. Whether it has the same data, `names` checks.
 
-        Raises Stale when it does not run on this node, Unobservable.
+        Raises Stale when it does not run on this node, or several containers may be it, Unobservable.
         """
         try:
             self.strictly(link, context)
@@ -139,10 +139,12 @@ class DatabaseStep:
 
     @property
     def node(self) -> str:
+        """The node of the server's container."""
         return self.server.node
 
     @property
     def changes(self) -> bool:
+        """True: it changes the server's databases."""
         return True
 
     def directories(self) -> tuple[str, ...]:
@@ -168,6 +170,7 @@ class RestoreDatabase(DatabaseStep):
         return self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form).words
 
     def show(self) -> str:
+        """One line with the dump's file name, the new and the live database, and the service."""
         dump = self.path.rpartition("/")[2]
         return f"restore {dump} into the new database {self.new}, beside {self.server.live} (in {self.server.service})"
 
@@ -202,6 +205,7 @@ class DropDatabase(DatabaseStep):
         return self.server.change(load_script(DROP_DATABASE), self.name).words
 
     def show(self) -> str:
+        """One line with the database, the condition, and the service."""
         return f"drop {self.name}, if it was never live and holds what was restored (in {self.server.service})"
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -224,7 +228,7 @@ class DropDatabase(DatabaseStep):
         """None: a dropped database cannot be brought back."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Drop the database, if it was never live. Raises LeftInPlace, StepFailed and Lost as `Server.do`."""
+        """Drop the database, if it was never live. Raises as `Server.now` and `Server.do` (LeftInPlace: it is kept)."""
         server = self.server.now(link, context)
         return server.do(link, server.change(load_script(DROP_DATABASE), self.name))
 
@@ -273,12 +277,13 @@ class SwapDatabases(DatabaseStep):
         return server.change(load_script(SWAP_DATABASES), self.takes, self.aside, self.takes_oid, expected)
 
     def show(self) -> str:
+        """One line with both changes of names, that sessions are ended, and the service."""
         live, back = self.server.live, "back " if self.back else ""
         first = f"end all sessions, rename {live} {back}to {self.aside} and " if self.replaces else ""
         return f"{first}rename {self.takes} {back}to {live}{', at once' if first else ''} (in {self.server.service})"
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """Raises AlreadyBack when the names are changed already, Stale when other databases have them."""
+        """Raises AlreadyBack when the names are changed already, Stale when other databases have them, Unobservable."""
         server = self.at(link, context)
         live, takes, aside = server.names(link, self.server.live, self.takes, self.aside)
         if self.takes_oid and live.oid == self.takes_oid:
@@ -293,7 +298,7 @@ class SwapDatabases(DatabaseStep):
     def at(self, link: Link, context: StepContext) -> Server:
         """The server where it runs: for a way back in any container, else only in the one that was seen.
 
-        Raises Stale.
+        Raises Stale, Unobservable.
         """
         if self.back:
             return self.server.now(link, context)
@@ -312,7 +317,7 @@ class SwapDatabases(DatabaseStep):
     def losses(self, link: Link, context: StepContext) -> tuple[str, ...]:
         """Lines for a person before this is done: what was entered in the live database since, and where it stays.
 
-        Empty where it cannot be done, or has been done: then nothing is lost.
+        Empty where it cannot be done, has been done, or could not be seen: then nothing is lost. Raises nothing.
         """
         live = self.server.live
         try:
@@ -329,6 +334,6 @@ class SwapDatabases(DatabaseStep):
         return (*(f"undo loses {line}, entered since in {live}" for line in since), stays)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Change the names in one transaction. Raises LeftInPlace, StepFailed and Lost as `Server.do`."""
+        """Change the names in one transaction. Raises as `SwapDatabases.at` and `Server.do`."""
         server = self.at(link, context)
         return server.do(link, self.in_server(server))

@@ -77,7 +77,7 @@ def secrets_of_service(made: Mapping[str, Any]) -> set[str]:
     """Every value that a service has in its environment or as `name=value` argument, in all its spellings.
 
     `made` is its ContainerSpec. Short values, such as `1` or `80`, count only where their name says that they are
-    secret.
+    secret; a word without `=` never counts.
     """
     words = [*(made.get("Env") or ()), *(made.get("Command") or ()), *(made.get("Args") or ())]
     pairs = [str(word).partition("=")[::2] for word in words if "=" in str(word)]

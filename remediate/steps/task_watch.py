@@ -42,7 +42,8 @@ class Watch:
     def wait(self, ask: Callable[[], tuple[Json, list[Json]]]) -> None:
         """Call `ask` until the new tasks have run long enough. Raises StepFailed with the engine's reason.
 
-        `ask` returns the service and its tasks, as the Engine API has them.
+        `ask` returns the service and its tasks, as the Engine API has them; what it raises passes. A new task that
+        ends, even with success, is a failure. Once enough have run, there is no limit any more but that they settle.
         """
         most, progress, settled = 0, self.pace.clock(), None
         while True:

@@ -81,9 +81,11 @@ class UpdateService:
 
     @property
     def changes(self) -> bool:
+        """True: it restarts the service."""
         return True
 
     def show(self) -> str:
+        """One line with the service, the new and the old user, and how long its tasks are watched."""
         old, new = (user or "the image's own" for user in (self.was, self.user))
         watch = f"stop first, healthy within {self.limit:.0f} s and for {self.settle:.0f} s, or back"
         return f"restart the service {self.service} with user {new} instead of {old} ({watch})"
@@ -192,9 +194,9 @@ class UpdateService:
         return Done(self.was, self.user)
 
     def wanted(self, spec: Json, before: list[Json]) -> int:
-        """How many new tasks must come up.
+        """How many new tasks must come up: as many as should run now; for a way back at least the spec's replicas.
 
-        Raises Stale when none runs now: whether the new user works could not be seen.
+        Raises Stale when none runs now, but for a way back: whether the new user works could not be seen.
         """
         running = len([task for task in before if task["DesiredState"] == "running"])
         if self.back:
@@ -220,9 +222,11 @@ class GiveSettingsBack:
 
     @property
     def changes(self) -> bool:
+        """True: it changes the service's spec."""
         return True
 
     def show(self) -> str:
+        """One line with the service and how long its tasks must have run."""
         return f"give {self.service} its own update settings back, once its tasks have run for {self.settle:.0f} s"
 
     def directories(self) -> tuple[str, ...]:
@@ -270,7 +274,10 @@ def finish_update(
 
 
 def give_back(swarm: Engine, service: str, *, unmark: bool, confirm: Confirm) -> None:
-    """Restore the service's own update settings in its present spec. Raises StepFailed or Lost."""
+    """Restore the service's own update settings in its present spec; nothing is done when it has none to restore.
+
+    When somebody else changes the service meanwhile, it is read again, TRIES times at most. Raises StepFailed or Lost.
+    """
     for _ in range(TRIES):
         now = swarm.service(service)
         own = with_own_updates(now["Spec"], unmark=unmark)

@@ -41,10 +41,12 @@ class FileStep:
     path: str
 
     def __post_init__(self) -> None:
+        """Raises ValueError unless the path is plain and absolute."""
         plain_path(self.path)
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     def directories(self) -> tuple[str, ...]:
@@ -63,6 +65,7 @@ class WriteFile(FileStep):
     kind: Literal["write_file"] = "write_file"
 
     def show(self) -> str:
+        """Path, size, mode and owner, then every new line as added, masked. Old lines are not shown."""
         verb = "create" if self.expect == ABSENT else "replace"
         head = f"{verb} {self.path} ({len(self.content)} bytes, mode {self.mode:04o}, {self.owner})"
         return "\n".join([head, *added_lines(split_lines(self.content.decode("utf-8", "replace")))])
@@ -101,6 +104,7 @@ class EditFile(FileStep):
     kind: Literal["edit_file"] = "edit_file"
 
     def show(self) -> str:
+        """The path, then the lines that go and those that come, masked."""
         return shown_edit(f"edit {self.path}", self)
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -139,9 +143,11 @@ class EditCrontab:
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     def show(self) -> str:
+        """The user, then the lines that go and those that come, masked."""
         return shown_edit(f"edit the crontab of {self.user}", self)
 
     def directories(self) -> tuple[str, ...]:
@@ -178,9 +184,11 @@ class UnmarkCrontab:
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     def show(self) -> str:
+        """One line with the user; no line of the crontab is shown."""
         return f"take our marks out of the crontab of {self.user}; its lines stay"
 
     def directories(self) -> tuple[str, ...]:
@@ -234,9 +242,11 @@ class PutBack:
 
     @property
     def changes(self) -> bool:
+        """True: it changes the node."""
         return True
 
     def show(self) -> str:
+        """One line with the target: put back, or removed where there was none before; no content is shown."""
         if self.was == ABSENT:
             return f"remove {target_name(self.what, self.target)}, which was not there before"
         return f"put {target_name(self.what, self.target)} back as it was (kept in {self.kept})"
@@ -267,9 +277,10 @@ class PutBack:
 
 
 def edited_content(link: Link, context: StepContext, what: What, target: str, step: EditFile | EditCrontab) -> bytes:
-    """The content after the step's edit.
+    """The content after the step's edit; nothing is written. A target that is absent counts as empty.
 
-    Raises Stale when the target is not as the plan saw it, StepFailed, Unobservable.
+    Raises Stale when the target is not as the plan saw it, StepFailed when its marks cannot be understood,
+    Unobservable.
     """
     now = read_content(link, context, what, target)
     if (ABSENT if now is None else content_digest(now)) != step.expect:
