@@ -119,7 +119,11 @@ class Applier:
         return ended
 
     def attempt(self, planned: PlannedChange) -> PlanEnd:
-        """Check the preconditions, do the steps, and judge the result. After a failure the steps are undone."""
+        """Check the preconditions, do the steps, and judge the result. After a failure the steps are undone.
+
+        Not after an interruption: KeyboardInterrupt passes, and what was done stays for `remediate undo`. Raises
+        Unwritable.
+        """
         doing = Doing(self, planned)
         try:
             doing.ready()
@@ -198,7 +202,8 @@ class Applier:
     def done(self, step: AnyStep, link: WritingLink, context: StepContext) -> str:
         """Do a step that is in the journal already, and write how it ended there. Returns its harmless text.
 
-        Raises Stale, StepFailed and Lost.
+        Raises Stale, StepFailed and KeyboardInterrupt as they come; Unobservable, and an answer that is not understood,
+        as Lost.
         """
         try:
             done = step.do(link, context)
@@ -278,6 +283,7 @@ class Doing:
     said: str = ""
 
     def __post_init__(self) -> None:
+        """Remember how many steps the run has had so far."""
         self.first = self.applier.run.steps
 
     @property

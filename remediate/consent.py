@@ -82,7 +82,10 @@ def parse_allowed(values: Iterable[str]) -> frozenset[Disturbs]:
 
 
 def lacking_consent(plan: Plan, given: Collection[Disturbs]) -> list[str]:
-    """The words of --allow that a plan still needs; `given` are the kinds that are agreed to."""
+    """The words of --allow that a plan still needs; `given` are the kinds that are agreed to.
+
+    Empty also when all that is lacking is --yes: `is_covered` tells.
+    """
     missing = consent_kinds(plan) - set(given)
     return [word for word, kind in WORDS.items() if kind in missing]
 

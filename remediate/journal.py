@@ -123,7 +123,10 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the journal at this path; a new one is made, for this account alone. Raises UsageError."""
+        """Open the journal at this path; a new one is made, for this account alone. Raises UsageError.
+
+        The directory must exist and be writable (`state.directory` sees to that): OSError otherwise.
+        """
         self.path = path
         path.touch(mode=0o600)
         self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
@@ -153,6 +156,7 @@ class Journal:
         return int(version)
 
     def close(self) -> None:
+        """Close the file. No other method may be called afterwards."""
         self.db.close()
 
     def begin(self, who: str, inventory: str, path: str, program: str, undoes: str = "") -> str:

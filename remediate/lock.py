@@ -41,6 +41,7 @@ class Busy(Exception):
     """Somebody else holds the lock of `node`; `who` names the holder and since when, as the lock's file does."""
 
     def __init__(self, node: str, who: str) -> None:
+        """The error about the lock of `node`, held by `who`."""
         super().__init__(f"{node} is locked by {who}")
         self.node, self.who = node, who
 
@@ -205,18 +206,20 @@ class Locks:
                     )
 
     def release(self) -> None:
-        """Release every lock, and end the reports about silent nodes."""
+        """Release every lock, and end the reports about silent nodes. The object is not used again."""
         self.over.set()
         for held in self.held.values():
             held.release()
         self.held.clear()
 
     def __enter__(self) -> Self:
+        """The locks themselves; `take` takes them."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Release every lock, however the block ended."""
         self.release()
 
 

@@ -112,7 +112,7 @@ def propose(
     """The proposal for these verdicts: a plan for each finding, in order of application, or what a person must do.
 
     `remedies` are by rule id, in order of application; `gate` are the verdicts of GATE. A waived finding is never
-    remedied.
+    remedied. `notes` and `left` stay empty: `Session.propose` fills them.
     """
     verdicts, gate = list(verdicts), list(gate)
     answers = [answer for verdict in verdicts for answer in remedy_answers(verdict, fleet, remedies)]
@@ -145,7 +145,10 @@ def propose(
 def remedy_answers(
     verdict: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]
 ) -> Iterator[PlannedChange | list[ByHand | Unknown]]:
-    """For each finding of a verdict its plan (with number 0), or a list with the reason why there is none."""
+    """For each finding or warning of a verdict its plan (with number 0), or a list with the reason why there is none.
+
+    A remedy that raises Unobservable gives an Unknown; one that fails on what the node says, a ByHand.
+    """
     for finding in (*verdict.findings, *verdict.warnings):
         remedy = remedies.get(verdict.rule.id)
         try:
@@ -223,7 +226,10 @@ def plans_tried_before(change: PlannedChange, tried: TriedBefore) -> list[ByHand
 
 
 def order_plans(plans: list[PlannedChange], rules: list[str]) -> list[PlannedChange]:
-    """The plans in the order of `rules` (ids), except that those named in a plan's `after` go before it."""
+    """The plans in the order of `rules` (ids), except that those named in a plan's `after` go before it.
+
+    `rules` has every plan's rule. Where plans wait for one another in a circle, the first by `rules` goes first.
+    """
     left = sorted(plans, key=lambda item: rules.index(item.rule.id))
     done: list[PlannedChange] = []
     while left:

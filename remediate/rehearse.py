@@ -57,7 +57,10 @@ class Rehearsal:
     journal: Journal
 
     def run(self, certificates: Sequence[Certificate], *, yes: bool) -> Exit:
-        """Rehearse the renewal of these certificates, after a question unless `yes`. Returns the exit code."""
+        """Rehearse the renewal of these certificates, after a question unless `yes`. Returns the exit code.
+
+        An answer of no is FINDINGS_REMAIN, and nothing is run.
+        """
         planned, codes = self.plans(self.session.look(TOPICS), certificates)
         if not planned:
             return worst_exit(codes)
@@ -125,7 +128,7 @@ class Rehearsal:
 def certbot_views(views: Sequence[View], certificate: Certificate) -> Iterator[View]:
     """The containers in which certbot keeps the certificate.
 
-    Raises LookupError, with the reason, when there is none.
+    Raises LookupError, with the reason, when there is none: as a generator, once it is iterated.
     """
     if not views:
         raise LookupError(f"no container of {certificate.service} runs")

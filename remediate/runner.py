@@ -60,7 +60,7 @@ class Terms:
     limited_by: str = "--max-changes"
 
     def cover(self, planned: PlannedChange) -> bool:
-        """Whether a plan needs nothing that was not agreed to."""
+        """Whether a plan needs nothing that was not agreed to, and its rule is one that this run may mend."""
         return (self.rules is None or planned.rule.id in self.rules) and is_covered(planned.plan, self.agreed)
 
 
@@ -226,8 +226,9 @@ class PlanRun:
     def apply(self, plans: Sequence[PlannedChange], origin: Origin, terms: Terms = EVERYTHING) -> list[PlanEnd]:
         """Apply the plans that `terms` cover, one after the other, under the locks of all their nodes.
 
-        Returns their ends. Raises Busy before any change, KeyboardInterrupt, and Unwritable when the journal can no
-        longer be written.
+        Returns the ends of all plans, which are added to `ends` too; a plan that is not covered ends SKIPPED. When
+        those that are covered make more changes than `max_changes`, none is applied. Raises Busy before any change,
+        KeyboardInterrupt, and Unwritable when the journal can no longer be written.
         """
         first = len(self.ends)
         plans = [replace(change, number=number) for number, change in enumerate(plans, first + 1)]
@@ -266,7 +267,7 @@ class Applying:
     def one(self, planned: PlannedChange) -> PlanEnd:
         """Propose one plan again from a fresh look, and apply it.
 
-        Returns its end, with the reason when it was not applied.
+        Returns its end, with the reason when it was not applied. Raises KeyboardInterrupt and Unwritable.
         """
         if why := not_now(planned, self.terms, self.run.ends):
             return PlanEnd(planned, End.SKIPPED, why)
@@ -305,7 +306,8 @@ def too_many(expected: Sequence[PlannedChange], terms: Terms) -> str:
 def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> str:
     """Why a plan is not applied: no consent, too many failures, or a plan that comes first failed.
 
-    Empty when it may be.
+    Empty when it may be. `ends` are those so far in this run: a plan that comes first and is not among them is no
+    obstacle.
     """
     if terms.rules is not None and not terms.cover(planned):
         return "the nightly repairs of the inventory do not cover it"

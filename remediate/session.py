@@ -97,7 +97,10 @@ class Session:
         return judge_rules([rule] if rule else [], fleet)
 
     def propose(self, fleet: Fleet) -> Proposal:
-        """The proposal that follows from a look, with notes on waivers and services that a killed change has left."""
+        """The proposal that follows from a look, with notes on waivers and services that a killed change has left.
+
+        Sets `proposed`.
+        """
         verdicts = self.verdicts(fleet)
         self.proposed = frozenset(key for verdict in verdicts for key in finding_keys(verdict))
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
@@ -108,8 +111,8 @@ class Session:
     def propose_again(self, planned: PlannedChange) -> PlannedChange:
         """The plan for the same findings from a fresh look at everything, with all that may hold it back.
 
-        Raises Needless when the findings are gone, Changed when something else would have to be done by now,
-        Unobservable when that cannot be seen.
+        Sets `before`. Raises Needless when the findings are gone, Changed when something else would have to be done by
+        now, Unobservable when that cannot be seen.
         """
         fleet = self.look()
         self.before = judge_subject(planned.rule, fleet, planned.subject)
@@ -189,6 +192,7 @@ def proof_from_verdict(now: Verdict, planned: PlannedChange, before: Verdict | N
     """Whether a plan worked, by a fresh verdict, and the reason: its findings are gone, and there is no new one.
 
     New findings count on any node. Findings of the same rule that `before` had, and that other plans answer, do not.
+    With FIXED, the reason names what was not looked at, if anything.
     """
     expected = {finding_key(finding) for finding in planned.findings}
     known_keys, dark = (finding_keys(before), dark_nodes(before)) if before else (expected, planned.dark)
@@ -215,7 +219,7 @@ def topics_read_by(rule: Rule) -> set[str]:
 
 
 def remedies_of(topics: Mapping[str, Topic]) -> dict[str, Remedy]:
-    """Our remedies and those that topics bring with them, by rule id."""
+    """Our remedies and those that topics bring with them, by rule id; a topic's replaces ours of the same rule."""
     remedies = dict(REMEDIES)
     for topic in topics.values():
         if isinstance(topic.remedies, Mapping):

@@ -33,6 +33,8 @@ def nothing_is_left(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     """Nothing of fleetkeeper is left on the node.
 
     Asked by `remediate leave` alone. Accounts, keys and sudoers entries were made by a person, and are not looked for.
+    Yields a Finding for each thing that is left, then an Unobservable for each path that could not be read. Raises
+    Unobservable when the node was not seen.
     """
     facts = fleet.of(subject.name, Facts)
     if facts.kept is not None:
@@ -66,7 +68,8 @@ def nothing_is_left(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
 def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Take our marks out of crontabs and our name from hooks, and remove the directory. What ran goes on running.
 
-    Not while a service has update settings that were only lent: who gives them back needs what is kept.
+    Not while a service has update settings that were only lent: who gives them back needs what is kept. The plan is for
+    all that is left on the node, whichever finding is given. Raises Unobservable when the node was not seen.
     """
     node = finding.node
     facts = fleet.of(node, Facts)

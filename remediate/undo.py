@@ -24,7 +24,10 @@ UNDOABLE = frozenset({"starting", "done", "failed", "lost", "undoing"})
 
 @dataclass(frozen=True)
 class Back:
-    """The result of undoing steps: a line of text for each, and whether nothing that they changed is left (`whole`)."""
+    """The result of undoing steps: a line of text for each, and whether nothing that they changed is left (`whole`).
+
+    A database that is kept on purpose (LeftInPlace) has a line, and does not count as left.
+    """
 
     said: tuple[str, ...]
     whole: bool
@@ -39,8 +42,9 @@ def take_back(
 ) -> Back:
     """Undo the steps of these rows, the last one first, and mark them in the journal as undone. Returns the result.
 
-    A step whose result is no longer what the journal says is left alone. `begun` is called with each row right before
-    it is undone. Raises UsageError when a way back was written by another fleetkeeper.
+    A step whose result is no longer what the journal says is left alone, and the others are undone all the same.
+    `begun` is called with each row right before it is undone. Raises UsageError when a way back was written by another
+    fleetkeeper: the steps after it are undone by then.
     """
     lines: list[str] = []
     whole = True
@@ -60,7 +64,8 @@ def undo_step(
 ) -> tuple[str, bool]:
     """Undo one step, and check that it is undone. Returns (a line about it, whether its change is gone now).
 
-    The line is empty when there was nothing to undo. Raises UsageError as `inverse_of` does.
+    The line is empty when there was nothing to undo. A database that is kept on purpose counts as gone, with a line.
+    Raises UsageError as `inverse_of` does; Stale, StepFailed, Lost and Unobservable become the line.
     """
     inverse = inverse_of(row)
     if inverse is None:

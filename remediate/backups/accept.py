@@ -38,8 +38,9 @@ TOPICS = ("nodes", "containers", "databases", "services", "backups")
 def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
     """Show the database that runs and the size of its newest dump, ask, and record them on the volume's node.
 
-    `yes`: no question. `because` is the reason why that size is right. Returns the exit code. Raises UsageError when a
-    reason is needed and nobody can be asked.
+    `yes`: no question. `because` is the reason why that size is right; without one, only the database is recorded.
+    Returns the exit code: FINDINGS_REMAIN after a no. Raises UsageError when a reason is needed and nobody can be
+    asked.
     """
     fleet = desk.look(*TOPICS)
     try:
@@ -109,7 +110,7 @@ def dump_to_accept(fleet: Fleet, policy: Policy, *, asked: bool) -> Backup | Non
     """The newest complete dump, when its size has to be accepted; else None.
 
     It has to be when a person gives a reason (`asked`), or retention waits for one. Raises Unobservable when `asked`
-    and the backups could not be seen, or none is complete.
+    and the backups could not be seen, or none is complete; not `asked`, both give None.
     """
     try:
         catalog = catalog_of(fleet, policy)
@@ -127,7 +128,7 @@ VERIFY = "`remediate backups verify` streams those that are not known; without a
 
 
 def waits_for_a_person(catalog: Catalog) -> bool:
-    """Whether the newest complete dump is implausibly small, or any complete one implausibly large."""
+    """Whether the newest complete dump (there must be one) is implausibly small, or any one implausibly large."""
     return catalog.proven[0].small is not None or any(backup.giant for backup in catalog.proven)
 
 
@@ -175,7 +176,10 @@ TICK = timedelta(microseconds=1)
 
 
 def data_volume(fleet: Fleet, node: str, cluster: Cluster) -> str:
-    """The name (or path) of the volume that holds the cluster's directory; empty when it is in the container itself."""
+    """The name (or path) of the volume that holds the cluster's directory; empty when it is in the container itself.
+
+    Raises Unobservable when the node's containers were not seen.
+    """
     mounts = [
         mount
         for container in fleet.of(node, Containers).containers
@@ -193,7 +197,7 @@ def length_of_destination(mount: Mount) -> int:
 
 
 def describe_database(fleet: Fleet, accepted: Accepted) -> list[Line]:
-    """Lines for a person: the database that runs, where, and how many rows its tables have."""
+    """Lines for a person: the database that runs, where, and how many rows its tables have. Raises Unobservable."""
     node, cluster = the_only(fleet)
     rows = [
         Line(

@@ -76,11 +76,11 @@ class Desk:
         return Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
 
     def held_back(self, fleet: Fleet) -> str:
-        """Why nothing may be done with the database: it may have lost its data. Empty when it has not."""
+        """Why nothing may be done with the database: it may have lost its data. Empty also when that is not known."""
         return why_gate_is_closed(self.session.gate(fleet))
 
     def apply(self, planned: PlannedChange, wish: RequestedPlan) -> Exit:
-        """Apply one plan that a person asked for, in a run of its own. Returns the exit code."""
+        """Apply one plan that a person asked for, in a run of its own, and show its end. Returns the exit code."""
 
         def work(run: PlanRun) -> Exit:
             """Apply the plan in this run; its exit code."""

@@ -33,7 +33,10 @@ class Creating:
     name: str = field(default="", init=False)
 
     def plan(self, fleet: Fleet) -> Plan | ForAPerson:
-        """The plan that makes the backup, or why a person must act; sets `name`. Raises Unobservable."""
+        """The plan that makes the backup, or why a person must act; sets `name`. Raises Unobservable.
+
+        A person must act also where older backups would have to be deleted first.
+        """
         finding = Finding(saw="a backup was asked for", want=f"one of {datetime.now(UTC):%H:%M} UTC")
         made = make_backup(finding, fleet)
         if isinstance(made, Plan) and made.disturbs != ("nothing",):
@@ -91,7 +94,7 @@ def made_file(plan: Plan) -> str:
 def create(desk: Desk) -> Exit:
     """Dump the database, whether the newest backup is fresh or not, and verify the file on its node.
 
-    Returns the exit code.
+    Returns the exit code: FINDINGS_REMAIN, with the reason shown, when a person must act.
     """
     creating = Creating(desk)
     fleet = desk.look()

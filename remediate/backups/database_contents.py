@@ -52,7 +52,7 @@ NAMED = {"preload": "shared_preload_libraries", "seconds": "time"}
 def parse_contents(answer: Output) -> DatabaseContents:
     r"""The contents that a script printed: `KEY|VALUE`, `rows TABLE|NUMBER`, `content TABLE|NUMBER`, one a line.
 
-    Raises Unobservable where a number is none.
+    Raises Unobservable where a number is none. The exit status is not looked at: the caller has done so.
 
     >>> printed = b"user|a|b\nrole|rodan\nrows public.auth_user|120\ncontent public.auth_user|-7\n"
     >>> found = parse_contents(Output(0, printed))

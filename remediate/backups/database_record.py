@@ -18,7 +18,7 @@ TOPICS = ("nodes", "containers", "databases", "services")
 def write_down(desk: Desk, run: PlanRun, rule: str, addition: Records) -> Exit:
     """Add to the records in this run, planned under the lock from what is in them by then, and read them back.
 
-    Returns the exit code; the plan is shown under `rule`.
+    Returns the exit code; the plan is shown under `rule`. NOT_ALL_SEEN, with the reason shown, when none could be made.
     """
 
     def made() -> Plan:

@@ -60,7 +60,11 @@ TRIES, WAIT = 6, 15.0
 
 
 def drill(desk: Desk, name: str | None) -> Exit:
-    """Restore the named backup (None: the newest complete one) on trial, record the result, return the exit code."""
+    """Restore the named backup (None: the newest complete one) on trial, record the result, return the exit code.
+
+    A drill that was refused, or could not do its work, is recorded too, as such; what could not be asked is only shown.
+    Raises UsageError for an unknown name.
+    """
     fleet = desk.look(*TOPICS)
     try:
         backup = choose_backup(desk, fleet, name)
@@ -119,6 +123,7 @@ def write_drill_down(desk: Desk, addition: Records) -> Exit:
     [drill] = addition.drills
 
     def work(run: PlanRun) -> Exit:
+        """Write the record in this run; its exit code. The end of a drill that failed or was refused is not shown."""
         code = write_down(desk, run, RULE, addition)
         if code is Exit.NOTHING_LEFT and (drill.error or drill.refused):
             run.ends.clear()
@@ -142,7 +147,10 @@ NOT_NOTED = "until it is, nothing holds thinning up: do not remove a backup, and
 
 
 def run_patiently(desk: Desk, work: Callable[[PlanRun], Exit]) -> Exit:
-    """The exit code of a run of its own; while somebody else holds the lock, it is tried again for a while."""
+    """The exit code of a run of its own; while somebody else holds the lock, it is tried again for a while.
+
+    A UsageError is shown and becomes USAGE, but the one of the last try passes.
+    """
     for _ in range(TRIES):
         try:
             code = desk.runner.run(work)
@@ -199,7 +207,9 @@ class Trial:
     def tried(self, link: Link, before: Mapping[str, int], age: float) -> tuple[Drill, tuple[str, ...]]:
         """The record of the drill, and doubts about the live database. Raises Unobservable when it could not be tried.
 
-        `before` are the rows by table of the last success; `age` is the backup's, in seconds.
+        `before` are the rows by table of the last success; `age` is the backup's, in seconds. A dump that does not
+        restore, or lacks something, is a record with `error`. NotTried is raised when the throwaway server could not do
+        its work.
         """
         script = load_script(DESCRIBE_LIVE_DATABASE)
         live = parse_contents(
@@ -226,7 +236,10 @@ class Trial:
         return done, tuple(doubts_about_live(restored, live, self.policy.tolerance))
 
     def throwaway(self, live: DatabaseContents) -> Command:
-        """The command that starts the throwaway container: no network, limits, only the backups mounted, read-only."""
+        """The command that starts the throwaway container: no network, limits, only the backups mounted, read-only.
+
+        Raises Unobservable when the live server does not tell what it takes.
+        """
         size, service = self.backup.file.size, self.policy.service
         limit = 300 + size // PACE
         bounds = ("--network", "none", "--memory", "1g", "--memory-swap", "1g", "--cpus", "1", "--pids-limit", "200")

@@ -33,7 +33,10 @@ class Losses:
 
 
 def count_losses(now: DatabaseContents, instead: DatabaseContents) -> Losses:
-    """What would be lost if `now` were replaced by `instead`, by numbers of rows and by sums over them."""
+    """What would be lost if `now` were replaced by `instead`, by numbers of rows and by sums over them.
+
+    A table that `instead` lacks is among `rows` even with no row in `now`.
+    """
     more = {table: number - instead.rows.get(table, 0) for table, number in now.rows.items()}
     gone = {table: number for table, number in more.items() if number > 0 or table not in instead.rows}
     differing = [table for table, content in now.content.items() if instead.content.get(table, content) != content]

@@ -174,6 +174,7 @@ class Restoring:
 
     @property
     def swap(self) -> Swap:
+        """The restore with its names."""
         return self.prepared.swap
 
     def all(self) -> Exit:
@@ -289,7 +290,7 @@ class Restoring:
                 yield Line(f"  by hand: DROP DATABASE {quote_identifier(name.name)};")
 
     def settle(self, before: Names) -> None:
-        """Wait until a change of names that was sent is done, or has ended: the server goes on without a client."""
+        """Wait until a sent change of names is done or has ended, or cannot be seen; for MOST seconds or so at most."""
         server, quiet = self.swap.server, 0
         link = self.desk.session.link_to(self.desk.inventory.nodes[self.swap.placement.node])
         for _ in range(MOST):
@@ -304,7 +305,7 @@ class Restoring:
             time.sleep(1)
 
     def recorded(self) -> Exit:
-        """Record the restored database as the right one, since a person agreed to it. Returns the exit code."""
+        """Record the restored database as the right one, unless it is recorded already. Returns the exit code."""
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:
             accepted = running_database(fleet, f"{account_and_machine()}, by a restore")

@@ -26,9 +26,10 @@ from remediate.render.plan_text import Line, safe_line
 
 
 def run_verify(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
-    """Verify the named backups, or all whose state is unknown; `again`: all of them, and the copies.
+    """Verify the named backups, or all whose state is unknown; `again` without names: all of them, and the copies.
 
     Each result is remembered at once: an interrupted run goes on where it stopped. Returns the exit code. Only reads.
+    Raises UsageError for an unknown name.
     """
     fleet = desk.look("nodes", "backups")
     try:
@@ -53,7 +54,10 @@ def proof_of_backup(backup: Backup) -> DumpProof:
 
 
 def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, DumpProof]:
-    """Stream one file after the other; the results by backup name. Each is remembered at once."""
+    """Stream one file after the other; the results by backup name. Each is remembered at once.
+
+    Raises Unobservable when the directory was not seen; a file that cannot be streamed has the result `unknown`.
+    """
     node = desk.policy.volume.node
     facts = fleet.of(node, Facts)
     location = place_of(desk.inventory, facts.directory)
@@ -89,7 +93,8 @@ def prove_file(link: Link, directory: str, backup: Backup, policy: Policy, servi
 def compare_copies(desk: Desk, catalog: Catalog) -> list[DumpProof]:
     """Read the copies at the second place again; a result `broken` for each that differs from its backup.
 
-    One `unknown` result when the places could not be read; empty without a second place.
+    One `unknown` result when the places could not be read; empty without a second place. Forgets the digests that were
+    remembered of both places.
     """
     second = desk.policy.elsewhere
     if second is None or isinstance(second, Without):

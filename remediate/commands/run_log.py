@@ -50,7 +50,8 @@ def show_log(run: str | None, given: Path | None) -> None:
 def report_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunRow]:
     """Report, through `note`, runs that started something and never ended. Returns those that can be undone.
 
-    The newest is reported step by step, each older one on one line. A run that left nothing is reported once.
+    The newest is reported step by step, each older one on one line. A run that left nothing is marked as noticed, so
+    that it is reported once.
     """
     matches = {run.undoes or run.id: run for run in journal.interrupted()}
     left = []
@@ -140,7 +141,11 @@ class Undoing:
         return undoable_steps(self.journal.steps(self.run.id))
 
     def all(self, yes: bool) -> Exit:
-        """Show, ask, lock, undo. Returns the exit code. What is not as the journal left it is refused."""
+        """Show, ask, lock, undo. Returns the exit code. What is not as the journal left it is refused.
+
+        After a no, or when nothing can be undone, the run is marked as noticed. Raises UsageError when nobody can be
+        asked.
+        """
         rows = self.rows
         states = [self.state_of(row) for row in reversed(rows)]
         self.screen.lines(Line(f"  {safe_line(text)}") for text in states)
@@ -179,7 +184,7 @@ class Undoing:
     def losses_of(self, row: StepRow) -> tuple[str, ...]:
         """Lines for a person before a step is undone: what was entered since, and where it stays.
 
-        Empty for most steps.
+        Empty for most steps. Raises Unobservable when the node of one that has them is no longer in the inventory.
         """
         losses = getattr(inverse_of(row), "losses", None)
         return losses(self.link_to(row.node), self.context) if losses else ()

@@ -53,7 +53,7 @@ def run_lines(runs: Iterable[RunRow]) -> Iterator[Line]:
 
 
 def log_lines(run: RunRow, plans: Iterable[PlanRow], steps: Sequence[StepRow]) -> Iterator[Line]:
-    """One run in full: its plans, steps, statuses, digests, and what the second look saw."""
+    """One run in full: its plans, steps, statuses, digests, and what the second look saw; steps of no plan last."""
     yield Line(f"run {run.id} on {safe_line(run.inventory)} by {safe_line(run.who)}, {safe_line(run.program)}", "title")
     yield Line(f"  from {run.started} to {run.ended or 'nobody knows when'}" + run_end_text(run))
     for plan in plans:

@@ -32,7 +32,8 @@ def make_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Dump the database now, inside its own container, to a name of the runbook's; then look at the file.
 
     Disturbs: nothing; the database is read once. Where a dump has no room, what thinning would take is deleted first
-    (`--allow delete`). Way back: remove the new file by hand.
+    (`--allow delete`). Way back: remove the new file by hand. A person must act when it runs in no or several
+    containers, or the volume is not mounted or read-only there. Raises Unobservable.
     """
     policy = fleet.inventory.section(Policy)
     placements = running_placements(fleet, policy.service)
@@ -137,7 +138,10 @@ def parts_of(pattern: str) -> str:
 
 
 def room_needed(fleet: Fleet, policy: Policy) -> int:
-    """Bytes that must be free: one and a half times the newest complete dump, and what must stay free."""
+    """Bytes that must be free: one and a half times the newest complete dump, and what must stay free.
+
+    Without a complete dump only the latter. Raises Unobservable when the backups were not seen.
+    """
     complete = catalog_of(fleet, policy).counted
     return (complete[0].file.size * 3 // 2 if complete else 0) + policy.volume.free
 

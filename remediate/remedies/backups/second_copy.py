@@ -22,7 +22,7 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Copy the newest complete backup to the second place, through this machine; nothing there is ever written over.
 
     Disturbs: nothing; one file is read and written at low priority. Way back: the copy is removed, if it is still what
-    was written.
+    was written. Raises Unobservable when either place was not seen.
     """
     policy = fleet.inventory.section(Policy)
     elsewhere = policy.elsewhere
@@ -80,7 +80,10 @@ def too_full(elsewhere: Elsewhere, second: CopyDirectory, chosen: Backup) -> For
 
 
 def copy_plan(policy: Policy, elsewhere: Elsewhere, chosen: Backup, own: CopyDirectory, second: CopyDirectory) -> Plan:
-    """The plan that copies the chosen backup to the second place. `own` and `second` are the listings of both."""
+    """The plan that copies the chosen backup to the second place. `own` and `second` are the listings of both.
+
+    `own` must have the digest of the chosen backup, as it has of one from `to_copy`.
+    """
     node, weight = policy.volume.node, show_size(chosen.file.size)
     step = CopyFile(
         node=elsewhere.node,
