@@ -81,7 +81,10 @@ def exit_code_of(work: Callable[[], object], bug_hint: str = "") -> int:
 
 
 def outcome_of(work: Callable[[], object], bug_hint: str) -> int:
-    """The exit code that a command returns, or that belongs to the error that ended it, which is printed."""
+    """The exit code that a command returns, or that belongs to the error that ended it, which is printed.
+
+    NOTHING_LEFT for a command that returns no number. Any exception is answered, none goes through.
+    """
     try:
         status = status_of(work)
         return status if isinstance(status, int) else Exit.NOTHING_LEFT

@@ -138,7 +138,10 @@ def user_to_enter(container: Container, service: Service | None) -> tuple[str, s
 
 
 def enter_command(inventory: Inventory, node: Node, handle: str, user: str) -> str:
-    """The command, to be pasted here, that enters a container of a node as a user (empty: the container's own)."""
+    """The command, to be pasted here, that enters a container of a node as a user (empty: the container's own).
+
+    `handle` is the container's name or id. For another connection than SSH it is for the node itself, as it says.
+    """
     sudo = ["sudo"] if node.sudo is True else []
     as_user = ["-u", user] if user else []
     inside = [*sudo, "docker", "exec", "-it", *as_user, handle, "sh"]
@@ -177,7 +180,10 @@ def with_jumps_resolved(inventory: Inventory) -> Inventory:
 
 
 def last_proven_backup(fleet: Fleet, key: str) -> str:
-    """The newest backup of a service that was proven complete, and where; why it is not known; empty for others."""
+    """The newest backup of a service that was proven complete, and where, or why none is known.
+
+    Empty for a service (`key` of the inventory) that `backups` is not about, and without backups.
+    """
     try:
         policy = fleet.inventory.section(Policy)
         if policy.service != key:
@@ -217,7 +223,7 @@ def dark_nodes(fleet: Fleet) -> dict[str, str]:
 
 
 def where_lines(entries: list[Whereabouts], dark: Mapping[str, str]) -> Iterator[str]:
-    """The answer as text; text of a node is put on one line."""
+    """The answer as text; text of a node is put on one line. `dark` says by node why its containers were not seen."""
     for entry in entries:
         if not entry.locations:
             unsure = f"; it may run on {', '.join(dark)}" if dark else ""

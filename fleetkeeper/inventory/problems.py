@@ -66,7 +66,7 @@ def plain_type(key: str) -> str:
 def translate_errors(
     error: ValidationError, model: type[Any], document: Document, file: str
 ) -> Iterator[InventoryProblem]:
-    """A problem for each of pydantic's errors."""
+    """A problem for each of pydantic's errors, with the line of `document`; `file` is the name for messages."""
     for detail in error.errors(include_url=False):
         path = path_in_file(document.data, detail["loc"])
         shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path

@@ -118,7 +118,8 @@ def advance_generator(
 ) -> None:
     """Send `answers` to one observer (None starts it).
 
-    Store the commands that it yields in `asking`, or its result in `facts`.
+    Store the commands that it yields in `asking`, or its result in `facts`, both under `name`: facts, None where it
+    does not apply, or an Unobservable, also for an unexpected exception. Nothing is raised.
     """
     try:
         asking[name] = next(generator) if answers is None else generator.send(answers)

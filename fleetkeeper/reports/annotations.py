@@ -78,7 +78,7 @@ def describe_finding(finding: Found) -> str:
 
 
 def runner_command(kind: str, title: str, message: str) -> str:
-    """One workflow command of the runner. `kind` is "error" or "warning".
+    """One workflow command of the runner. `kind` is "error" or "warning"; title and message are escaped.
 
     >>> runner_command("error", "a,b: c", "50% ::error::\\n")
     '::error title=a%2Cb%3A c::50%25 ::error::\\\\n'

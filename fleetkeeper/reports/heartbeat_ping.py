@@ -137,7 +137,8 @@ class Pulse:
     def end(self, *, well: bool, summary: str) -> str:
         """Send the ping that the run has ended, within the time limit.
 
-        `well` says whether it ended well. Returns why the ping did not arrive, in words; empty when it did.
+        `well` says whether it ended well; `summary` goes to the monitor, without secrets. Returns why the ping did not
+        arrive, in words without the URL; empty when it did. Nothing is raised.
         """
         if not self.url:
             return f"heartbeat: ${self.policy.variable} is not set here, so nobody was notified that this audit ran"

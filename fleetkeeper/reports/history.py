@@ -129,7 +129,10 @@ def recall_findings(path: Path) -> Memory:
 
 
 def remember_findings(path: Path, changes: Changes, finished: str) -> None:
-    """Write the findings that are open now, and those that could not be judged again, to the memory. Raises OSError."""
+    """Write the findings that are open now, and those that could not be judged again, to the memory. Raises OSError.
+
+    `finished` is when the audit ended (ISO 8601, UTC).
+    """
     open_ = [vars(finding) for finding in (*changes.new, *changes.newly_judged, *changes.old, *changes.unseen)]
     memory = {"open": open_, "rules": sorted(changes.rules or ()), "reminded": changes.reminded}
     write_results(path, {"schema": VERSION, "finished": finished, **memory})

@@ -91,7 +91,7 @@ class Process:
 
 
 def readable_fds(fds: Collection[int], limit: float) -> list[int]:
-    """The file descriptors that have data or are at their end, maybe none, after up to `limit` seconds."""
+    """The file descriptors that have data or are at their end; waits for the first, and none after `limit` seconds."""
     poll = select.poll()
     for fd in fds:
         poll.register(fd, select.POLLIN)

@@ -85,7 +85,10 @@ def shortened(name: str, service: SwarmService | None) -> str:
 
 
 def found_service(key: str, name: str, places: list[Placement]) -> FoundService:
-    """One service, with the users that its processes have today."""
+    """One service, with the users that its processes have today; without users, and with a note, where none was seen.
+
+    `places` are its running containers, at least one.
+    """
     hidden = any(isinstance(location.container.processes, Unobservable) for location in places)
     programs = {process.name for location in places for process in processes(location.container)}
     nodes = tuple(dict.fromkeys(location.node for location in places))

@@ -74,7 +74,7 @@ def command_runs(
     """The runs of the wanted command in a command line of cron, each with its faults; empty without a run.
 
     Cron ends a line at its first plain `%`: a run before it has the fault "percent cuts"; one that only the whole line
-    has, the fault "percent".
+    has, the fault "percent". `command_words` are those of the policy's command, `environment` the crontab's settings.
     """
     text, percent = cut_at_percent(command)
     if runs := script_runs(text, command_words, environment, around):
@@ -150,7 +150,10 @@ def running_anywhere(
 
 
 def called_scripts(text: str, around: Surroundings, environment: Mapping[str, str] = NOTHING) -> list[ScriptCall]:
-    """The scripts that a command line or a script runs by their paths; empty when it cannot be parsed."""
+    """The scripts that a command line or a script runs by their paths; empty when it cannot be parsed.
+
+    Also those that it may run, or surely does not: see their `reach`. `environment` is what the crontab sets.
+    """
     context = Context({name: (Part("text", value),) for name, value in environment.items()}, around=around)
     try:
         commands = executed_commands(text, context)

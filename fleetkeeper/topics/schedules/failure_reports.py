@@ -44,7 +44,7 @@ def untold_failures(run: Execution, environment: Mapping[str, str]) -> Iterator[
 
 
 def exposed_secrets(command: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """How a line of a crontab exposes a password, each to be read behind the name of its entry.
+    """How a line of a crontab, or a setting above it, exposes a password, to be read behind the name of its entry.
 
     >>> list(exposed_secrets("PGPASSWORD=x docker exec db backup", {})) == [LINE_HOLDS]
     True

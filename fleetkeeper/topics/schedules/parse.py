@@ -158,8 +158,8 @@ def crontab_file(
 ) -> CrontabFile:
     """A crontab as the node's cron reads it; where several may, and differ, it is in doubt.
 
-    `uids` are those of the accounts, by name; `loaders` the crons that may read it, at least one. Raises Unobservable
-    when the uid of its user is no number.
+    `uids` are those of the accounts, by name; `wanted` are the words of the policy's command; `loaders` the crons that
+    may read it, at least one. Raises Unobservable when the uid of its user is no number.
     """
     readings: list[CrontabFile] = []
     for loader in loaders:

@@ -45,7 +45,8 @@ def in_directories(scheduled: ScheduledBackups, command_words: Sequence[str]) ->
 def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: ScheduledBackups) -> None:
     """Add the candidates, suspects and scripts of one script in a directory of cron to `scheduled`.
 
-    Where anacron is installed its times are not known; where nothing starts it, they are never.
+    Where anacron is installed its times are not known; where nothing starts it, they are never. `command_words` are
+    those of the policy's command.
     """
     printed = scheduled.answers.printed
     text = file.content.decode("utf-8", "surrogateescape")

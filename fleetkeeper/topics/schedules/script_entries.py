@@ -73,7 +73,10 @@ def without_text(behind: Behind, scheduled: ScheduledBackups) -> None:
 def follow_script(
     behind: Behind, file: SnapshotFile, command_words: Sequence[str], scheduled: ScheduledBackups
 ) -> list[Behind]:
-    """Add the candidates of one script that was read. Returns the scripts that it calls, where it has none itself."""
+    """Add the candidates of one script that was read. Returns the scripts that it calls, where it has none itself.
+
+    Empty too where it is the second script of a chain. A script that may make dumps and is not understood is a suspect.
+    """
     text = file.content.decode("utf-8", "surrogateescape")
     starter: Starter = "interpreter" if behind.call.interpreter else behind.starter
     around = scheduled.answers.surroundings(behind.user, behind.call.interpreter or shell_of(file.content))

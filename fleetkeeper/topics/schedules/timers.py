@@ -36,7 +36,10 @@ def find_timers(scheduled: ScheduledBackups, command_words: Sequence[str]) -> No
 def find_timer(
     timer: Mapping[str, str], service: Mapping[str, str], command_words: Sequence[str], scheduled: ScheduledBackups
 ) -> None:
-    """Add what one timer, whose service has these properties, runs to `scheduled`."""
+    """Add what one timer, whose service has these properties, runs to `scheduled`.
+
+    Candidates, else scripts or a suspect. `command_words` are those of the policy's command.
+    """
     script = command_lines(service.get("ExecStart", ""))
     suspect = Suspect(timer.get("Id", "a timer"), 0)
     made = partial(candidate, timer, service)

@@ -107,7 +107,7 @@ def quoted(constraints: Iterable[str]) -> str:
 def label_command(missing: Sequence[str], others: Sequence[Member]) -> str:
     """The command that gives a node the labels that no member has, as a hint; "" where it is not labels alone.
 
-    `others` are the members that meet all other constraints.
+    `missing` are the constraints that no member meets, `others` the members that meet all other constraints.
     """
     labels = [match for rule in missing if (match := LABEL.fullmatch(rule.strip()))]
     if len(labels) < len(missing):

@@ -50,5 +50,8 @@ def entry(line: str) -> VolumeEntry | None:
 
 
 def number(words: list[str], index: int) -> int:
-    """A count of df; 0 where it prints `-` or nothing, since the file system has none."""
+    """A count of df; 0 where it prints `-` or nothing, since the file system has none.
+
+    Raises Unobservable for anything else that is no number.
+    """
     return whole_number(words[index]) if words[index:] and words[index] != "-" else 0

@@ -61,7 +61,7 @@ class Routes:
         return ParamikoLink(self.reached(hop_to(node, self.inventory), time.monotonic() + self.limit), node.sudo)
 
     def reached(self, hop: Hop, deadline: float) -> Connection:
-        """The open connection to a hop; a new one is made if there is none.
+        """The open connection to a hop; a new one is made, until `deadline` (`time.monotonic`), if there is none.
 
         Raises Unobservable when it cannot be reached.
         """

@@ -119,7 +119,8 @@ def from_printed_lines(request: SshRequest, config: str | None) -> SshTarget:
 def target_alike(text: str, read: frozenset[str], *environment: str) -> SshTarget:
     """The target of any host for which `ssh -G` prints the same text; cached, as parsing costs a millisecond a host.
 
-    `environment` is what else the result depends on: HOME, and the agent's socket.
+    `read` are the keywords in the user's files, `environment` is what else the result depends on: HOME, and the agent's
+    socket. The host in it is a placeholder, which the caller replaces.
     """
     return parse(text, PLACEHOLDER, read)
 
@@ -130,6 +131,7 @@ def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
 
     `-N`: with ForkAfterAuthentication it would else ask for a command to go into the background with.
 
+    `options` are further words of its command line; `config` replaces the user's files (`-F`). Cached.
     Raises Unobservable when it fails or takes more than 8 seconds.
     """
     argv = ["ssh", "-G", "-N", *(("-F", config) if config else ()), *options, "--", host]
@@ -192,7 +194,8 @@ def lines_of(path: Path, depth: int = 0) -> Iterator[str]:
     """The lines of a configuration file and of all that it includes, without comments.
 
     Includes are relative to /etc/ssh for files there, else to ~/.ssh. Debian's own file has an example in a comment
-    that would depend on the host. A file that cannot be read has no lines.
+    that would depend on the host. A file that cannot be read has no lines. `depth` counts the files that include it;
+    beyond 16, Includes are not followed.
     """
     try:
         text = path.read_text("utf-8", "replace")

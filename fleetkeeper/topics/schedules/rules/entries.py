@@ -56,7 +56,10 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
 
 
 def homeless_finding(policy: Policy, homes: Sequence[Placement]) -> Finding:
-    """The finding about a service that runs nowhere or several times: it is not known where the entry belongs."""
+    """The finding about a service that runs nowhere or several times: it is not known where the entry belongs.
+
+    `homes` are its running containers, not exactly one.
+    """
     if not homes:
         return Finding(
             saw=f"{policy.service} runs nowhere, so there is nothing to back up and no node to do it on",

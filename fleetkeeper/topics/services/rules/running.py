@@ -118,7 +118,10 @@ def finding(saw: str, location: Placement, hint: str) -> Finding:
 
 
 def ambiguous_name(service: Service, present: list[Placement]) -> Iterator[Finding]:
-    """A finding where running containers of several Compose projects (or of one and none) match one name."""
+    """A finding where running containers of several Compose projects (or of one and none) match one name.
+
+    `present` are the running containers that match it.
+    """
     kinds = sorted({location.container.label(COMPOSE_PROJECT) for location in present})
     if len(kinds) > 1:
         names = ", ".join(f"{location.container.name} on {location.node}" for location in present)
@@ -193,7 +196,10 @@ def managers(fleet: Fleet) -> Iterator[Facts]:
 
 
 def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placements: list[Placement]) -> Finding:
-    """The finding that too few run, with the reasons that the swarm, or else at most three ended containers, give."""
+    """The finding that too few run, with the reasons that the swarm, or else at most three ended containers, give.
+
+    `have` run and `want` should; `placements` are all its containers.
+    """
     ended = [
         f"{location.container.name} on {location.node} {why_idle(location.container)}"
         for location in placements
