@@ -30,7 +30,8 @@ def hold_the_live_tables(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     may have come after the dump is no fault, nor is one of an extension; those that are left out on purpose are named
     in `left_out`. A dump that lacks a table which it should have counts for nothing that `keep` asks for, and while the
     newest does, no complete dump is removed. A dump of pg_dumpall is told, since a restore refuses it, and an extension
-    that the server does not have.
+    that the server does not have. Unknown while no dump is complete, where what the newest holds is not known, and
+    where the database was not asked or does not run exactly once.
     """
     policy = fleet.inventory.section(Policy)
     catalog = catalog_of(fleet, policy)

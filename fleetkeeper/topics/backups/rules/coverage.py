@@ -23,7 +23,9 @@ def cover_every_database(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     A database that nobody wrote down is the one that is missing after the disk has died. Looked for are processes of
     Postgres on every node of the inventory, in a container of whatever service, or in none; throwaway servers of drills
     do not count. A standby is a warning: its primary must be backed up. An excuse whose day is over excuses nothing,
-    and one that nothing needs is a warning. The runbook does not ask for this: it is an addition of this project.
+    and one that nothing needs is a warning. A node whose processes or containers were not seen is unknown, and so is
+    which of several servers in one container is dumped. The runbook does not ask for this: it is an addition of this
+    project.
     """
     yield from uncovered(fleet, uncovered_databases, database_finding)
     yield from unneeded_excuses(fleet)
@@ -36,7 +38,8 @@ def cover_every_volume(fleet: Fleet, subject: Subject) -> Iterator[Finding | Uno
     the node that a running container of a declared service may write and that hold a file with content; not those of a
     database (`backups.cover_every_database`) or of the backups, and no configuration, sockets, caches or logs (below
     /etc, /run, /tmp, /var/cache, /var/log). Findings are warnings: fleetkeeper dumps databases only, so whoever else
-    keeps a volume is named in its excuse. The runbook does not ask for this: it is an addition of this project.
+    keeps a volume is named in its excuse. Unknown where it could not be seen whether one holds data. The runbook does
+    not ask for this: it is an addition of this project.
     """
     yield from uncovered(fleet, uncovered_volumes, volume_finding)
 

@@ -21,7 +21,8 @@ def only_one_thing_deletes(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 
     A `find … -delete` or a cleaning command in the container keeps by rules of its own: together with `keep` less stays
     than either means to, and what was proven may be gone. A warning; while it stands, thinning removes nothing. Looked
-    for in the lines, scripts and timers of every node. Source: docs/runbook.md, "Where backups are kept".
+    for in the lines, scripts and timers of every node. A node whose schedules or containers were not seen is unknown.
+    Source: docs/runbook.md, "Where backups are kept".
     """
     for node in fleet.inventory.nodes:
         try:

@@ -25,7 +25,8 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     node: a dump that failed must have come back since, or a newer one must, and where the inventory asks for drills,
     the last that succeeded must be younger than `drills`. A drill that could not be tried (no room, no image) proves
     nothing. A drill restores into a server without network, stops at the first error, and compares tables and rows with
-    the live database and with the drill before.
+    the live database and with the drill before. Unknown where that record was not seen. Does not apply where the
+    inventory asks for no drills and none has failed.
     """
     policy = fleet.inventory.section(Policy)
     node = policy.volume.node

@@ -65,11 +65,12 @@ def each_database(inventory: Inventory) -> Iterable[Subject]:
 def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """The newest complete backup is young enough.
 
-    Everything that was entered since is lost when the disk dies. Judged by the time in the file's name, in the
-    policy's time zone (or its mtime, if that is older), against the clock of the volume's node. Only a dump that was
-    streamed and is proven whole counts; one from the future never does. While the only young ones are implausibly
-    small, or lack tables, it is unknown: backups.have_plausible_size and backups.hold_the_live_tables say what to do.
-    Allowed is `max_age`, or else the longest gap of the schedule and `grace`. Source: docs/runbook.md, "Backups on a
+    Everything that was entered since is lost when the disk dies. Judged by the time in the file's name, in the policy's
+    time zone (or its mtime, if that is older), against the clock of the volume's node. Only a dump that was streamed
+    and is proven whole counts; one from the future never does. While the only young ones are implausibly small, lack
+    tables or are not proven yet, it is unknown: backups.have_plausible_size and backups.hold_the_live_tables say what
+    to do. Allowed is `max_age`, or else the longest gap of the schedule and `grace`. Unknown, too, where the directory
+    or the node's clock was not seen, or that clock is more than 5 minutes off. Source: docs/runbook.md, "Backups on a
     schedule".
     """
     policy = fleet.inventory.section(Policy)
@@ -135,7 +136,8 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     A dump that was cut short restores without a word, with part of the tables. `gzip -t` is content with a gzip of
     nothing, so each file is streamed on its node: checksums right, each dump in it with its own end mark, no COPY block
     open at the end, and nothing around them that pg_dump does not write. Broken is only what is proven; what is not
-    understood is unknown. The newest is streamed at every look, the others once.
+    understood is unknown. The newest is streamed at every look, the others once. One that is still being written is let
+    be; what an interrupted dump left is a warning.
     """
     policy = fleet.inventory.section(Policy)
     node = policy.volume.node
@@ -190,7 +192,8 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
     those since: `shrink` percent below it is too much, and so is less than `smallest`. Each dump is judged so; one that
     is implausible counts for nothing that `keep` and `at_least` ask for, and while the newest is, no complete dump is
     removed. A single giant among smaller ones is a yardstick until ten dumps in a row weigh what was usual before it;
-    while it is the newest, no complete dump is removed either.
+    while it is the newest, no complete dump is removed either. A giant is a warning. Unknown while no dump is proven
+    complete.
     """
     policy = fleet.inventory.section(Policy)
     backups = catalog_of(fleet, policy)
@@ -223,10 +226,11 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
 def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """There are no more backups than `keep` asks for.
 
-    The runbook: keep less frequent backups for older files, cleaned by hand twice a year. Judged by restic's rules
-    over proven dumps of a plausible size; what is not known to be complete stays, and fills no bucket. Each new backup
-    lets another go: only what might have gone `slack` ago is too much. What holds thinning up (a newest dump that is
-    implausible, many that look broken, a drill that failed) is said.
+    The runbook: keep less frequent backups for older files, cleaned by hand twice a year. Judged by restic's rules over
+    proven dumps of a plausible size; what is not known to be complete stays, and fills no bucket. Each new backup lets
+    another go: only what might have gone `slack` ago is too much. What holds thinning up (a newest dump that is
+    implausible, many that look broken, a drill that failed) is said. Unknown while dumps that are not known to be
+    complete would be too many if they were.
     """
     policy = fleet.inventory.section(Policy)
     node = policy.volume.node

@@ -53,7 +53,8 @@ def database_answers(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobs
 
     A server that hangs, or has no connection left, still runs: nothing else tells. The next backup fails with it.
     Judged by a connection of the backups' own user, inside the container, which must be there within five seconds. A
-    password or a role that is wrong makes it unknown: that is no fault of the server.
+    password or a role that is wrong makes it unknown: that is no fault of the server. A node that was not seen is
+    unknown. Does not apply where the database runs nowhere.
     """
     silent = False
     for node in fleet.inventory.nodes:
@@ -79,7 +80,8 @@ def database_has_room(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unob
     """The disk under the database has room left, and inodes.
 
     Postgres stops when it cannot write its log, and a full disk cuts the next dump short. Judged by `df` on the data
-    directory, in the container: less than 1 GiB and less than 5 % of the disk, or less than 1000 inodes.
+    directory, in the container: less than 1 GiB and less than 5 % of the disk, or less than 1000 inodes. Unknown where
+    that was not seen. Does not apply where the database runs nowhere.
     """
     for node, cluster in servers(fleet):
         disk = cluster.disk
@@ -110,7 +112,8 @@ def lie_on_a_lasting_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     What lies in tmpfs is gone after a start of the node; what lies in a container's own layer, or in a volume without a
     name, is gone with the container. A mount point of /etc/fstab on which nothing is mounted is an empty directory of
     the disk around it: backups that go there miss their disk, and those on it are not seen. Judged by the types of the
-    file systems, /etc/fstab and /proc/mounts, and the mounts of the database's container.
+    file systems, /etc/fstab and /proc/mounts, and the mounts of the database's container. Unknown where what either
+    lies on was not seen.
     """
     policy = fleet.inventory.section(Policy)
     yield from where_backups_lie(fleet, policy)
@@ -189,7 +192,8 @@ def database_sees_the_backups(fleet: Fleet, subject: Subject) -> Iterator[Findin
 
     A share that is stale or not mounted, or a volume that is another one on that node, takes the dumps to a place where
     nobody looks. Judged by the file written last: its name, size and time must be the same from both sides. What was
-    written within the last quarter of an hour is not compared.
+    written within the last quarter of an hour is not compared. Unknown where the container cannot read the directory.
+    Does not apply where it mounts no backups.
     """
     policy = fleet.inventory.section(Policy)
     files = raise_if_unobservable(fleet.of(policy.volume.node, Facts).files, policy.volume.node)

@@ -37,7 +37,8 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     A backup beside the database burns with it. Judged by SHA-256 at both places: the newest complete backup that has a
     true copy must be younger than `elsewhere.max_age`. The same storage seen from another node is no second place, nor
     is another directory of the same disk. An inventory without a second place is told so as a warning, until it says
-    why: `elsewhere: {none: why}`. What a copy left there whose node was switched off is told as a warning.
+    why: `elsewhere: {none: why}`. What a copy left there whose node was switched off is told as a warning. Unknown
+    where a place was not seen, or a young copy was not compared or is not known to be good.
     """
     policy = fleet.inventory.section(Policy)
     if policy.elsewhere is None:

@@ -18,7 +18,8 @@ def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     """Each backup's name and its time of writing agree, and neither lies in the future.
 
     Freshness and thinning stand on these times. The older of the two counts; what is dated in the future never counts,
-    and is never removed. A copy made without `cp -p` disagrees, and so does a node whose clock was wrong.
+    and is never removed. A copy made without `cp -p` disagrees, and so does a node whose clock was wrong. Unknown where
+    the directory or the node's clock was not seen.
     """
     policy = fleet.inventory.section(Policy)
     backups = seen_files(fleet, policy).backups

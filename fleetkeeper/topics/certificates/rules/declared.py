@@ -34,8 +34,9 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     """Every name that is served with TLS, and every certificate that certbot keeps, is in the inventory.
 
     What nobody wrote down nobody watches: its end comes as a surprise. nginx' sites and certbot's lineages in the
-    containers of the service are held against the names under `certificates`. Findings are warnings. The
-    runbook does not ask for this: it is an addition of this project.
+    containers of the service are held against the names under `certificates`. Findings are warnings. A node or
+    container that was not seen is unknown, and so is a site whose names cannot be compared. The runbook does not ask
+    for this: it is an addition of this project.
     """
     certificates = fleet.inventory.section(Policy).certificates
     names = [name for certificate in certificates for name in (certificate.name, *further_names(certificate.acme))]

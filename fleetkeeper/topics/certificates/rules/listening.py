@@ -30,7 +30,8 @@ def cover_every_tls_port(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     A certificate that nobody wrote down ends unnoticed, and a port that was published for TLS and answers in the clear
     takes passwords in the clear. Looked at are ports whose numbers are for TLS (443, 465, 636, 853, 990, 993, 995,
     5061, 5671, 6443, 8443, 8883, 9443): those that a container publishes, and those on which a program of the node or
-    of a container in the node's network listens. A handshake is made on the node. Findings are warnings. The runbook
+    of a container in the node's network listens. A handshake is made on the node. Findings are warnings. A node that
+    was not seen is unknown, and so is a port that the inventory does not name and that could not be asked. The runbook
     does not ask for this: it is an addition of this project.
     """
     certificates = certificates_of(fleet)

@@ -16,7 +16,8 @@ def use_sound_tls(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserv
     """No port of this name speaks anything older than TLS 1.2; HSTS is sent where the policy asks for it.
 
     TLS 1.0 and 1.1 are broken and were withdrawn. Judged by handshakes that offer nothing newer, and with `hsts: true`
-    by the Strict-Transport-Security header of an answer. Source: RFC 8996, RFC 9325 (3.1.1), RFC 6797.
+    by the Strict-Transport-Security header of an answer. Unknown where a port could not be asked, and where none serves
+    the name. Source: RFC 8996, RFC 9325 (3.1.1), RFC 6797.
     """
     return each_view(fleet, subject, sound)
 

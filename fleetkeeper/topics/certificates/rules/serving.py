@@ -37,9 +37,9 @@ SELF_LOADING = frozenset({"traefik", "caddy"})
 def are_far_from_expiry(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """The certificate that is served has at least a quarter of its lifetime left, or what the policy asks for.
 
-    certbot renews when a third is left (half, for lifetimes below ten days): less than a quarter means that
-    renewals have been failing for a while. A fixed "30 days" would be wrong for six-day certificates.
-    Source: certbot 4.1, RFC 9773.
+    certbot renews when a third is left (half, for lifetimes below ten days): less than a quarter means that renewals
+    have been failing for a while. A fixed "30 days" would be wrong for six-day certificates. Unknown where a port could
+    not be asked, and where none serves the name. Source: certbot 4.1, RFC 9773.
     """
     yield from each_view(fleet, subject, far_from_expiry)
     yield from external.endings(fleet, certificate_of(fleet, subject))
@@ -86,8 +86,9 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 
     Renewed on disk and never reloaded is the commonest way to an expired site. On every port, what the handshake gives
     is compared by fingerprint with the files that nginx' configuration names for it, and those with certbot's own; and
-    what the name leads to from this machine, with what the service serves.
-    Source: docs/runbook.md, "Renewing certificates".
+    what the name leads to from this machine, with what the service serves. Unknown where it is not known which file is
+    served. Does not apply where there is none on purpose: `acme: {none: why}` without `file`, Traefik, Caddy. Source:
+    docs/runbook.md, "Renewing certificates".
     """
     without_files: list[str] = []
     yield from each_view(fleet, subject, lambda view: served_as_on_disk(view, without_files))

@@ -46,8 +46,9 @@ def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     Each published port of the service is asked on its own node, with the name; and where the name resolves on this
     machine, this machine asks as the world does, wherever that leads (`outside` in the inventory). Judged are dates,
     name, chain, strength, purpose and issuer, by this machine's clock and the system's authorities (or the inventory's
-    `ca`); and on disk, whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of
-    `openssl verify`.
+    `ca`); and on disk, whether the private key belongs to the certificate. Unknown where a port could not be asked or a
+    key not be compared; a name that does not resolve here only where the inventory says `outside`. Source: RFC 5280,
+    RFC 9525; the verdicts of `openssl verify`.
     """
     yield from each_view(fleet, subject, validity_findings)
     mine = certificate_of(fleet, subject)

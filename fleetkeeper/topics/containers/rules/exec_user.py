@@ -29,7 +29,9 @@ def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding 
 
     The user of the service (or else of its image) is what a command of `docker exec` gets, whatever the service's own
     processes are: a backup or a repair done so leaves files of root on the volumes, and that breaks the service later.
-    A warning: the image decides, and people can say `-u`. Source: CIS Docker Benchmark 1.6, 5.24.
+    A warning: the image decides, and people can say `-u`. Root that a user namespace maps to another user of the node
+    is let be. Unknown where accounts were not seen, or nothing of the service runs. Source: CIS Docker Benchmark 1.6,
+    5.24.
     """
     places, unknown = live_containers(fleet, placement.service_of(fleet, subject.name))
     for location in places:

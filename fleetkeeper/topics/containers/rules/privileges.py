@@ -80,10 +80,10 @@ def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 
     Privileged, the engine's socket, the node's namespaces, capabilities that amount to root, the node's own directories
     and devices, what opens it (cron, sudoers, ssh keys, …), and switched-off filters are errors; a missing
-    no-new-privileges is a warning, and so is what can only be read. no-new-privileges is
-    read from the kernel for each process, since the engine's own default may set it. Containers that do not run are
-    judged too, since they can be started; tasks of a swarm that have ended are not.
-    Source: CIS Docker Benchmark 1.6, section 5.
+    no-new-privileges is a warning, and so is what can only be read. no-new-privileges is read from the kernel for each
+    process, since the engine's own default may set it. Containers that do not run are judged too, since they can be
+    started; tasks of a swarm that have ended are not. What depends on processes that were not seen is unknown. Does not
+    apply without Docker. Source: CIS Docker Benchmark 1.6, section 5.
     """
     facts = fleet.of(subject.name, Facts)
     if facts.docker == "absent":

@@ -47,8 +47,8 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     which the service's own descend: a master and what starts it, not a worker. Processes that came in with `docker
     exec`, such as health checks, are not the service's. A container that the inventory does not mention may not run as
     root; a root that a user namespace maps to an unprivileged user of the node is no root there, and a warning in a
-    service. The throwaway server of a backup drill is let be.
-    Source: docs/runbook.md, "Users in containers"; CIS Docker Benchmark 1.6, 4.1.
+    service. The throwaway server of a backup drill is let be. Unknown where processes or accounts were not seen, or
+    nothing of the service runs. Source: docs/runbook.md, "Users in containers"; CIS Docker Benchmark 1.6, 4.1.
     """
     if subject.kind == "service":
         service = placement.service_of(fleet, subject.name)
