@@ -53,7 +53,7 @@ class Pattern:
     steps: dict[tuple[frozenset[int], str], frozenset[int]] = field(default_factory=dict)
 
     def found_in(self, text: str) -> bool:
-        """Whether the expression matches anywhere in a text.
+        """Whether the expression matches anywhere in a text; adds to `steps`.
 
         Raises Unobservable for more than LONGEST_TEXT characters.
         """

@@ -73,6 +73,8 @@ def drop_block(text: bytes, name: str) -> bytes:
 def remove_marks(text: bytes) -> bytes:
     """The text without any mark of ours; the lines between them stay, as ordinary ones. Raises BlockError.
 
+    That is for marks of a newer version alone: broken ones go too.
+
     >>> remove_marks(edit_block(b"MAILTO=me\\n", "a.b", ["@daily true"]))
     b'MAILTO=me\\n@daily true\\n'
     """

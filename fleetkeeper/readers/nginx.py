@@ -187,10 +187,7 @@ def included_paths(pattern: str, files: Mapping[str, str], prefix: PurePosixPath
 
 
 def server_blocks(block: Block) -> Iterator[Block]:
-    """Every `server` below a block, with `above` set.
-
-    It is set after reading, as a directive may follow the block that it applies to.
-    """
+    """Every `server` below a block, with `above` set: only now, as a directive may follow the block that it is for."""
     for inner in block.blocks:
         inner.above = block.inherited()
         if inner.name == "server":
@@ -283,6 +280,7 @@ def for_name(site: Site, name: str) -> Site:
     """The site with the variable `$ssl_server_name` replaced by the name in its file paths."""
 
     def filled(paths: Sequence[str]) -> tuple[str, ...]:
+        """These paths with the name in place of the variable."""
         return tuple(re.sub(r"\$(ssl_server_name\b|\{ssl_server_name\})", name, path) for path in paths)
 
     return replace(site, certificates=filled(site.certificates), keys=filled(site.keys))

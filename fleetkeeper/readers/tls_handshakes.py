@@ -133,9 +133,9 @@ def old_protocols(answer: Output) -> tuple[str, ...]:
 
 
 def max_age(answer: Output) -> int | None:
-    """The max-age of Strict-Transport-Security (RFC 6797, 6.1), in seconds; None without that header.
+    """The max-age of Strict-Transport-Security (RFC 6797, 6.1), in seconds; None without that header or number.
 
-    Raises Unobservable when the answer is not HTTP.
+    The first such header counts. Raises Unobservable when the answer is not HTTP.
 
     >>> max_age(Output(0, b"HTTP/1.1 200 OK\\r\\nStrict-Transport-Security: max-age=31536000; preload\\r\\n\\r\\nx"))
     31536000

@@ -28,7 +28,7 @@ class Answers:
     paths: dict[str, PathState] = field(default_factory=dict)
 
     def add(self, words: Sequence[str], answer: Snapshot) -> None:
-        """Take in the answers to these words."""
+        """Take in the answers to these words: adds to `asked`, `lines` and `paths`."""
         self.asked.update(dict.fromkeys(words))
         self.lines.files.extend(answer.files)
         for key, rows in answer.lines.items():
@@ -54,7 +54,11 @@ class Answers:
         return {name: name in self.lines.lines.get("running", []) for name in names}
 
     def surroundings(self, user: str, shell: str = "/bin/sh", home: str = "") -> Surroundings:
-        """The surroundings of a command of this user under that shell, by its path; `home`: HOME of the crontab."""
+        """The surroundings of a command of this user under that shell, by its path; `home`: HOME of the crontab.
+
+        `user` is None in them for an account that nothing was said about, `shell` "" for a shell that is not known
+        here.
+        """
         login = user_of(user, self.lines, self.printed.one("account"))
         base = shell.rpartition("/")[2]
         kind = base if base != "sh" else self.printed.one("sh").partition(".")[0]
@@ -74,6 +78,8 @@ class Answers:
 
 def path_state(components: str, flags: str) -> PathState:
     """What a node says about a path: `UID:GID:MODE` (hex) of each part, then perhaps why there is no more.
+
+    Text that cannot be read gives a state that is refused as "unseen".
 
     >>> path_state("0:0:41ed,0:0:81a4", "-ws").components[1].type, path_state("0:0:41ed,none", "-wx").missing
     ('f', True)

@@ -77,6 +77,8 @@ class Table:
 def parse(content: bytes, *, system: bool, loader: Loader = "debian12") -> Table:
     """The jobs, comments and problems of a crontab. `system` ones have a user field: /etc/crontab and /etc/cron.d.
 
+    Nothing is raised: a line that cron cannot read is one of `problems`.
+
     >>> table = parse(b"MAILTO=ops\\n0 0,12 * * * docker exec x backup\\n# 5 4 * * * old\\n", system=False)
     >>> table.jobs[0].times, table.jobs[0].command, table.jobs[0].environment, table.comments[0].command
     ('0 0,12 * * *', 'docker exec x backup', {'MAILTO': 'ops'}, 'old')
@@ -127,7 +129,7 @@ def split_quoted(setting: re.Match[str]) -> Iterator[tuple[str | None, ...]]:
 
 
 def jobs_in_comments(row: Job, text: str, system: bool) -> Iterator[Job]:
-    """The job in a comment, if its text is one."""
+    """The job in a comment, if its text is one by the rules of `debian12`; nothing for any other comment."""
     try:
         yield parse_job(row, text, system)
     except BadTimes:

@@ -24,7 +24,7 @@ TICKS = 100.0
 def daemon(printed: Snapshot) -> Daemon | None:
     """The running cron: the process that no other cron started; None when none runs.
 
-    Raises Unobservable when its numbers cannot be read.
+    Lines of fewer than four words are left out. Raises Unobservable when its numbers cannot be read.
     """
     rows = [line.split(" ") for line in printed.lines.get("cron", [])]
     pids = {row[0] for row in rows}
@@ -48,6 +48,8 @@ def started(boot: str, ticks: str) -> float:
 
 def timezone(printed: Snapshot) -> str | Unobservable:
     """The name of the time zone that cron uses: its own TZ, else the node's. An Unobservable when it has no name.
+
+    "UTC" where nothing is said about one. Raises Unobservable as `daemon` does.
 
     >>> timezone(Snapshot(lines={"localtime": ["/usr/share/zoneinfo/America/Toronto"]}))
     'America/Toronto'

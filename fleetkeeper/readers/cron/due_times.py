@@ -70,6 +70,8 @@ FIELDS = (
 def canonical_times(fields: Sequence[str]) -> str:
     """The five fields in one spelling that cron and cronsim read alike, or `never`. Raises BadTimes.
 
+    `fields` are exactly five; any other number raises ValueError.
+
     >>> canonical_times("0 0-23/12 * jan-mar sun".split())
     '0 0,12 * 1,2,3 0'
     >>> canonical_times("0 20-4 * * *".split()), canonical_times("0 0 31 2 *".split())
@@ -163,14 +165,17 @@ def is_understood(times: str) -> bool:
 def due_times(times: str, after: datetime) -> Iterator[datetime]:
     """The due times after `after`, in its time zone, without end; none for `never` and `@reboot`.
 
-    A time that a clock change repeats is due once.
+    A time that a clock change repeats is due once. `times` are understood (`is_understood`): CronSimError otherwise.
     """
     if times not in (NEVER, REBOOT):
         yield from CronSim(times, after)
 
 
 def last_due(times: str, before: datetime) -> datetime | None:
-    """The last due time at or before `before`, in its time zone; None when there was none in the 370 days before."""
+    """The last due time at or before `before`, in its time zone; None when there was none in the 370 days before.
+
+    None for `never` and `@reboot` too. `times` are understood (`is_understood`): CronSimError otherwise.
+    """
     if times in (NEVER, REBOOT):
         return None
     moment = next(iter(CronSim(times, before + timedelta(seconds=1), reverse=True)), None)
@@ -179,6 +184,8 @@ def last_due(times: str, before: datetime) -> datetime | None:
 
 def same_due_times(many: Sequence[str], expected: str, start: datetime) -> bool:
     """Whether several entries together are due exactly when `expected` is, each time once, from `start` on.
+
+    Of different spellings, 370 days or 800 times are compared. All times are understood (`is_understood`).
 
     >>> from zoneinfo import ZoneInfo
     >>> start = datetime(2026, 1, 1, tzinfo=ZoneInfo("America/Toronto"))

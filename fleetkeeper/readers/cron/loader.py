@@ -21,7 +21,7 @@ FIRST_OF_13 = 187
 
 
 def possible_loaders(printed: Snapshot) -> tuple[Loader, ...]:
-    """The kinds of cron that may read the crontabs, at least one."""
+    """The kinds of cron that may read the crontabs, at least one; all of them where nothing tells."""
     try:
         running = daemon(printed)
     except Unobservable:

@@ -33,7 +33,8 @@ ROOT_HAS_NONE = Crontab()
 def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Unobservable:
     """The crontab that `crontab -l` printed, with the block of that mark, or why it is unknown.
 
-    "no crontab for" is an empty one; every other failure is not (case 22).
+    "no crontab for" is an empty one; every other failure is not (case 22). With broken marks it has no block, and
+    `trouble` says so.
     """
     account = printed.one("account")
     if own.rc == 127:

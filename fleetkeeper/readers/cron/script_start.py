@@ -39,7 +39,10 @@ def shell_of(content: bytes) -> str:
 
 
 def can_start(file: SnapshotFile, starter: Starter, around: Surroundings, path: str) -> Truth:
-    """Whether a script can be started. `path` is the PATH in which `env` looks for the interpreter."""
+    """Whether a script can be started. `path` is the PATH in which `env` looks for the interpreter.
+
+    Always YES behind an interpreter, which reads the file itself. None as its value where the rights cannot be told.
+    """
     if starter == "interpreter":
         return YES
     if around.user is not None and not Component(file.owner, -1, 0x8000 | file.mode).allows(around.user, 1):
@@ -60,7 +63,7 @@ def can_start(file: SnapshotFile, starter: Starter, around: Surroundings, path: 
 
 
 def interpreter_there(file: SnapshotFile, around: Surroundings, path: str) -> Truth:
-    """Whether the interpreter of a script is there."""
+    """Whether the interpreter of a script is there: YES also where that is not known, or was not asked yet."""
     program, found = interpreter_of(file.content)
     result = YES if not program.startswith("/") else around.finds(program, path)
     if found and result.value is not False:

@@ -75,6 +75,8 @@ class Snapshot:
 def read(text: str) -> Snapshot:
     """The snapshot in the script's output. Raises Unobservable when its last line is missing.
 
+    A file whose header cannot be read, or a line that makes no sense, is noted under `unseen`, and the rest is read.
+
     >>> printed = read("file system 0 0 644 1 1700000000 4 /etc/crontab\\n|a b\\n\\ndocker /usr/bin/docker\\nend\\n")
     >>> printed.files[0].content, oct(printed.files[0].mode), printed.one("docker")
     (b'a b\\n', '0o644', '/usr/bin/docker')

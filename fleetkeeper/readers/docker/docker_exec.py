@@ -46,7 +46,7 @@ class Execution:
     def runs(self, expected: Sequence[str]) -> bool:
         """Whether it runs exactly the command `expected`.
 
-        A directory before it and a shell around it make no difference.
+        A directory before it and a shell around it make no difference. False where its script cannot be read.
         """
         return any(
             [first.rpartition("/")[2], *rest] == [expected[0].rpartition("/")[2], *expected[1:]]
@@ -55,7 +55,10 @@ class Execution:
         )
 
     def inner(self) -> list[list[str | None]]:
-        """The commands that it runs in the container: its words, or those of the script that it gives to a shell."""
+        """The commands that it runs in the container: its words, or those of the script that it gives to a shell.
+
+        Empty without words, and for a script that cannot be read.
+        """
         words = list(self.words)
         name = (words[0] or "").rpartition("/")[2] if words else ""
         script = script_of([() if word is None else (Part("text", word),) for word in words[1:]])
@@ -71,6 +74,8 @@ class Execution:
 
 def docker_executions(script: str, context: Context | None = None) -> Iterator[Execution]:
     """Every `docker exec` and `docker compose exec` in a script, each with whether it is run. Raises Unreadable.
+
+    `context` (None: a fresh one) is where the script begins; it is changed, and its `around` gets questions.
 
     >>> [found] = docker_executions("docker exec -t $(docker ps -q -f name=postgres) backup > /dev/null 2>&1")
     >>> found.words, found.terminal, found.target.filters

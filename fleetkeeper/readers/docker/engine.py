@@ -25,7 +25,10 @@ def inspect_containers() -> Command:
 
 
 def inspection_json(inspected: Output) -> str:
-    """The JSON that `docker inspect` printed. Raises Unobservable, unless it only missed containers that are gone."""
+    """The JSON that `docker inspect` printed. Raises Unobservable, unless it only missed containers that are gone.
+
+    The text may be empty: it is not parsed here.
+    """
     if inspected.rc == NO_CLIENT:
         raise Unobservable(
             "a Docker engine runs here, but there is no `docker` client to ask it with",

@@ -66,7 +66,7 @@ C = TypeVar("C", bound=ListedContainer)
 
 
 def container_target(word: Word) -> Target:
-    """The target that a word of `docker exec` names."""
+    """The target that a word of `docker exec` names; an unclear one, with the reason, for one not understood."""
     name = literal_text(word)
     if name is not None:
         return Target("name", name=name.removeprefix("/"))
@@ -80,7 +80,7 @@ def container_target(word: Word) -> Target:
 
 
 def lookup_target(script: Sequence[Simple]) -> Target:
-    """The target that the script of `$(docker ps -q …)` finds."""
+    """The target that the script of `$(docker ps -q …)` finds; an unclear one, with the reason, for any other."""
     words = [[literal_text(word) for word in command.words] for command in script]
     first = words[0] if words else []
     if any(None in line for line in words) or [name and name.rpartition("/")[2] for name in first[:1]] != ["docker"]:
@@ -125,7 +125,10 @@ def of_project(service: str | None, words: Sequence[Word]) -> Target:
 
 
 def docker_ps_target(words: Sequence[str], first: bool) -> Target:
-    """The target of `docker ps` with these arguments; `first`: only the first line of its output is used."""
+    """The target of `docker ps` with these arguments; `first`: only the first line of its output is used.
+
+    An unclear one without -q, and for the container that was started last.
+    """
     filters: list[tuple[str, str]] = []
     quiet = everything = False
     rest = list(words)
@@ -150,7 +153,8 @@ def docker_ps_target(words: Sequence[str], first: bool) -> Target:
 def resolve_target(target: Target, containers: Iterable[C]) -> tuple[C, ...]:
     """Those of the containers that a target matches, as Docker would find them now.
 
-    Raises Unobservable for an unclear target, and for a filter that cannot be evaluated here.
+    Stopped ones only where it asks for them. `first` is left to the caller: all that match are returned. Raises
+    Unobservable for an unclear target, and for a filter that cannot be evaluated here.
     """
     if target.kind == "unclear":
         raise Unobservable(f"it is not clear which container this is about: {target.why}", hint=BY_LABEL)
@@ -182,7 +186,10 @@ def of_compose(target: Target, containers: Sequence[C]) -> tuple[C, ...]:
 
 
 def containers_by_name(name: str, containers: Sequence[C]) -> tuple[C, ...]:
-    """The running container with this name, id, or beginning of its id, in this order; () when there is none."""
+    """The running container with this name, id, or beginning of its id, in this order; () when there is none.
+
+    Several when several ids begin so; () too when the one of that name does not run.
+    """
     exactly = [c for c in containers if name in (c.name, c.id)]
     return tuple(c for c in exactly or containers if c.state in UP and (exactly or c.id.startswith(name)))
 
@@ -216,7 +223,10 @@ def docker_match(pattern: str, text: str) -> bool:
 
 
 def has_label(container: ListedContainer, expected: str) -> bool:
-    """Whether a container has a label KEY or KEY=VALUE. Raises Unobservable for labels that were not looked at."""
+    """Whether a container has a label KEY or KEY=VALUE. Raises Unobservable for labels that were not looked at.
+
+    Those are the ones outside `com.docker.`. A container whose `labels` are None counts as one without labels.
+    """
     key, equals, value = expected.partition("=")
     labels = container.labels or {}
     if not key.startswith("com.docker."):

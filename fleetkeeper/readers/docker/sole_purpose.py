@@ -105,7 +105,10 @@ def is_harmless(operator: str, target: Word) -> bool:
 
 
 def is_inert(command: Simple, depth: int, executing: bool) -> bool:
-    """Whether a simple command leaves nothing behind, judged by its name and by the substitutions in its words."""
+    """Whether a simple command leaves nothing behind, judged by its name and by the substitutions in its words.
+
+    False for a program that is not known here. Raises Unreadable.
+    """
     words, _, assigned = unwrap_command(command.words)
     if command.assigned or assigned or not all(substitutes_harmlessly(word, depth) for word in command.words):
         return False

@@ -57,7 +57,10 @@ def read_certificates(item: str) -> x509.Certificate:
 
 
 def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list[ChainProblem]:
-    """The problems of a chain, which is given leaf first. Empty when a client would accept it."""
+    """The problems of a chain, which is given leaf first and is not empty. Empty when a client would accept it.
+
+    Left out are problems that only follow from another one (`is_consequence`).
+    """
     leaf = certificates[0]
     problems = [
         *date_problems(leaf, case.now),

@@ -24,7 +24,7 @@ def odd_serials() -> Iterator[None]:
 
 
 def extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
-    """The extension of this class; None when there is none."""
+    """The extension of this class; None when there is none, or the extensions cannot be read."""
     try:
         with odd_serials():
             return certificate.extensions.get_extension_for_class(kind).value

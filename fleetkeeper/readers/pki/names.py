@@ -22,7 +22,10 @@ def dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def subject_alternatives(certificate: x509.Certificate, kind: type[x509.DNSName] | type[x509.IPAddress]) -> list[Any]:
-    """The values of this kind in the subjectAltName: strings, or IP addresses; [] without that extension."""
+    """The values of this kind in the subjectAltName: strings, or IP addresses; [] without that extension.
+
+    [] too when the extensions cannot be read.
+    """
     try:
         name = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):

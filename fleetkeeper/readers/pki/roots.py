@@ -31,7 +31,7 @@ Roots: TypeAlias = "tuple[x509.Certificate, ...]"
 def trusted_roots(extra: str | None, only: str | None) -> Roots:
     """The trusted roots: those of `only` alone, else the system's and those of `extra`. Both are paths of PEM files.
 
-    Raises Unobservable when there are none.
+    Raises Unobservable when there are none, or when a named file cannot be read or holds none.
     """
     if only:
         return from_file(only)

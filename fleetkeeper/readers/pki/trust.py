@@ -21,7 +21,10 @@ UNJUDGED = ("name constraint", "nameConstraints", "unaccounted-for critical exte
 
 
 def trust_problems(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[ChainProblem]:
-    """The problems for which a chain leads to no trusted root. Judged at a time within the leaf's own dates."""
+    """The problems for which a chain leads to no trusted root. Judged at a time within the leaf's own dates.
+
+    The chain is leaf first and not empty; nothing is yielded when it holds.
+    """
     leaf, roots = certificates[0], by_name(case.roots)
     when = min(max(case.now, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
     sent = Sent(leaf, certificates[1:], roots.by_subject, when)
@@ -113,7 +116,10 @@ def must_sign(policy: x509.verification.Policy, certificate: x509.Certificate, u
 
 
 def untrusted_chain(sent: Sent, helpers: Sequence[x509.Certificate] = ()) -> ChainProblem:
-    """The problem for which no path leads to a root: a broken step, a missing intermediate, or an untrusted end."""
+    """The problem for which no path leads to a root: a broken step, a missing intermediate, or an untrusted end.
+
+    That it does not hold is known already: it is not asked here.
+    """
     top = sent.top
     ended = [certificate for certificate in sent.way[1:] if not is_valid_at(certificate, sent.when)]
     if ended:

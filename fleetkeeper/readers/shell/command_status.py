@@ -11,7 +11,10 @@ from fleetkeeper.readers.shell.words import Word, literal_text
 
 
 def status_of(words: Sequence[Word], path: str, guard: bool, context: Context) -> Truth:
-    """The status of a command: asked only where something depends on it."""
+    """The status of a command (`words`, not empty): asked only where something depends on it, and YES elsewhere.
+
+    `guard`: `if`, `&&` or the like asks for it. `path` is the PATH for its program.
+    """
     if not guard and not context.errexit:
         return YES
     if literal_text(words[0]) == "flock" and (place := context.descriptors.get(literal_text(words[-1]) or "")):
@@ -23,7 +26,7 @@ def status_of(words: Sequence[Word], path: str, guard: bool, context: Context) -
 
 
 def status_of_test(words: Sequence[Word], context: Context) -> Truth:
-    """The status of `test`, `[` or `[[`, which dash does not have."""
+    """The status of `test`, `[` or `[[`, which dash does not have. Adds to the context's `lookups`."""
     if literal_text(words[0]) == "[[" and context.around.shell == "dash":
         return Truth(False, "dash, which is /bin/sh here, has no `[[`")
     truth, lookups = conditions.evaluate_test(words, context.around, context.directory)

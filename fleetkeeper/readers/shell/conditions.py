@@ -88,7 +88,7 @@ def known_value(word: Word, around: Surroundings) -> str | None:
 
 
 def value_of(part: Part, around: Surroundings) -> str | None:
-    """The value of a variable or of a substitution, where that is known."""
+    """The value of a variable or of a substitution, where that is known; None elsewhere, and for an empty variable."""
     user = around.user
     if part.kind == "variable":
         bash = around.shell == "bash"
@@ -136,7 +136,7 @@ class Test:
         return literal_text(self.words[index]) if index < len(self.words) else None
 
     def evaluate(self) -> Truth:
-        """Whether the test of all its words succeeds."""
+        """Whether the test of all its words succeeds: NO without words, not to be told with words too many."""
         if not self.words:
             return NO
         result = self.any_of()
@@ -235,7 +235,10 @@ def explained(truth: Truth, shown: str) -> Truth:
 
 
 def program_status(words: Sequence[Word], around: Surroundings, path: str, directory: str) -> Truth:
-    """The status of any other command, by its name, as far as it can be told without running it."""
+    """The status of any other command, by its name, as far as it can be told without running it.
+
+    False for one that is not installed; one of EXPECTED succeeds; of any other it cannot be told. `words` is not empty.
+    """
     name = literal_text(words[0]) or ""
     base = name.rpartition("/")[2]
     shown = show(words)

@@ -56,6 +56,8 @@ USUAL_PATH = "/usr/bin:/bin"
 def executed_commands(script: str, context: Context | None = None) -> list[ExecutedCommand]:
     """Every command of a script that is run, or would be if a condition were met. Raises Unreadable.
 
+    `context` (None: a fresh one) is where the script begins; it is changed, and its `around` gets questions.
+
     >>> [(found.name, found.reach.value) for found in executed_commands("true || a; false && b; nice c")]
     [('true', True), ('a', False), ('false', True), ('b', False), ('c', True)]
     """

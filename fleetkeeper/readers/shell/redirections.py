@@ -24,7 +24,10 @@ def opened(redirected: Redirections, context: Context) -> Truth:
 
 
 def opened_one(operator: str, target: Word, context: Context) -> Truth:
-    """Whether the shell can open the file of one redirection."""
+    """Whether the shell can open the file of one redirection.
+
+    YES also where neither its name nor its directory is known, for here-documents, and for copies of descriptors.
+    """
     around, operator = context.around, operator.lstrip(DESCRIPTORS)
     if operator in (">&", "<&"):
         number = literal_text(target) or ""

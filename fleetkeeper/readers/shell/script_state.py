@@ -94,7 +94,10 @@ class Context:
                 self.descriptors[number] = path
 
     def inner(self) -> Context:
-        """The state of a shell inside this one."""
+        """The state of a shell inside this one.
+
+        Its variables and functions are copies; what was called, looked up and opened, and `around`, are shared.
+        """
         return replace(
             self,
             variables=dict(self.variables),
@@ -127,7 +130,10 @@ def substitute_variables(word: Word, context: Context) -> Word:
 
 
 def choose(entered: Truth, inside: Truth, before: Truth) -> Truth:
-    """The status after a part that was entered or not (`entered`): `inside` of the part, or `before` it."""
+    """The status after a part that was entered or not (`entered`): `inside` of the part, or `before` it.
+
+    Where it cannot be told whether it was entered, the status cannot be told either, unless both are alike.
+    """
     if entered.value is None:
         return entered if inside.value is not before.value else inside
     return inside if entered.value else before

@@ -34,7 +34,7 @@ class ScriptFollower(Protocol):
 
 
 def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`cd`: the directory must be there."""
+    """`cd`: the directory must be there. Sets the context's `directory`, "" where it is not known."""
     arguments = [word for word in words[1:] if literal_text(word) not in ("-P", "-L", "--")]
     path = conditions.known_value(arguments[-1], follower.context.around) if arguments else None
     follower.context.directory = (
@@ -61,7 +61,10 @@ def failing(context: Context, status: Truth, guard: bool) -> Outcome:
 
 
 def read_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`.`: the commands of the file are run here; dash ends when there is no such file."""
+    """`.`: the commands of the file are run here; dash ends when there is no such file.
+
+    Adds the file to `sourced`; one that is there and was not read yet is taken to succeed and to do nothing.
+    """
     context, around = follower.context, follower.context.around
     if literal_text(words[0]) == "source" and around.shell == "dash":
         return failing(follower.context, Truth(False, "dash, which is /bin/sh here, has no `source`"), guard)
@@ -105,7 +108,7 @@ def export(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard:
 
 
 def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`set`: `-e`, pipefail, which dash did not always take, and positional parameters."""
+    """`set`: `-e`, pipefail, which dash did not always take, and positional parameters. Changes the context."""
     context, around = follower.context, follower.context.around
     texts = [literal_text(word) for word in words[1:]]
     if "--" in texts:

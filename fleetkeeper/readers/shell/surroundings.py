@@ -112,7 +112,10 @@ class Surroundings:
         return posixpath.normpath(f"{base}/{path}") if base.startswith("/") and not path.startswith("~") else ""
 
     def state_of(self, path: str) -> PathState | None:
-        """What the node says about a path; None while it was not asked. `..` is not followed."""
+        """What the node says about a path; None while it was not asked, which records the question.
+
+        None also for a path that is not absolute, or has `..` in it: nothing is asked then.
+        """
         if not path.startswith("/") or ".." in path.split("/"):
             return None
         state = self.paths.get(path)
@@ -188,14 +191,17 @@ class Surroundings:
         return self.permits(state.components[-1], state, "w")
 
     def is_program(self, path: str) -> bool | None:
-        """Whether a program can be run at this path; None while it was not asked."""
+        """Whether a program can be run at this path; None while it was not asked, which records the question."""
         if path not in self.programs:
             self.ask(path)
             return None
         return self.programs[path]
 
     def finds(self, name: str, path: str) -> Truth:
-        """Whether a program is found: at its own path, else in a directory of PATH."""
+        """Whether a program is found: at its own path, else in a directory of PATH.
+
+        Not to be told while one of them was not asked, and without any absolute directory in PATH.
+        """
         if "/" in name:
             places = [self.absolute(name, "")]
         else:
@@ -206,7 +212,7 @@ class Surroundings:
         return Truth(None) if None in states or not states else NO
 
     def is_running(self, name: str) -> bool | None:
-        """Whether a process with exactly this name runs; None while it was not asked."""
+        """Whether a process with exactly this name runs; None while it was not asked, which records the question."""
         if name not in self.running:
             self.ask(f"&{name}")
             return None

@@ -61,6 +61,8 @@ def literal_text(word: Word) -> str | None:
 def simple_commands(text: str) -> tuple[Simple, ...]:
     """The simple commands of a script, in the order in which they are written. Raises Unreadable.
 
+    Commands inside substitutions are not among them: they are parts of words.
+
     >>> [literal_text(command.words[0]) for command in simple_commands("cd / && sudo docker ps -q | head -1")]
     ['cd', 'sudo', 'head']
     """
