@@ -48,7 +48,8 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 def removable_backups(fleet: Fleet, policy: Policy) -> tuple[ExcessBackup, ...]:
     """Backups that `keep` does not ask for, oldest first; while a drill failed, only the broken ones among them.
 
-    None while `keep` is a guess, or something else removes dumps. Raises Unobservable as `failed_drill` does.
+    Empty while `keep` is a guess, or something else removes dumps. Raises Unobservable as `failed_drill` does, and when
+    the backups were not seen.
     """
     if policy.guesses or other_deleters(fleet):
         return ()
@@ -70,7 +71,10 @@ def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
 
 
 def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *notes: str) -> Plan:
-    """The plan that deletes the backups `gone`, with these notes besides its own."""
+    """The plan that deletes the backups `gone`, with these notes besides its own. Raises Unobservable.
+
+    `gone` is not empty, and as `removable_backups` or `backups_to_remove` gave it: nothing is checked again here.
+    """
     retention = retention_of(fleet, policy)
     unknown = sum(kept.backup.state == "unknown" for kept in retention.kept)
     small = sum(kept.backup.small is not None for kept in retention.kept)
@@ -98,7 +102,10 @@ def bytes_on_disk(gone: Sequence[ExcessBackup]) -> int:
 
 
 def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -> tuple[Run | DeleteFiles, ...]:
-    """Two steps: stream once more the backups that stay instead, then delete these, while those are unchanged."""
+    """Two steps: stream once more the backups that stay instead, then delete these, while those are unchanged.
+
+    Raises Unobservable when the backups were not seen.
+    """
     catalog = catalog_of(fleet, policy)
     directory = fleet.of(policy.volume.node, Facts).directory
     again = needed_for(gone, catalog, policy)

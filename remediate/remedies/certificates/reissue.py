@@ -53,7 +53,10 @@ STAGING = re.compile(r"staging|[./-]test", re.IGNORECASE)
 
 
 def reissue_plan(view: View, served: ServedCertificate, kinds: Iterable[Kind], finding: Finding) -> Answer:
-    """The plan that replaces what is served, if it is certbot's own file and another would be better; or why not."""
+    """The plan that replaces what is served, if it is certbot's own file and another would be better; or why not.
+
+    `kinds` are the problems of what is served. Raises Unobservable for a file or configuration that was not seen.
+    """
     lineage = newest_lineage(lineages_of(view)) or served_from(view, served)
     if not MENDED & set(kinds):
         return ForAPerson("another certificate would not mend this", finding.hint)
@@ -86,7 +89,11 @@ def served_from(view: View, served: ServedCertificate) -> Lineage | None:
 
 
 def new_key(view: View, finding: Finding) -> Answer:
-    """The plan that replaces certificate and key, when the key on disk does not match: nginx would refuse the pair."""
+    """The plan that replaces certificate and key, when the key on disk does not match: nginx would refuse the pair.
+
+    The finding is about a lineage's path. ForAPerson when certbot does not keep that, nothing is served, or nginx
+    refuses its configuration for another reason.
+    """
     lineage = next((lineage for lineage in lineages_of(view) if lineage.path == finding.about), None)
     served = next((handshake for handshake in view.handshakes if handshake.chain), None)
     if lineage is None or served is None:
@@ -100,7 +107,10 @@ def new_key(view: View, finding: Finding) -> Answer:
 
 
 def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: Finding) -> Answer:
-    """The plan: certbot once, then what every renewal ends with; or why a person must act."""
+    """The plan: certbot once, then what every renewal ends with; or why a person must act.
+
+    That is: certbot or its configuration is missing, or the inventory's `acme` has no webroot.
+    """
     acme = view.certificate.acme
     names, dropped = new_and_dropped_names(view, lineage)
     if not view.inside.certbot or not lineage.configured:

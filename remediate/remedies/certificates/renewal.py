@@ -45,7 +45,8 @@ Answer = Plan | ForAPerson
 def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
     """Bring about what a renewal needs: lineage, account, schedule, reload hook. The rest a person must do.
 
-    Disturbs: nothing. Way back: crontab and hook as they were; a certificate or an account that was got stays.
+    Disturbs: nothing. Way back: crontab and hook as they were; a certificate or an account that was got stays. The
+    finding's `want` says which of them is lacking. Raises Unobservable.
     """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
@@ -191,7 +192,10 @@ def reload_hook_plan(view: View, finding: Finding) -> Answer:
 
 
 def crontab_plan(view: View, finding: Finding) -> Answer:
-    """The plan that runs certbot twice a day from the node's crontab, and reloads nginx after a renewal; or why not."""
+    """The plan that runs certbot twice a day from the node's crontab, and reloads nginx after a renewal; or why not.
+
+    Raises Unobservable when the crontab was not seen.
+    """
     crontab = raise_if_unobservable(view.facts.crontab, view.node)
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)

@@ -29,7 +29,8 @@ def renew_certificate(finding: Finding, fleet: Fleet) -> Answer:
     """Renew what has ended or soon will, once; replace what no client takes, where the inventory says how; or reload.
 
     What is served from a file that is not certbot's is told to a person, with the line of nginx' configuration.
-    Disturbs: a reload of nginx. Way back: none is needed; the old certificate stays in certbot's archive.
+    Disturbs: a reload of nginx. Way back: none is needed; the old certificate stays in certbot's archive. Raises
+    Unobservable when the container, the port or a file was not seen.
     """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
@@ -43,7 +44,10 @@ def renew_certificate(finding: Finding, fleet: Fleet) -> Answer:
 
 
 def replacement_plan(view: View, served: ServedCertificate, finding: Finding) -> Answer:
-    """The plan: serve what is on disk, if it is good; else renew what is due, or replace what that would not mend."""
+    """The plan: serve what is on disk, if it is good; else renew what is due, or replace what that would not mend.
+
+    `served` must have a chain. Raises Unobservable.
+    """
     if (path := good_on_disk(view, served)) is not None:
         return reload_plan(view, served, path)
     now, mine = view.fleet.looked_at, view.certificate
@@ -96,7 +100,8 @@ def renewal_plan(view: View, served: ServedCertificate, lineage: Lineage, findin
 def reload_nginx(finding: Finding, fleet: Fleet) -> Answer:
     """Serve what lies on disk: test the configuration, reload, compare.
 
-    Disturbs: a reload of nginx, which serves open connections to their end. Way back: none is needed.
+    Disturbs: a reload of nginx, which serves open connections to their end. Way back: none is needed. For a person when
+    nginx refuses its configuration, or what lies on disk is no better. Raises Unobservable.
     """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
@@ -132,7 +137,10 @@ def served_port(view: View, finding: Finding) -> ServedCertificate | None:
 
 
 def good_on_disk(view: View, served: ServedCertificate) -> str | None:
-    """The configured file with another chain than is served, and one that a client accepts; None without one."""
+    """The configured file with another chain than is served, and one that a client accepts; None without one.
+
+    It must also be far enough from its end. Raises Unobservable when the files were not seen.
+    """
     for file in configured(view, served) or []:
         if not file.chain or file.chain == served.chain:
             continue

@@ -34,7 +34,10 @@ def ownership_steps(fleet: Fleet, location: Placement) -> list[ChangeOwner]:
 
 
 def ownership_obstacle(fleet: Fleet, location: Placement, denied: Denied) -> str:
-    """Why the files of a mount are not the service's alone; empty when they are."""
+    """Why the files of a mount are not the service's alone; empty when they are.
+
+    Another service counts only while a container of it runs on that node. Raises Unobservable for what was not seen.
+    """
     mount = next((mount for mount in location.container.mounts if mount.destination == denied.destination), None)
     if mount is None:
         return "what is mounted there was not seen"

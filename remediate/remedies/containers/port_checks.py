@@ -27,7 +27,7 @@ WHY_BEFORE = "or nobody could see afterwards that it does so again"
 def port_check_steps(placement: Placement, name: str) -> list[Run]:
     """The read-only step that checks that the same ports are listened on again; empty without ports.
 
-    Without it a start that hangs half-way would pass.
+    Without it a start that hangs half-way would pass. Raises Unobservable when the ports were not seen.
     """
     ports = raise_if_unobservable(preflight_of(placement).listens)
     if not ports:
@@ -72,7 +72,10 @@ def at_most(ports: tuple[int, ...], tries: int) -> float:
 
 
 def published_ports_in_use(placement: Placement, service: SwarmService) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """(mode, published TCP ports) for those behind which something listens today; mode is host or ingress."""
+    """(mode, published TCP ports) for those behind which something listens today; mode is host or ingress.
+
+    A mode without such ports is left out. Raises Unobservable when what listens was not seen.
+    """
     served = raise_if_unobservable(preflight_of(placement).listens)
     for mode in ("host", "ingress"):
         ports = tuple(

@@ -77,7 +77,10 @@ def deployment_kind(container: Container) -> str:
 
 
 def known_user(service: Service, places: Iterable[Placement]) -> str:
-    """The first of the policy's users that the image has; empty when it has none."""
+    """The first of the policy's users that the image has; empty when it has none, and without `places`.
+
+    Only the first of `places` is asked. Raises Unobservable when a name's uid cannot be known.
+    """
     for location in places:
         missing = uids_of_users(service.user, location.container)[1]
         return next((user for user in service.user if user not in missing), "")
@@ -87,7 +90,10 @@ def known_user(service: Service, places: Iterable[Placement]) -> str:
 def user_change_plan(
     fleet: Fleet, manager: str, service: SwarmService, update: UpdateService, places: list[Placement]
 ) -> Plan:
-    """The plan. Files are given away twice: what root makes between the first time and its end is given then."""
+    """The plan. Files are given away twice: what root makes between the first time and its end is given then.
+
+    Nothing that stands in the way is looked for here: `obstacles_to_plan` is. Raises Unobservable.
+    """
     given = list(dict.fromkeys(step for location in places for step in ownership_steps(fleet, location)))
     looks = [
         look
@@ -148,7 +154,10 @@ def has_health_check(service: SwarmService, places: Iterable[Placement]) -> bool
 def obstacles_to_plan(
     fleet: Fleet, service: Service, swarm_service: SwarmService, places: list[Placement], finding: Finding
 ) -> Iterator[Reason]:
-    """Everything that prevents a plan. Raises Unobservable for what was not seen."""
+    """Everything that prevents a plan; nothing when it can be made. Raises Unobservable for what was not seen.
+
+    A finding that is a warning has one reason, and nothing else is looked at.
+    """
     if finding.severity == "warning":
         yield (
             "its root is an unprivileged user of the node already (user namespaces)",
@@ -166,7 +175,7 @@ def obstacles_to_plan(
 
 
 def policy_obstacles(service: Service, swarm_service: SwarmService, places: list[Placement]) -> Iterator[Reason]:
-    """Reasons in the inventory, the image's users, and a running update of the service."""
+    """Reasons in the inventory, the image's users, and a running update of the service. Raises Unobservable."""
     expected, user = " or ".join(service.user), known_user(service, places)
     if service.master:
         yield (

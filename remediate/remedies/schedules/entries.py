@@ -88,7 +88,8 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Put the entry where the service runs, make sure that it is there, then take it out everywhere else.
 
     An entry that works is left as it is. Disturbs: nothing; the backup runs when it is next due. Way back: the crontabs
-    as they were, byte by byte. Raises Unobservable while a crontab that would be edited was not seen.
+    as they were, byte by byte. For a person when the service runs nowhere or several times, and for entries or crontabs
+    that are not ours to edit. Raises Unobservable while a crontab that would be edited was not seen.
     """
     policy = fleet.inventory.section(Policy)
     homes = running_placements(fleet, policy.service)
@@ -193,7 +194,7 @@ def crontab_steps(change: CrontabChange, *, last: bool) -> Iterator[AnyStep]:
 def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
     """The change where the service runs: keep one entry that is right, else write ours, and take out what is not.
 
-    Raises Unobservable while entries could not be read.
+    Raises Unobservable while entries could not be read, Untrusted as `entry_line` does.
     """
     facts = fleet.of(home.node, Facts)
     entries, unclear = read_entries(fleet, home.node, home, policy)
@@ -233,7 +234,10 @@ def facts_block(facts: Facts) -> tuple[str, ...]:
 
 
 def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> CrontabChange:
-    """The change on any other node: no entry for the service stays there."""
+    """The change on any other node: no entry for the service stays there.
+
+    What could not be read there is left alone. Raises Unobservable when the node was not seen.
+    """
     facts = fleet.of(node, Facts)
     entries, _ = read_entries(fleet, node, home, policy)
     left = [entry.entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]

@@ -64,7 +64,7 @@ SLOT = re.compile(rf"\b(?:{'|'.join([*SLOTS, 'COMMAND'])})\b", re.ASCII)
 
 
 def fill_form(form: str, words: Mapping[str, str]) -> str:
-    """The form with `words` in its slots: shell text by the name of the slot.
+    """The form with `words` in its slots: shell text by the name of the slot; KeyError for one without.
 
     >>> fill_form(CONTAINERS, {"DOCKER": "docker", "FILTERS": "--filter label=a=b"})
     'set -- $(docker ps -q --no-trunc --filter label=a=b 2>/dev/null); '

@@ -10,7 +10,7 @@ from fleetkeeper.topics.services.facts import SwarmService
 def told_by(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:
     """(manager node, the service as its spec is); ("", None) when no manager has it.
 
-    Raises Unobservable for an unseen node.
+    The first manager in the inventory's order counts. Raises Unobservable for an unseen node before it.
     """
     for node in fleet.inventory.nodes:
         facts = fleet.of(node, Services)
