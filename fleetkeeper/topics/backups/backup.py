@@ -94,7 +94,7 @@ class Backup:
 
     @property
     def doubt(self) -> str:
-        """Why `counts` is false, in words; empty exactly when `counts` is true."""
+        """Why `counts` is false, in words: the first reason of several; empty exactly when `counts` is true."""
         reasons = (
             (self.growing, "it is still being written"),
             (self.future, "dated in the future"),

@@ -225,7 +225,10 @@ def unfinished_dumps(catalog: Catalog, policy: Policy, now: datetime) -> tuple[F
 
 
 def backup_of(file: File, named: datetime, proven: Mapping[str, DumpProof], now: datetime) -> Backup:
-    """The backup that a file is. `named` is the instant in its name (UTC), `proven` are proofs by file name."""
+    """The backup that a file is. `named` is the instant in its name (UTC), `proven` are proofs by file name.
+
+    What other files tell is not filled in yet: `lacks`, `small`, `giant`, `unconfirmed`, and `odd` for a hard link.
+    """
     written = written_at(file.mtime)
     proof = proven.get(file.name)
     state, why = state_of_file(file, proof)

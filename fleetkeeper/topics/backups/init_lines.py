@@ -107,7 +107,10 @@ def schedule_value(backups: Backups) -> str:
 
 
 def policy(backups: Backups) -> Mapping[str, str]:
-    """The keys of the section `backups` with their values as YAML text, without those that have the default value."""
+    """The keys of the section `backups` with their values as YAML text, in their order.
+
+    Keys for which nothing is to be said are left out; their defaults do.
+    """
     least = propose_free(backups)
     volume: dict[str, object] = {
         "name": backups.volume,

@@ -50,7 +50,7 @@ def only_cluster(fleet: Fleet) -> Cluster | None:
 
 
 def live_database(fleet: Fleet, policy: Policy) -> LiveDatabase | None:
-    """The database that runs; None when it is not known which one does, or what it holds."""
+    """The database that runs; None when it is not known which one does, or what it holds. Never raises."""
     cluster = only_cluster(fleet)
     if cluster is None or cluster.tables is None:
         return None
@@ -75,7 +75,7 @@ class History:
 
 
 def history_of(whole: Iterable[Backup]) -> History:
-    """The history of these dumps. Their order does not matter."""
+    """The history of these dumps; those whose contents are not known add nothing. Their order does not matter."""
     first: dict[str, datetime] = {}
     filled = False
     for backup in whole:
@@ -198,7 +198,10 @@ def gone_tables(part: DatabasePart, live: LiveDatabase) -> frozenset[str]:
 
 
 def proven_missing(holding: Holding, history: History, live: LiveDatabase, asked: frozenset[str]) -> list[LiveTable]:
-    """The missing tables that existed when the dump was made, and those that are `asked` for by name."""
+    """The missing tables that are known to have existed when the dump was made, and those that are `asked` for by name.
+
+    A table counts that had a file then, that an older dump has, or that this one creates without rows.
+    """
     backup, part = holding.backup, holding.part
     made = (backup.time - EARLY).timestamp()
     missing = []

@@ -108,7 +108,10 @@ def authenticator_findings(view: View, lineage: Lineage) -> Said:
 
 
 def is_taken(view: View, lineage: Lineage) -> bool:
-    """Whether port 80 of this container is in use where certbot would listen on it, with nobody who makes room."""
+    """Whether port 80 of this container is in use where certbot would listen on it, with nobody who makes room.
+
+    False where that was not seen, where nothing runs certbot in this container, and where a hook is run first.
+    """
     published = any(port.host == HTTP and port.container == HTTP for port in view.container.ports)
     answers = (view.facts.http or {}).get(view.certificate.name)
     here = [

@@ -235,7 +235,7 @@ def parse_lineage(name: str, part: Section, chain: tuple[str, ...], context: Ren
 
 
 def conf_trouble(part: Section, lines: dict[str, str]) -> Iterator[str]:
-    """The reasons in a lineage's configuration file why certbot skips it."""
+    """The reasons in a lineage's configuration file why certbot skips it; none where it does not."""
     if not any(line.strip() for line in part.lines):
         yield "it is empty"
         return
@@ -251,7 +251,7 @@ def conf_trouble(part: Section, lines: dict[str, str]) -> Iterator[str]:
 
 
 def challenge_port(lines: dict[str, str]) -> int | None:
-    """The port on which certbot itself listens for the authority; None where the file has something else there."""
+    """The port on which certbot itself listens for the authority, 80 by default; None where the file has no number."""
     try:
         return number_in(lines, "http01_port", 80, most=65535)
     except Unobservable:
@@ -303,7 +303,7 @@ def command_of_line(line: str) -> str:
 
 
 def parse_surroundings(parts: list[Section]) -> Surroundings:
-    """The programs and scripts for hooks in a container, and the options that certbot reads from its own files."""
+    """The programs and scripts for hooks in a container, and certbot's own options there; without other containers."""
     absent = frozenset(part.rest for part in parts if part.key == "absent")
     files = {part.rest: hook_file(part) for part in parts if part.key in ("hook", "script")}
     ini = [word for part in parts if part.key == "ini" for line in part.lines for word in ini_words(line)]

@@ -162,7 +162,7 @@ def steps(script: str) -> Iterator[Step]:
 
 
 def follow_blocks(words: Sequence[Word], blocks: list[str]) -> None:
-    """Open and close blocks as the reserved words before a command do: `blocks` are the words that opened them."""
+    """Open and close blocks as the reserved words before a command do: changes `blocks`, the words that opened them."""
     for word in words:
         text = literal_text(word) or ""
         if text in BLOCKS:
@@ -241,7 +241,7 @@ def file_effect(where: str, path: str, file: HookFile, around: Surroundings) -> 
 
 
 def reloads_here(name: str, words: Sequence[Word]) -> bool:
-    """Whether a command reloads a web server where it runs."""
+    """Whether a command reloads or restarts a web server where it runs. `name` is its program without a directory."""
     texts = [literal_text(word) for word in words]
     rest = [text or "" for text in texts[1:]]
     if (texts[0] or "").startswith("/etc/init.d/"):
@@ -293,7 +293,7 @@ def docker_effects(where: str, words: Sequence[Word], around: Surroundings) -> I
 
 
 def docker_targets(words: Sequence[Word]) -> Iterator[Target]:
-    """The containers that a command of Docker's client restarts, sends a signal to, or reloads a server in."""
+    """The containers that a command of Docker's client restarts, sends HUP to, or reloads a server in, if any."""
     run = docker_execution(words, (literal_text(words[0]) or "").rpartition("/")[2])
     if run and any(reloads_here((line[0] or "").rpartition("/")[2], as_words(line)) for line in run.inner() if line):
         yield run.target
@@ -311,7 +311,7 @@ def docker_targets(words: Sequence[Word]) -> Iterator[Target]:
 
 
 def compose_targets(words: Sequence[Word]) -> Iterator[Target]:
-    """The services that `docker compose restart` or `kill -s HUP` names."""
+    """The services that `docker compose restart` or `kill -s HUP` names; none for other verbs, or without names."""
     valued = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
     rest = after_options(words, valued)
     before = words[: len(words) - len(rest)]

@@ -162,7 +162,7 @@ def is_mapped(inspected: Json) -> bool:
 
 
 def parse_isolation(host: Json) -> Isolation:
-    """The isolation of a container, from HostConfig."""
+    """The isolation of a container, from HostConfig; `engine_maps` is not filled in here."""
     return Isolation(
         privileged=flag_in(host, "Privileged"),
         cap_add=parse_capabilities(texts(host, "CapAdd")),

@@ -87,7 +87,7 @@ def start_words(raw: str) -> dict[str, tuple[str, ...]]:
 
 
 def start_programs(inspected: Json) -> tuple[str, ...]:
-    """The first eight words of a container's command line that can name a program."""
+    """The first eight words of a container's command line that can name a program, each once."""
     line = " ".join([text_in(inspected, "Path"), *texts(inspected, "Args")])
     words = (
         word for word in re.split(r"[\s;|&()'\"]+", line) if re.fullmatch(r"[A-Za-z0-9_/][\w./+-]*", word, re.ASCII)

@@ -213,7 +213,7 @@ def entered_processes(container: Container, members: Mapping[int, ScannedProcess
 
 
 def is_descendant(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
-    """Whether a process is `ancestor` or descends from it. `parents` are the parents' pids by pid."""
+    """Whether a process is `ancestor` or descends from it. `parents` are the parents' pids by pid; a circle ends it."""
     met: set[int] = set()
     while pid in parents and pid not in met:
         if pid == ancestor:

@@ -92,7 +92,7 @@ def container_of_server(server: PostgresServer, containers: Iterable[Container])
 
 
 def is_dumped(fleet: Fleet, container: Container) -> bool:
-    """Whether a container belongs to the service whose database the policy's dumps are made of."""
+    """Whether a container belongs to the service whose database the dumps are made of; False without a policy."""
     policy, services = policy_of(fleet.inventory), fleet.inventory.services
     if policy is None or not isinstance(services, dict):
         return False
@@ -154,7 +154,10 @@ def uncovered_volumes(fleet: Fleet, node: str) -> Iterator[Holding | Unobservabl
 
 
 def written_mounts(fleet: Fleet, containers: Iterable[Container]) -> list[tuple[Mount, list[Container]]]:
-    """Each mount that running containers of declared services may write, once, with these containers."""
+    """Each mount that running containers of declared services may write, once by its source, with these containers.
+
+    Only those of `kept_mounts`; `destination` is that of the first container.
+    """
     services = fleet.inventory.services
     declared = services.values() if isinstance(services, dict) else ()
     found: dict[str, tuple[Mount, list[Container]]] = {}

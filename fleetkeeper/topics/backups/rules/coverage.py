@@ -65,7 +65,7 @@ def uncovered(
 
 
 def searched(fleet: Fleet, search: Search) -> Iterator[Holding | Unobservable]:
-    """What `search` finds on each node of the inventory, or why it could not be seen there."""
+    """What `search` finds on each node of the inventory, or the Unobservable that it raised there."""
     for node in fleet.inventory.nodes:
         try:
             yield from search(fleet, node)
@@ -118,7 +118,10 @@ def volume_finding(holding: Holding, hint: str) -> Finding:
 
 
 def unneeded_excuses(fleet: Fleet) -> Iterator[Finding]:
-    """A warning for each excuse that names nothing which lacks a backup; none while something could not be seen."""
+    """A warning for each excuse that names no database and no volume which lacks a backup.
+
+    Whether its day is over does not matter. None at all while something could not be seen.
+    """
     holdings = [*searched(fleet, uncovered_databases), *searched(fleet, uncovered_volumes)]
     if any(isinstance(holding, Unobservable) for holding in holdings):
         return

@@ -120,7 +120,7 @@ def not_known(backup: Backup) -> str:
 
 
 def describe_stale(newest: Backup | None, backups: Catalog, now: datetime) -> str:
-    """How old the newest complete backup is, and which younger files do not count, in words."""
+    """How old the newest complete backup is (None: there is none), and why the two youngest do not count, in words."""
     younger = [backup for backup in backups.backups if newest is None or backup.time > newest.time]
     but = "; ".join(f"{backup.name} does not count: {backup.doubt}" for backup in younger[:2])
     if newest is None:

@@ -167,7 +167,7 @@ def fleeting(node: str, saw: str, about: str, hint: str) -> Finding:
 
 
 def where_data_lie(cluster: Cluster, mounts: tuple[Mount, ...]) -> Iterator[str]:
-    """Why the data directory does not last, in words; none where it does."""
+    """Why the data directory does not last, in words; none where it does. `mounts` are those of its container."""
     covering = [mount for mount in mounts if below(cluster.directory, mount.destination)]
     mount = max(covering, key=lambda item: len(item.destination), default=None)
     kind = cluster.disk.kind if cluster.disk else ""
@@ -221,7 +221,10 @@ Shown = tuple[str, int, int]
 
 
 def difference(view: BackupsView, files: tuple[File, ...], policy: Policy, until: float) -> str:
-    """How both sides differ in the file written last before `until` (epoch seconds), in words; empty if they do not."""
+    """How both sides differ in the file written last before `until` (epoch seconds), in words; empty if they do not.
+
+    Only files named like the pattern are compared. One that the container may only not name any more is no difference.
+    """
     here = {
         (file.name, file.size, int(file.mtime))
         for file in files

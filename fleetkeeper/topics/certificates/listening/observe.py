@@ -86,7 +86,7 @@ def addresses_of(containers: Iterable[Container]) -> dict[int, str]:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address that a port is published on can be reached from its own machine only."""
+    """Whether an address that a port is published on can be reached from its own machine only; False for none (all)."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -86,7 +86,10 @@ def parse_speech(output: Output) -> Speech | Unobservable:
 
 
 def speech_in(text: str) -> Speech:
-    """What the text of one handshake shows. Raises Unobservable when openssl's message is not a known one."""
+    """What the text of one handshake shows: "TLS" for a certificate or an alert, "closed", and "plain" for all else.
+
+    Raises Unobservable when openssl's message is not a known one.
+    """
     if tls_handshakes.sent_chain(text):
         return "TLS"
     kind = tls_handshakes.refusal_kind(text)

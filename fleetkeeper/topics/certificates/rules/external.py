@@ -121,7 +121,7 @@ def external_certificates(served: ServedCertificate) -> tuple[str, ...]:
 
 
 def own_chains(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
-    """The chains that the service serves for the name on its own nodes."""
+    """The chains that the service serves for the name on its own nodes; empty where none was seen."""
     return {
         external_certificates(handshake)
         for view in views_on_seen_nodes(fleet, certificate)

@@ -95,7 +95,11 @@ def judged_port(
 
 
 def is_named(fleet: Fleet, port: TlsPort, users: list[Container], certificates: tuple[Certificate, ...]) -> bool:
-    """Whether the inventory names a certificate for a port, by its number or by the service that serves it."""
+    """Whether the inventory names a certificate for a port, by its number or by the service that serves it.
+
+    The service counts where the certificate names no ports. So does any such one for port 443 of the swarm's mesh, of
+    which no container is known. `users` are the containers behind the port.
+    """
     services = fleet.inventory.services if isinstance(fleet.inventory.services, dict) else {}
     for certificate in certificates:
         service = services.get(certificate.service)

@@ -53,7 +53,10 @@ def reload_findings(view: View, lineage: Lineage | None, working: list[Renewal])
 
 
 def reloading_after(renewal: Renewal, view: View, lineage: Lineage | None) -> Reloading:
-    """What is done about servers after a renewal: by its own line, by renewal-hooks and by the lineage's hooks."""
+    """What is done about servers after a renewal: by its own line, by renewal-hooks and by the lineage's hooks.
+
+    The last two as they work where certbot runs, and not at all where the renewal's own options put them out.
+    """
     here = runs_in(renewal, view)
     effects = [renewal.reloading]
     if renewal.directory:

@@ -164,7 +164,10 @@ def stale(view: View, served: ServedCertificate, file: CertificateFile) -> Findi
 
 
 def copied(view: View, served: ServedCertificate, files: list[CertificateFile], lineage: Lineage) -> Iterator[Finding]:
-    """A finding where nginx uses a copy that is older than certbot's own file: renewals never reach such a copy."""
+    """A finding where nginx uses a copy that is older than certbot's own file: renewals never reach such a copy.
+
+    None where one of `files` is certbot's own, or there is no certificate in them or in that.
+    """
     if not lineage.chain or lineage.path in [file.path for file in files]:
         return
     renewed = leaf_of(lineage.chain)

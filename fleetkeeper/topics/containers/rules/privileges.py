@@ -137,7 +137,7 @@ def added_capabilities(container: Container) -> Iterator[Escape]:
 
 
 def socket_paths(container: Container) -> Iterator[Escape]:
-    """An escape for each mounted socket of a container engine."""
+    """An escape for each mounted socket of a container engine, by the name of the file, even when it is read-only."""
     for mount in container.mounts:
         if PurePosixPath(mount.source).name in SOCKETS:
             yield Escape(
