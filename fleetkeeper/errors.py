@@ -56,7 +56,7 @@ class UsageError(Exception):
 
 
 def field_error(what: str, hint: str = "") -> PydanticCustomError:
-    """The error (a ValueError) that a validator of an inventory field raises: what is wrong, and what to do."""
+    """The error (a ValueError, returned) for a validator of an inventory field: what is wrong, and what to do."""
     return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint})
 
 

@@ -106,7 +106,8 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
         """Run a command line in the account's login shell; on the local machine in /bin/sh, as testinfra does.
 
-        Raises RuntimeError when the node cannot be reached, or the command did not end within the limit.
+        The exit status is in the result, whatever it is. Raises RuntimeError when the node cannot be reached, or the
+        command did not end within the limit.
         """
         line = self.get_command(command, *args)
         shell = () if self.node.connection == "local" else (IN_LOGIN_SHELL, "sh")

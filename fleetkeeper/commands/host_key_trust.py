@@ -197,7 +197,7 @@ def number_in(path: Path, entry: KnownHost) -> int | None:
 def edit_known_hosts(before: bytes, gone: Collection[int | None], lines: Sequence[str]) -> bytes:
     """A known_hosts file without the lines in `gone` (numbers from 1), and with `lines` at its end.
 
-    The rest stays as it is.
+    The rest stays as it is. Of `lines` those that it has already are not added.
 
     >>> edit_known_hosts(b"a x\\nb y", {1}, ["c z"])
     b'b y\\nc z\\n'

@@ -33,7 +33,10 @@ USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?",
 
 
 def observe_containers(node: Node, inventory: Inventory) -> Look:
-    """The containers of a node, without their processes: one round trip."""
+    """The containers of a node, without their processes: one round trip; `absent` without Docker.
+
+    Raises Unobservable when the engine does not answer.
+    """
     [inspected] = yield [inspect_containers()]
     if inspected.rc == ABSENT:
         return containers.Facts("absent")
@@ -153,7 +156,10 @@ def enter_command(inventory: Inventory, node: Node, handle: str, user: str) -> s
 
 
 def ssh_words(inventory: Inventory, node: Node) -> list[str]:
-    """The words of `ssh` that reach a node as the inventory says, with a terminal and the keys of its known_hosts."""
+    """The words of `ssh` that reach a node as the inventory says, with a terminal and the keys of its known_hosts.
+
+    The node's jump must be as `ssh -J` takes it: see `with_jumps_resolved`.
+    """
     kept = Path(inventory.known_hosts or Path(inventory.path).with_name("known_hosts"))
     keys = ["-o", f'UserKnownHostsFile="{kept}" ~/.ssh/known_hosts'] if kept.is_file() else []
     port = ["-p", str(node.port)] if node.port else []

@@ -122,12 +122,15 @@ clean /bin/sh -c """
 
 
 def line(account: str) -> str:
-    """The sudoers line that allows an account to run the helper as root."""
+    """The sudoers line that allows an account, whose name the caller has checked, to run the helper as root."""
     return f"{account} ALL=(root) NOPASSWD: {HELPER}"
 
 
 def installer(account: str, inventories: Sequence[Inventory] = ()) -> str:
-    """A script that installs the helper and the sudoers line on a node, to be run by root. visudo checks the line."""
+    """A script that installs the helper and the sudoers line on a node, to be run by root. visudo checks the line.
+
+    The caller has checked the name of the account.
+    """
     text = helper(inventories)
     end = "END_OF_HELPER"
     assert not re.search(rf"^{end}$", text, re.MULTILINE)

@@ -50,7 +50,10 @@ def spelled_like(pattern: str, kind: str, hint: str) -> Check:
 
 
 def known_name(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
-    """A validator that a value is one of the names under `kind` (a plural) in the context; without names, any is."""
+    """A validator that returns a value that is one of the names under `kind` (a plural) in the context.
+
+    It raises ValueError for any other; without such names in the context every value is valid.
+    """
 
     def check(value: str, info: ValidationInfo) -> str:
         """The value itself; raises the error of a field when it is none of the names."""

@@ -277,7 +277,7 @@ class Loading:
                 self.problems.append(InventoryProblem(self.file, line, "", what, HINT))
 
     def import_topics(self) -> None:
-        """Import the team's own topics into `topics` and `custom_topics`; a name that is already used is a problem."""
+        """Import (run) the team's own topics into `topics` and `custom_topics`; each that cannot be is a problem."""
         taken = {*Inventory.model_fields, *self.topics, *(topic.key for topic in self.topics.values())} - {""}
         listed = self.data.get("topics")
         for index, written in enumerate(listed if isinstance(listed, list) else []):
@@ -328,7 +328,7 @@ def raw_section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def nodes_on_one_machine(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pairs of a node and an earlier one with the same machine: what is there would be counted twice."""
+    """Pairs of a node and an earlier one with its connection, address, port and jump: it would be counted twice."""
     first: dict[tuple[str, ...], str] = {}
     for name, node in nodes.items():
         if isinstance(node, dict):

@@ -80,7 +80,10 @@ def is_scalar(value: object) -> bool:
 
 
 def path_in_file(data: Any, loc: Iterable[str | int]) -> Path:
-    """The part of pydantic's location that is in the file: names of union members are left out."""
+    """The part of pydantic's location that is in the file: names of union members are left out.
+
+    Its last part stays also where the file lacks it: that is the key that is missing.
+    """
     path: list[str | int] = []
     rest = list(loc)
     for index, part in enumerate(rest):

@@ -73,6 +73,8 @@ def find_secrets(text: str) -> Iterator[str]:
 def looks_random(run: str) -> bool:
     """Whether letters, capitals and digits alternate as often as in a random token; in words and dates they do not.
 
+    False without one of the three kinds, and for less than 18 of them.
+
     >>> looks_random("pX7vT2kQ9aLmZ4rB8sNd")
     True
     >>> looks_random("backup_YYYY_MM_DDTHH_MM_SS"), looks_random("rodan-Main-Service-2024")

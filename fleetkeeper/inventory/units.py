@@ -52,6 +52,8 @@ def parse_size(written: object) -> int:
 def parse_duration(written: object) -> timedelta:
     """The duration; a timedelta is returned as it is. Raises ValueError with the grammar for anything else.
 
+    So it does for more than a hundred years.
+
     >>> parse_duration("36 h"), parse_duration("10 min")
     (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(seconds=600))
     """

@@ -89,7 +89,7 @@ def subjects_of(rule: Rule, inventory: Inventory, limit: Collection[str] = ()) -
 
 
 def undecided_sections(inventory: Inventory) -> list[Undecided]:
-    """The sections of an inventory that are undecided."""
+    """The sections of an inventory that are undecided as a whole; parts of sections are not looked at."""
     sections = (inventory.services, *inventory.sections.values())
     return [section for section in sections if isinstance(section, Undecided)]
 
@@ -135,7 +135,8 @@ def judge_subject(
 ) -> Verdict:
     """The verdict of a rule about one subject.
 
-    `strict` makes warnings count as findings; `nodes` keeps only findings on those nodes (empty: all).
+    `strict` makes warnings count as findings; `nodes` keeps only findings on those nodes (empty: all), and those that
+    name none: where all are elsewhere, the rule is not applicable. No exception of the judge goes through.
     """
     if subject.kind == NOTHING:
         return nothing_judged(rule, subject)
@@ -207,6 +208,7 @@ def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], 
     """Split the findings into the open ones, and pairs (finding, waiver) of those that a waiver in force accepts.
 
     A waiver is in force up to and including its `until`, by the date of the look (UTC), once its reason is filled in.
+    A finding with a waiver that is not in force is open, with the reason in its hint.
     """
     open_: list[Finding] = []
     waived: list[tuple[Finding, Waiver]] = []

@@ -71,7 +71,7 @@ def raise_if_unobservable(value: T | Unobservable, node: str = "") -> T:
 
 
 def or_why(look: Callable[[], T]) -> T | Unobservable:
-    """The result of `look`, or the Unobservable that it raised."""
+    """The result of `look`, or the Unobservable that it raised; other exceptions go through."""
     try:
         return look()
     except Unobservable as why:

@@ -31,6 +31,7 @@ def look_at_fleet(
     """The facts of every node, collected in parallel, and those observed from the auditing machine.
 
     `now` is the controller's clock, in UTC. `progress` is called with each node's name and whether any topic got facts.
+    What could not be observed is an Unobservable among the facts.
     """
 
     def one(node: Node) -> tuple[Node, Seen]:
@@ -49,7 +50,7 @@ def look_at_fleet(
 def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
     """The facts, or why they could not be observed, by topic, of the observers with a `from_here`.
 
-    Those look from the auditing machine.
+    Those look from the auditing machine. Where one does not apply, or returns None, there is no entry.
     """
     seen: Seen = {}
     for name, observer in observers.items():

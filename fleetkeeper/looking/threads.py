@@ -59,7 +59,8 @@ def in_turn(work: Callable[[A], T], each: Iterable[A], at_once: int) -> list[T]:
 def map_in_threads(work: Callable[[A], T], each: Iterable[A], limit: float, late: Callable[[A], T]) -> list[T]:
     """The results of the work on each argument, in order, from at most AT_ONCE threads.
 
-    After `limit` seconds altogether, `late` of the argument replaces each result that is missing.
+    After `limit` seconds altogether, `late` of the argument replaces each result that is missing; the work goes on in
+    its thread. Raises the first exception of the work.
 
     >>> map_in_threads(len, ["a", "bcd"], 5.0, lambda one: -1)
     [1, 3]

@@ -58,7 +58,10 @@ def most(texts: list[str], kind: str) -> list[str]:
 
 
 def open_annotations(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
-    """Kind ("error" or "warning") and text of the annotation for each open finding and each reason for an unknown."""
+    """Kind ("error" or "warning") and text of the annotation for each open finding and each reason for an unknown.
+
+    A warning of an item that failed is an error, and so is each unknown. Waived findings are left out.
+    """
     dark: dict[tuple[str, str], None] = {}
     for item in items:
         title = f"{item['rule']} [{item['subject']}]"

@@ -69,7 +69,10 @@ def known_node(inventory: Inventory, name: str) -> str:
 
 
 def facts_text(fleet: Fleet, keys: Iterable[Key]) -> str:
-    """The facts of these keys (node, topic): for each a title, and its fields as JSON."""
+    """The facts of these keys (node, topic), which the look must have: for each a title, and its fields as JSON.
+
+    What looks like a secret is replaced by `***`.
+    """
     return "\n".join(line for node, topic in keys for line in describe_fact(node, topic, fleet.facts[node, topic]))
 
 

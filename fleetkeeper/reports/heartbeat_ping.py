@@ -95,7 +95,7 @@ def sentry(parts: Any, lines: dict[str, str], ping: Ping) -> Request:
 def kuma(parts: Any, lines: dict[str, str], ping: Ping) -> Request | None:
     """The request to Uptime Kuma, None for a start: a push monitor takes any ping as an end.
 
-    Its `ping` is in milliseconds.
+    Its `ping` is in milliseconds. `parts` is the URL split, `lines` its query by name.
     """
     if ping.state == "start":
         return None
@@ -127,7 +127,7 @@ class Pulse:
 
     @property
     def url(self) -> str:
-        """The URL in the environment variable that the inventory names; empty when it is not set."""
+        """The URL (a secret) in the environment variable that the inventory names; empty when it is not set."""
         return self.environment.get(self.policy.variable, "").strip()
 
     def start(self) -> None:
@@ -168,7 +168,10 @@ class Pulse:
         return thread is None or not thread.is_alive()
 
     def deliver(self, ping: Ping) -> None:
-        """Send one ping, and put the reason into `troubles` when it failed."""
+        """Send one ping, and put the reason, without the URL, into `troubles` when it failed. Nothing is raised.
+
+        None is sent that this kind of monitor does not know.
+        """
         try:
             expected = heartbeat_request(self.policy.kind or kind_of(self.url), self.url, ping)
             if expected is not None and (refused := REFUSAL.search(deliver_request(expected, self.patience))):

@@ -53,7 +53,7 @@ CAUSES = {
 
 
 def loss_of(rule: str) -> str:
-    """The kind of loss that a rule (its id) guards against.
+    """The kind of loss that a rule (its id) guards against; "a service" for a team's own rule.
 
     >>> loss_of("backups.are_fresh"), loss_of("services.are_running"), loss_of("backups.are_thinned")
     ('data', 'a service', 'order')

@@ -36,7 +36,7 @@ class Progress:
             self.show()
 
     def show(self) -> None:
-        """Print the line in place of the last one."""
+        """Print the line on standard error in place of the last one; nothing when quiet, or without a terminal."""
         if self.shown:
             failed = f", {self.lost} could not be looked at" if self.lost else ""
             sys.stderr.write(f"\r\x1b[Klooking: {count_of(self.seen, 'node')} done, {self.waiting} to come{failed}")

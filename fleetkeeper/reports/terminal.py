@@ -224,7 +224,7 @@ def reason_lines(items: Iterable[Judged]) -> Lines:
 def changed_lines(changes: Changes) -> Lines:
     """What changed since the audit before: new and gone findings, a line each, and numbers.
 
-    Empty on the first audit.
+    Of the old ones only the longest open is named. Empty on the first audit.
     """
     if not changes.previous:
         return

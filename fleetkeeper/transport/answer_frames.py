@@ -133,7 +133,7 @@ class Frames:
         )
 
     def noise(self) -> str:
-        """The last line before the first token, at most 200 characters: why a login without a shell was refused."""
+        """The last line before the first token, at most 200 characters: why a login was refused; "" without any."""
         text = bytes(self.err.pending).strip() or bytes(self.out.pending)
         return last_line(text.decode("utf-8", "replace"))[:200]
 

@@ -36,7 +36,10 @@ class LocalLink:
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
-        """Start a command as `WritingLink.open` does. Closing the link ends it too."""
+        """Start a command as `WritingLink.open` does. Closing the link ends it too.
+
+        Raises Unobservable when it was not started, and for an account with `sudo: audit` that needs sudo for it.
+        """
         script = render_stream(words, sudo and self.sudo)
         stream = ProcessStream((*LOGIN, SHELL))
         self.running.add(stream)

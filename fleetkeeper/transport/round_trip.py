@@ -36,7 +36,7 @@ class Channel(Protocol):
     """A shell's standard streams. All methods raise OSError or EOFError when the connection is lost."""
 
     def send(self, data: bytes, limit: float) -> None:
-        """Write all data to standard input; fails when none is taken for `limit` seconds."""
+        """Write all data to standard input. Raises OSError when none is taken for `limit` seconds, too."""
         ...
 
     def receive(self, limit: float) -> tuple[bytes, bytes] | None:
@@ -269,7 +269,10 @@ class Round:
 
 
 def end_command(channel: Channel) -> None:
-    """Make the shell end its running command, and wait until it has: then there is room for another session."""
+    """Make the shell end its running command, and wait until it has, at most 6 s: then another session has room.
+
+    A lost connection is ignored.
+    """
     deadline = time.monotonic() + KILL_AFTER + ENDING
     with suppress(OSError, EOFError):
         channel.close_input()

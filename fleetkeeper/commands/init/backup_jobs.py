@@ -42,7 +42,7 @@ def backup_jobs(node: str, printed: Snapshot, behind: Mapping[str, str] | None =
 def scheduled_entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
     """Times, place and shell text of everything that is scheduled on a node.
 
-    Times may be empty or one of `NO_TIMES`.
+    Times may be empty or one of `NO_TIMES`. Lines that are commented out, and timers that are not active, are left out.
     """
     for file in printed.files:
         if file.kind == "directory":

@@ -79,7 +79,7 @@ class DumpListing:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The names of files and directories that do not match the pattern, the newest first."""
+        """The names of files and directories that do not match the pattern, the newest first, without hidden ones."""
         matching = {file.name for file in self.dumps}
         rest = [file for file in self.files if file.kind in ("file", "directory") and file.name not in matching]
         newest_first = sorted(rest, key=lambda file: file.mtime, reverse=True)

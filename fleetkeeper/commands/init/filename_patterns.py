@@ -112,6 +112,8 @@ def nearness(score: int, stamped: Sequence[tuple[datetime, float]], zone: str) -
 def schedule_of(stamps: Sequence[datetime]) -> str:
     """Five fields of cron that fit the stamps of the newest ten days; empty when they follow no daily pattern.
 
+    An hour counts with three stamps at least, and all must have one minute.
+
     >>> days = [datetime(2026, 11, day, hour, 0, 1) for day in (18, 19, 20) for hour in (0, 12)]
     >>> schedule_of(days)
     '0 0,12 * * *'

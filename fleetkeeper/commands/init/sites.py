@@ -116,7 +116,7 @@ def alternative(pem: str) -> list[str]:
 
 
 def handshake_chain(server: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
-    """The chain of one handshake, made on the node itself, as PEM; empty when there is none.
+    """The chain of one handshake, made on the node itself, as PEM; empty when there is none, or it was not seen.
 
     `options` are further words for s_client.
     """

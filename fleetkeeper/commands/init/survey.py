@@ -154,7 +154,10 @@ class Survey:
         ]
 
     def members(self, fleet: Fleet) -> Iterator[Node]:
-        """These members as nodes, reached as the first manager is; none without a manager."""
+        """The `strangers` as nodes, reached as the first manager is; none without a manager.
+
+        Raises UsageError for an invalid address.
+        """
         manager = next((machine.node for machine in self.machines.values() if machine.swarm == "manager"), None)
         taken = list(self.machines)
         for stranger in self.strangers(fleet) if manager else ():

@@ -29,7 +29,8 @@ def unwritten_topics(inventory: Inventory) -> list[Topic]:
 def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:
     """Look at the nodes, and append the proposed sections to the inventory file. Returns the exit code.
 
-    Nothing else in the file is changed. Raises UsageError.
+    Nothing else in the file is changed; for a section that is undecided the proposal is only printed. Where a node
+    could not be seen, nothing is written. Raises UsageError.
     """
     content = path.read_bytes()
     inventory = load_inventory(path, content)

@@ -38,7 +38,7 @@ def dump_directories(policy: Policy) -> DumpDirectories:
 
 
 def find_deleters(scheduled: ScheduledBackups, policy: Policy) -> Iterator[Deleter]:
-    """Every place of a node that removes files in the directory of the dumps, each program once."""
+    """Every place of a node that removes files in the directory of the dumps, once for each program and container."""
     directories = dump_directories(policy)
     for place, line, text in dict.fromkeys(scheduled_texts(scheduled)):
         if SIGNS.search(text):
@@ -47,7 +47,10 @@ def find_deleters(scheduled: ScheduledBackups, policy: Policy) -> Iterator[Delet
 
 
 def scheduled_texts(scheduled: ScheduledBackups) -> Iterator[tuple[str, int, str]]:
-    """Place, line and text of everything that is scheduled, and of the scripts behind it that were read."""
+    """Place, line and text of everything that is scheduled, and of the scripts behind it that were read.
+
+    The line is 0 where there are none. Lines that are commented out, or that cron cannot parse, are left out.
+    """
     printed = scheduled.answers.printed
     for file in printed.files:
         if file.kind == "directory":

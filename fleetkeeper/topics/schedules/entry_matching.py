@@ -30,7 +30,10 @@ class MatchedEntry:
     meant: bool
 
     def does(self, home: Placement) -> bool:
-        """Whether it runs the command in exactly the right container, without a harmful fault and not at boot only."""
+        """Whether it runs the command in exactly the right container, without a harmful fault and not at boot only.
+
+        Not while it is unclear whether it gets to its command. When it is due is not judged here.
+        """
         stopped = self.entry.blocked or self.entry.unclear
         fires = not harmful(self.entry) and not stopped and self.entry.times != REBOOT
         return fires and [container.id for container in self.found] == [home.container.id]

@@ -33,7 +33,8 @@ def inspect_swarm() -> Command:
 def observe(node: Node, inventory: Inventory) -> Look:
     """Facts after one round trip.
 
-    The swarm's state, this node's volumes, and on a manager members, services and tasks.
+    The swarm's state, this node's volumes, and on a manager members, services and tasks; `absent` without Docker.
+    Raises Unobservable when the engine did not answer completely.
     """
     answer, mounts = yield [inspect_swarm(), MOUNTS]
     if answer.rc == ABSENT:

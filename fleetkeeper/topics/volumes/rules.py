@@ -123,7 +123,7 @@ WITHOUT_ROOM = "thinning by keep will not make room then, and backups will fail"
 
 
 def forecast_text(forecast: Forecast, policy: Policy, now: datetime, held: Hold | None = None) -> str:
-    """The forecast in words: when the room runs out, and why.
+    """The forecast, which must be one that runs out, in words: when, and why.
 
     `held` is what holds thinning up, None when nothing does.
     """

@@ -107,7 +107,10 @@ def read_certificate(blob: bytes) -> HostCertificate | None:
 
 
 def signature_holds(blob: bytes) -> bool:
-    """Whether the CA named in a certificate signed it. False too when the signature cannot be checked."""
+    """Whether the CA named in a certificate signed it. False too when the signature cannot be checked.
+
+    The caller has seen that `blob` is a certificate. Raises ValueError for data that does not even have a type.
+    """
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
 

@@ -61,7 +61,7 @@ class ParamikoLink:
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
-        """Start a command as `WritingLink.open` does."""
+        """Start a command as `WritingLink.open` does. Raises Unobservable when it was not started."""
         script = render_stream(words, sudo and self.sudo)
         stream = ChannelStream(self.session(SHELL))
         try:
@@ -87,7 +87,7 @@ class ShellChannel:
             buffer.set_event(self.news)
 
     def send(self, data: bytes, limit: float) -> None:
-        """Write all data to standard input; fails when none is taken for `limit` seconds."""
+        """Write all data to standard input. Raises OSError when none is taken for `limit` seconds, or all is lost."""
         self.channel.settimeout(limit)
         self.channel.sendall(data)
 
@@ -173,7 +173,7 @@ class ChannelStream:
         self.read_ahead = heard.partition(token + b"\n")[2]
 
     def why(self) -> str:
-        """The last line of standard error, at most 200 characters."""
+        """The last line of standard error, at most 200 characters, or "nothing was said"; waits 1 s for its end."""
         self.listener.join(1)
         return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
 

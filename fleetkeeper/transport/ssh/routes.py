@@ -86,7 +86,10 @@ class Routes:
         return connect(server, self.keys, self.dialler(hop, target), deadline, self.keep)
 
     def dialler(self, hop: Hop, target: SshTarget) -> Callable[[float], Any]:
-        """A function that returns a new socket to a host; called again for each try. Its argument is the deadline."""
+        """A function that returns a new socket to a host; called again for each try. Its argument is the deadline.
+
+        It raises Unobservable when there is none. Here Unobservable is raised for jump hosts that cannot be followed.
+        """
         if hop.before or target.jumps:
             return partial(self.through, hops_to(hop, self.ssh_config)[1], target)
         if target.proxy_command:

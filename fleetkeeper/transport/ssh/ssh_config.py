@@ -35,7 +35,7 @@ ONE_ASKS = threading.Lock()
 def resolve_target(request: SshRequest, config: str | None = None) -> SshTarget:
     """The route and settings for a host. `config` replaces the user's and the system's files, as `ssh -F` does.
 
-    Raises Unobservable when the configuration cannot be read.
+    Raises Unobservable when the configuration cannot be read, and for an address that begins with a dash.
     """
     if request.address.startswith("-"):
         raise Unobservable(f"{request.address!r} is no address: it starts with a dash")
@@ -45,7 +45,7 @@ def resolve_target(request: SshRequest, config: str | None = None) -> SshTarget:
 
 
 def override_target(target: SshTarget, request: SshRequest) -> SshTarget:
-    """The target with the user, port and identity of the inventory in place of the configuration's."""
+    """The target with the user, port and identity of the inventory, where it has them, not of the configuration."""
     if request.identity:
         identity = os.path.expanduser(request.identity)
         target = replace(target, identities=(identity,), explicit_identity=True)

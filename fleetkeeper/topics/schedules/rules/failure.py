@@ -36,7 +36,7 @@ def backup_tells_failure(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
 
 
 def reports(entry: Entry, node: str) -> Iterator[Finding]:
-    """The findings about one entry."""
+    """The findings about one entry, all warnings: how a failure stays untold, and how a password is exposed."""
     for saw in entry.untold:
         yield Finding(
             saw=f"the entry {entry.where} {saw}",

@@ -37,7 +37,11 @@ def crash_loops(service: SwarmService | None, tasks: Iterable[Task]) -> Iterator
 
 
 def counts(task: Task, service: SwarmService | None) -> bool:
-    """Whether a task has ended by itself, lately enough, and was not meant to."""
+    """Whether a task has ended by itself, lately enough, and was not meant to.
+
+    Lately is within a day after a failure, within an hour after a good end. Without `service` its delay is taken to be
+    short. A task of unknown age does not count.
+    """
     if task.desired not in ("shutdown", "remove") or task.age is None:
         return False
     if task.state in ENDED_BADLY:
@@ -56,7 +60,9 @@ def comes_back(slot: Iterable[Task]) -> bool:
 
 
 def goes_on(ages: Sequence[float]) -> bool:
-    """Whether ends at these ages (seconds, ascending) are a loop that goes on.
+    """Whether ends at these ages (seconds, ascending) are a loop that goes on: three at least.
+
+    The last was less than five minutes ago, or than the longest time between two of them.
 
     >>> goes_on([20, 60, 110]), goes_on([20, 60]), goes_on([7200, 7210, 7220]), goes_on([600, 2100, 3600])
     (True, False, False, True)

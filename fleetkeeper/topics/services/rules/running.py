@@ -52,7 +52,10 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
 
 
 def looping_tasks(fleet: Fleet, name: str) -> Iterator[Finding]:
-    """A finding for each slot of a swarm service whose tasks end over and over, as its manager sees it."""
+    """A finding for each slot of a swarm service whose tasks end over and over, as its manager sees it.
+
+    Nothing where no manager was seen that has tasks of it.
+    """
     manager = next((facts for facts in managers(fleet) if any(task.service == name for task in facts.tasks)), None)
     if manager is None:
         return
