@@ -181,7 +181,7 @@ def read_block(block: Block, words: Iterator[Token], files: Files, depth: int = 
 
 
 def included_paths(pattern: str, files: Mapping[str, str], prefix: PurePosixPath) -> list[str]:
-    """The paths of the printed files that an include matches, in the order of their names, as glob(3) gives them."""
+    """The paths of the printed files that an include matches, sorted as by glob(3). Raises Unobservable."""
     whole = path_pattern(str(prefix / pattern))
     return sorted(path for path in files if whole.found_in(path))
 

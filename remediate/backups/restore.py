@@ -248,7 +248,7 @@ class Restoring:
         self.before = before
 
         def again() -> Plan:
-            """The same plan, if the database still runs in the same container. Raises Changed when it does not."""
+            """The same plan, if the database still runs in the same container. Raises Changed, Unobservable."""
             try:
                 self.same_container(find_database(self.desk, self.desk.look("nodes", "containers"))[0])
             except Refused as why:

@@ -205,7 +205,8 @@ class Undoing:
     def undo(self, rows: list[StepRow], run: PlanRun) -> Exit:
         """Undo the steps, the last one first, and record the result in the journal. Returns the exit code.
 
-        Until all of it is undone, an interrupted run is reported again.
+        Until all of it is undone, an interrupted run is reported again. A step on a node that could not be locked is
+        reported as not undone. Raises Busy, and UsageError as `take_back` does.
         """
         with run.locks(row.node for row in rows) as (locks, unlocked):
             for why in unlocked.values():

@@ -229,7 +229,7 @@ def stream_to_target(source: Stream, target: Stream, step: CopyFile, progress: C
 
 
 def content_of_length(source: Stream, length: int) -> Iterator[bytes]:
-    """The first `length` bytes of a stream, in pieces; fewer when it ends before."""
+    """The first `length` bytes of a stream, in pieces; fewer when it ends before. Raises Unobservable."""
     while length and (data := source.read(min(CHUNK, length))):
         length -= len(data)
         yield data

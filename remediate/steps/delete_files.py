@@ -144,7 +144,7 @@ class DeleteFiles:
     def delete(self, link: Link, context: StepContext, batch: tuple[Identified, ...]) -> list[str]:
         """Delete one batch while the lock is ours; the state of each file as in `ask_about_files`.
 
-        Raises Lost without the lock.
+        Raises Lost without the lock, else as `ask_about_files`.
         """
         try:
             return ask_about_files(

@@ -38,7 +38,7 @@ class Answers:
             self.paths[path] = path_state(components, flags)
 
     def script(self, path: str) -> SnapshotFile | None:
-        """The script at this path, where it was read."""
+        """The script at this path, where it was read; None elsewhere."""
         return next((file for file in self.lines.files if file.path == path), None)
 
     @property

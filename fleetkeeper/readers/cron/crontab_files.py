@@ -55,7 +55,10 @@ def file_faults(file: SnapshotFile, uid: str, loader: Loader = "debian12") -> It
 
 
 def cronie_faults(file: SnapshotFile, uid: str) -> Iterator[Fault]:
-    """The faults of a file for which cronie ignores it: it asks for other modes and names than Debian's cron."""
+    """The faults of a file for which cronie ignores it: it asks for other modes and names than Debian's cron.
+
+    `uid` is as in `file_faults`, which says what is raised.
+    """
     if file.kind == "user":
         if uid == "none":
             yield "unknown user"

@@ -77,6 +77,9 @@ def only_missing_containers(text: str) -> bool:
 
 
 def has_healthcheck(config: Json) -> bool:
-    """Whether a container's configuration (`Config` of `docker inspect`) has a health check that is not NONE."""
+    """Whether a container's configuration (`Config` of `docker inspect`) has a health check that is not NONE.
+
+    Raises Unobservable when it is not of the shape that Docker prints.
+    """
     test = listed(part(config, "Healthcheck"), "Test")
     return bool(test) and test != ["NONE"]

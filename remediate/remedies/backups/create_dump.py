@@ -32,8 +32,10 @@ def make_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Dump the database now, inside its own container, to a name of the runbook's; then look at the file.
 
     Disturbs: nothing; the database is read once. Where a dump has no room, what thinning would take is deleted first
-    (`--allow delete`). Way back: remove the new file by hand. A person must act when it runs in no or several
-    containers, or the volume is not mounted or read-only there. Raises Unobservable.
+    (`--allow delete`). Way back: remove the new file by hand. A person must act when the database runs in no container
+    or in several, and when the volume is not mounted there, or read-only.
+
+    Raises Unobservable when the containers or the backups were not seen.
     """
     policy = fleet.inventory.section(Policy)
     placements = running_placements(fleet, policy.service)
@@ -98,7 +100,8 @@ def backup_mount(placement: Placement, policy: Policy) -> Mount | ForAPerson:
 def create_dump(fleet: Fleet, policy: Policy, placement: Placement, directory: str, needed: int) -> RunInContainer:
     """The step that dumps the database into `directory`, if `needed` bytes are free.
 
-    The file's name is the node's time, in the time zone of all the other names.
+    The file's name is the node's time, in the time zone of all the other names. Raises Unobservable when its clock was
+    not read.
     """
     name = fleet.now(policy.volume.node).astimezone(policy.zone).strftime(policy.pattern)
     account = (policy.user or "", policy.database or "")

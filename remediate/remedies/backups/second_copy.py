@@ -22,7 +22,9 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Copy the newest complete backup to the second place, through this machine; nothing there is ever written over.
 
     Disturbs: nothing; one file is read and written at low priority. Way back: the copy is removed, if it is still what
-    was written. Raises Unobservable when either place was not seen.
+    was written.
+
+    Raises Unobservable when either place was not seen.
     """
     policy = fleet.inventory.section(Policy)
     elsewhere = policy.elsewhere

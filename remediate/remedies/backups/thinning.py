@@ -37,6 +37,8 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     while something else that is scheduled removes dumps.
 
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
+
+    Raises Unobservable when the backups, drills or schedules were not seen.
     """
     policy = fleet.inventory.section(Policy)
     gone = removable_backups(fleet, policy)

@@ -45,8 +45,9 @@ Answer = Plan | ForAPerson
 def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
     """Bring about what a renewal needs: lineage, account, schedule, reload hook. The rest a person must do.
 
-    Disturbs: nothing. Way back: crontab and hook as they were; a certificate or an account that was got stays. The
-    finding's `want` says which of them is lacking. Raises Unobservable.
+    Disturbs: nothing. Way back: crontab and hook as they were; a certificate or an account that was got stays.
+
+    Raises Unobservable when the container or the crontab was not seen.
     """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):

@@ -29,8 +29,9 @@ def renew_certificate(finding: Finding, fleet: Fleet) -> Answer:
     """Renew what has ended or soon will, once; replace what no client takes, where the inventory says how; or reload.
 
     What is served from a file that is not certbot's is told to a person, with the line of nginx' configuration.
-    Disturbs: a reload of nginx. Way back: none is needed; the old certificate stays in certbot's archive. Raises
-    Unobservable when the container, the port or a file was not seen.
+    Disturbs: a reload of nginx. Way back: none is needed; the old certificate stays in certbot's archive.
+
+    Raises Unobservable when the container, the port or a file was not seen.
     """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
@@ -67,7 +68,7 @@ def replacement_plan(view: View, served: ServedCertificate, finding: Finding) ->
 
 
 def renewal_plan(view: View, served: ServedCertificate, lineage: Lineage, finding: Finding) -> Answer:
-    """The plan that renews the lineage and reloads nginx; or why certbot cannot."""
+    """The plan that renews the lineage and reloads nginx; or why certbot cannot. Raises Unobservable."""
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
     if not lineage.configured:
@@ -100,8 +101,10 @@ def renewal_plan(view: View, served: ServedCertificate, lineage: Lineage, findin
 def reload_nginx(finding: Finding, fleet: Fleet) -> Answer:
     """Serve what lies on disk: test the configuration, reload, compare.
 
-    Disturbs: a reload of nginx, which serves open connections to their end. Way back: none is needed. For a person when
-    nginx refuses its configuration, or what lies on disk is no better. Raises Unobservable.
+    Disturbs: a reload of nginx, which serves open connections to their end. Way back: none is needed. A person must act
+    when nginx refuses its configuration, or what lies on disk is no better.
+
+    Raises Unobservable when the container, the port or a file was not seen.
     """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
@@ -119,7 +122,7 @@ def reload_nginx(finding: Finding, fleet: Fleet) -> Answer:
 
 
 def reload_plan(view: View, served: ServedCertificate, path: str) -> Plan:
-    """The plan that reloads nginx so that it serves the file `path`."""
+    """The plan that reloads nginx so that it serves the file `path`. Raises Unobservable as `still_served` does."""
     server = ServingContainer(view)
     return Plan(
         steps=server.reload(served, path),

@@ -41,7 +41,10 @@ def port_check_steps(placement: Placement, name: str) -> list[Run]:
 
 
 def open_before(placement: Placement, service: SwarmService) -> list[Require]:
-    """Conditions that the published ports answer now: else nobody could see afterwards whether they do again."""
+    """Conditions that the published ports answer now: else nobody could see afterwards whether they do again.
+
+    Empty without published ports behind which something listens. Raises Unobservable when that was not seen.
+    """
     return [
         Require(
             *(placement.node, port_check_command(service, mode, ports, 1)),
@@ -53,7 +56,10 @@ def open_before(placement: Placement, service: SwarmService) -> list[Require]:
 
 
 def open_again(placement: Placement, service: SwarmService) -> list[Run]:
-    """Read-only steps that check that the published ports answer again, through the node's own address."""
+    """Read-only steps that check that the published ports answer again, through the node's own address.
+
+    Empty as `open_before` is. Raises Unobservable when what listens was not seen.
+    """
     return [
         Run(
             *(placement.node, port_check_command(service, mode, ports, TRIES)),

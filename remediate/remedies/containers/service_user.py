@@ -243,7 +243,7 @@ def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
 
 
 def seen_reasons(places: Iterable[Placement]) -> Iterator[Reason]:
-    """What a person has to mend first, as far as it was looked at."""
+    """What a person has to mend first, as far as it was looked at. Raises Unobservable for what was not seen."""
     for location in places:
         if location.container.preflight is not None:
             yield from (*all_files(location), *seen_obstacles(preflight_of(location)))

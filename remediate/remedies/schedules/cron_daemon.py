@@ -14,8 +14,10 @@ def start_cron(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Start cron, and have it started at boot.
 
     Disturbs: nothing, except that what is scheduled on the node happens again. Way back: cron is as it was before. Only
-    what is lacking becomes a step; whether it starts at boot is left alone where that is not known. For a person when
-    cron is not installed, or the init system is none that is known here. Raises Unobservable.
+    what is lacking is done; whether it starts at boot is left alone where that is not known. A person must act when
+    cron is not installed, or its init system is not known here.
+
+    Raises Unobservable when cron was not seen.
     """
     node = finding.node
     facts = fleet.of(node, Facts)

@@ -88,8 +88,10 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Put the entry where the service runs, make sure that it is there, then take it out everywhere else.
 
     An entry that works is left as it is. Disturbs: nothing; the backup runs when it is next due. Way back: the crontabs
-    as they were, byte by byte. For a person when the service runs nowhere or several times, and for entries or crontabs
-    that are not ours to edit. Raises Unobservable while a crontab that would be edited was not seen.
+    as they were, byte by byte. A person must act when the service runs nowhere or several times, and about entries and
+    crontabs that are not ours to edit.
+
+    Raises Unobservable while a crontab that would be edited was not seen.
     """
     policy = fleet.inventory.section(Policy)
     homes = running_placements(fleet, policy.service)
@@ -282,7 +284,11 @@ def mending_instructions(trouble: str) -> str:
 
 
 def not_here(change: CrontabChange, finding: Finding) -> ForAPerson | None:
-    """Why no entry is taken out anywhere: the right one cannot be put in place first. None when it can."""
+    """Why no entry is taken out anywhere: the right one cannot be put in place first. None when it can.
+
+    An entry of others is a reason only if it is what the finding warns of, or runs all the same (not `harmful`). Raises
+    Unobservable.
+    """
     for entry in change.by_hand:
         left_over = finding.severity == "warning" and finding.about == entry.where
         if left_over or not harmful(entry):
@@ -291,7 +297,10 @@ def not_here(change: CrontabChange, finding: Finding) -> ForAPerson | None:
 
 
 def not_there(change: CrontabChange, finding: Finding) -> ForAPerson | None:
-    """Why a person must act on the other node that the finding names; None for any other node, or when we can."""
+    """Why a person must act on the other node that the finding names; None for any other node, or when we can.
+
+    Raises Unobservable when its crontab was not seen.
+    """
     if finding.node != change.node:
         return None
     entry = next((entry for entry in change.by_hand if entry.where == finding.about), None)

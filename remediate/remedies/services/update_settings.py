@@ -23,8 +23,10 @@ def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Watch the tasks of a service whose change was killed, then give it its own update settings back.
 
     Settings that somebody has set since are newer and stay. Not while the swarm has stopped an update of it: with
-    settings of its own it would go on, and perhaps start first. Disturbs: nothing, no task is restarted. Way back:
-    none, the settings are its own. Raises Unobservable when no manager knows the service.
+    settings of its own it would go on, and perhaps start first.
+    Disturbs: nothing, no task is restarted. Way back: none, the settings are its own.
+
+    Raises Unobservable when no manager knows the service.
     """
     service = placement.service_of(fleet, finding.subject)
     manager, swarm_service = told_by(fleet, service.name)

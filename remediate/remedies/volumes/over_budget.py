@@ -21,8 +21,10 @@ from remediate.remedies.backups.thinning import bytes_on_disk, held_back, remova
 def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Thin by `keep`; below `keep` only where the policy allows it; the rest is said, and why.
 
-    What holds thinning up holds this up, too. When the backups alone are within the budget, something else fills the
-    volume: then none is removed for it. Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
+    What holds thinning up holds this up, too.
+    When the backups alone are within the budget, something else fills the volume: then none is removed for it.
+    Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
+
     Raises Unobservable when the volume or the backups were not seen.
     """
     policy = fleet.inventory.section(Policy)
