@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fleetkeeper.readers.cron.accounts import user_of
+from fleetkeeper.readers.cron.loader import default_path
 from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.readers.shell.surroundings import REFUSED, Component, PathState, Surroundings
@@ -69,6 +70,7 @@ class Answers:
             shell=SHELL_KINDS.get(kind, ""),
             pipefail=takes,
             directory=home or (login.home if login else ""),
+            search_path=default_path(self.printed),
             paths=self.paths,
             programs=self.programs,
             running=self.running,

@@ -18,6 +18,14 @@ Loader = Literal["debian12", "debian13", "cronie"]
 ALL: tuple[Loader, ...] = ("debian12", "debian13", "cronie")
 REVISION = re.compile(r"3\.0pl1-([0-9]{1,5})")
 FIRST_OF_13 = 187
+CRON_PATH = "/usr/bin:/bin"
+CRONIE_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+"""The PATH of a command whose crontab sets none; the second is that of cronie from 1.7 on.
+
+Source: crontab(5), crond(8), and pathnames.h of cron (_PATH_DEFPATH) and of cronie (_PATH_STDPATH); both tried.
+"""
+CRONIE_VERSION = re.compile(r"(?:[0-9]{1,4}:)?([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
+FIRST_WITH_SBIN = (1, 7)
 
 
 def possible_loaders(printed: Snapshot) -> tuple[Loader, ...]:
@@ -46,3 +54,18 @@ def loader_of(package: str, version: str) -> Loader | None:
         return "cronie"
     match = REVISION.search(version) if package == "cron" else None
     return None if match is None else "debian13" if int(match[1]) >= FIRST_OF_13 else "debian12"
+
+
+def default_path(printed: Snapshot) -> str:
+    """The PATH of a command whose crontab sets none; the shorter one where cronie's version is not known.
+
+    >>> default_path(Snapshot(lines={"package": ["cronie 1.7.2-4"]}))
+    '/usr/bin:/bin:/usr/sbin:/sbin'
+    >>> default_path(Snapshot(lines={"package": ["cronie 1.5.7-11.el9"]}))
+    '/usr/bin:/bin'
+    """
+    versions = [row.removeprefix("cronie ") for row in printed.lines.get("package", []) if row.startswith("cronie ")]
+    if possible_loaders(printed) != ("cronie",) or not versions:
+        return CRON_PATH
+    match = CRONIE_VERSION.match(versions[0])
+    return CRONIE_PATH if match and (int(match[1]), int(match[2])) >= FIRST_WITH_SBIN else CRON_PATH

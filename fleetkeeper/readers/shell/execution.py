@@ -50,7 +50,6 @@ from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, new_user, scri
 MOST_COMMANDS = 5000
 MOST_TURNS = 16
 """Words of a `for` that are followed."""
-USUAL_PATH = "/usr/bin:/bin"
 
 
 def executed_commands(script: str, context: Context | None = None) -> list[ExecutedCommand]:
@@ -297,7 +296,7 @@ class Follower:
         rest, path, assigned = unwrap_command(words)
         context.assigned = context.assigned or assigned
         set_path = literal_text(own.get("PATH", context.variables.get("PATH", ()))) or path
-        reach = both(reach, wrappers_run(words, rest, set_path or USUAL_PATH, context))
+        reach = both(reach, wrappers_run(words, rest, set_path or context.around.search_path, context))
         name = (literal_text(rest[0]) or "").rpartition("/")[2] if rest else ""
         user = new_user(words[: len(words) - len(rest)]) or context.user
         if name in SHELLS | SWITCHERS | {"eval"}:
@@ -325,7 +324,7 @@ class Follower:
             return Outcome(YES, Truth(True, f"{show(words)} takes the place of the shell"))
         if name == "sleep" and is_too_long(rest[1:]):
             return Outcome(ends=Truth(None, f"{show(rest)} waits for longer than a day"))
-        return Outcome(status_of(rest or words, set_path or USUAL_PATH, guard, context))
+        return Outcome(status_of(rest or words, set_path or context.around.search_path, guard, context))
 
     def follow_inner(self, script: str, rest: Sequence[Word], user: str, reach: Truth, guard: bool) -> Outcome:
         """Follow a script that a shell inside this one runs; `rest` are the words of that shell."""

@@ -16,6 +16,7 @@ MOST_QUESTIONS = 60
 """Questions about the conditions of one node's entries that are asked in one look."""
 TYPES = {0xC000: "S", 0xA000: "L", 0x8000: "f", 0x6000: "b", 0x4000: "d", 0x2000: "c", 0x1000: "p"}
 LONGEST_PATH = 512
+USUAL_PATH = "/usr/bin:/bin"
 REFUSED = {
     "link": "a link that is not root's leads to it",
     "network": "it lies on the network, and did not answer",
@@ -79,6 +80,7 @@ class Surroundings:
     `shell` is the kind of shell that reads it (dash, bash, busybox …), "" where that is not known; `pipefail`: it takes
     `set -o pipefail`. `script` is the path of the script, "" for a line. `programs` and `running` say of a path, or of
     a name, whether it is there. `sourced` are files that the command reads as a script; `texts` those that were read.
+    `search_path` is the PATH with which it is started.
     """
 
     user: User | None = None
@@ -87,6 +89,7 @@ class Surroundings:
     script: str = ""
     pipefail: bool | None = None
     directory: str = ""
+    search_path: str = USUAL_PATH
     paths: Mapping[str, PathState] = field(default_factory=dict)
     programs: Mapping[str, bool] = field(default_factory=dict)
     running: Mapping[str, bool] = field(default_factory=dict)

@@ -12,10 +12,10 @@ from functools import cached_property, partial
 
 from fleetkeeper.readers.cron.answers import Answers
 from fleetkeeper.readers.cron.crontab import BLANKS, Job, LineProblem, Table, cut_at_percent, first_word, parse
-from fleetkeeper.readers.cron.crontab_files import CRON_PATH, body, file_faults, table_faults
+from fleetkeeper.readers.cron.crontab_files import body, file_faults, table_faults
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
-from fleetkeeper.readers.cron.loader import Loader, possible_loaders
+from fleetkeeper.readers.cron.loader import CRON_PATH, Loader, default_path, possible_loaders
 from fleetkeeper.readers.cron.script_start import Starter
 from fleetkeeper.readers.cron.snapshot import SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution
@@ -112,7 +112,7 @@ def find_backups(scheduled: ScheduledBackups, command: str) -> None:
             printed.cannot_tell(file.path)
             continue
         scheduled.jobs += len(crontab.table.jobs) if file.kind == "user" else 0
-        in_table(crontab, scheduled)
+        in_table(replace(crontab, default_path=default_path(printed)), scheduled)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class CrontabFile:
     """A parsed crontab, and the faults of the whole file.
 
     `wanted` are the words of the policy's command, `users` some accounts that exist on the node. `doubt` is why it is
-    not known whether cron takes the file, "" when it is.
+    not known whether cron takes the file, "" when it is. `default_path` is the PATH where it sets none.
     """
 
     file: SnapshotFile
@@ -129,6 +129,7 @@ class CrontabFile:
     faults: Sequence[Fault]
     users: frozenset[str] = frozenset({"root"})
     doubt: str = ""
+    default_path: str = CRON_PATH
 
     @property
     def system(self) -> bool:
@@ -207,7 +208,7 @@ def suspect_job(crontab: CrontabFile, job: Job, scheduled: ScheduledBackups) -> 
     around = surroundings_of(job, user, scheduled.answers)
     suspect = Suspect(crontab.file.path, job.line)
     calls = [call for call in called_scripts(text, around, job.environment) if is_followed(call.path)]
-    path = job.environment.get("PATH", CRON_PATH)
+    path = job.environment.get("PATH", crontab.default_path)
     for call in calls:
         made = partial(candidate_of_script, crontab, job, scheduled.answers)
         scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path))
@@ -312,7 +313,7 @@ def candidate(crontab: CrontabFile, job: Job, reading: LineReading) -> Candidate
     if crontab.table.loader == "cronie" and crontab.table.unended and job.line == crontab.table.lines:
         entry = replace(entry, faults=(*entry.faults, "no final newline"))
     taken = Truth(None, crontab.doubt) if crontab.doubt else YES
-    path = job.environment.get("PATH", CRON_PATH)
+    path = job.environment.get("PATH", crontab.default_path)
     return Candidate(
         with_reach(entry, both(both(taken, reading.starts), run.reach)),
         programs(run, path),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fleetkeeper.readers.cron.crontab_files import CRON_PATH, VALID_NAME, run_parts
+from fleetkeeper.readers.cron.crontab_files import VALID_NAME, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.cron.script_start import can_start, shell_of
@@ -61,9 +61,9 @@ def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: Sc
         faults.append("nothing starts it")
     times = UNKNOWN_TIMES if anacron else starter.times if starter else NEVER
     user = starter.user if starter else "root"
-    path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
     around = scheduled.answers.surroundings(user, shell_of(file.content))
     around.script = file.path
+    path = around.search_path = (starter.environment if starter else NOTHING).get("PATH", around.search_path)
     runs = running_anywhere(text, command_words, around, start_of(text, ()))
     starts = can_start(file, "run-parts", around, path)
 

@@ -80,7 +80,7 @@ def follow_script(
     text = file.content.decode("utf-8", "surrogateescape")
     starter: Starter = "interpreter" if behind.call.interpreter else behind.starter
     around = scheduled.answers.surroundings(behind.user, behind.call.interpreter or shell_of(file.content))
-    around.script = file.path
+    around.script, around.search_path = file.path, behind.path
     runs = running_anywhere(text, command_words, around, start_of(text, behind.call.arguments))
     starts = both(behind.call.reach, can_start(file, starter, around, behind.path))
     if runs:

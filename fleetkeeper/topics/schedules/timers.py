@@ -45,6 +45,7 @@ def find_timer(
     made = partial(candidate, timer, service)
     user = service.get("User", "") or "root"
     around = scheduled.answers.surroundings(user)
+    around.search_path = UNIT_PATH
     runs = script_runs(script, command_words, around=around)
     scheduled.candidates.extend(map(made, runs))
     if runs:

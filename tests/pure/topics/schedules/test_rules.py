@@ -599,6 +599,50 @@ def test_a_script_that_a_timer_or_a_script_of_cron_daily_runs_is_looked_into(tex
     assert verdict_of(schedule_fleet(Machine(files))).outcome is outcome
 
 
+SBIN = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin"
+AS_ROOT = "runuser -u root -- docker exec rodan_postgres.1.abcdefghijklmnop backup\n"
+AS_ROOTS_SCRIPT = File(f"#!/bin/sh\n{AS_ROOT}", 0o755)
+
+
+@pytest.mark.parametrize(
+    ("files", "package", "outcome"),
+    [
+        ({"/etc/cron.d/x": File(f"0 0,12 * * * root {AS_ROOT}", 0o644)}, "cron 3.0pl1-162", Outcome.FINDING),
+        ({"/etc/cron.d/x": File(f"0 0,12 * * * root {AS_ROOT}", 0o644)}, "cronie 1.5.7-11.el9", Outcome.FINDING),
+        ({"/etc/cron.d/x": File(f"0 0,12 * * * root {AS_ROOT}", 0o644)}, "cronie 1.7.2-4", Outcome.HOLDS),
+        ({"/etc/cron.d/x": File("0 0,12 * * * root /opt/backup.sh\n", 0o644)}, "cron 3.0pl1-162", Outcome.FINDING),
+        ({"/etc/cron.d/x": File("0 0,12 * * * root /opt/backup.sh\n", 0o644)}, "cronie 1.7.2-4", Outcome.HOLDS),
+        (
+            {"/etc/cron.d/x": File(f"PATH={SBIN}\n0 0,12 * * * root /opt/backup.sh\n", 0o644)},
+            "cron 3.0pl1-162",
+            Outcome.HOLDS,
+        ),
+        (
+            {
+                "/etc/cron.d/x": File(f"PATH={SBIN}\n0 0,12 * * * root run-parts /etc/cron.daily\n", 0o644),
+                "/etc/cron.daily/backup": AS_ROOTS_SCRIPT,
+            },
+            "cron 3.0pl1-162",
+            Outcome.HOLDS,
+        ),
+    ],
+)
+def test_a_program_in_sbin_is_found_where_the_path_of_the_line_or_of_its_cron_has_it(files, package, outcome):
+    more = ("installed", "manager systemd", "unit cron enabled")
+    running = ("cron 44 1 crond 500",) if package.startswith("cronie") else ()
+    files = {**files, "/opt/backup.sh": AS_ROOTS_SCRIPT}
+    programs = [path for path in Machine({}).programs if "runuser" not in path] + ["/usr/sbin/runuser"]
+    paths = {**Machine({}).paths, "/root": "0:0:41c0"}
+    node = Machine(files, cron=not running, package=package, programs=programs, paths=paths, more=(*more, *running))
+    assert verdict_of(schedule_fleet(node)).outcome is outcome
+
+
+def test_a_program_in_sbin_is_found_by_a_script_of_a_timer():
+    programs = [path for path in Machine({}).programs if "runuser" not in path] + ["/usr/sbin/runuser"]
+    node = replace(timer("/opt/backup.sh", ("/opt/backup.sh", f"#!/bin/sh\n{AS_ROOT}")), programs=programs)
+    assert verdict_of(schedule_fleet(node)).outcome is Outcome.HOLDS
+
+
 def test_a_week_of_systemd_ends_on_sunday():
     seen = schedule_fleet(
         timer("docker exec rodan_postgres.1.abcdefghijklmnop backup", calendar="Mon..Sun *-*-* 00,12:00:00")
