@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetkeeper.audit import letting_go, no_progress
+from fleetkeeper.audit import closing_progress, no_progress
 from fleetkeeper.judging.verdicts import Outcome, judge_rules
 from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.topics.registry import load_inventory, observers_in, rules_in
@@ -28,7 +28,7 @@ def main(path: Path) -> float:
             links.to,
             observers_in(inventory.custom_topics),
             datetime.now(UTC),
-            letting_go(links, no_progress),
+            closing_progress(links, no_progress),
         )
         verdicts = judge_rules(rules_in(inventory.custom_topics).values(), fleet)
         took = time.monotonic() - begun

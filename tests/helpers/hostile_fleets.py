@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.database.facts import AcceptedSize, Drill, Records
+from fleetkeeper.topics.backups.dump_contents import DatabasePart, DumpContents
+from fleetkeeper.topics.backups.facts import Facts as Backups
+from fleetkeeper.topics.backups.facts import Storage
+from fleetkeeper.topics.certificates.listening.facts import Facts as Listening
+from fleetkeeper.topics.certificates.listening.facts import TlsPort
 from fleetkeeper.topics.containers.facts import Denied, Isolation, Mount
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
+from fleetkeeper.topics.schedules.facts import Deleter
+from fleetkeeper.topics.schedules.facts import Facts as Schedules
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Member, MountedSecret, Published, ServiceMount, Volume
 from fleetkeeper.transport.commands import Unobservable
@@ -57,6 +64,52 @@ def database_fleets() -> dict[str, Fleet]:
             RIGHT, records=replace(records, accepted=replace(ACCEPTED, node="data")), text=text
         ),
     }
+
+
+def data_fleets() -> dict[str, Fleet]:
+    """Dumps that hold too little, servers that are silent, dumps and data on a disk that is not mounted."""
+    from tests.pure.topics.backups.test_live_database import world
+
+    names = frozenset({"public.a"})
+    contents = DumpContents(
+        2,
+        parts=(DatabasePart("rodan", names, frozenset({"public.b"}), frozenset({"public.c"})),),
+        extensions=("postgis",),
+        subscriptions=("upstream",),
+    )
+    base = world(storage=Storage("ext4", ("/srv/bk",)), unmounted=(("/var/lib/postgresql/data", "/srv/pg"),))
+    seen = base.facts["data", "backups"]
+    assert isinstance(seen, Backups)
+    assert not isinstance(seen.verified, Unobservable)
+    proven = tuple(replace(proof, contents=contents) for proof in seen.verified)
+    return {
+        "unmounted": replace(base, facts={**base.facts, ("data", "backups"): replace(seen, verified=proven)}),
+        "silent": world(silent="the database system is starting up"),
+    }
+
+
+def scheduled_fleets() -> dict[str, Fleet]:
+    """An entry that cannot fail and shows a password, and something else that removes dumps."""
+    from tests.example_fleets import schedules as s
+
+    fleet = s.schedule_fleet()
+    seen = fleet.facts["vgpu", "schedules"]
+    assert isinstance(seen, Schedules)
+    entries = tuple(
+        replace(entry, untold=("throws its errors away",), exposed=("prints PGPASSWORD",)) for entry in seen.entries
+    )
+    deleters = (Deleter("/etc/cron.d/clean", 3, "find"),)
+    told = replace(seen, entries=entries, deleters=deleters)
+    return {"untold": replace(fleet, facts={**fleet.facts, ("vgpu", "schedules"): told})}
+
+
+def port_fleets() -> dict[str, Fleet]:
+    """Ports for TLS that nobody named."""
+    from tests.example_fleets import certificates as c
+
+    fleet = c.certificate_fleet(c.FACTS)
+    ports = (TlsPort(8443, programs=("traefik",), containers=("ab" * 32,)), TlsPort(5671, (c.ID,), speaks="plain"))
+    return {"ports": replace(fleet, facts={**fleet.facts, ("web", "listening"): Listening(ports)})}
 
 
 def volume_fleets() -> dict[str, Fleet]:
@@ -153,5 +206,15 @@ def certificate_fleets() -> dict[str, Fleet]:
 
 def more_fleets() -> dict[str, Fleet]:
     """All of them, by name."""
-    parts = (database_fleets, volume_fleets, swarm_fleets, schedule_fleets, certificate_fleets, looks_of_younger_topics)
+    parts = (
+        database_fleets,
+        data_fleets,
+        volume_fleets,
+        swarm_fleets,
+        schedule_fleets,
+        scheduled_fleets,
+        certificate_fleets,
+        port_fleets,
+        looks_of_younger_topics,
+    )
     return {name: fleet for fleets in parts for name, fleet in fleets().items()}

@@ -147,13 +147,20 @@ def test_case_42_a_restore_and_its_way_back(kept: Lab) -> None:
         run_psql(kept, back)
 
 
-def test_a_dump_that_names_its_database_itself_is_never_restored_over_it(kept: Lab) -> None:
-    dump = swarm.run_within(kept.engine, "postgres", "pg_dump", "-s", "-C", "-c", "-U", "rodan", "rodan").encode()
+def test_a_dump_that_names_its_database_itself_is_restored_like_any_other(kept: Lab) -> None:
+    """Its DROP DATABASE and its `\\connect` reach no server: the live database is kept beside, and comes back."""
+    dump = swarm.run_within(kept.engine, "postgres", "pg_dump", "-C", "-c", "-U", "rodan", "rodan").encode()
     put_dump(kept, ODD, gzip.compress(dump, mtime=0))
-    refused = run_backups(kept, "restore", ODD, "--yes-restore", "rodan")
-    assert refused.status == 3, refused.said
-    assert "names its database itself" in refused.said
-    assert run_psql(kept, "SELECT count(*) FROM auth_user") == "120"
+    run_psql(kept, "CREATE TABLE since (id int)")
+    restored = run_backups(kept, "restore", ODD, "--yes-restore", "rodan")
+    assert restored.status == 0, restored.said
+    assert run_psql(kept, "SELECT count(*), to_regclass('since') IS NULL FROM auth_user") == "120|t"
+    undone = kept.run("remediate", "undo", kept.run("remediate", "log").out.split()[0], "--yes")
+    assert undone.status == 0, undone.said
+    assert run_psql(kept, "SELECT count(*), to_regclass('since') IS NULL FROM auth_user") == "120|f"
+    [left] = [name for name in databases(kept) if name.startswith("rodan_")]
+    run_psql(kept, f'DROP DATABASE "{left}"', "postgres")
+    run_psql(kept, "DROP TABLE since")
 
 
 @pytest.mark.long

@@ -22,6 +22,7 @@ ANSWERS = {
     "silent": "takes the connection and answers nothing",
     "closed": "takes no connection",
 }
+OTHERWISE = "answers something that is no TLS"
 
 
 def cover_every_tls_port(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -86,7 +87,7 @@ def judged_port(
         )
     elif port.speaks != "TLS" and (port.published or MESH in port.programs):
         yield warning(
-            f"{who} publishes {port.port}, a port for TLS, and {ANSWERS[port.speaks]}",
+            f"{who} publishes {port.port}, a port for TLS, and {ANSWERS.get(port.speaks, OTHERWISE)}",
             "TLS on ports that are for TLS",
             "clients that expect TLS fail there, and others send passwords in the clear",
             node,
