@@ -76,5 +76,5 @@ def about_remedy(rule: Rule, remedy: Remedy | None) -> str:
     """The effect of the remedy in words, from its docstring, or why there is none."""
     if remedy is None:
         return f"Remedy: none; {rule.person or 'there is none yet'}."
-    text = re.sub(r"\s*\bRaises [^.]*\.", "", inspect.getdoc(remedy) or "it has no description")
+    text = re.sub(r"\s*\bRaises\s[^.]*\.", "", inspect.getdoc(remedy) or "it has no description")
     return f"Remedy (remediate --hosts=NAME --only {rule.id}): {text}"
