@@ -162,7 +162,7 @@ class Journal:
     def begin(self, who: str, inventory: str, path: str, program: str, undoes: str = "") -> str:
         """Write the beginning of a run. `inventory` and `path` are the inventory's, `undoes` the run that it undoes.
 
-        Returns its id, which no other controller uses: UTC time, 4 random hex digits.
+        Returns its id, which no other controller uses: UTC time, 4 random hex digits. Raises Unwritable.
         """
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         row = (run, utc_now(), who, inventory, path, program, socket.gethostname(), os.getpid(), undoes)
@@ -171,23 +171,26 @@ class Journal:
         return run
 
     def end(self, run: str, exit_status: int) -> None:
-        """Write the time at which a run ended, and its exit code."""
+        """Write the time at which a run ended, and its exit code. Raises Unwritable."""
         self.write("UPDATE runs SET ended = ?, exit = ? WHERE id = ?", (utc_now(), exit_status, run))
 
     def plan(self, plan: PlanRow) -> None:
-        """Write a plan, or replace the row of the same run and number."""
+        """Write a plan, or replace the row of the same run and number. Raises Unwritable."""
         row = (plan.run, plan.number, plan.rule, plan.subject, plan.shown, plan.memory, plan.outcome, plan.why)
         self.write("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def judged(self, run: str, plan: int, outcome: str, why: str) -> None:
         """Write the outcome of a plan, as the second look saw it, and the reason.
 
-        `run` is the id of its run, `plan` its number there.
+        `run` is the id of its run, `plan` its number there. Raises Unwritable.
         """
         self.write("UPDATE plans SET outcome = ?, why = ? WHERE run = ? AND number = ?", (outcome, why, run, plan))
 
     def starting(self, row: StepRow) -> None:
-        """Write a step, with its way back, before anything is sent to the node."""
+        """Write a step, with its way back, before anything is sent to the node. Raises Unwritable.
+
+        `row.state` and `row.started` are not read: the state is `starting`, the time that of now.
+        """
         values = (row.run, row.number, row.plan, row.node, row.shown, row.step, row.inverse, "starting", utc_now())
         self.write(
             "INSERT INTO steps (run, number, plan, node, shown, step, inverse, state, started)"
@@ -198,7 +201,7 @@ class Journal:
     def ended(self, run: str, step: int, state: str, rc: int | None = None, text: str = "") -> None:
         """Write how a step ended: its state, exit status (None: unknown) and harmless text.
 
-        `run` is the id of its run, `step` its number there.
+        `run` is the id of its run, `step` its number there. Raises Unwritable.
         """
         self.write(
             "UPDATE steps SET state = ?, rc = ?, said = ?, ended = ? WHERE run = ? AND number = ?",
@@ -206,21 +209,21 @@ class Journal:
         )
 
     def left(self, run: str, step: int, before: str, after: str) -> None:
-        """Write the digests before and after a step (number `step` of the run with this id)."""
+        """Write the digests before and after a step (number `step` of the run with this id). Raises Unwritable."""
         self.write("UPDATE steps SET before = ?, after = ? WHERE run = ? AND number = ?", (before, after, run, step))
 
     def state(self, run: str, step: int, state: str) -> None:
-        """Write the new state of a step (number `step` of the run with this id)."""
+        """Write the new state of a step (number `step` of the run with this id). Raises Unwritable."""
         self.write("UPDATE steps SET state = ? WHERE run = ? AND number = ?", (state, run, step))
 
     def runs(self, limit: int = 20) -> list[RunRow]:
-        """The latest `limit` runs (-1: all), newest first: by the order in which they were begun, not by the clock."""
+        """The latest `limit` runs (-1: all), newest first: by the order in which they were begun. Raises Unwritable."""
         return [RunRow(*row) for row in self.all("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", limit)]
 
     def run(self, name: str) -> RunRow:
         """The run with that id, with an id that begins so, or the last one that has a step ("last").
 
-        Raises UsageError when there is none, or when several begin so.
+        Raises UsageError when there is none, or when several begin so; Unwritable.
         """
         if name == "last":
             rows = [RunRow(*row) for row in self.all(f"{WITH_STEPS} ORDER BY rowid DESC LIMIT 1")]
@@ -232,17 +235,17 @@ class Journal:
         return rows[0]
 
     def plans(self, run: str) -> list[PlanRow]:
-        """The plans of the run with that id, by number."""
+        """The plans of the run with that id, by number; [] without one. Raises Unwritable."""
         return [PlanRow(*row) for row in self.all("SELECT * FROM plans WHERE run = ? ORDER BY number", run)]
 
     def steps(self, run: str) -> list[StepRow]:
-        """The steps of the run with that id, by number."""
+        """The steps of the run with that id, by number; [] without one. Raises Unwritable."""
         return [StepRow(*row) for row in self.all("SELECT * FROM steps WHERE run = ? ORDER BY number", run)]
 
     def interrupted(self) -> list[RunRow]:
         """Runs without an end whose process is gone, and that had started a step or were undoing another run.
 
-        Oldest first. Those that a person has decided about (`noticed`) are left out.
+        Oldest first. Those that a person has decided about (`noticed`) are left out. Raises Unwritable.
         """
         rows = self.all(f"{THAT_CHANGED} AND ended IS NULL AND noticed IS NULL ORDER BY rowid")
         return [run for run in (RunRow(*row) for row in rows) if not self.is_alive(run)]

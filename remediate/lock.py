@@ -153,8 +153,8 @@ class Locks:
     def take(self, nodes: Iterable[str]) -> dict[str, Unobservable]:
         """Lock the nodes, in the order of their names so that two runs cannot block one another.
 
-        Returns the nodes that could not be locked, each with the reason. Raises Busy when somebody else holds one of
-        them; then no lock is held.
+        Returns the nodes that could not be locked, each with the reason; {} when all are. Raises Busy when somebody
+        else holds one of them; then no lock is held, and these locks are not used again.
         """
         failed: dict[str, Unobservable] = {}
         for node in sorted(set(nodes)):

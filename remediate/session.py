@@ -148,7 +148,10 @@ class Session:
         return proof, why
 
     def judged_again(self, planned: PlannedChange) -> tuple[Proof, str]:
-        """Whether the findings of a plan are gone, and the reason, after one fresh look."""
+        """Whether the findings of a plan are gone, and the reason, after one fresh look at the topics that matter.
+
+        `before` is what the rule said before: `propose_again` sets it.
+        """
         fleet = self.look(topics_read_by(planned.rule))
         return proof_from_verdict(judge_subject(planned.rule, fleet, planned.subject), planned, self.before)
 

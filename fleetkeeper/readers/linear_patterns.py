@@ -175,7 +175,7 @@ class Reader:
         self.states: list[State] = []
 
     def pattern(self) -> Pattern:
-        """The whole expression."""
+        """The whole expression. Raises Unobservable."""
         whole = self.alternatives()
         if self.at < len(self.text):
             refuse_pattern("a bracket closes that was never opened")
@@ -202,7 +202,7 @@ class Reader:
         return char
 
     def alternatives(self) -> Piece:
-        """Sequences separated by `|`."""
+        """Sequences separated by `|`. Raises Unobservable."""
         pieces = [self.sequence()]
         while self.peek() == "|":
             self.take()
@@ -213,7 +213,7 @@ class Reader:
         return Piece(first, last, any(piece.repeats for piece in pieces), any(piece.anchors for piece in pieces))
 
     def sequence(self) -> Piece:
-        """Atoms up to a `|`, a closing bracket or the end."""
+        """Atoms up to a `|`, a closing bracket or the end. Raises Unobservable."""
         first = last = self.add()
         repeats = anchors = False
         while self.peek() not in ("", "|", ")"):
@@ -224,7 +224,7 @@ class Reader:
         return Piece(first, last, repeats, anchors)
 
     def repeated(self, piece: Piece) -> Piece:
-        """A piece with the `*`, `+` or `?` behind it, if there is one."""
+        """A piece with the `*`, `+` or `?` behind it, if there is one. Raises Unobservable."""
         times = self.peek()
         if times == "{":
             refuse_pattern("it counts with {…}")
@@ -246,7 +246,7 @@ class Reader:
         return Piece(first, last, repeats=True)
 
     def atom(self) -> Piece:
-        """A character, a set, an anchor or a group."""
+        """A character, a set, an anchor or a group. Raises Unobservable."""
         char = self.take()
         if char == "(":
             return self.group()
@@ -263,7 +263,7 @@ class Reader:
         return Piece(self.add(test, (last,)), last)
 
     def group(self) -> Piece:
-        """The inside of a group: a plain one, `(?:`, `(?<name>` or `(?P<name>`. Its `(` is read already."""
+        """The inside of a group, plain, `(?:`, `(?<name>` or `(?P<name>`; its `(` is read. Raises Unobservable."""
         self.depth += 1
         if self.depth > DEEPEST:
             refuse_pattern("its brackets are nested too deep")
@@ -276,7 +276,7 @@ class Reader:
         return inside
 
     def named(self) -> None:
-        """Skip the `?:`, `?<name>` or `?P<name>` of a group."""
+        """Skip the `?:`, `?<name>` or `?P<name>` of a group. Raises Unobservable."""
         rest = self.text[self.at :]
         opening = next((item for item in ("?:", "?P<", "?<") if rest.startswith(item)), "")
         name, ended, _ = rest[len(opening) :].partition(">")
@@ -285,7 +285,7 @@ class Reader:
         self.at += len(opening) if opening == "?:" else len(opening) + len(name) + 1
 
     def test(self, char: str) -> Test:
-        """The test for one character; `char` is the first of its notation."""
+        """The test for one character; `char` is the first of its notation. Raises Unobservable."""
         if char == ".":
             return lambda match: match != "\n"
         if char == "[":
@@ -300,7 +300,7 @@ class Reader:
         return lambda match: (match in members) != none_of
 
     def escaped(self) -> tuple[Test, str]:
-        """The test for an escape, and the characters that it stands for; "" for a negated class."""
+        """The test for an escape, and what it stands for; "" for a negated class. Raises Unobservable."""
         char = self.take()
         if char.lower() in CLASSES and char:
             return self.among(CLASSES[char.lower()], none_of=char.isupper()), CLASSES[char] if char.islower() else ""
@@ -309,7 +309,7 @@ class Reader:
         return self.among(char), char
 
     def bracketed(self) -> Test:
-        """The test for a set `[…]`. A closing bracket that comes first is a member."""
+        """The test for a set `[…]`. A closing bracket that comes first is a member. Raises Unobservable."""
         none_of = self.peek() == "^"
         self.at += none_of
         chars = ""
@@ -328,7 +328,7 @@ class Reader:
         return self.among(chars, none_of=none_of)
 
     def member(self) -> str:
-        """The characters of one member of a set: one, or those of a class such as `\\d`."""
+        """The characters of one member of a set: one, or those of a class such as `\\d`. Raises Unobservable."""
         char = self.take()
         if not char:
             refuse_pattern("a set of characters is not closed")

@@ -71,7 +71,10 @@ class Creating:
             return Proof.UNKNOWN, f"{self.name} could not be looked at: {why}"
 
     def whole(self, directory: str, file: File) -> tuple[Proof, str]:
-        """Whether the new file is a complete dump, by streaming it, and the reason. Raises Unobservable."""
+        """Whether the new file is a complete dump, by streaming it, and the reason. Raises Unobservable.
+
+        UNKNOWN where the stream does not tell.
+        """
         desk = self.desk
         link = desk.session.link_to(desk.inventory.nodes[desk.policy.volume.node])
         [answer] = link.ask(

@@ -138,8 +138,8 @@ class UpdateService:
     def resumed(self, link: WritingLink, context: StepContext, lost: Lost) -> Done:
         """After the engine was lost in mid-update: once it is back, watch the update that it has to its end.
 
-        Raises `lost` when it does not come back within AWAY seconds, when the lock is not ours any more, or when the
-        engine never got the update.
+        Raises `lost` when it does not come back and settle within AWAY seconds, or never got the update; another Lost
+        when the lock is not ours any more; StepFailed when the update settings could not be given back; Stale.
         """
         from remediate.steps.engine_api import open_engine
 

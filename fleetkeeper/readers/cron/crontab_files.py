@@ -95,7 +95,7 @@ def run_parts(file: SnapshotFile, printed: Snapshot) -> Job | None:
 
 
 def directory_faults(file: SnapshotFile, printed: Snapshot) -> Iterator[Fault]:
-    """The faults for which run-parts does not run a script."""
+    """The faults for which run-parts does not run a script; none when it does."""
     if not VALID_NAME.fullmatch(file.name):
         yield "dot in file name"
     if not file.mode & 0o111:

@@ -136,7 +136,10 @@ FAULTS: Mapping[Fault, FaultText] = {
 
 
 def terminal(run: Execution) -> tuple[Fault, ...]:
-    """The fault of an execution that requests a terminal: `docker exec -t` alone works without one, `-it` does not."""
+    """The fault of an execution that requests a terminal: `docker exec -t` alone works without one, `-it` does not.
+
+    () for one that requests none, else one fault; "terminal" alone keeps it from running.
+    """
     if not run.terminal:
         return ()
     if run.compose:

@@ -100,7 +100,10 @@ class Sent:
 
     @property
     def namesakes(self) -> list[x509.Certificate]:
-        """The certificates with the name of the missing issuer that cannot have issued the last one of the path."""
+        """The certificates with the name of the missing issuer that cannot have issued the last one of the path.
+
+        [] where no issuer is missing: the last one issued itself.
+        """
         name = canonical_name(self.top.issuer)
         certificates = (*self.trusted.get(name, ()), *self.others)
         others = [other for other in certificates if other != self.top and canonical_name(other.subject) == name]
@@ -170,7 +173,11 @@ def authority_faults(certificate: x509.Certificate, below: Sequence[x509.Certifi
 
 
 def constraint_faults(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
-    """A message for each name below an authority that its name constraints forbid: RFC 5280, 4.2.1.10."""
+    """A message for each name below an authority that its name constraints forbid: RFC 5280, 4.2.1.10.
+
+    `below` is the path under it, leaf first. Nothing for one without constraints, or for names of kinds that they do
+    not name.
+    """
     constraints = extension(certificate, x509.NameConstraints)
     if constraints is None:
         return

@@ -79,7 +79,7 @@ class Follower:
         return self.context.around
 
     def follow_text(self, text: str, reach: Truth, guard: bool) -> Outcome:
-        """Follow a script from its text; functions that nothing calls are followed at its end, as never run."""
+        """Follow a script from its text, and last, as never run, functions that nothing calls. Raises Unreadable."""
         if self.context.depth > DEEPEST:
             raise Unreadable("too many shells inside each other")
         if self.around.shell == "dash" and "|&" in text and "|&" in lexemes(text):
@@ -93,7 +93,7 @@ class Follower:
         return outcome
 
     def follow_list(self, script: Script, reach: Truth, guard: bool) -> Outcome:
-        """Follow lists in their order. `reach`: whether they are run; `guard`: a failure ends no script (`set -e`)."""
+        """Follow lists. `reach`: they are run; `guard`: a failure ends no script (`set -e`). Raises Unreadable."""
         outcome = Outcome()
         for item in script:
             alive = both(reach, both(opposite(outcome.ends), opposite(outcome.leaves)))
@@ -104,7 +104,7 @@ class Follower:
         return outcome
 
     def follow_and_or(self, item: AndOr, reach: Truth, guard: bool) -> Outcome:
-        """Follow one list of `&&` and `||`; `reach` and `guard` are as in `follow_list`."""
+        """Follow one list of `&&` and `||`; `reach` and `guard` are as in `follow_list`. Raises Unreadable."""
         kept = self.context.fate
         judged, swallowed = (
             guard or bool(item.others),
@@ -134,7 +134,7 @@ class Follower:
         return outcome
 
     def follow_pipeline(self, pipeline: Pipeline, reach: Truth, guard: bool) -> Outcome:
-        """Follow a pipeline, each of several commands in a shell of its own; `reach`, `guard` as in `follow_list`."""
+        """Follow a pipeline; several commands have a shell each. Arguments as in `follow_list`. Raises Unreadable."""
         if len(pipeline.commands) == 1:
             outcome = self.follow_command(pipeline.commands[0], reach, guard)
         else:
@@ -151,7 +151,7 @@ class Follower:
         return replace(outcome, status=opposite(outcome.status)) if pipeline.negated else outcome
 
     def follow_command(self, command: Command, reach: Truth, guard: bool) -> Outcome:
-        """Follow a simple or compound command; `reach` and `guard` are as in `follow_list`."""
+        """Follow a simple or compound command; `reach` and `guard` are as in `follow_list`. Raises Unreadable."""
         if isinstance(command, Simple):
             outcome = self.follow_simple(command, reach, guard)
             self.context.before = command
@@ -174,7 +174,7 @@ class Follower:
         return outcome if can_start.value is not False else Outcome(can_start)
 
     def follow_group(self, command: Group, reach: Truth, guard: bool) -> Outcome:
-        """Follow a group; the end of a subshell is not that of the script."""
+        """Follow a group; the end of a subshell is not that of the script. Raises Unreadable."""
         if not command.subshell:
             return self.follow_list(command.body, reach, guard)
         kept = self.context
@@ -184,7 +184,7 @@ class Follower:
         return Outcome(outcome.status)
 
     def follow_if(self, command: If, reach: Truth, guard: bool) -> Outcome:
-        """Follow `if`: each branch is run while its condition is met, and none before it was."""
+        """Follow `if`: each branch is run while its condition is met, and none before it was. Raises Unreadable."""
         outcome, before = Outcome(), YES
         for condition, body in command.branches:
             asked = self.follow_list(condition, both(reach, before), guard=True)
@@ -204,7 +204,7 @@ class Follower:
         )
 
     def follow_loop(self, command: Loop, reach: Truth) -> Outcome:
-        """Follow `while` and `until`: what comes after a loop without an end is never run."""
+        """Follow `while` and `until`: what comes after a loop without an end is never run. Raises Unreadable."""
         asked = self.follow_list(command.condition, reach, guard=True)
         status = opposite(asked.status) if command.negated else asked.status
         body = self.follow_list(command.body, both(reach, status), guard=False)
@@ -215,7 +215,7 @@ class Follower:
         return Outcome(YES, ends)
 
     def follow_for(self, command: For, reach: Truth, guard: bool) -> Outcome:
-        """Follow `for`: a lookup counts as one word, which is there."""
+        """Follow `for`: a lookup counts as one word, which is there. Raises Unreadable."""
         given = [substitute_variables(word, self.context) for word in command.words or ()]
         words = given if command.words is not None else [(Part("variable", "@"),)]
         outcome = Outcome()
@@ -226,7 +226,7 @@ class Follower:
         return outcome
 
     def follow_case(self, command: Case, reach: Truth, guard: bool) -> Outcome:
-        """Follow `case`: the first clause with a pattern that fits."""
+        """Follow `case`: the first clause with a pattern that fits. Raises Unreadable."""
         word = substitute_variables(command.word, self.context)
         value = conditions.known_value(word, self.around)
         outcome, before = Outcome(), YES
@@ -243,7 +243,7 @@ class Follower:
         return outcome
 
     def follow_simple(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
-        """Follow one simple command, and store the variables that it sets; `reach`, `guard` as in `follow_list`."""
+        """Follow a simple command, and store what it sets; `reach`, `guard` as in `follow_list`. Raises Unreadable."""
         if len(self.commands) > MOST_COMMANDS:
             raise Unreadable("it holds more commands than are followed here")
         can_start = opened(command.redirected, self.context)
@@ -263,7 +263,7 @@ class Follower:
         return outcome if can_start.value is True else Outcome(can_start)
 
     def follow_words(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
-        """Follow the words of a simple command; `reach` and `guard` are as in `follow_list`."""
+        """Follow the words of a simple command; `reach` and `guard` are as in `follow_list`. Raises Unreadable."""
         context = self.context
         own = {name: substitute_variables(word, context) for name, word in command.assigned}
         words = [substitute_variables(word, context) for word in command.words]
@@ -279,7 +279,7 @@ class Follower:
         return self.follow_program(words, own, reach, guard)
 
     def call_function(self, name: str, arguments: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-        """Follow a function where it is called; `return` ends only the function."""
+        """Follow a function where it is called; `return` ends only the function. Raises Unreadable."""
         self.context.called.add(name)
         self.context.depth += 1
         if self.context.depth > DEEPEST:
@@ -291,7 +291,7 @@ class Follower:
         return replace(outcome, ends=NO) if returned else outcome
 
     def follow_program(self, words: Sequence[Word], own: Mapping[str, Word], reach: Truth, guard: bool) -> Outcome:
-        """Follow a program, behind wrappers such as sudo and inside shells. `own` are its own assignments."""
+        """Follow a program, behind wrappers and inside shells. `own` are its assignments. Raises Unreadable."""
         context = self.context
         rest, path, assigned = unwrap_command(words)
         context.assigned = context.assigned or assigned
@@ -327,7 +327,7 @@ class Follower:
         return Outcome(status_of(rest or words, set_path or context.around.search_path, guard, context))
 
     def follow_inner(self, script: str, rest: Sequence[Word], user: str, reach: Truth, guard: bool) -> Outcome:
-        """Follow a script that a shell inside this one runs; `rest` are the words of that shell."""
+        """Follow a script that a shell inside this one runs; `rest` are the words of that shell. Raises Unreadable."""
         name = (literal_text(rest[0]) or "").rpartition("/")[2]
         kept = self.context
         self.context = kept.inner()

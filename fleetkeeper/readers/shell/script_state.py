@@ -59,7 +59,7 @@ class ExecutedCommand:
 
     @property
     def name(self) -> str:
-        """The name of its program, without a directory."""
+        """The name of its program, without a directory; "" without words, and for a word that is not plain."""
         return (literal_text(self.words[0]) or "").rpartition("/")[2] if self.words else ""
 
 

@@ -127,7 +127,10 @@ class Surroundings:
         return state
 
     def exists(self, path: str) -> Truth:
-        """Whether there is something at this path that the user can reach."""
+        """Whether there is something at this path that the user can reach.
+
+        Not to be told while it was not asked (the question is recorded), where the node refused, and without a user.
+        """
         state = self.state_of(path)
         if state is None or state.refused or self.user is None:
             return Truth(None, REFUSED.get(state.refused, "") if state else "")
@@ -152,7 +155,7 @@ class Surroundings:
         return Truth(last.type == test)
 
     def permits(self, last: Component, state: PathState, test: str) -> Truth:
-        """Whether the user may read, write or execute what is at the end of a path."""
+        """Whether the user, who must be known, may read, write or execute what is at the end of a path."""
         user = self.user
         assert user is not None
         if user.asker and test in "wx":
@@ -181,7 +184,7 @@ class Surroundings:
         return self.can_write(path)
 
     def can_write(self, path: str) -> Truth:
-        """Whether a file can be written, or made where it is not there."""
+        """Whether a file can be written, or made where it is not there: NO for a directory, and in a missing one."""
         there = self.exists(path)
         if there.value is True:
             kind = self.passes(path, "d")

@@ -102,7 +102,7 @@ class Parser:
         self.at += 1
 
     def parse_list(self, ends: frozenset[str]) -> Script:
-        """The and-or lists up to a reserved word among `ends`, a closing bracket, `;;` or the end."""
+        """The and-or lists up to a word among `ends`, a closing bracket, `;;` or the end. Raises Unreadable."""
         lists: list[AndOr] = []
         while True:
             while self.peek() in (";", "\n"):
@@ -118,7 +118,7 @@ class Parser:
             lists.append(item)
 
     def parse_and_or(self) -> AndOr:
-        """The pipelines that `&&` and `||` join."""
+        """The pipelines that `&&` and `||` join. Raises Unreadable."""
         first = self.parse_pipeline()
         others: list[tuple[Literal["&&", "||"], Pipeline]] = []
         while (operator := self.peek()) in ("&&", "||"):
@@ -128,7 +128,7 @@ class Parser:
         return AndOr(first, tuple(others))
 
     def parse_pipeline(self) -> Pipeline:
-        """The commands that `|` joins."""
+        """The commands that `|` joins. Raises Unreadable."""
         negated = False
         while self.keyword() == "!":
             negated = not negated
@@ -142,7 +142,7 @@ class Parser:
         return Pipeline(tuple(commands), negated)
 
     def parse_command(self) -> Command:
-        """The next command, simple or compound."""
+        """The next command, simple or compound. Raises Unreadable."""
         word = self.keyword()
         if word in ENDS:
             raise Unreadable(f"`{word}` stands where no command does")
@@ -173,7 +173,7 @@ class Parser:
         return replace(command, redirected=tuple(redirected)) if redirected else command
 
     def parse_group(self) -> Group:
-        """A group in braces or brackets."""
+        """A group in braces or brackets. Raises Unreadable."""
         subshell = self.peek() == "("
         self.at += 1
         body = self.parse_list(frozenset() if subshell else frozenset({"}"}))
@@ -181,7 +181,7 @@ class Parser:
         return Group(body, subshell)
 
     def parse_if(self) -> If:
-        """The `if` that begins here, up to its `fi`."""
+        """The `if` that begins here, up to its `fi`. Raises Unreadable."""
         branches: list[tuple[Script, Script]] = []
         otherwise: Script = ()
         while self.keyword() in ("if", "elif"):
@@ -196,21 +196,21 @@ class Parser:
         return If(tuple(branches), otherwise)
 
     def parse_body(self) -> Script:
-        """The lists between `do` and `done`."""
+        """The lists between `do` and `done`. Raises Unreadable."""
         self.expect("do")
         body = self.parse_list(frozenset({"done"}))
         self.expect("done")
         return body
 
     def parse_loop(self) -> Loop:
-        """The `while` or `until` that begins here, up to its `done`."""
+        """The `while` or `until` that begins here, up to its `done`. Raises Unreadable."""
         negated = self.keyword() == "until"
         self.at += 1
         condition = self.parse_list(frozenset({"do"}))
         return Loop(condition, self.parse_body(), negated)
 
     def parse_for(self) -> For:
-        """The `for NAME in WORDS` that begins here, up to its `done`."""
+        """The `for NAME in WORDS` that begins here, up to its `done`. Raises Unreadable."""
         self.at += 1
         name = self.keyword()
         self.at += 1
@@ -227,7 +227,7 @@ class Parser:
         return For(name, None if words is None else tuple(words), self.parse_body())
 
     def parse_case(self) -> Case:
-        """The `case WORD in` that begins here, up to its `esac`."""
+        """The `case WORD in` that begins here, up to its `esac`. Raises Unreadable."""
         word = self.peek(1)
         if not isinstance(word, tuple):
             raise Unreadable(f"one{FULL}")
@@ -245,7 +245,7 @@ class Parser:
         return Case(word, tuple(clauses))
 
     def parse_patterns(self) -> tuple[Word, ...]:
-        """The patterns before a clause, up to their closing bracket."""
+        """The patterns before a clause, up to their closing bracket. Raises Unreadable."""
         patterns: list[Word] = []
         if self.peek() == "(":
             self.at += 1
@@ -259,7 +259,7 @@ class Parser:
         return tuple(patterns)
 
     def parse_keyword_function(self) -> Function:
-        """The definition `function NAME { …; }` that begins here."""
+        """The definition `function NAME { …; }` that begins here. Raises Unreadable."""
         self.at += 1
         name = self.keyword()
         self.at += 1
@@ -268,7 +268,7 @@ class Parser:
         return Function(name, self.parse_command())
 
     def parse_simple(self) -> Command:
-        """A simple command, or the definition of a function."""
+        """A simple command, or the definition of a function. Raises Unreadable."""
         words: list[Word] = []
         redirected: list[tuple[str, Word]] = []
         while (item := self.peek()) is not None and not isinstance(item, str):
@@ -288,13 +288,13 @@ class Parser:
         return simple_command(words, redirected)
 
     def parse_function(self, name: str) -> Function:
-        """The definition of the function `name`, from its brackets on."""
+        """The definition of the function `name`, from its brackets on. Raises Unreadable."""
         self.at += 2
         self.skip_lines()
         return Function(name, self.parse_command())
 
     def skip_array(self, words: list[Word]) -> None:
-        """Go on behind the array that is assigned by the last of `words`, and make its value unknown."""
+        """Skip the array that is assigned by the last of `words`, and make its value unknown. Raises Unreadable."""
         last = words[-1]
         if not (assignment(last) and last and last[-1].text.endswith("=")):
             raise Unreadable("a bracket stands where none may")
@@ -304,7 +304,7 @@ class Parser:
         words[-1] = (*last, Part("variable", "an array"))
 
     def double_bracket(self, first: Word) -> list[Word]:
-        """The words of `[[ … ]]`; operators become words, since there they neither part nor redirect anything."""
+        """The words of `[[ … ]]`; operators become words: there they neither part nor redirect. Raises Unreadable."""
         words = [first]
         while literal_text(words[-1]) != "]]":
             item = self.peek()

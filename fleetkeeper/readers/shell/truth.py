@@ -34,7 +34,7 @@ def both(first: Truth, second: Truth) -> Truth:
 
 
 def either(first: Truth, second: Truth) -> Truth:
-    """Whether one of the two is so."""
+    """Whether one of the two is so: the first that is decides, else the first that cannot be told."""
     for value in (True, None):
         for truth in (first, second):
             if truth.value is value:
@@ -43,5 +43,5 @@ def either(first: Truth, second: Truth) -> Truth:
 
 
 def opposite(truth: Truth) -> Truth:
-    """Whether it is not so; the reason stays the same."""
+    """Whether it is not so; the reason stays the same. What cannot be told stays so."""
     return truth if truth.value is None else replace(truth, value=not truth.value)

@@ -133,7 +133,7 @@ class Reader:
         self.ends: list[tuple[str, bool]] = []
 
     def tokens(self) -> Iterator[Word | str]:
-        """The words, and the separators as they are written."""
+        """The words, and the separators as they are written. Raises Unreadable."""
         while self.at < len(self.text):
             char = self.text[self.at]
             if char in " \t":
@@ -178,14 +178,14 @@ class Reader:
         self.ends = []
 
     def word(self) -> Word:
-        """One word, up to an unquoted blank or operator."""
+        """One word, up to an unquoted blank or operator. Raises Unreadable."""
         parts: list[Part] = []
         while self.at < len(self.text) and self.text[self.at] not in " \t\n;&|()<>":
             parts += self.piece()
         return joined(parts)
 
     def piece(self) -> list[Part]:
-        """The next parts of a word: a quoted string, an expansion, or plain characters."""
+        """The next parts of a word: a quoted string, an expansion, or plain characters. Raises Unreadable."""
         char = self.text[self.at]
         if char == "'":
             return [Part("text", self.until("'"))]
@@ -210,7 +210,7 @@ class Reader:
         return [Part("text", "" if escaped == "\n" else escaped)]
 
     def quoted(self) -> list[Part]:
-        """The parts up to the closing double quote; an empty text keeps an empty word."""
+        """The parts up to the closing double quote; an empty text keeps an empty word. Raises Unreadable."""
         self.enter()
         parts = [Part("text", "")]
         while (char := self.peek()) != '"':
@@ -241,7 +241,7 @@ class Reader:
         return self.text[self.at]
 
     def expansion(self) -> Part:
-        """The expansion that a dollar sign or a backquote begins; a lone `$` is text."""
+        """The expansion that a dollar sign or a backquote begins; a lone `$` is text. Raises Unreadable."""
         if self.peek() == "`":
             return Part("command", self.until("`").replace("\\`", "`"))
         if self.text.startswith("$((", self.at):
@@ -257,7 +257,7 @@ class Reader:
         return Part("variable", name.group()) if name else Part("text", "$")
 
     def substitution(self) -> str:
-        """The text inside `$(…)`, with nested brackets and quotes."""
+        """The text inside `$(…)`, with nested brackets and quotes. Raises Unreadable."""
         self.enter()
         self.at += 2
         start, depth = self.at, 1

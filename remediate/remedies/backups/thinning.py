@@ -123,7 +123,10 @@ def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -
 
 
 def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -> tuple[Identified, ...]:
-    """The files that must exist unchanged before each batch is deleted: those that stay instead of one that goes."""
+    """The files that must exist unchanged before each batch is deleted: those that stay instead of one that goes.
+
+    Each has the reason in its note. Raises Unobservable when the backups were not seen.
+    """
     catalog = catalog_of(fleet, policy)
     protected = retention_of(fleet, policy).protected
     reasons = reasons_to_keep(catalog.counted, policy, catalog.accepted)

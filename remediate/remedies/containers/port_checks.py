@@ -92,7 +92,7 @@ def published_ports_in_use(placement: Placement, service: SwarmService) -> Itera
 
 
 def leads_to_listener(port: Published, mode: str) -> bool:
-    """Whether the port is a TCP port published in that mode."""
+    """Whether the port is a TCP port published in that mode. Whether something listens is not asked here."""
     return port.mode == mode and port.protocol == "tcp"
 
 
