@@ -106,7 +106,7 @@ class HeldLock:
         return time.monotonic() - sent if sent is not None else 0.0
 
     def release(self) -> None:
-        """Stop the heartbeats, and end the holder on the node.
+        """Stop the heartbeats, and end the holder on the node. Raises nothing.
 
         A node that cannot be reached frees the lock by itself.
         """

@@ -72,7 +72,10 @@ class Rehearsal:
         return worst_exit([*codes, *self.apply(planned)])
 
     def plans(self, fleet: Fleet, certificates: Sequence[Certificate]) -> tuple[list[PlannedChange], list[Exit]]:
-        """A plan for each certificate that certbot keeps, and an exit code for each other one. The reason is shown."""
+        """A plan for each certificate that certbot keeps, and an exit code for each other one. The reason is shown.
+
+        Several names in one certificate have one plan; a name that several containers serve, one for each.
+        """
         planned: list[PlannedChange] = []
         codes: list[Exit] = []
         for certificate in certificates:

@@ -182,7 +182,10 @@ def dark_nodes(now: Verdict) -> frozenset[str]:
 
 
 def why_withdrawn(proposal: Proposal, expected: Collection[Key]) -> Changed | Unobservable:
-    """The error to raise when findings with the keys `expected` exist, and no plan for them any more."""
+    """The error to raise when findings with the keys `expected` exist, and no plan for them any more.
+
+    It is returned: a person's task first, else the first unknown, else that there is no plan.
+    """
     for by_hand in proposal.by_hand:
         if finding_key(by_hand.finding) in expected:
             return Changed(by_hand.answer.why)

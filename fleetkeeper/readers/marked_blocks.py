@@ -95,7 +95,10 @@ def block_lines(text: bytes, name: str) -> tuple[str, ...] | None:
 
 
 def take_out(text: bytes, name: str, lines: Sequence[str]) -> bytes:
-    """The text with each of the lines removed once, outside the block. Raises BlockError when one is not there."""
+    """The text with each of the lines removed once, outside the block, the last of several that are alike.
+
+    Raises BlockError when one is not there, and for broken marks.
+    """
     rows = split_lines_exactly(text)
     span = find_block(rows, name)
     ours = range(span.first, span.last + 1) if span else range(0)

@@ -84,7 +84,7 @@ def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
 
 
 def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Proof, str]:
-    """Whether the records that the look saw hold all of `addition`, and the reason."""
+    """Whether the records that the look saw hold all of `addition`, and the reason; UNKNOWN when they were not seen."""
     try:
         exists = contains_addition(accepted_records(fleet, policy), addition)
     except Unobservable as why:

@@ -56,7 +56,10 @@ class Creating:
         return self.plan(fleet)
 
     def prove(self) -> tuple[Proof, str]:
-        """Whether the file `name` exists in the directory of the backups and is a complete dump, and the reason."""
+        """Whether the file `name` exists in the directory of the backups and is a complete dump, and the reason.
+
+        UNKNOWN when that could not be looked at.
+        """
         desk = self.desk
         node = desk.inventory.nodes[desk.policy.volume.node]
         link = desk.session.link_to(node)

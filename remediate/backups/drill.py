@@ -100,7 +100,10 @@ def drill(desk: Desk, name: str | None) -> Exit:
 
 
 def failure_lines(failed: Drill | None, done: Drill) -> list[Line]:
-    """A line while complete dumps are kept: an earlier drill failed, and this one was of an older dump. Else empty."""
+    """A line while complete dumps are kept: an earlier drill failed, and this one was of an older dump. Else empty.
+
+    `failed` is the last failure that no later drill has answered; None without one.
+    """
     if failed is None or done.error:
         return []
     still = f"{safe_line(failed.backup)} has not come back, nor has a newer one: no complete dump is removed until then"
@@ -268,7 +271,10 @@ class NotTried(Unobservable):
 
 
 def not_tried(answer: Output, node: str) -> Unobservable:
-    """The error for a drill on `node` without a result: no throwaway container, or one that could not do its work."""
+    """The error for a drill on `node` without a result: no throwaway container, or one that could not do its work.
+
+    Only the latter, and a container that was refused, is a NotTried; a lost connection or another drill is not.
+    """
     if answer.lost or answer.rc is None:
         return Unobservable(answer.lost or "the drill did not end", node=node)
     if b"is already in use" in answer.err:

@@ -269,7 +269,7 @@ class Restoring:
         return worst_exit([code, self.recorded()])
 
     def left(self) -> Iterator[Line]:
-        """Lines: which database has which name now, and what is left to do, as the server reports it."""
+        """Lines: which database has which name now, and what is left to do, as the server reports it; perhaps none."""
         swap = self.swap
         try:
             if self.before and self.sent:

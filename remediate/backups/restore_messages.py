@@ -57,7 +57,10 @@ def left_behind_lines(swap: Swap, server: DatabaseContents) -> Iterator[Line]:
 
 
 def way_back(swap: Swap, run: str) -> list[Line]:
-    """Lines after a restore: how to undo it (the run `run`) or do so by hand, and how to drop the old database."""
+    """Lines after a restore: how to undo it (the run `run`) or do so by hand, and how to drop the old database.
+
+    Only that it is done, when no database had the name before.
+    """
     done = Line(f"{safe_line(swap.live)} is now what {safe_line(swap.backup.name)} held.", "good")
     if not swap.there:
         return [done]

@@ -31,7 +31,10 @@ def names_of(desk: Desk, swap: Swap) -> Names:
 
 
 def proof_by_names(desk: Desk, swap: Swap, wrong: Callable[[Names], str]) -> tuple[Proof, str]:
-    """Whether the names are as they should be, and the reason. `wrong` returns what is not, or ""."""
+    """Whether the names are as they should be, and the reason. `wrong` returns what is not, or "".
+
+    UNKNOWN when the server could not be asked, or runs on other data.
+    """
     try:
         why = wrong(names_of(desk, swap))
     except (Unobservable, Stale) as unseen:

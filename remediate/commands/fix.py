@@ -140,7 +140,7 @@ class Remediation:
     only: frozenset[str]
 
     def run(self, audit: Audit) -> Exit:
-        """Look, show the proposal and, with --fix, apply it. Returns the exit code."""
+        """Look, show the proposal and, with --fix, apply it. Returns the exit code. Raises UsageError."""
         session = self.session()
         fleet = self.look(session, audit)
         proposal = session.propose(fleet)

@@ -166,7 +166,7 @@ class Undoing:
         return self.under_locks(rows)
 
     def state_of(self, row: StepRow) -> str:
-        """One line for a step: what undoing it means, and whether it is possible."""
+        """One line for a step: what undoing it means, and whether it is possible. Raises as `inverse_of` does."""
         inverse = inverse_of(row)
         if inverse is None:
             return f"no way back on {row.node}: {row.shown}"

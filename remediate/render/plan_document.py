@@ -49,7 +49,7 @@ class Applied:
 
 
 def plan_document(inventory: str, proposal: Proposal, exit_code: Exit, applied: Applied | None = None) -> Json:
-    """The document, with the keys that KEYS describes."""
+    """The document, with the keys that KEYS describes; secrets are masked in every string."""
     left = applied.left if applied else None
     whole = {
         "schema": VERSION,
@@ -79,7 +79,7 @@ def remaining_document(left: Proposal) -> Json:
 
 
 def planned_document(change: PlannedChange) -> Json:
-    """One plan, as `plans` in KEYS."""
+    """One plan, as `plans` in KEYS; `plan_document` masks it."""
     plan = change.plan
     return {
         "number": change.number,
@@ -128,7 +128,10 @@ def end_document(end: PlanEnd) -> Json:
 
 
 def mask_strings(value: Any) -> Any:
-    """A copy of a JSON value with secrets masked in every string. JSON itself escapes control characters."""
+    """A copy of a JSON value with secrets masked in every string but keys; tuples become lists.
+
+    JSON itself escapes control characters.
+    """
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):

@@ -42,7 +42,7 @@ def indent_lines(text: str, by: str) -> Iterator[str]:
 
 
 def steps_text(plan: Plan) -> str:
-    """The steps as text, to which consent is given."""
+    """The steps as text, to which consent is given; masked and printable, nothing folded."""
     return "\n".join(line.text for line in step_lines(plan))
 
 

@@ -87,7 +87,11 @@ def docker_executions(script: str, context: Context | None = None) -> Iterator[E
 
 
 def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
-    """The executions in one command of a script, each with whether the script gets to it."""
+    """The executions in one command of a script, each with whether the script gets to it.
+
+    None for a program that runs none of its arguments; an unclear target behind a program that is not known here.
+    Raises Unreadable.
+    """
     name, rest = command.name, list(command.words)
     if name == "xargs" and command.before is not None:
         executions = through_xargs(command, context)
@@ -161,7 +165,10 @@ def through_xargs(command: ExecutedCommand, context: Context) -> Iterator[Execut
 
 
 def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
-    """The execution that a docker command is; None when it is another command of docker."""
+    """The execution that a docker command is; None when it is another command of docker.
+
+    `words` begin with the client, as it is written; `name` is that without a directory.
+    """
     client = literal_text(words[0]) or name
     rest = list(words[1:]) if name == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
     before = [literal_text(word) or "" for word in words[1 : len(words) - len(rest)]]

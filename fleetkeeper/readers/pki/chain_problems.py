@@ -90,7 +90,10 @@ def kinds(problems: Sequence[ChainProblem]) -> set[Kind]:
 
 
 def date_problems(leaf: x509.Certificate, now: datetime) -> Iterator[ChainProblem]:
-    """The problem that the leaf has expired or is not yet valid. RFC 5280, 4.1.2.5: both ends are included."""
+    """The problem that the leaf has expired or is not yet valid; none when it is valid.
+
+    RFC 5280, 4.1.2.5: both ends are included.
+    """
     begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if now > end:
         yield ChainProblem(
@@ -129,7 +132,10 @@ def name_problems(leaf: x509.Certificate, name: str) -> Iterator[ChainProblem]:
 
 
 def strength_problems(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator[ChainProblem]:
-    """Weak keys and signatures, from the leaf up. A root's own signature proves nothing, so it is not judged."""
+    """Weak keys and signatures, from the leaf up. Above the leaf, a trusted root is not judged at all.
+
+    The signature of a certificate that signed itself proves nothing, so it is not judged either.
+    """
     for index, certificate in enumerate(certificates):
         if index and certificate in roots:
             continue

@@ -135,7 +135,10 @@ def purpose_faults(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
 
 
 def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
-    """A message for each fault that makes the path (leaf first) invalid. Signatures are judged elsewhere."""
+    """A message for each fault that makes the path (leaf first) invalid. Signatures are judged elsewhere.
+
+    So are the leaf's own dates, name and use.
+    """
     understood = {NETSCAPE_TYPE, *(getattr(x509.oid.ExtensionOID, name) for name in KNOWN)}
     for depth, certificate in enumerate(certificates):
         for critical in certificate.extensions:
@@ -196,7 +199,10 @@ def general_names(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralNam
 
 
 def is_in_subtree(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
-    """Whether a name lies in a subtree. A leading dot requires at least one more label, as in OpenSSL."""
+    """Whether a name lies in a subtree. A leading dot requires at least one more label, as in OpenSSL.
+
+    False for names of two kinds, and for kinds other than DNS names, IP addresses and directory names.
+    """
     if isinstance(name, x509.DNSName) and isinstance(tree, x509.DNSName):
         mine, top = name.value.lower(), tree.value.lower()
         return not top or mine == top or mine.endswith(top if top.startswith(".") else f".{top}")

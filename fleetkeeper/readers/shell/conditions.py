@@ -159,7 +159,7 @@ class Test:
         return result
 
     def one_of(self) -> Truth:
-        """Whether one condition is met, with `!` and brackets."""
+        """Whether one condition is met, with `!` and brackets. Reads on behind it."""
         left = len(self.words) - self.at
         operator = self.peek(1)
         if left >= 3 and operator in OPERATORS:
@@ -181,7 +181,7 @@ class Test:
         return self.not_empty(self.words[self.at - 1])
 
     def unary(self, operator: str, word: Word) -> Truth:
-        """The result of a test with one operand."""
+        """The result of a test with one operand: NO for -t; not to be told for an unknown operator, path or pattern."""
         if operator in ("-n", "-z"):
             result = self.not_empty(word)
             return result if operator == "-n" else opposite(result)
@@ -204,7 +204,7 @@ class Test:
         return Truth(None) if text is None else Truth(text != "")
 
     def compare(self, left: Word, operator: str, right: Word) -> Truth:
-        """The result of a comparison."""
+        """The result of a comparison: not to be told where a value is not known, or a number is none."""
         values = known_value(left, self.around), known_value(right, self.around)
         if values[0] is None or values[1] is None:
             return Truth(None)

@@ -140,7 +140,7 @@ class Surroundings:
         return Truth(not state.missing)
 
     def passes(self, path: str, test: str) -> Truth:
-        """Whether `test -TEST PATH` succeeds for the user."""
+        """Whether `test -TEST PATH` succeeds for the user. Not to be told as in `exists`, and for the letter L."""
         there = self.exists(path)
         state = self.paths.get(path)
         if there.value is not True or state is None or test == "e" or self.user is None:

@@ -46,7 +46,10 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
 
 
 def lock_is_free(options: Sequence[Word], context: Context) -> Truth:
-    """Whether flock gets its lock: another program may hold it now, or the file cannot be made."""
+    """Whether flock gets its lock: another program may hold it now, or the file cannot be made.
+
+    `options` are the words between flock and its command. Not to be told while it is held; YES where nothing is known.
+    """
     path = literal_text(options[-1]) if options else None
     path = next((text for text in map(literal_text, reversed(options)) if text and "/" in text), path)
     place = context.around.absolute(path or "", context.directory)

@@ -150,7 +150,10 @@ def room_needed(fleet: Fleet, policy: Policy) -> int:
 
 
 def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteFiles, ...] | ForAPerson:
-    """The steps that make `needed` bytes free (none when they are, or the disk was not seen), or why a person must."""
+    """The steps that make `needed` bytes free (none when they are, or the disk was not seen), or why a person must.
+
+    A person must when thinning is held back, or gives too little. Raises Unobservable when the backups were not seen.
+    """
     try:
         free = fleet.of(policy.volume.node, Volumes).free
     except Unobservable:

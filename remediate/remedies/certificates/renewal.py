@@ -100,7 +100,10 @@ def not_reloadable(view: View) -> ForAPerson | None:
 
 
 def first_issue(view: View, finding: Finding) -> Answer:
-    """The plan that gets a certificate that certbot does not have yet, as `acme` in the inventory says; or why not."""
+    """The plan that gets a certificate that certbot does not have yet, as `acme` in the inventory says; or why not.
+
+    That is: the inventory has no webroot, there is no certbot, or nginx cannot be reloaded. nginx' configuration stays.
+    """
     acme = view.certificate.acme
     if not isinstance(acme, Acme) or not acme.webroot:
         return ForAPerson(
@@ -159,7 +162,7 @@ def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answe
 def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] | ForAPerson:
     """The step that registers an account, and the condition before it.
 
-    ForAPerson if the inventory does not allow it.
+    ForAPerson if the inventory does not allow it, or the lineage does not name its server.
     """
     acme = view.certificate.acme
     if not lineage.server.startswith("https://"):

@@ -173,7 +173,7 @@ def suspected_entries(here: CrontabChange) -> Iterator[str]:
 
 
 def crontab_steps(change: CrontabChange, *, last: bool) -> Iterator[AnyStep]:
-    """The step that edits a crontab and, unless it is the `last`, one that checks that our line is there."""
+    """The step that edits a crontab and, unless it is `last` or without a line of ours, one that checks that line."""
     account = change.facts.account
     yield EditCrontab(
         node=change.node,
