@@ -183,7 +183,8 @@ class Applier:
     def step(self, step: AnyStep, plan: int) -> str:
         """Check a step's precondition, write it with its way back to the journal, and do it. Returns its harmless text.
 
-        Raises Stale, StepFailed, Lost, Unobservable, and Unwritable when the journal cannot be written.
+        `plan` is the number of its plan. A step that changes something is added to the run's `begun`. Raises Stale,
+        StepFailed, Lost, Unobservable, and Unwritable when the journal cannot be written.
         """
         context = self.next_context()
         link = self.writing_to(step.node)

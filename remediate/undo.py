@@ -65,7 +65,8 @@ def undo_step(
     """Undo one step, and check that it is undone. Returns (a line about it, whether its change is gone now).
 
     The line is empty when there was nothing to undo. A database that is kept on purpose counts as gone, with a line.
-    Raises UsageError as `inverse_of` does; Stale, StepFailed, Lost and Unobservable become the line.
+    `begun` is called with the row right before anything is changed. Raises UsageError as `inverse_of` does; Stale,
+    StepFailed, Lost and Unobservable become the line.
     """
     inverse = inverse_of(row)
     if inverse is None:

@@ -105,7 +105,7 @@ def refuse_pattern(why: str) -> NoReturn:
 
 @lru_cache(maxsize=1024)
 def pattern_of(written: str, *, ignore_case: bool = False) -> Pattern:
-    """The parsed expression.
+    """The parsed expression, cached; `ignore_case`: capitals make no difference.
 
     Raises Unobservable for syntax outside the supported part, and more than LONGEST characters.
 

@@ -148,7 +148,7 @@ class Files:
     left: int = MOST_INCLUDED
 
     def included(self, pattern: str, depth: int) -> Iterator[tuple[str, Iterator[Token]]]:
-        """Path and tokens of the files that an include matches. Raises Unobservable when includes never end."""
+        """Path and tokens of the files that an include matches; lowers `left`. Raises Unobservable for endless ones."""
         for path in included_paths(pattern, self.texts, self.prefix):
             self.left -= 1
             if depth > DEEPEST or self.left < 0:

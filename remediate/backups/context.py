@@ -101,6 +101,7 @@ def open_context(
     """The opened inventory of a command, for a `with` block. Raises UsageError when it has no backups.
 
     `hosts` is its name or path (None: the last audited), `given` the state directory; `looks`: nothing will be changed.
+    `quiet` and `as_json` are those of Screen.
     """
     screen = Screen(quiet=quiet, json=as_json)
     inventory = open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).only_inventory()

@@ -217,7 +217,10 @@ class Remediation:
         )
 
     def finish(self, proposal: Proposal, fixing: FixSession | None, code: Exit) -> None:
-        """Print the JSON document; else the commands for the journal and the way back, or the one to apply the plan."""
+        """Print the JSON document; else the commands for the journal and the way back, or the one to apply the plan.
+
+        `fixing` is None when nothing was to be applied. Nothing is printed then without a plan.
+        """
         run = fixing.run if fixing else None
         if self.call.as_json:
             applied = Applied(run.id, run.ends, fixing.left) if fixing and run else None

@@ -101,7 +101,8 @@ STARTED = {
 def undo_run(name: str, given: Path | None, *, yes: bool = False, context: StepContext | None = None) -> Exit:
     """Show how a run is undone, ask unless `yes`, and undo it. Returns the exit code. Raises UsageError.
 
-    `name` is as in `Journal.run`, `given` the state directory.
+    `name` is as in `Journal.run`, `given` the state directory; `context` is what each step's own is made from (None:
+    the usual one).
     """
     journal = open_journal(given)
     try:

@@ -49,7 +49,10 @@ class Applied:
 
 
 def plan_document(inventory: str, proposal: Proposal, exit_code: Exit, applied: Applied | None = None) -> Json:
-    """The document, with the keys that KEYS describes; secrets are masked in every string."""
+    """The document, with the keys that KEYS describes; secrets are masked in every string.
+
+    `applied` is None when nothing was to be applied.
+    """
     left = applied.left if applied else None
     whole = {
         "schema": VERSION,

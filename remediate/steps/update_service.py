@@ -255,7 +255,8 @@ def finish_update(
 ) -> None:
     """Watch the tasks that a service has by its spec, then give its settings back. Raises StepFailed, Lost or Stale.
 
-    `unmark` removes the label of a lent user too; `confirm` is called before each write.
+    `unmark` removes the label of a lent user too; `confirm` is called before each write; `pace` is the clock (None:
+    real).
     """
     service = swarm.service(step.service)
     spec = service["Spec"]

@@ -104,7 +104,7 @@ def parse(content: bytes, *, system: bool, loader: Loader = "debian12") -> Table
 def read_line(row: Job, system: bool, table: Table) -> Mapping[str, str]:
     """Add one line to the table as a job, a comment or a problem. Returns the environment of the lines below it.
 
-    `row` has the line's text and environment, and no command yet.
+    `row` has the line's text and environment, and no command yet. `system`: jobs have a user field.
     """
     text = row.text.lstrip(" \t")
     if not text:
@@ -137,7 +137,10 @@ def jobs_in_comments(row: Job, text: str, system: bool) -> Iterator[Job]:
 
 
 def parse_job(row: Job, text: str, system: bool, loader: Loader = "debian12") -> Job:
-    """The job in a line. Raises BadTimes with the message of crontab(1)."""
+    """The job in a line. Raises BadTimes with the message of crontab(1).
+
+    `row` has the line and its environment, `text` is it without blanks before it; `system`: it has a user field.
+    """
     text = text.rstrip("\0")
     if "\0" in text:
         raise BadTimes("a NUL byte")

@@ -59,7 +59,10 @@ def spooled(printed: Snapshot) -> SnapshotFile | None:
 
 
 def why_not_editable(content: bytes, file: SnapshotFile | None) -> str:
-    """Why this crontab cannot be edited usefully; "" when it can. `content` is the output of `crontab -l`."""
+    """Why this crontab cannot be edited usefully; "" when it can. `content` is the output of `crontab -l`.
+
+    `file` is the crontab's own, to be compared with that; None, where it was not read, is no reason.
+    """
     table = parse(content, system=False)
     if table.problems:
         return f"cron ignores the whole crontab for its line {table.problems[0].line} ({table.problems[0].why})"

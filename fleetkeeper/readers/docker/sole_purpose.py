@@ -85,7 +85,7 @@ def plain_words(script: str) -> bool:
 def leaves_nothing(script: str, depth: int = 0, *, executing: bool = True) -> bool:
     """Whether every command of a script, except `docker exec`, leaves nothing behind. Raises Unreadable.
 
-    `executing`: `docker exec` is allowed in it (not in a substitution).
+    `executing`: `docker exec` is allowed in it (not in a substitution). `depth`: how many scripts are around it.
     """
     if depth > DEEPEST:
         raise Unreadable("too many shells inside each other")

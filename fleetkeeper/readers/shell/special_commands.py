@@ -97,7 +97,7 @@ def unless_bash(around: Surroundings, ends: Truth, shown: str) -> Truth:
 
 
 def export(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`export` and the like: assignments; a bad name ends dash."""
+    """`export` and the like: assignments, which are stored in the context; a bad name ends dash."""
     remember_variables(words[1:], follower.context)
     names = [(literal_text(word) or "A").partition("=")[0] for word in words[1:]]
     bad = [name for name in names if not name.startswith("-") and not VALID_NAME.fullmatch(name)]
@@ -136,14 +136,14 @@ def takes_pipefail(around: Surroundings) -> bool:
 
 
 def end(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`exit` and `return`."""
+    """`exit` and `return`: the outcome ends the script, with success for 0 or no number, unknown for a variable."""
     code = literal_text(words[1]) if len(words) > 1 else "0"
     status = Truth(code == "0" if code is not None else None, f"{show(words)} ends it")
     return Outcome(status, Truth(True, f"{show(words)} ends it before"))
 
 
 def leave(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`break` and `continue`."""
+    """`break` and `continue`: the outcome leaves the loop; how many loops is not read."""
     return Outcome(YES, NO, Truth(True, f"{show(words)} leaves the loop before"))
 
 

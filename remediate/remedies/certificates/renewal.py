@@ -144,7 +144,10 @@ def account_options(acme: Acme) -> tuple[str, ...]:
 
 
 def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answer:
-    """The plan that uses another account of the same server, or registers one, for the renewal; or why not."""
+    """The plan that uses another account of the same server, or registers one, for the renewal; or why not.
+
+    Without a lineage (None) a person must act.
+    """
     if lineage is None:
         return ForAPerson("certbot has no lineage for the name", finding.hint)
     matches = registration_step(view, lineage)

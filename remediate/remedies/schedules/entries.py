@@ -247,7 +247,7 @@ def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
 
 
 def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry], policy: Policy) -> CrontabChange:
-    """The change that takes out the `spare` lines of the account's own crontab; all others are for a person."""
+    """The change that takes out the account's own `spare` lines and sets our `line`; all others are for a person."""
     location = f"/{facts.account}"
     mine = [
         entry for entry in spare if entry.kind == "user crontab" and entry.place.endswith(location) and entry.written
