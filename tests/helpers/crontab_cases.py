@@ -29,6 +29,15 @@ from fleetkeeper.transport.commands import Output
 from tests.example_fleets.schedules import TEXT
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "crontab_oracle.json.gz"
+UNKNOWN = {
+    "g-L1": "whether a path is a symbolic link is not asked",
+    "g-crnull": "whether a file whose name ends with a carriage return can be made is not asked",
+    "g-flockheld": "a lock that is held now may be that of this very job",
+    "g-noargs": "a variable that nobody sets may come from the daemon or from PAM",
+    "s-perl": "a script in Perl is not read",
+    "sh-nonexistenta": "what a shell by a name that is no shell's makes of a command is not known",
+}
+"""The cases of which nothing may be claimed, and why not."""
 
 
 @dataclass(frozen=True)

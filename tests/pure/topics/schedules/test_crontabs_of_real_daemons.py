@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.crontab_cases import Decision, decisions_of, facts_of_look, names_that_ran, recorded_crontabs
+from tests.helpers.crontab_cases import (
+    UNKNOWN,
+    Decision,
+    decisions_of,
+    facts_of_look,
+    names_that_ran,
+    recorded_crontabs,
+)
 
 DAEMONS = ("debian12", "debian13", "cronie")
-UNKNOWN = {
-    "g-L1": "whether a path is a symbolic link is not asked",
-    "g-crnull": "whether a file whose name ends with a carriage return can be made is not asked",
-    "g-flockheld": "a lock that is held now may be that of this very job",
-    "g-noargs": "a variable that nobody sets may come from the daemon or from PAM",
-    "s-perl": "a script in Perl is not read",
-    "sh-nonexistenta": "what a shell by a name that is no shell's makes of a command is not known",
-}
-"""The cases of which nothing may be claimed, and why not."""
 
 
 @pytest.fixture(scope="module", params=DAEMONS)
