@@ -68,7 +68,7 @@ def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list
         *strength_problems(certificates, case.roots),
         *use_problems(leaf),
     ]
-    test = list(test_issuers(certificates, case.allowed))
+    test = list(issuers_for_tests(certificates, case.allowed))
     trust = list(trust_problems(certificates, case))
     return [*problems, *test, *(problem for problem in trust if not is_consequence(problem, kinds([*problems, *test])))]
 
@@ -177,7 +177,7 @@ def not_for_servers(saw: str) -> ChainProblem:
     return ChainProblem("not for servers", saw, want, "clients refuse it", "ask the authority for a server certificate")
 
 
-def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[ChainProblem]:
+def issuers_for_tests(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[ChainProblem]:
     """The first staging or test authority among the issuers, by its name: everybody can get a certificate from them.
 
     `allowed` are patterns (fnmatch) of names to accept.
