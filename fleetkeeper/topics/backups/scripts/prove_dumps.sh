@@ -6,4 +6,4 @@
 each "$@" | awk -v wanted=$# '
   $3 == "complete" && !($1 in seen) { seen[$1] = 1; whole++ }
   END { exit whole != wanted || NR != wanted }
-' || { echo "not all of them are whole dumps any more (backups verify --again tells which)" >&2; exit 9; }
+' || { echo "not all of them are complete dumps any more (backups verify --again tells which)" >&2; exit 9; }
