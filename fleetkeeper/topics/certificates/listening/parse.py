@@ -32,7 +32,7 @@ def parse_listeners(output: Output) -> Iterator[ListeningSocket]:
 
     >>> line = b"  1: 00000000:01BB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 77 1 f 100"
     >>> list(parse_listeners(Output(0, line)))
-    [ListeningSocket(port=443, inode=77)]
+    [ListeningSocket(port=443, inode=77, address='')]
 
     Raises Unobservable when neither file could be read.
     """
