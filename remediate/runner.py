@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from typing import get_args
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
@@ -64,7 +65,7 @@ class Terms:
         return (self.rules is None or planned.rule.id in self.rules) and is_covered(planned.plan, self.agreed)
 
 
-EVERYTHING = Terms(frozenset({"nothing", "reload", "restart", "deletion", "ownership"}))
+EVERYTHING = Terms(frozenset(get_args(Disturbs)))
 """For a plan that a person asked for by name: to ask for it was to agree to it."""
 
 

@@ -172,7 +172,7 @@ def test_case_71_a_ping_that_fails_is_said_without_the_url(url: str, words: str)
     item = pulse(url, patience=2.0)
     item.start()
     text = item.end(well=True, summary="")
-    assert "nobody was told" in text
+    assert "nobody was notified" in text
     assert words in text
     assert SECRET not in text
 

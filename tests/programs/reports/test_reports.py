@@ -143,8 +143,9 @@ def test_a_part_of_an_audit_is_none(watched: Watcher, pytester: pytest.Pytester)
 
 def test_an_audit_whose_check_somebody_skips_does_not_end_well(watched: Watcher, pytester: pytest.Pytester) -> None:
     skipping = "def pytest_runtest_setup(item):\n    if 'can_be_looked' in item.name: pytest.skip('not today')\n"
-    pytester.makeconftest(f"import pytest\n\n{skipping}")
-    pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider")
+    pytester.makepyfile(skips_a_check=f"import pytest\n\n{skipping}")
+    ran = pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "-p", "skips_a_check", "-rs")
+    ran.stdout.fnmatch_lines(["SKIPPED*not today*"])
     assert [path.rpartition("/")[2] for _, path, _, _ in watched.heard] == ["start", "fail"]
 
 
@@ -155,7 +156,7 @@ def test_a_watcher_that_is_gone_changes_no_verdict(
     monkeypatch.setenv("BEAT", "http://127.0.0.1:1/nobody")
     second = pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider")
     assert second.ret == first.ret
-    second.stdout.fnmatch_lines(["heartbeat: nobody was told*"])
+    second.stdout.fnmatch_lines(["heartbeat: nobody was notified*"])
 
 
 @pytest.mark.long
