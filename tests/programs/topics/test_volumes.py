@@ -46,7 +46,7 @@ def test_case_39_a_directory_that_is_missing_is_unknown(tmp_path):
 
 def test_a_volume_that_could_not_be_measured_whole_is_unknown():
     text = b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n"
-    with pytest.raises(Unobservable, match="not be measured whole"):
+    with pytest.raises(Unobservable, match="not be measured completely"):
         parse_volumes(Output(0, text, b"du: cannot read directory './x': Permission denied\n"))
 
 

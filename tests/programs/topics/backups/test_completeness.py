@@ -256,7 +256,7 @@ def test_no_start_of_a_dump_is_taken_for_the_whole_by_the_same_machine_in_python
 
 def by_awk(text: bytes) -> bool:
     mark = b"\x02mark"
-    fed = text + b"\n" + mark + b" - 0 - \n"
+    fed = text + b"\n" + mark + b" 0 - \n"
     process = subprocess.run(("awk", "-v", "mark=\2mark", judging_awk()), input=fed, capture_output=True, check=True)
     return judge_stream(parse_stream_report("- " + process.stdout.decode().rstrip("\n")))[0] == "complete"
 

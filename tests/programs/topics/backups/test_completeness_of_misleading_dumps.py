@@ -81,7 +81,7 @@ BROKEN = {
     "whole, and the next one cut short": DUMP + HEAD + ROWS,
 }
 UNKNOWN = {
-    "not gzip": (b"<html>502 Bad Gateway</html>", "it is not what its name says, but HTML"),
+    "not gzip": (b"<html>502 Bad Gateway</html>", "its name says gzip, and it is HTML or XML"),
     "case_32 trailing garbage": (packed(DUMP) + b"garbage", "something behind the end of its gzip stream"),
     "more behind the end": (packed(DUMP + b"DROP TABLE project;\n"), "line 19, behind the end mark"),
     "an error instead of a dump": (packed(b"pg_dump: error: connection refused\n"), "a message of pg_dump"),
