@@ -185,10 +185,13 @@ class Undoing:
     def losses_of(self, row: StepRow) -> tuple[str, ...]:
         """Lines for a person before a step is undone: what was entered since, and where it stays.
 
-        Empty for most steps. Raises Unobservable when the node of one that has them is no longer in the inventory.
+        Empty for most steps, and where the node is no longer in the inventory: `state_of` tells that.
         """
         losses = getattr(inverse_of(row), "losses", None)
-        return losses(self.link_to(row.node), self.context) if losses else ()
+        try:
+            return losses(self.link_to(row.node), self.context) if losses else ()
+        except Unobservable:
+            return ()
 
     def agreed(self, yes: bool) -> bool:
         """Whether a person agrees, or `yes` is given. Raises UsageError without a terminal."""

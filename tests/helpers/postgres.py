@@ -49,6 +49,10 @@ class PrivateServer:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def printed_dump(self, *words: str) -> bytes:
+        """What pg_dump or pg_dumpall prints, with these words."""
+        return subprocess.run(words, env=self.environment, check=True, capture_output=True).stdout
+
     def start(self) -> None:
         options = f"-c listen_addresses= -c unix_socket_directories={self.folder} {OPTIONS}"
         data = str(self.folder / "data")

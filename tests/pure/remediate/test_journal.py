@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from pathlib import Path
@@ -9,10 +10,14 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.errors import UsageError
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.link import Link
+from remediate.commands.run_log import Undoing
 from remediate.journal import HELPED, ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
 from remediate.plan_end import End
 from remediate.run_process import birth_of
 from remediate.steps import Run, StepContext, WriteFile, dump
+from remediate.steps.swap_databases import Server, SwapDatabases
 from remediate.undo import inverse_of, looks_only, undoable_steps
 
 
@@ -230,3 +235,16 @@ def test_the_journals_word_for_a_step_keeps_names_and_drops_lines() -> None:
     assert edit["lines"].startswith("1 lines, sha256:")
     assert journal_form(UpdateService("a", "web", "django", "root", "web:1"))["was"] == "root"
     assert journal_form(Run("a", ("x", "--token", "canary")))["words"] == "x --token ***"
+
+
+def test_the_undo_of_a_restore_on_a_node_that_is_gone_is_said_to_be_impossible(journal: Journal) -> None:
+    """It ended in a traceback: what would be lost was counted on a node that the inventory has no more."""
+
+    def link_to(node: str) -> Link:
+        raise Unobservable("production has no such node any more", node=node)
+
+    back = SwapDatabases(Server("a", "4f" * 32, "postgres", "rodan", "rodan"), "rodan_before_1", "rodan_restored_1")
+    row = make_step(begin_run(journal), inverse=json.dumps(dump(back)))
+    undoing = Undoing(journal, journal.runs()[0], link_to)
+    assert undoing.losses_of(row) == ()
+    assert undoing.state_of(row).startswith("cannot be undone on a:")

@@ -14,6 +14,19 @@ from fleetkeeper.topics.schedules.entry_matching import read_entries, wanted_tim
 from fleetkeeper.topics.schedules.facts import Entry
 from fleetkeeper.topics.schedules.rules.evidence import only
 
+UNTOLD = (
+    "a failure that reaches a mail, a log or a program that watches",
+    "backups may be missing for weeks, and nobody notices",
+    "let its errors through; `set -o pipefail` in bash; report success behind `&&`",
+)
+"""What is wanted, why, and what helps where a failure stays untold."""
+EXPOSED = (
+    "passwords in a file that only its user may read",
+    "whoever reads that log or mail has the database",
+    "read it from a file (`~/.pgpass`, `--env-file`), and change it: it has been written down",
+)
+"""The same where a password goes into a log or a mail."""
+
 
 def backup_tells_failure(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     """Somebody hears of a backup that fails, and no password goes into a log or a mail.
@@ -28,32 +41,23 @@ def backup_tells_failure(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     wanted_times(policy)
     home = only(running_placements(fleet, policy.service))
     entries, _ = read_entries(fleet, home.node, home, policy)
-    meant = [item.entry for item in entries if item.meant and "commented out" not in item.entry.faults]
-    if not meant:
+    wanted = [item.entry for item in entries if item.meant and "commented out" not in item.entry.faults]
+    if not wanted:
         raise NotApplicable("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
-    for entry in meant:
+    for entry in wanted:
         yield from reports(entry, home.node)
 
 
 def reports(entry: Entry, node: str) -> Iterator[Finding]:
-    """The findings about one entry, all warnings: how a failure stays untold, and how a password is exposed."""
-    for saw in entry.untold:
+    """The findings about one entry."""
+    kinds = ((entry.untold, UNTOLD), (entry.exposed, EXPOSED))
+    for saw, (want, why, hint) in ((saw, texts) for sentences, texts in kinds for saw in sentences):
         yield Finding(
             saw=f"the entry {entry.where} {saw}",
-            want="a failure that reaches a mail, a log or a program that watches",
-            why="backups may be missing for weeks, and nobody is told",
+            want=want,
+            why=why,
             node=node,
             about=entry.where,
             severity="warning",
-            hint="let its errors through; `set -o pipefail` in bash; report success behind `&&`",
-        )
-    for saw in entry.exposed:
-        yield Finding(
-            saw=f"the entry {entry.where} {saw}",
-            want="passwords in a file that only its user may read",
-            why="whoever reads that log or mail has the database",
-            node=node,
-            about=entry.where,
-            severity="warning",
-            hint="read it from a file (`~/.pgpass`, `--env-file`), and change it: it has been written down",
+            hint=hint,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -46,10 +45,6 @@ def server() -> Iterator[PrivateServer]:
         yield running
 
 
-def dumped(server: PrivateServer, *words: str) -> bytes:
-    return subprocess.run(words, env=server.environment, check=True, capture_output=True).stdout
-
-
 KINDS = {
     "plain": ("my shop",),
     "--clean": ("-c", "my shop"),
@@ -63,8 +58,8 @@ KINDS = {
 
 
 def kinds(server: PrivateServer) -> dict[str, bytes]:
-    dumps = {kind: dumped(server, "pg_dump", *options) for kind, options in KINDS.items()}
-    roles = dumped(server, "pg_dumpall", "-g")
+    dumps = {kind: server.printed_dump("pg_dump", *options) for kind, options in KINDS.items()}
+    roles = server.printed_dump("pg_dumpall", "-g")
     return {**dumps, "roles first": roles + dumps["plain"], "roles last, --create": dumps["--create"] + roles}
 
 
@@ -104,7 +99,7 @@ def test_a_dump_of_others_is_refused_before_anything_is_done(server: PrivateServ
     if words[-1] == "other":
         server.sql("CREATE DATABASE other")
     path = server.folder / "others.sql"
-    path.write_bytes(dumped(server, *words))
+    path.write_bytes(server.printed_dump(*words))
     assert server.run(RESTORE, "postgres", "my shop", "shop_restored_1", str(path), "sql") == 65, server.said
     assert "of another database than my shop, or of several" in server.said
     server.sql("DROP DATABASE IF EXISTS other")
@@ -127,7 +122,7 @@ def test_the_live_name_is_recognised_however_pg_dump_writes_it(server: PrivateSe
     if name != "my shop":
         server.sql(f"CREATE DATABASE {quoted}")
     path = server.folder / "named.sql"
-    path.write_bytes(dumped(server, "pg_dump", "-C", name))
+    path.write_bytes(server.printed_dump("pg_dump", "-C", name))
     for live, refused in ((name, False), ("another", True)):
         script = f"form=sql dump=$1 database=$2\n{WEIGH}\nweigh >&2"
         assert server.run(script, str(path), live) == 0

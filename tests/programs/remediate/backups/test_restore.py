@@ -190,7 +190,7 @@ case $sql in *REVOKE*) echo 'ERROR:  unrecognized configuration parameter "old"'
     assert 'not carried over from the live database: ERROR:  unrecognized configuration parameter "old"' in asking.said
 
 
-@pytest.mark.parametrize("line", ["\\c rodan", "\\connect -reuse-previous=on \"dbname='x'\""])
+@pytest.mark.parametrize("line", ["\\connect shop", "\\c rodan", "\\connect -reuse-previous=on \"dbname='x'\""])
 def test_a_dump_that_goes_to_a_database_of_its_own_choice_is_never_given_to_psql(asking, line):
     dump = f"DROP DATABASE rodan;\n{line}\nSELECT 1;\n".encode()
     rc, question = asking(

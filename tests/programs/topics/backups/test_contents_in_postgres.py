@@ -52,10 +52,6 @@ def server() -> Iterator[PrivateServer]:
         yield running
 
 
-def dumped(server: PrivateServer, *words: str) -> bytes:
-    return subprocess.run(words, env=server.environment, check=True, capture_output=True).stdout
-
-
 def contents_of(folder: Path, sql: bytes, form: str = "sql") -> DumpContents:
     name = f"backup_2026_01_02T00_00_00.{form}"
     (folder / name).write_bytes(sql)
@@ -80,7 +76,7 @@ def test_the_tables_with_rows_are_named_however_it_was_dumped(
     server: PrivateServer, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     form = "dump" if options and options[0] in {"-Fc", "-Ft"} else "sql"
-    found = contents_of(tmp_path, dumped(server, "pg_dump", *options, "my shop"), form)
+    found = contents_of(tmp_path, server.printed_dump("pg_dump", *options, "my shop"), form)
     part = found.of("my shop")
     assert part is not None
     assert (part.filled, part.empty, found.unnamed > 0) == (FILLED, EMPTY, True)
@@ -95,25 +91,25 @@ def test_rows_as_inserts_and_those_of_partitions_in_their_root_are_named_too(
     server: PrivateServer, tmp_path: Path
 ) -> None:
     for options in (("--inserts",), ("--column-inserts",), ("--rows-per-insert=4",)):
-        found = contents_of(tmp_path, dumped(server, "pg_dump", *options, "my shop"))
+        found = contents_of(tmp_path, server.printed_dump("pg_dump", *options, "my shop"))
         assert found.of("").filled == FILLED  # type: ignore[union-attr]
         assert found.inserts
-    rooted = contents_of(tmp_path, dumped(server, "pg_dump", "--load-via-partition-root", "my shop"))
+    rooted = contents_of(tmp_path, server.printed_dump("pg_dump", "--load-via-partition-root", "my shop"))
     assert "public.m" in rooted.of("").filled  # type: ignore[union-attr]
 
 
 def test_what_is_no_dump_of_the_data_says_so(server: PrivateServer, tmp_path: Path) -> None:
-    schema = contents_of(tmp_path, dumped(server, "pg_dump", "-s", "my shop"))
+    schema = contents_of(tmp_path, server.printed_dump("pg_dump", "-s", "my shop"))
     assert (schema.filled, schema.of("").dumped) == (False, frozenset())  # type: ignore[union-attr]
-    one = contents_of(tmp_path, dumped(server, "pg_dump", "-t", "a", "my shop"))
+    one = contents_of(tmp_path, server.printed_dump("pg_dump", "-t", "a", "my shop"))
     assert one.of("").filled == {"public.a"}  # type: ignore[union-attr]
-    assert contents_of(tmp_path, dumped(server, "pg_dumpall", "-g")) == DumpContents(0, makes_tables=False)
-    both = dumped(server, "pg_dumpall", "-g") + dumped(server, "pg_dump", "my shop")
+    assert contents_of(tmp_path, server.printed_dump("pg_dumpall", "-g")) == DumpContents(0, makes_tables=False)
+    both = server.printed_dump("pg_dumpall", "-g") + server.printed_dump("pg_dump", "my shop")
     assert contents_of(tmp_path, both).of("").filled == FILLED  # type: ignore[union-attr]
 
 
 def test_a_dump_of_all_databases_keeps_them_apart(server: PrivateServer, tmp_path: Path) -> None:
-    found = contents_of(tmp_path, dumped(server, "pg_dumpall"))
+    found = contents_of(tmp_path, server.printed_dump("pg_dumpall"))
     assert found.cluster
     assert found.of("my shop").filled == FILLED  # type: ignore[union-attr]
     assert found.of("another") is None
@@ -121,7 +117,7 @@ def test_a_dump_of_all_databases_keeps_them_apart(server: PrivateServer, tmp_pat
 
 @pytest.mark.parametrize("awk", ["mawk", "gawk", "busybox awk", "original-awk"])
 def test_every_awk_names_the_same(server: PrivateServer, awk: str) -> None:
-    text = dumped(server, "pg_dump", "-C", "my shop") + b"\n\x02mark 0 - \n"
+    text = server.printed_dump("pg_dump", "-C", "my shop") + b"\n\x02mark 0 - \n"
     zero = "000" if awk in {"mawk", "gawk"} else "001"
     words = (*awk.split(), "-v", "mark=\x02mark", judging_awk(zero))
     told = subprocess.run(words, input=text, capture_output=True, check=True, env={**os.environ, "LC_ALL": "C"})
