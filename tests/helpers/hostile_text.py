@@ -10,7 +10,7 @@ import json
 import re
 import subprocess
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import Field, fields, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.verdicts import Verdict, judge_rules
 from fleetkeeper.looking.fleet import Fleet
-from fleetkeeper.reports import annotations, history, results, terminal
+from fleetkeeper.reports import annotations, history, results, short_report, terminal
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.registry import RULES
@@ -169,11 +169,25 @@ class LookOutputs:
         shown = [(item, terminal.open_findings(item)) for item in self.items]
         yield from terminal.lines_of_findings(shown, RULES)
         yield from terminal.unknown_lines(self.items)
-        yield from terminal.reason_lines(self.items)
+        reasons = list(terminal.reason_lines(self.items))
+        yield from reasons
+        yield from self.short_lines(reasons)
         changes = history.compare_findings("lab", self.items, history.Memory("2026-11-28T00:00:00+00:00"), "2026-11-29")
         yield from terminal.changed_lines(changes)
         yield from annotations.annotation_lines(self.items)
         yield from (line.text for line in proposal_lines(self.proposal, "lab"))
+
+    def short_lines(self, reasons: Sequence[str]) -> Iterator[str]:
+        """The short report of an audit, each paragraph in all its forms."""
+        yield from short_report.top_lines(self.items)
+        paragraphs = (
+            *short_report.finding_paragraphs(self.items),
+            *short_report.unknown_paragraphs(self.items),
+            *short_report.warning_paragraphs(self.items),
+            *short_report.waived_paragraphs(self.items),
+            *short_report.reason_paragraphs(reasons),
+        )
+        yield from (line for paragraph in paragraphs for form in paragraph.forms for line in form)
 
     def check_documents(self) -> None:
         """They are ASCII, and can be read again."""
