@@ -52,15 +52,6 @@ CAUSES = {
 """By rule: the rules whose findings about the same subject or node are the cause of its own, which are no news then."""
 
 
-def loss_of(rule: str) -> str:
-    """The kind of loss that a rule (its id) guards against; "a service" for a team's own rule.
-
-    >>> loss_of("backups.are_fresh"), loss_of("services.are_running"), loss_of("backups.are_thinned")
-    ('data', 'a service', 'order')
-    """
-    return next((kind for kind, globs in RANKS if any(fnmatchcase(rule, glob) for glob in globs)), OWN)
-
-
 def loss_rank(rule: str) -> tuple[int, int]:
     """The place of a rule (its id) in the order of a report: sorts worst first.
 

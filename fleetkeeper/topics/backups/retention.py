@@ -114,15 +114,6 @@ def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     return Retention(tuple(kept), tuple(reversed(excess)), protected_names(catalog.counted, policy, catalog.accepted))
 
 
-def overdue_backups(catalog: Catalog, policy: Policy, now: datetime) -> tuple[ExcessBackup, ...]:
-    """The backups that may go today and that might have gone already `slack` ago, oldest first.
-
-    Each new backup lets another go, and that is no fault before `slack` has passed.
-    """
-    today = {excess.backup.name for excess in apply_keep(catalog, policy, now).excess}
-    return tuple(excess for excess in let_go_before(catalog, policy, now) if excess.backup.name in today)
-
-
 def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[ExcessBackup, ...]:
     """The backups that `keep` had let go `slack` ago, oldest first, whatever has held them up since."""
     then = now - policy.slack

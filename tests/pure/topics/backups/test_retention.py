@@ -19,8 +19,8 @@ from fleetkeeper.topics.backups.retention import (
     Retention,
     apply_keep,
     by_keep,
+    let_go_before,
     needed_for,
-    overdue_backups,
     reasons_to_keep,
 )
 from tests.example_fleets.backups import (
@@ -349,13 +349,13 @@ def test_case_48_thinning_twice_is_thinning_once(world):
     assert apply_keep(build_catalog(left, verified, rules, NOW), rules, NOW).excess == ()
 
 
-@given(catalogs_to_thin(), st.integers(min_value=0, max_value=30))
-def test_what_is_overdue_is_among_what_may_go_today(world, days):
+@given(catalogs_to_thin())
+def test_without_slack_whatever_may_go_today_was_let_go_before(world):
     files, verified, rules = world
-    rules = rules.model_copy(update={"slack": timedelta(days=days)})
+    rules = rules.model_copy(update={"slack": timedelta(0)})
     catalog = build_catalog(files, verified, rules, NOW)
-    late = {overdue_backup.backup.name for overdue_backup in overdue_backups(catalog, rules, NOW)}
-    assert late <= {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
+    before = {excess.backup.name for excess in let_go_before(catalog, rules, NOW)}
+    assert {excess.backup.name for excess in apply_keep(catalog, rules, NOW).excess} <= before
 
 
 @given(catalogs_to_thin(), st.randoms())
