@@ -39,6 +39,12 @@ def runs_backup(line: str) -> bool:
     return "backup" in line and not line.startswith("#")
 
 
+# `service cron stop` returns before the daemon is gone, and a job that just runs has a process named cron of its own.
+STOP_CRON = """service cron stop >/dev/null
+for _ in $(seq 300); do pgrep -x cron >/dev/null || exit 0; sleep 0.1; done
+exit 1"""
+
+
 def add_entry(engine: Engine, node: Node) -> None:
     setup.set_crontab(engine, node, setup.root_crontab(engine, node) + setup.ENTRY + "\n")
 
@@ -57,7 +63,7 @@ def without_entry(text: str) -> str:
 
 def stop_cron(engine: Engine) -> None:
     home, _ = swarm.home_of_service(engine, "postgres")
-    nodes.run_on(engine, home, "sh", "-c", "service cron stop >/dev/null; ! pgrep -x cron")
+    nodes.run_on(engine, home, "sh", "-c", STOP_CRON)
 
 
 def start_cron(engine: Engine) -> None:
