@@ -142,7 +142,8 @@ class Applier:
     def judged(self, doing: Doing, lost: str) -> PlanEnd:
         """Judge the plan by a fresh look; one that did not help is undone at once, one that could not be seen is left.
 
-        `lost` is how the connection was lost during the last step; empty when it was not.
+        `lost` is how the connection was lost during the last step; empty when it was not. Raises Unwritable as the undo
+        does. It ends as UNKNOWN also while what was sent may go on.
         """
         planned = doing.planned
         proof, why = self.origin.prove(planned, lost)
@@ -310,7 +311,7 @@ class Doing:
     def ready(self) -> None:
         """Check the plan's `requires`, and the room on every disk, before anything is changed.
 
-        Raises Stale, StepFailed or Unobservable.
+        Raises Stale, StepFailed or Unobservable. Nothing is changed here.
         """
         plan = self.planned.plan
         for require in plan.requires:
@@ -323,7 +324,7 @@ class Doing:
             )
 
     def all_steps(self) -> None:
-        """Do the plan's steps in order. The first that fails raises Stale, StepFailed, Lost or Unobservable."""
+        """Do the steps in order, each shown. The first that fails raises Stale, StepFailed, Lost, Unobservable."""
         for number, step in enumerate(self.planned.plan.steps, 1):
             self.applier.say(progress_line(self.planned, number, step))
             self.said = self.applier.step(step, self.planned.number) or self.said
@@ -332,7 +333,7 @@ class Doing:
         """Undo what was done, and return the end of the plan with the reason `why`.
 
         `by_itself`: the plan failed or did not help. Once all of it is undone, it is marked as rolled back, and not
-        planned again.
+        planned again. Raises Unwritable when the journal cannot be written.
         """
         if not self.changed:
             return PlanEnd(self.planned, end, f"{why}; nothing was changed")

@@ -17,7 +17,8 @@ CHECK_DIRECTORIES = "remediate/scripts/check_directories.sh"
 def require_room(link: Link, node: str, directories: Iterable[str]) -> None:
     """Check that the directories on the node are writable, with 256 KiB free. Raises StepFailed, or Unobservable.
 
-    Of a directory that does not exist, the nearest one above it is checked. StepFailed has `changed=False`.
+    Of a directory that does not exist, the nearest one above it is checked. StepFailed has `changed=False`. Without
+    directories nothing is asked.
     """
     paths = tuple(directories)
     if paths:

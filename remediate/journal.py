@@ -125,7 +125,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open the journal at this path; a new one is made, for this account alone. Raises UsageError.
 
-        The directory must exist and be writable (`state.directory` sees to that): OSError otherwise.
+        The directory must exist and be writable (`state.directory` sees to that): OSError otherwise. UsageError is for
+        a file that is none of ours, or cannot be written.
         """
         self.path = path
         path.touch(mode=0o600)
@@ -144,7 +145,10 @@ class Journal:
             raise UsageError(f"the journal {path} cannot be used: {why}", hint=MOVE) from None
 
     def known_version(self) -> int:
-        """The version of the journal's tables; 0 where it is empty. Raises UsageError for any other file."""
+        """The version of the journal's tables; 0 where it is empty. Raises UsageError for any other file.
+
+        The journal is closed then.
+        """
         [version] = self.db.execute("PRAGMA user_version").fetchone()
         [tables] = self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if newer := is_newer(f"the journal {self.path}", version, VERSION):
@@ -265,7 +269,10 @@ class Journal:
         self.write("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (utc_now(), run, run))
 
     def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:
-        """The run that applied the same plan and rolled it back, and why; None without one, or if it helped since."""
+        """The run that applied the same plan and rolled it back, and why; None without one, or if it helped since.
+
+        The last such run of the same inventory, rule and subject counts.
+        """
         matches = self.all(
             "SELECT run, why, outcome FROM plans JOIN runs ON runs.id = run"
             " WHERE inventory = ? AND rule = ? AND subject = ? AND memory = ?"

@@ -32,7 +32,10 @@ class Leaving(Remediation):
         return fleet
 
     def finish(self, proposal: Proposal, fixing: FixSession | None, code: Exit) -> None:
-        """Print the JSON document, the command that would remove what is left, or that nothing is left."""
+        """Print the JSON document, the command that would remove what is left, or that nothing is left.
+
+        Nothing after a run of --fix that left something, but for the document.
+        """
         if self.call.as_json:
             super().finish(proposal, fixing, code)
         elif fixing is None and proposal.planned:
@@ -45,7 +48,7 @@ class Leaving(Remediation):
 def leave_nodes(call: Call) -> Exit:
     """Show what is left on the nodes of `call.limit` and, with --fix, remove it. Returns the exit code.
 
-    Raises UsageError.
+    Raises UsageError for wrong options, an unknown inventory or node.
     """
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)

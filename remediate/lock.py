@@ -54,7 +54,10 @@ class HeldLock:
     """
 
     def __init__(self, node: str, stream: Stream, beat: float = BEAT, answer: float = ANSWER) -> None:
-        """Begin to send heartbeats over `stream` to the holder on the node; `beat` and `answer` are in seconds."""
+        """Begin, in a thread, to send heartbeats over `stream` to the holder on the node.
+
+        `beat`, the time between them, and `answer`, the longest wait for one, are in seconds.
+        """
         self.node, self.stream, self.beat, self.answer = node, stream, beat, answer
         self.confirmed = time.monotonic()
         self.sent: float | None = None
@@ -78,7 +81,7 @@ class HeldLock:
     def heartbeat(self, number: str) -> None:
         """Send one heartbeat, `number`, which the node repeats. That confirms the lock as of the time of sending.
 
-        Without an answer, `lost` is set.
+        Without an answer, `lost` is set. Raises nothing.
         """
         self.sent = sent = time.monotonic()
         try:
@@ -108,7 +111,7 @@ class HeldLock:
     def release(self) -> None:
         """Stop the heartbeats, and end the holder on the node. Raises nothing.
 
-        A node that cannot be reached frees the lock by itself.
+        A node that cannot be reached frees the lock by itself. It waits for the holder, up to 5 s.
         """
         self.over.set()
         self.wanted.set()
@@ -154,7 +157,8 @@ class Locks:
         """Lock the nodes, in the order of their names so that two runs cannot block one another.
 
         Returns the nodes that could not be locked, each with the reason; {} when all are. Raises Busy when somebody
-        else holds one of them; then no lock is held, and these locks are not used again.
+        else holds one of them; then no lock is held, and these locks are not used again. Also starts the reports about
+        silent nodes (`tell`).
         """
         failed: dict[str, Unobservable] = {}
         for node in sorted(set(nodes)):
@@ -254,7 +258,7 @@ RIGHT = "set `sudo: true` for the node, or log in as root; a full or read-only /
 def read_line(stream: Stream) -> str:
     """One line from the node, stripped; what has come so far when the output ends.
 
-    Raises Unobservable when the connection was lost.
+    Raises Unobservable when the connection was lost. It waits without a limit.
     """
     text = b""
     while not text.endswith(b"\n"):

@@ -175,7 +175,10 @@ def no_remedy(rule: Rule, finding: Finding) -> ForAPerson:
 
 
 def merge_plans(plans: Iterable[PlannedChange]) -> list[PlannedChange]:
-    """The plans; those of one rule with the same steps and `requires` become one, with the findings of all."""
+    """The plans; those of one rule with the same steps and `requires` become one, with the findings of all.
+
+    In the order of the first of each.
+    """
     matches: dict[Any, PlannedChange] = {}
     for plan in plans:
         key = (plan.rule.id, plan.plan.steps, plan.plan.requires)

@@ -59,7 +59,8 @@ class Rehearsal:
     def run(self, certificates: Sequence[Certificate], *, yes: bool) -> Exit:
         """Rehearse the renewal of these certificates, after a question unless `yes`. Returns the exit code.
 
-        An answer of no is FINDINGS_REMAIN, and nothing is run.
+        An answer of no is FINDINGS_REMAIN, and nothing is run. So is nothing when there is no plan; the code is then
+        that of the reasons.
         """
         planned, codes = self.plans(self.session.look(TOPICS), certificates)
         if not planned:
@@ -74,7 +75,8 @@ class Rehearsal:
     def plans(self, fleet: Fleet, certificates: Sequence[Certificate]) -> tuple[list[PlannedChange], list[Exit]]:
         """A plan for each certificate that certbot keeps, and an exit code for each other one. The reason is shown.
 
-        Several names in one certificate have one plan; a name that several containers serve, one for each.
+        Several names in one certificate have one plan; a name that several containers serve, one for each. The code is
+        NOT_ALL_SEEN for what was not seen, FINDINGS_REMAIN where certbot keeps none.
         """
         planned: list[PlannedChange] = []
         codes: list[Exit] = []
@@ -115,7 +117,7 @@ class Rehearsal:
     def plan_again(self, planned: PlannedChange) -> Plan:
         """The same rehearsal from a fresh look, under the lock.
 
-        Raises Changed when it is not possible now, Unobservable.
+        Raises Changed when it is not possible now, Unobservable. Only one node of the plan's is planned again.
         """
         fleet = self.session.look(TOPICS)
         certificate = certificate_of(fleet, planned.subject)
@@ -131,7 +133,8 @@ class Rehearsal:
 def certbot_views(views: Sequence[View], certificate: Certificate) -> Iterator[View]:
     """The containers in which certbot keeps the certificate.
 
-    Raises LookupError, with the reason, when there is none: as a generator, once it is iterated.
+    Raises LookupError, with the reason, when there is none: as a generator, once it is iterated. Raises Unobservable
+    for one that was not seen.
     """
     if not views:
         raise LookupError(f"no container of {certificate.service} runs")
@@ -142,7 +145,10 @@ def certbot_views(views: Sequence[View], certificate: Certificate) -> Iterator[V
 
 
 def dry_run(view: View) -> Plan:
-    """The plan that runs `certbot renew --dry-run` in the container, for its newest lineage of the certificate."""
+    """The plan that runs `certbot renew --dry-run` in the container, for its newest lineage of the certificate.
+
+    Raises Unobservable when its lineages were not seen.
+    """
     server = ServingContainer(view)
     lineage = newest_lineage(lineages_of(view))
     name = lineage.name if lineage else view.certificate.name
@@ -159,7 +165,8 @@ def dry_run(view: View) -> Plan:
 def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
     """Rehearse the renewal of these certificates, of all when none is named. Returns the exit code. Raises UsageError.
 
-    `hosts` is the inventory (None: the last audited), `given` the state directory.
+    `hosts` is the inventory (None: the last audited), `given` the state directory. That is for an unknown name, and
+    when nobody can be asked.
     """
     if yes and hosts is None:
         raise UsageError("--yes needs --hosts: nobody is there to see which servers these are")
@@ -181,7 +188,10 @@ def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | Non
 
 
 def chosen_certificates(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
-    """The certificates with these names, in that order; all of the inventory when none is named. Raises UsageError."""
+    """The certificates with these names, in that order; all of the inventory when none is named.
+
+    Raises UsageError for an unknown one.
+    """
     try:
         certificates = inventory.section(Policy).certificates
     except NotApplicable as why:

@@ -28,7 +28,7 @@ def birth_of(pid: int) -> str:
 def is_process(pid: int, birth: str, begun: datetime) -> bool:
     """Whether the process with that number runs, and is the one of that birth.
 
-    Without a birth it is one that had started by `begun`, as the clock shows it now.
+    Without a birth it is one that had started by `begun`, as the clock shows it now. False for a zombie.
     """
     try:
         os.kill(pid, 0)

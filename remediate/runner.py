@@ -86,7 +86,7 @@ class RequestedPlan:
     """The reason given in the plan's end when it is done."""
 
     def propose_again(self, planned: PlannedChange) -> PlannedChange:
-        """The same plan from a fresh look. Raises Changed, Unobservable."""
+        """The same plan from a fresh look. Raises Changed where a person must act or it has changed; Unobservable."""
         made = self.make()
         if isinstance(made, ForAPerson):
             raise Changed(f"{made.why}; {made.what_to_do}")
@@ -122,7 +122,8 @@ class Runner:
         """Begin a run, call `work` with it, end it, and show how its plans ended. Returns the exit code.
 
         `undoes` is the id of the run that this one undoes, if any. Raises UsageError when the run cannot be begun, or
-        when `work` raises it before anything was changed.
+        when `work` raises it before anything was changed. An interruption, or a journal that cannot be written any
+        more, is an exit code too.
         """
         try:
             run = PlanRun(self, self.begin(undoes), undoes)
@@ -143,7 +144,8 @@ class Runner:
     def ended(self, run: PlanRun, work: Callable[[PlanRun], Exit]) -> Exit:
         """Call `work`, and write the exit code to the journal; Busy and KeyboardInterrupt become exit codes.
 
-        Raises Unwritable, and UsageError while nothing was changed.
+        Raises Unwritable, and UsageError while nothing was changed. LOCKED, or REMEDY_FAILED once something was
+        changed; INTERRUPTED.
         """
         try:
             code = work(run)
@@ -174,7 +176,7 @@ class Runner:
     def unwritten(self, run: PlanRun, why: Unwritable) -> Exit:
         """Report that the journal cannot be written any more, and whether anything was changed.
 
-        Returns the exit code.
+        Returns the exit code. USAGE when nothing was changed, else REMEDY_FAILED.
         """
         if not run.changed:
             self.screen.error(f"{why}; nothing was changed", hint=ROOM)
@@ -219,7 +221,7 @@ class PlanRun:
     def locks(self, nodes: Iterator[str]) -> Iterator[tuple[Locks, Mapping[str, Unobservable]]]:
         """Lock these nodes for the `with` block. Yields the locks, and the reason for each node without one.
 
-        Raises Busy.
+        Raises Busy when somebody else holds one. They are released at the end.
         """
         with locks_of(self.id, self.runner.link_to, self.runner.context) as locks:
             yield locks, locks.take(nodes)
@@ -268,7 +270,8 @@ class Applying:
     def one(self, planned: PlannedChange) -> PlanEnd:
         """Propose one plan again from a fresh look, and apply it.
 
-        Returns its end, with the reason when it was not applied. Raises KeyboardInterrupt and Unwritable.
+        Returns its end, with the reason when it was not applied (no consent, no lock, another plan by now, unseen).
+        Raises KeyboardInterrupt and Unwritable.
         """
         if why := not_now(planned, self.terms, self.run.ends):
             return PlanEnd(planned, End.SKIPPED, why)
@@ -285,7 +288,10 @@ class Applying:
         return Applier(self.run, self.locks, self.origin).apply(fresh)
 
     def cut_short(self, left: Sequence[PlannedChange], why: BaseException) -> Iterator[PlanEnd]:
-        """The ends of the plans `left` by an interruption: of the one that had begun, if any, and of those after it."""
+        """The ends of the plans `left` by an interruption: of the one that had begun, if any, and of those after it.
+
+        `why` is KeyboardInterrupt or Unwritable.
+        """
         interrupted = isinstance(why, KeyboardInterrupt)
         begun = {row.plan for row in self.run.begun}
         for change in left:

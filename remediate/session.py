@@ -139,7 +139,8 @@ class Session:
     def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
         """Whether the findings of a plan are gone by their rule, on a fresh look at all nodes, and the reason.
 
-        When they are not, a second look after `patience` seconds decides.
+        When they are not, a second look after `patience` seconds decides. UNKNOWN when they could not be looked at.
+        `lost` is how the connection was lost, not used here.
         """
         proof, why = self.judged_again(planned)
         if proof is Proof.FAILING:
@@ -198,7 +199,8 @@ def proof_from_verdict(now: Verdict, planned: PlannedChange, before: Verdict | N
     """Whether a plan worked, by a fresh verdict, and the reason: its findings are gone, and there is no new one.
 
     New findings count on any node. Findings of the same rule that `before` had, and that other plans answer, do not.
-    With FIXED, the reason names what was not looked at, if anything.
+    With FIXED, the reason names what was not looked at, if anything. FAILING comes first, then UNKNOWN, also when it is
+    not judged any more.
     """
     expected = {finding_key(finding) for finding in planned.findings}
     known_keys, dark = (finding_keys(before), dark_nodes(before)) if before else (expected, planned.dark)

@@ -69,7 +69,8 @@ def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Take our marks out of crontabs and our name from hooks, and remove the directory. What ran goes on running.
 
     Not while a service has update settings that were only lent: who gives them back needs what is kept. The plan is for
-    all that is left on the node, whichever finding is given. Raises Unobservable when the node was not seen.
+    all that is left on the node, whichever finding is given. Raises Unobservable when the node was not seen. ForAPerson
+    then.
     """
     node = finding.node
     facts = fleet.of(node, Facts)

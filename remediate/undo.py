@@ -44,7 +44,7 @@ def take_back(
 
     A step whose result is no longer what the journal says is left alone, and the others are undone all the same.
     `begun` is called with each row right before it is undone. Raises UsageError when a way back was written by another
-    fleetkeeper: the steps after it are undone by then.
+    fleetkeeper: the steps after it are undone by then. Raises Unwritable when the journal cannot be written.
     """
     lines: list[str] = []
     whole = True
@@ -66,7 +66,7 @@ def undo_step(
 
     The line is empty when there was nothing to undo. A database that is kept on purpose counts as gone, with a line.
     `begun` is called with the row right before anything is changed. Raises UsageError as `inverse_of` does; Stale,
-    StepFailed, Lost and Unobservable become the line.
+    StepFailed, Lost and Unobservable become the line. Raises Unwritable when the journal cannot be written.
     """
     inverse = inverse_of(row)
     if inverse is None:

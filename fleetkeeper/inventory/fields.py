@@ -115,7 +115,7 @@ def check_address(value: str) -> str:
 
 
 def check_ip(value: str) -> None:
-    """Raise the error of a field unless the value is an IPv6 address."""
+    """Raise the error of a field unless the value is an IPv6 address. That error is a ValueError."""
     try:
         ipaddress.IPv6Address(value)
     except ValueError:
@@ -160,7 +160,10 @@ def node_path(value: str) -> str:
 
 
 def check_timezone(value: str) -> str:
-    """The value, if it is the name of a time zone of the IANA database. Raises ValueError for anything else."""
+    """The value, if it is the name of a time zone of the IANA database. Raises ValueError for anything else.
+
+    The hint has the nearest name.
+    """
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError):

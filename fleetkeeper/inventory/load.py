@@ -211,7 +211,7 @@ class Loading:
         self.problems.append(InventoryProblem(self.file, self.document.line(path), show(path), what, hint))
 
     def inventory(self) -> Inventory | None:
-        """The inventory, None when the models refuse it. Both ways `problems` says what is wrong: look at it first."""
+        """The inventory; None when it is empty or invalid. Look at `problems` first, which says what is wrong."""
         if not self.data:
             self.problem((), "there is no inventory in it", "it begins with `nodes:`, see docs/inventory.md")
             return None
@@ -338,7 +338,7 @@ def nodes_on_one_machine(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def circles_of_jumps(nodes: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Each circle of jumps once, as the names of its nodes, beginning and ending with the first."""
+    """Each circle of jumps between nodes once, as the names of its nodes, beginning and ending with the first."""
     jumps = {name: node.get("jump") for name, node in nodes.items() if isinstance(node, dict)}
     lines: set[str] = set()
     for start in jumps:

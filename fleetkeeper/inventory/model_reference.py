@@ -95,7 +95,10 @@ def reference_page(topics: Iterable[TopicSection]) -> str:
 
 
 def key_table(part: Schema, whole: Schema) -> str:
-    """A Markdown table of the keys of one object: kind of value, default and meaning. `whole` is the root schema."""
+    """A Markdown table of the keys of one object: kind of value, default and meaning. `whole` is the root schema.
+
+    Required keys have **required** in place of a default.
+    """
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for key, value in part["properties"].items():
         default = "**required**" if key in part.get("required", ()) else show_default(value.get("default"))
@@ -174,7 +177,7 @@ WORDS = {"string": "text", "integer": "whole number", "number": "number", "boole
 
 
 def type_word(option: Schema, whole: Schema) -> str:
-    """The kind of a value with one schema, in words."""
+    """The kind of a value with one schema, in words. "anything" for a kind without a word of ours."""
     if list(option.get("properties", {})) == ["none"]:
         return "`none: why`"
     if list(option.get("properties", {})) == ["undecided"]:

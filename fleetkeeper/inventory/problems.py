@@ -66,7 +66,10 @@ def plain_type(key: str) -> str:
 def translate_errors(
     error: ValidationError, model: type[Any], document: Document, file: str
 ) -> Iterator[InventoryProblem]:
-    """A problem for each of pydantic's errors, with the line of `document`; `file` is the name for messages."""
+    """A problem for each of pydantic's errors, with the line of `document`; `file` is the name for messages.
+
+    For an item of a list that we refused, the line and key of the list.
+    """
     for detail in error.errors(include_url=False):
         path = path_in_file(document.data, detail["loc"])
         shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path
@@ -177,7 +180,10 @@ def is_hidden(metadata: Iterable[Any], annotation: Any) -> bool:
 
 
 def annotation_alternatives(kind: Any) -> Iterator[Any]:
-    """The classes and containers that an annotation allows."""
+    """The classes and containers that an annotation allows.
+
+    Of a union each member; a root model gives what it wraps.
+    """
     origin = getattr(kind, "__origin__", None)
     arguments = get_args(kind)
     if isinstance(kind, type) and issubclass(kind, RootModel):
@@ -192,7 +198,10 @@ def annotation_alternatives(kind: Any) -> Iterator[Any]:
 
 
 def annotations_below(kind: Any, part: str | int) -> Iterator[Any]:
-    """The classes and containers that are allowed under one key or index of a class or container."""
+    """The classes and containers that are allowed under one key or index of a class or container.
+
+    Nothing for a key that is not allowed. An index gives the kind of the items.
+    """
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         if part in kind.model_fields:
             yield from annotation_alternatives(kind.model_fields[str(part)].annotation)

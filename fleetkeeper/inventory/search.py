@@ -41,7 +41,10 @@ def at_path(name: str) -> Path:
 
 
 def available_inventories() -> dict[str, Path]:
-    """The file of every inventory, by name. The first folder that has a name is used."""
+    """The file of every inventory, by name. The first folder that has a name is used.
+
+    Raises OSError for a folder that cannot be read.
+    """
     matches: dict[str, Path] = {}
     for folder in inventory_folders():
         for path in sorted(folder.iterdir()):
@@ -51,7 +54,10 @@ def available_inventories() -> dict[str, Path]:
 
 
 def inventory_folders() -> Iterator[Path]:
-    """The folders that exist, in the order in which they are searched."""
+    """The folders that exist, in the order in which they are searched.
+
+    They are those of the environment variable, `inventories` here or in the nearest folder above, and the shipped ones.
+    """
     named = [Path(folder).expanduser() for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     here = Path.cwd()
     above = next((up / "inventories" for up in (here, *here.parents) if (up / "inventories").is_dir()), None)

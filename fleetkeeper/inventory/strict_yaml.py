@@ -102,7 +102,10 @@ def decode_text(content: bytes) -> str:
 
 
 def checked_events(stream: Iterator[Any]) -> Iterator[Any]:
-    """The events that carry data. Raises YamlError at aliases, anchors and tags."""
+    """The events that carry data. Raises YamlError at aliases, anchors and tags.
+
+    Starts and ends of the stream and of documents are left out.
+    """
     for event in stream:
         if isinstance(event, ev.AliasEvent) or getattr(event, "anchor", None):
             raise YamlError(line_of_mark(event), "an anchor or alias (`&`, `*`)", "write it out, or quote the text")
@@ -113,7 +116,10 @@ def checked_events(stream: Iterator[Any]) -> Iterator[Any]:
 
 
 def compose_value(event: Any, stream: Iterator[Any], path: Path, document: Document) -> Any:
-    """The value that begins with this event; the rest of it is taken from the stream. Raises YamlError."""
+    """The value that begins with this event; the rest of it is taken from the stream. Raises YamlError.
+
+    Adds the line of each path to `document.lines`. That is for data nested too deep.
+    """
     document.lines.setdefault(path, line_of_mark(event))
     if len(path) > DEEPEST:
         raise YamlError(line_of_mark(event), f"nested more than {DEEPEST} deep", "an inventory is a few levels deep")
@@ -125,7 +131,10 @@ def compose_value(event: Any, stream: Iterator[Any], path: Path, document: Docum
 
 
 def compose_mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, Any]:
-    """The mapping whose start was read. Of a duplicate key the first value is used. Raises YamlError."""
+    """The mapping whose start was read. Of a duplicate key the first value is used. Raises YamlError.
+
+    Adds lines to `document.lines`, and each duplicate, as an error, to `document.twice`.
+    """
     matches: dict[str, Any] = {}
     while not isinstance(event := next(stream), ev.MappingEndEvent):
         key = key_of(event)
@@ -183,7 +192,7 @@ def why_surprising(text: str) -> str:
 
 
 def malformed_error(error: yaml.MarkedYAMLError, text: str) -> YamlError:
-    """The error with the parser's own message, and a hint for the usual mistakes."""
+    """The error with the parser's own message, and a hint for the usual mistakes. It is returned, not raised."""
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
     what = ", ".join(part for part in (error.context, error.problem) if part)

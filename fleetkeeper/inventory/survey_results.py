@@ -145,7 +145,7 @@ AGAIN = "run `fleetkeeper init` again once that is mended"
 
 
 def left_open(findings: Findings, absent: str, seen: str = "") -> dict[str, str]:
-    """The content of a section for which no policy can be proposed.
+    """The content, one key and its text, of a section for which no policy can be proposed.
 
     `undecided` with what was `seen`, or with the hosts that could not be looked at; `none` with `absent` only where
     everything was seen and there was nothing.

@@ -152,6 +152,8 @@ class Portion:
 def parse_portion(written: object) -> Portion:
     """The number or percentage. Raises ValueError with the grammar for everything else.
 
+    A Portion is returned as it is; a percentage is 100 at most.
+
     >>> parse_portion(3), parse_portion("10 %"), parse_portion("10%").percent
     (Portion(number=3, percent=False), Portion(number=10, percent=True), True)
     """

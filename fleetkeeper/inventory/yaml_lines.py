@@ -18,7 +18,7 @@ def flow(keys: Mapping[str, object]) -> str:
 
 
 def scalar(value: object) -> str:
-    """A value in flow style; text is in quotes unless it is unambiguous.
+    """A value in flow style; text is in quotes unless it is unambiguous. Each item of a list so.
 
     >>> scalar("ops"), scalar("10:22"), scalar(["a", "b c"]), scalar(True), scalar("60 GiB")
     ('ops', '"10:22"', '[a, "b c"]', 'true', '60 GiB')

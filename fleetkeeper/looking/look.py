@@ -31,7 +31,7 @@ def look_at_fleet(
     """The facts of every node, collected in parallel, and those observed from the auditing machine.
 
     `now` is the controller's clock, in UTC. `progress` is called with each node's name and whether any topic got facts.
-    What could not be observed is an Unobservable among the facts.
+    What could not be observed is an Unobservable among the facts. Nothing is raised for a node.
     """
 
     def one(node: Node) -> tuple[Node, Seen]:
@@ -69,7 +69,7 @@ def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
 def look_at_node(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], observers: Observers) -> Seen:
     """The facts of one node, or why they could not be observed, by topic.
 
-    A topic that does not apply there is left out.
+    A topic that does not apply there is left out. An unexpected exception is an Unobservable too, so nothing is raised.
     """
     looks: dict[str, Look] = {name: observer.observe(node, inventory) for name, observer in observers.items()}
     try:
@@ -90,7 +90,8 @@ def drive_in_lockstep(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
     """The facts by topic, from observers that advance together: one round trip for the commands of all in each step.
 
     A value is facts, an Unobservable, or None where the observer does not apply. A command that several observers yield
-    runs once. All outputs of a look together are limited to MOST_OUTPUT bytes.
+    runs once. All outputs of a look together are limited to MOST_OUTPUT bytes. When the link fails, so do all that
+    still ask; nothing is raised for it.
     """
     facts: dict[str, Any] = {}
     asking: dict[str, Sequence[Command]] = {}

@@ -27,7 +27,7 @@ def type_adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def dump_recording(fleet: Fleet) -> str:
-    """The facts of one look as JSON text."""
+    """The facts of one look as JSON text, with its time, the inventory's name and the version of this format."""
     return json.dumps(
         {
             "schema": VERSION,
@@ -48,6 +48,7 @@ def load_recording(text: str, inventory: Inventory, observers: Observers) -> Fle
     """The look that `dump_recording` saved, to be judged by the rules of an inventory.
 
     Raises UsageError when the text is not a recording, is of a newer version, or has nodes that the inventory has not.
+    Nothing is looked at.
     """
     try:
         recorded = json.loads(text)

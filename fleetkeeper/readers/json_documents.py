@@ -36,7 +36,8 @@ def json_document(text: str, printer: str) -> Any:
 def json_documents(text: str, printer: str) -> Iterator[Any]:
     """The values of the JSON documents that follow each other in a text. `printer` names the program in messages.
 
-    Raises Unobservable for more than MOST_ELEMENTS elements, and at the first document that cannot be read.
+    Raises Unobservable for more than MOST_ELEMENTS elements, and at the first document that cannot be read. The
+    documents before it are given.
 
     >>> list(json_documents('{"a": 1}\\n[]\\n', "docker"))
     [{'a': 1}, []]

@@ -123,7 +123,8 @@ def pattern_of(written: str, *, ignore_case: bool = False) -> Pattern:
 def path_pattern(written: str) -> Pattern:
     """The expression for a glob(7) pattern of paths: `*` and `?` match no slash.
 
-    Raises Unobservable as `pattern_of` does.
+    Raises Unobservable as `pattern_of` does. It matches whole paths; a backslash takes the meaning of the character
+    behind it.
 
     >>> [path_pattern("/etc/*.d/[!x]?.conf").found_in(path) for path in ("/etc/a.d/ok.conf", "/etc/a/b.d/ok.conf")]
     [True, False]
@@ -224,7 +225,10 @@ class Reader:
         return Piece(first, last, repeats, anchors)
 
     def repeated(self, piece: Piece) -> Piece:
-        """A piece with the `*`, `+` or `?` behind it, if there is one. Raises Unobservable."""
+        """A piece with the `*`, `+` or `?` behind it, which is consumed; the piece itself where there is none.
+
+        Raises Unobservable for `{…}`, and for what repeats an anchor or what is repeated already.
+        """
         times = self.peek()
         if times == "{":
             refuse_pattern("it counts with {…}")
@@ -309,7 +313,11 @@ class Reader:
         return self.among(char), char
 
     def bracketed(self) -> Test:
-        """The test for a set `[…]`. A closing bracket that comes first is a member. Raises Unobservable."""
+        """The test for one character of a set `[…]`, whose `[` is read; with `^` first, for any other character.
+
+        A closing bracket that comes first is a member. Raises Unobservable for one that is not closed or makes no
+        sense.
+        """
         none_of = self.peek() == "^"
         self.at += none_of
         chars = ""

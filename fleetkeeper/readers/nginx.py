@@ -157,7 +157,7 @@ class Files:
 
 
 def read_block(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> None:
-    """Read directives into a block up to its end. `depth` is how many blocks are around it. Raises Unobservable."""
+    """Read directives into a block up to its end. Raises Unobservable. `depth` counts the blocks around it."""
     if depth > DEEPEST:
         raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
     line: list[Token] = []
@@ -197,7 +197,7 @@ def server_blocks(block: Block) -> Iterator[Block]:
 
 
 def served_directories(block: Block) -> tuple[str, ...] | None:
-    """The directories that files are served from (see `Nginx.roots`), or None."""
+    """The directories that files are served from (see `Nginx.roots`), sorted; None if they cannot be told."""
     matches = {words[0] for name in ("root", "alias") for words in block.values(name)}
     for inner in block.blocks:
         if inner.name == "location" and inner.about_challenges and any(map(inner.values, HANDED_ON)):
@@ -261,7 +261,7 @@ def port_of(listen: str) -> int:
 def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
     """The site that answers for a name on a port, with its files for that name; None when no site listens there.
 
-    In nginx' order: exact name, longest wildcard, regular expression, the default, the first.
+    In nginx' order: exact name, longest wildcard, first regular expression that matches, the default, the first.
     Raises Unobservable where that depends on an expression that is not matched here.
     """
     present = [item for item in sites if port in item.ports]

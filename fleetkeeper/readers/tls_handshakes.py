@@ -43,7 +43,7 @@ def pem(match: str) -> str:
 def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
     """The certificates (PEM, leaf first) and the protocol of a handshake; () and "" when the server made none.
 
-    Raises Unobservable when that is not known: no openssl, or the time limit was reached.
+    Raises Unobservable when that is not known: no openssl, no answer of the command, or the time limit was reached.
     """
     text = printed(answer)
     sent = sent_chain(text)
@@ -76,6 +76,8 @@ def printed(answer: Output) -> str:
 
 def refusal_kind(text: str) -> Refused:
     """Why there was no handshake. Raises Unobservable when openssl's message is not a known one.
+
+    "closed": nothing listens; "alert": TLS refused it; "not TLS"; "refused": it ended without a word.
 
     >>> refusal_kind("connect:errno=111\\n"), refusal_kind("... ssl3_get_record:wrong version number:...")
     ('closed', 'not TLS')
@@ -135,7 +137,8 @@ def old_protocols(answer: Output) -> tuple[str, ...]:
 def max_age(answer: Output) -> int | None:
     """The max-age of Strict-Transport-Security (RFC 6797, 6.1), in seconds; None without that header or number.
 
-    The first such header counts. Raises Unobservable when the answer is not HTTP.
+    The first such header counts. Raises Unobservable when the answer is not HTTP. Raises Unobservable too where
+    `printed` does.
 
     >>> max_age(Output(0, b"HTTP/1.1 200 OK\\r\\nStrict-Transport-Security: max-age=31536000; preload\\r\\n\\r\\nx"))
     31536000

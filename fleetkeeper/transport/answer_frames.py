@@ -28,7 +28,11 @@ class Unframer:
     searched: int = 0
 
     def feed(self, data: bytes) -> None:
-        """Add bytes of the stream. Raises Unobservable when the tokens are not in the order in which they were sent."""
+        """Add bytes of the stream, and take the answers that are complete with them into `parts`.
+
+        What comes before the first token is dropped. Raises Unobservable when the tokens are not in the order in which
+        they were sent.
+        """
         self.pending += data
         while (at := self.pending.find(self.token, self.searched)) >= 0:
             end = self.pending.find(b"\n", at)
@@ -117,7 +121,8 @@ class Frames:
     def output(self, number: int) -> Output:
         """The answer of the command of this index, which must be complete; lost when larger than the command's `most`.
 
-        Raises Unobservable when the two streams give different exit statuses.
+        Raises Unobservable when the two streams give different exit statuses. A command under sudo that sudo did not
+        start is lost too.
         """
         (rc, out), (rc_again, err) = self.out.parts[number], self.err.parts[number]
         if rc != rc_again:

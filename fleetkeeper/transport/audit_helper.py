@@ -36,7 +36,7 @@ def compared_editions(refusal: str) -> str:
 def other_versions(refusals: Iterable[tuple[str, str]]) -> Iterator[str]:
     """A line for each edition of the helper that is not ours.
 
-    `refusals` are pairs (node, why it could not be looked at).
+    `refusals` are pairs (node, why it could not be looked at). What is no such refusal is passed over.
 
     >>> list(other_versions([("a", f"sudo: {REFUSED} (edition 1): it is older than this fleetkeeper")]))
     ['1 node has helper 1, and helper 6 is asked: run `fleetkeeper sudoers`; what is new is unknown there']

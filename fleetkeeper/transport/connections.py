@@ -45,8 +45,8 @@ class ConnectionSlot(Generic[T]):
     def filled(self, opened: Callable[[], T]) -> T:
         """The open connection; `opened` makes a new one if there is none, or the old one is no longer alive.
 
-        One thread opens it, the others wait. Raises the Unobservable that `opened` raised, also for DEAD_FOR seconds
-        after that, without another try.
+        One thread opens it, the others wait. Other exceptions of `opened` go through. Raises the Unobservable that
+        `opened` raised, also for DEAD_FOR seconds after that, without another try.
         """
         with self.turn:
             if self.held is not None and getattr(self.held, "alive", True):

@@ -30,7 +30,10 @@ class LocalLink:
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def channel(self, line: str) -> ProcessChannel:
-        """The standard streams of a new shell that runs this command line."""
+        """The standard streams of a new shell that runs this command line.
+
+        Raises Unobservable when it cannot be started; `close` ends it.
+        """
         channel = ProcessChannel((*LOGIN, line))
         self.running.add(channel)
         return channel
@@ -38,7 +41,8 @@ class LocalLink:
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
         """Start a command as `WritingLink.open` does. Closing the link ends it too.
 
-        Raises Unobservable when it was not started, and for an account with `sudo: audit` that needs sudo for it.
+        Raises Unobservable when it was not started within 20 s, and for an account with `sudo: audit` that needs sudo
+        for it.
         """
         script = render_stream(words, sudo and self.sudo)
         stream = ProcessStream((*LOGIN, SHELL))

@@ -27,7 +27,7 @@ class Links:
     def __init__(self, inventory: Inventory, ssh_config: str | None = None, limit: float = CONNECT_LIMIT) -> None:
         """`ssh_config` replaces the user's own configuration, as `ssh -F` does.
 
-        `limit` is in seconds, for each connection.
+        `limit` is in seconds, for each connection. Nothing is connected yet.
         """
         self.inventory = inventory
         self.ssh_config = ssh_config
@@ -39,7 +39,8 @@ class Links:
     def to(self, node: Node) -> Link:
         """The open link to a node.
 
-        Raises Unobservable, with the node's name, when it cannot be reached within the limit.
+        Raises Unobservable, with the node's name, when it cannot be reached within the limit. The same link again while
+        it is alive; else it connects. Raises Unobservable too once the links are closed.
         """
         with self.guard:
             slot = self.slots.setdefault(node.name, ConnectionSlot())
@@ -67,7 +68,7 @@ class Links:
 
     @cached_property
     def routes(self) -> Routes:
-        """The connections of our own SSH client. Imports paramiko (a quarter of a second)."""
+        """The connections of our own SSH client. Imports paramiko (a quarter of a second). Made once."""
         with later("invoke"):  # paramiko wants it for `Match exec` of its own reader of ssh_config alone
             from fleetkeeper.transport.ssh.routes import Routes
 

@@ -36,7 +36,8 @@ class Process:
     def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
         """Start it; `leave` is how many seconds it gets to end by itself.
 
-        Raises Unobservable when it cannot be started.
+        Raises Unobservable when it cannot be started. It leads a process group of its own, with pipes for its three
+        standard streams.
         """
         self.leave = LEAVE if leave is None else leave
         try:
@@ -156,7 +157,8 @@ class ProcessStream(Process):
     def __init__(self, argv: Sequence[str], lost: frozenset[int] = frozenset()) -> None:
         """`lost` are the exit statuses with which the client reports a lost connection.
 
-        The command's own exit status is then unknown.
+        The command's own exit status is then unknown. Starts the client, and a thread that reads its standard error.
+        Raises Unobservable when it cannot be started.
         """
         super().__init__(argv)
         self.lost = lost
@@ -166,7 +168,7 @@ class ProcessStream(Process):
         self.listener.start()
 
     def listen(self) -> None:
-        """Read standard error until its end, and keep its last 64 KiB."""
+        """Read standard error until its end, and keep at least its last 64 KiB in `said`. Raises nothing."""
         try:
             while data := os.read(self.stderr.fileno(), CHUNK):
                 self.said.append(data)
@@ -187,7 +189,8 @@ class ProcessStream(Process):
     def begin(self, script: bytes, token: bytes, limit: float) -> None:
         """Send the script and wait up to `limit` seconds for its token, after which the command runs.
 
-        Raises Unobservable when the command was not started.
+        Raises Unobservable when the command was not started. What came before the token is dropped; what came behind it
+        is kept for `read`.
         """
         deadline = time.monotonic() + limit
         heard = b""
@@ -248,9 +251,9 @@ class ProcessStream(Process):
         return None
 
     def status(self, limit: float) -> int | None:
-        """The exit status; None when it is not known.
+        """The exit status, after at most `limit` seconds; None when it is not known.
 
-        That is so when the process was killed, does not end within `limit` seconds, or the connection was lost.
+        That is so when the process was killed, does not end within the limit, or the connection was lost.
         """
         try:
             rc = self.child.wait(limit)

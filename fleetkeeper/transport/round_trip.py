@@ -74,7 +74,8 @@ class Shells:
     def round(self, commands: Sequence[Command], sudo: Sudo, room: int) -> list[Output]:
         """The answers that one new shell gives: to the first of the commands, at least one.
 
-        `room` is in bytes. Raises Unobservable when there was no shell.
+        `room` is in bytes. Raises Unobservable when there was no shell. The shell is started under `timeout` first;
+        where that gives none, without it, and so from then on if it answers.
         """
         if self.bounded:
             with suppress(NoShell):
@@ -106,7 +107,8 @@ def ask_commands(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: 
 def another_round(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int) -> list[Output]:
     """The answers of a new shell after one that had to be ended, as `Shells.round`, with pauses between several tries.
 
-    The old session may take a moment to end, and to free its place. Raises Unobservable when the last try fails.
+    The old session may take a moment to end, and to free its place. Raises Unobservable when the last try fails. Each
+    Unobservable but that of the last try is passed over.
     """
     for pause in PAUSES:
         with suppress(Unobservable):
@@ -137,7 +139,8 @@ class Round:
     def __init__(self, commands: Sequence[Command], sudo: Sudo, room: int, *, bounded: bool) -> None:
         """`room` is in bytes, for all answers.
 
-        `bounded`: the time limits of commands that do not run as root are kept here, not on the node.
+        `bounded`: the time limits of commands that do not run as root are kept here, not on the node. The script is
+        rendered here: raises Unobservable for words that no command line can carry.
         """
         self.commands = commands
         self.ours = [bounded and not as_root(command, sudo) for command in commands]
@@ -153,7 +156,8 @@ class Round:
     def over(self, channel: Channel) -> list[Output]:
         """Run the round over this channel, close it, and return the answers so far, at least one.
 
-        Raises Unobservable when the shell never started.
+        Raises Unobservable when the shell never started. Those that it cut short are marked as lost. Raises
+        Unobservable too where the answers are out of order.
         """
         try:
             cut = self.talk(channel)
@@ -168,9 +172,10 @@ class Round:
         return [replace(answer, sent=self.sent, received=received) for answer in self.answers]
 
     def talk(self, channel: Channel) -> Cut | None:
-        """Send the script and collect the answers.
+        """Send the script and collect the answers in `answers`.
 
-        Returns why it ended early; None when this shell has given all it will.
+        Returns why it ended early; None when this shell has given all it will. Raises Unobservable when no shell
+        started, or its answers are out of order.
         """
         with suppress(OSError):  # who refuses may close before it has read the script: its reason is still to be read
             channel.send(self.script.text, START_LIMIT)
@@ -190,7 +195,10 @@ class Round:
         return None
 
     def hear(self, out: bytes, err: bytes) -> Cut | None:
-        """Process bytes that arrived on both streams; returns why the round must end now, or None."""
+        """Process bytes that arrived on both streams; returns why the round must end now, or None.
+
+        Raises Unobservable where they are out of order, or no shell started in time.
+        """
         if out or err:
             self.note(len(out) + len(err))
             self.frames.feed(out, err)
@@ -211,9 +219,10 @@ class Round:
             self.arrived, self.paced = 0, self.heard
 
     def collect(self) -> None:
-        """Add the answers that are complete now.
+        """Add the answers that are complete now to `answers`.
 
-        An exit status of `timeout` means that the shell ends; the answer is lost if the command's limit had passed.
+        An exit status of `timeout` means that the shell ends, which `shell_left` keeps; the answer is lost if the
+        command's limit had passed.
         """
         for number in range(len(self.answers), self.frames.answered):
             answer, limit = self.frames.output(number), self.commands[number].limit

@@ -24,6 +24,9 @@ INCLUDED_LINES = re.compile(r"^# include (\S+)\n", re.MULTILINE)
 def load_script(path: str) -> str:
     """The text of a script file as a node gets it. `path` begins with the package: `fleetkeeper/…/scripts/NAME.sh`.
 
+    Without its head comment and linter lines, and with the scripts that it includes in their place. Read once. Raises
+    OSError where there is no such file.
+
     >>> load_script("fleetkeeper/transport/scripts/is_opened.sh").split("\\n")[1]
     'is_opened() {'
     """

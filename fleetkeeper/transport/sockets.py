@@ -102,7 +102,10 @@ class TcpSocket(socket.socket):
     given = 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Up to `size` bytes from the buffer, which is filled when it is empty; b"" at the end."""
+        """Up to `size` bytes from the buffer, which is filled when it is empty; b"" at the end.
+
+        Raises OSError, as `socket.recv` does.
+        """
         if self.given == len(self.ahead):
             self.ahead, self.given = super().recv(max(size, CHUNK), flags), 0
             if QUICK is not None:
@@ -118,7 +121,8 @@ Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int
 def addresses_of_host(destination: Destination, deadline: float) -> list[Address]:
     """The addresses of a host. The resolver has longer time limits than ours, so it runs in a thread.
 
-    Raises Unobservable when the name cannot be resolved, or not before the deadline.
+    Raises Unobservable when the name cannot be resolved, or not before the deadline. An address in digits is not looked
+    up, and is given as it is.
     """
     with suppress(socket.gaierror, UnicodeError):
         return look_up_host(destination, socket.AI_NUMERICHOST)
@@ -172,7 +176,11 @@ class ProxyCommand(socket.socket):
 
     @classmethod
     def started(cls, command: str) -> ProxyCommand:
-        """Run the command as ssh does: by a shell, with `exec` before it."""
+        """Run the command as ssh does: by a shell, with `exec` before it.
+
+        The socket is connected to its standard input and output; standard error goes to a temporary file. Raises
+        OSError when it cannot be started.
+        """
         ours, theirs = socket.socketpair()
         connection = cls(fileno=ours.detach())
         connection.said = tempfile.TemporaryFile()  # noqa: SIM115 - is read after the end, and ends with its owner
@@ -187,7 +195,10 @@ class ProxyCommand(socket.socket):
         return connection
 
     def ended(self) -> str:
-        """The last line of the command's standard error, or its exit status, once it has ended; "" while it runs."""
+        """The last line of the command's standard error, or its exit status, once it has ended; "" while it runs.
+
+        Waits 0.2 s for it. At most 200 characters.
+        """
         try:
             status = self.child.wait(0.2)
         except subprocess.TimeoutExpired:

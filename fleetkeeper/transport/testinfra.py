@@ -44,6 +44,7 @@ class TestinfraLink:
         """One Output for each command, in order, as `Link.ask`; `room` is in bytes, for all.
 
         Unlike other links it raises Unobservable also when a later shell cannot be started: all answers are lost then.
+        So it does for a command too long for one argument.
         """
         answers: list[Output] = []
         while len(answers) < len(commands):
@@ -54,7 +55,8 @@ class TestinfraLink:
     def round(self, commands: Sequence[Command], room: int) -> list[Output]:
         """The answers that one shell gives: to the first of the commands, at least one. `room` is in bytes.
 
-        Raises Unobservable when there was no shell.
+        Raises Unobservable when there was no shell. An answer that was cut short, or that `timeout` ended, is marked as
+        lost.
         """
         script = render_script(commands, self.sudo, heartbeat=False)
         frames = Frames(commands, script, self.sudo)

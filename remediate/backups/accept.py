@@ -40,7 +40,7 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
 
     `yes`: no question. `because` is the reason why that size is right; without one, only the database is recorded.
     Returns the exit code: FINDINGS_REMAIN after a no. Raises UsageError when a reason is needed and nobody can be
-    asked.
+    asked. Raises NotApplicable where the inventory has no such service or section.
     """
     fleet = desk.look(*TOPICS)
     try:
@@ -68,7 +68,7 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
 def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
     """The plan that records `addition`, from a fresh look under the lock.
 
-    Raises Changed when another database runs by now, Unobservable.
+    Raises Changed when another database runs by now, Unobservable when none can be seen.
     """
     shown = addition.accepted
     now = running_database(fleet, account_and_machine())
@@ -148,7 +148,7 @@ def size_lines(newest: Backup, policy: Policy) -> list[Line]:
 def asked_reason(*, yes: bool) -> str:
     """The reason why this size is right, typed at the terminal; empty: only the database is accepted.
 
-    Raises UsageError with `yes`, or without a terminal.
+    Raises UsageError with `yes`, or without a terminal. Without blanks around it.
     """
     if yes or not sys.stdin.isatty():
         hint = "add --because 'why it is'; or answer at a terminal, where the size can be left as it is"
@@ -178,7 +178,7 @@ TICK = timedelta(microseconds=1)
 def data_volume(fleet: Fleet, node: str, cluster: Cluster) -> str:
     """The name (or path) of the volume that holds the cluster's directory; empty when it is in the container itself.
 
-    Raises Unobservable when the node's containers were not seen.
+    Raises Unobservable when the node's containers were not seen. The innermost mount counts.
     """
     mounts = [
         mount
@@ -197,7 +197,10 @@ def length_of_destination(mount: Mount) -> int:
 
 
 def describe_database(fleet: Fleet, accepted: Accepted) -> list[Line]:
-    """Lines for a person: the database that runs, where, and how many rows its tables have. Raises Unobservable."""
+    """Lines for a person: the database that runs, where, and how many rows its tables have. Raises Unobservable.
+
+    A table that is missing or empty is marked as bad.
+    """
     node, cluster = the_only(fleet)
     rows = [
         Line(

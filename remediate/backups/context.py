@@ -80,7 +80,10 @@ class Desk:
         return why_gate_is_closed(self.session.gate(fleet))
 
     def apply(self, planned: PlannedChange, wish: RequestedPlan) -> Exit:
-        """Apply one plan that a person asked for, in a run of its own, and show its end. Returns the exit code."""
+        """Apply one plan that a person asked for, in a run of its own, and show its end. Returns the exit code.
+
+        Exit LOCKED when another run holds the lock. Raises UsageError as `Runner.run`.
+        """
 
         def work(run: PlanRun) -> Exit:
             """Apply the plan in this run; its exit code."""

@@ -74,7 +74,7 @@ class Creating:
             return Proof.UNKNOWN, f"{self.name} could not be looked at: {why}"
 
     def whole(self, directory: str, file: File) -> tuple[Proof, str]:
-        """Whether the new file is a complete dump, by streaming it, and the reason. Raises Unobservable.
+        """Whether the new file is a complete dump, by streaming it on its node, and the reason. Raises Unobservable.
 
         UNKNOWN where the stream does not tell.
         """
@@ -100,7 +100,8 @@ def made_file(plan: Plan) -> str:
 def create(desk: Desk) -> Exit:
     """Dump the database, whether the newest backup is fresh or not, and verify the file on its node.
 
-    Returns the exit code: FINDINGS_REMAIN, with the reason shown, when a person must act.
+    Returns the exit code: FINDINGS_REMAIN, with the reason shown, when a person must act. Shows the plan, and applies
+    it.
     """
     creating = Creating(desk)
     fleet = desk.look()

@@ -132,6 +132,8 @@ COMMAND = re.compile(r"(invalid command) .*", re.DOTALL)
 def why_failed(text: str) -> str:
     r"""The reason in a script's error text, without secrets and without values of rows.
 
+    In one line; the parameters of commands are left out.
+
     >>> why_failed('it does not restore: psql:<stdin>:7: ERROR:  invalid input syntax for type integer: "4111 1111"')
     'it does not restore: invalid input syntax for type integer (line 7 of its SQL)'
     >>> why_failed("it does not restore: gzip: crc error")

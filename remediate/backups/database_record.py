@@ -16,18 +16,21 @@ TOPICS = ("nodes", "containers", "databases", "services")
 
 
 def write_down(desk: Desk, run: PlanRun, rule: str, addition: Records) -> Exit:
-    """Add to the records in this run, planned under the lock from what is in them by then, and read them back.
+    """Add to the records in this run, planned again under the lock from what is in them by then, and read them back.
 
     Returns the exit code; the plan is shown under `rule`. NOT_ALL_SEEN, with the reason shown, when none could be made.
     """
 
     def made() -> Plan:
-        """The plan that adds to the records, from a fresh look."""
+        """The plan that adds to the records, from a fresh look. Raises Changed, Unobservable."""
         plan = plan_again if addition.accepted else plan_to_record
         return plan(desk.look(*TOPICS), desk.policy, addition)
 
     def proof() -> tuple[Proof, str]:
-        """Whether a fresh look sees the addition in the records, and the reason."""
+        """Whether a fresh look sees the addition in the records, and the reason.
+
+        UNKNOWN where they could not be seen.
+        """
         return proof_of_record(desk.look(*TOPICS), desk.policy, addition)
 
     try:

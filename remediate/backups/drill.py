@@ -63,7 +63,8 @@ def drill(desk: Desk, name: str | None) -> Exit:
     """Restore the named backup (None: the newest complete one) on trial, record the result, return the exit code.
 
     A drill that was refused, or could not do its work, is recorded too, as such; what could not be asked is only shown.
-    Raises UsageError for an unknown name.
+    Raises UsageError for an unknown name. When it succeeded without doubts and no database is accepted yet, the one
+    that runs is recorded as the right one.
     """
     fleet = desk.look(*TOPICS)
     try:
@@ -122,7 +123,10 @@ def drilled_database(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
 
 
 def write_drill_down(desk: Desk, addition: Records) -> Exit:
-    """Record the drill, waiting a while for the lock; one that failed is not shown as done. Returns the exit code."""
+    """Record the drill, waiting a while for the lock; one that failed is not shown as done. Returns the exit code.
+
+    REMEDY_FAILED, with a hint, when the drill failed and that could not be recorded.
+    """
     [drill] = addition.drills
 
     def work(run: PlanRun) -> Exit:
@@ -152,7 +156,7 @@ NOT_NOTED = "until it is, nothing holds thinning up: do not remove a backup, and
 def run_patiently(desk: Desk, work: Callable[[PlanRun], Exit]) -> Exit:
     """The exit code of a run of its own; while somebody else holds the lock, it is tried again for a while.
 
-    A UsageError is shown and becomes USAGE, but the one of the last try passes.
+    A UsageError is shown and becomes USAGE, but the one of the last try passes. At most TRIES times.
     """
     for _ in range(TRIES):
         try:
@@ -241,7 +245,8 @@ class Trial:
     def throwaway(self, live: DatabaseContents) -> Command:
         """The command that starts the throwaway container: no network, limits, only the backups mounted, read-only.
 
-        Raises Unobservable when the live server does not tell what it takes.
+        Raises Unobservable when the live server does not tell what it takes. Nothing is run here. Its limit is five
+        minutes, and a second more for each PACE bytes.
         """
         size, service = self.backup.file.size, self.policy.service
         limit = 300 + size // PACE
@@ -314,7 +319,10 @@ def last_success(records: Records) -> Mapping[str, int]:
 
 
 def describe_drill(done: Drill) -> list[Line]:
-    """Lines for a person: what came back, how long it took, how much would have been lost."""
+    """Lines for a person: what came back, how long it took, how much would have been lost.
+
+    Of one that failed: why, what is missing, and perhaps how to accept that.
+    """
     if done.error:
         accept_hint = [Line(MEANT)] if any(BEFORE in item for item in done.lacking) else []
         return [

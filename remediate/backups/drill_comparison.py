@@ -17,7 +17,8 @@ def missing_tables(
 ) -> list[str]:
     """A line for each table or extension that is missing or too small, compared with the live database and `before`.
 
-    `before` is the last success, `tolerance` in percent. A missing table counts always, rows only from TINY rows on.
+    `before` is the last success, `tolerance` in percent. A table of the live database that is missing counts always,
+    rows only from TINY rows on.
     """
     lacking = [f"the extension {name} is missing" for name in live.extensions if name not in restored.extensions]
     for where, expected in (("live", live.rows), (BEFORE, before)):
@@ -34,6 +35,7 @@ def doubts_about_live(restored: DatabaseContents, live: DatabaseContents, tolera
     """A line for each table of which the live database has far fewer rows than the dump; `tolerance` in percent.
 
     One line where the live database holds nothing at all: a drill beside it proves nothing about which one is right.
+    Only tables of TINY rows or more in the dump count. Empty without doubts.
     """
     matches = []
     for table, rows in restored.rows.items():

@@ -44,7 +44,11 @@ class BackupRow:
         return "in progress" if self.backup.growing else f"{self.backup.state}: {self.backup.why}".removesuffix(": ")
 
     def document(self) -> dict[str, Any]:
-        """The row as a JSON object; times are ISO 8601."""
+        """The row as a JSON object: name, time (ISO 8601), age, size, state and why, whether it stays, its last drill.
+
+        `age_seconds` and `bytes` are numbers; `state` is "in progress" for a file that grows. `drilled` is the time of
+        a drill that succeeded, `drill_error` what failed: null in any other case.
+        """
         backup = self.backup
         return {
             "name": backup.name,
@@ -69,7 +73,10 @@ class BackupRow:
 
 
 def show(desk: Desk) -> Exit:
-    """List the backups, newest first, as a table or as JSON. Returns the exit code. Nothing is changed."""
+    """List the backups, newest first, as a table or as JSON. Returns the exit code. Nothing is changed.
+
+    NOT_ALL_SEEN, with the reason shown, when they could not be seen.
+    """
     fleet = desk.look(*TOPICS)
     try:
         catalog, now = desk.catalog(fleet), true_clock(fleet, desk.policy.volume.node)
@@ -113,7 +120,10 @@ def drills_by_name(fleet: Fleet) -> dict[str, Drill]:
 
 
 def backup_rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[BackupRow]:
-    """A row for each backup, newest first. `drilled` is as `drills_by_name` returns it. Pure."""
+    """A row for each backup, newest first. `drilled` is as `drills_by_name` returns it. Pure.
+
+    As if `keep` were applied at `now`.
+    """
     retention: Retention = apply_keep(catalog, policy, now)
     kept = {kept.backup.name: kept.reasons for kept in retention.kept}
     gone = {excess.backup.name: (excess.reason,) for excess in retention.excess}

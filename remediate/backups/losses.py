@@ -56,6 +56,8 @@ def count_losses(now: DatabaseContents, instead: DatabaseContents) -> Losses:
 def entered_rows(now: DatabaseContents, then: DatabaseContents) -> tuple[str, ...]:
     """What was entered in a database since `then`: a line of text for each table.
 
+    Most rows first; then a line for each table with changes within rows. Empty without any.
+
     >>> entered_rows(DatabaseContents({"public.a": 9, "public.b": 5000}), DatabaseContents({"public.a": 2}))
     ('5000 rows in public.b, a new table', '7 rows in public.a')
     """

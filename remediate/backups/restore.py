@@ -57,7 +57,8 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
     """Restore a complete backup beside the live database, show what would be lost, ask, and change the names.
 
     `typed` is the database's name as --yes-restore gave it; empty: it is asked for at the terminal. Returns the exit
-    code. Raises UsageError when there is no such backup.
+    code. Raises UsageError when there is no such backup. FINDINGS_REMAIN, with the reason shown, when it is refused or
+    a person says no; NOT_ALL_SEEN when something was not seen; USAGE for another name than `typed`.
     """
     try:
         prepared = prepare_restore(desk, name)
@@ -214,7 +215,7 @@ class Restoring:
     def finish(self) -> Exit:
         """Show what would be lost, ask for the name, and change the names or drop the restored one.
 
-        Returns the exit code.
+        Returns the exit code. NOT_ALL_SEEN when the restored one could not be looked at.
         """
         desk, swap = self.desk, self.swap
         try:
@@ -230,7 +231,7 @@ class Restoring:
         return self.changed(restored, before)
 
     def dropped(self) -> Exit:
-        """Drop the restored database, since nobody agreed. Returns the exit code."""
+        """Drop the restored database, since nobody agreed. Returns the exit code: FINDINGS_REMAIN, or worse."""
         self.desk.screen.say(f"not restored; {self.swap.new} is dropped again")
         code = self.do(
             self.swap.away(), RequestedPlan(self.swap.away, lambda: proof_by_names(self.desk, self.swap, not_dropped))
@@ -242,7 +243,7 @@ class Restoring:
     def changed(self, restored: DatabaseContents, before: Names) -> Exit:
         """Change the names and, once they are changed, record which database is the right one.
 
-        Returns the exit code.
+        Shows what is left, and returns the exit code: NOT_ALL_SEEN when it is not known whether they were changed.
         """
         plan = self.swap.change(restored, before.new.oid, before.live.oid)
         self.before = before
@@ -269,7 +270,7 @@ class Restoring:
         return worst_exit([code, self.recorded()])
 
     def left(self) -> Iterator[Line]:
-        """Lines: which database has which name now, and what is left to do, as the server reports it; perhaps none."""
+        """Lines: which database has which name now, and what is left to do; or why that could not be asked."""
         swap = self.swap
         try:
             if self.before and self.sent:
@@ -305,7 +306,7 @@ class Restoring:
             time.sleep(1)
 
     def recorded(self) -> Exit:
-        """Record the restored database as the right one, unless it is recorded already. Returns the exit code."""
+        """Record the restored database as the right one, unless it is so already. NOT_ALL_SEEN when it is not known."""
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:
             accepted = running_database(fleet, f"{account_and_machine()}, by a restore")
@@ -331,7 +332,7 @@ def contents_of(desk: Desk, swap: Swap, database: str) -> DatabaseContents:
 
 
 def contents_of_live(desk: Desk, swap: Swap) -> DatabaseContents | Unobservable:
-    """The contents of the live database: empty without one, an Unobservable when it is too damaged to be read."""
+    """The contents of the live database: empty without one, an Unobservable when it could not be read."""
     if not swap.there:
         return DatabaseContents()
     try:

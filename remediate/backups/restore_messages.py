@@ -19,7 +19,10 @@ def left_over(server: DatabaseContents) -> Iterator[Line]:
 
 
 def lost_lines(swap: Swap, live: DatabaseContents | Unobservable, restored: DatabaseContents) -> Iterator[Line]:
-    """Lines about what was written since the dump, and would be lost: by numbers of rows and by sums over them."""
+    """Lines about what was written since the dump, and would be lost: by numbers of rows and by sums over them.
+
+    Then what comes back, and what was not compared. One line when `live` is an Unobservable, or nothing has changed.
+    """
     yield Line(f"{safe_line(swap.backup.name)} was made at {swap.backup.time:%Y-%m-%d %H:%M} UTC.", "title")
     if isinstance(live, Unobservable):
         yield Line(f"  what would be lost is not known: {safe_line(live.why)}", "loud")
@@ -44,7 +47,10 @@ def lost_lines(swap: Swap, live: DatabaseContents | Unobservable, restored: Data
 
 
 def left_behind_lines(swap: Swap, server: DatabaseContents) -> Iterator[Line]:
-    """Lines about replication slots and subscriptions, which neither the dump nor the change of names carries over."""
+    """Lines about replication slots and subscriptions, which neither the dump nor the change of names carries over.
+
+    None without either.
+    """
     if server.slots:
         names = safe_line(", ".join(server.slots))
         yield Line(f"  stay with {safe_line(swap.aside)}: the replication slots {names}; make them anew", "loud")

@@ -29,7 +29,8 @@ def run_verify(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit
     """Verify the named backups, or all whose state is unknown; `again` without names: all of them, and the copies.
 
     Each result is remembered at once: an interrupted run goes on where it stopped. Returns the exit code. Only reads.
-    Raises UsageError for an unknown name.
+    Raises UsageError for an unknown name. FINDINGS_REMAIN when one is broken, else NOT_ALL_SEEN when one is unknown; a
+    summary is shown.
     """
     fleet = desk.look("nodes", "backups")
     try:
@@ -57,6 +58,7 @@ def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[
     """Stream one file after the other; the results by backup name. Each is remembered at once.
 
     Raises Unobservable when the directory was not seen; a file that cannot be streamed has the result `unknown`.
+    Progress is shown.
     """
     node = desk.policy.volume.node
     facts = fleet.of(node, Facts)

@@ -75,7 +75,11 @@ class Call:
         return (*only, *limit, *(["--again"] if self.again else []))
 
     def check(self) -> None:
-        """Raises UsageError for options that contradict one another, before anything is looked at."""
+        """Raise UsageError for options that contradict one another, before anything is looked at.
+
+        That is: --fix with --replay, --yes without --hosts, --fix without a terminal or --yes, an unknown word of
+        --allow.
+        """
         if self.fix and self.replay:
             raise UsageError("--fix with --replay: nothing is changed from a saved look", hint="leave --replay out")
         if self.fix and self.yes and not self.hosts:
@@ -163,7 +167,10 @@ class Remediation:
         )
 
     def tried(self, rule: str, subject: str, memory: str) -> str:
-        """Why a plan is not made again: a run has applied it and rolled it back. Empty when none has."""
+        """Why a plan is not made again: a run has applied it and rolled it back. Empty when none has.
+
+        Raises UsageError or Unwritable when the journal cannot be read.
+        """
         before = self.journal.rolled_back(self.inventory.name, rule, subject, memory)
         if before is None:
             return ""
@@ -171,7 +178,10 @@ class Remediation:
         return f"it was tried on {run.started[:10]} (run {run.id}) and taken back: {why}"
 
     def look(self, session: Session, audit: Audit) -> Fleet:
-        """A fresh look at everything, or the saved one of --replay."""
+        """A fresh look at everything, or the saved one of --replay. Shows progress.
+
+        Raises UsageError for a saved look that cannot be read.
+        """
         if self.call.replay:
             audit.replay(self.call.replay)
             return audit.fleets[self.inventory.name]
@@ -182,7 +192,10 @@ class Remediation:
         return fleet
 
     def fix(self, session: Session, proposal: Proposal) -> Exit:
-        """Ask for consent, apply the plans, and show what became of them. Returns the exit code."""
+        """Ask for consent, apply the plans, and show what became of them. Returns the exit code.
+
+        Raises UsageError as `Runner.run`.
+        """
         call = self.call
         fixing = FixSession(session, proposal, self.terms(proposal))
         runner = Runner(
@@ -207,7 +220,10 @@ class Remediation:
         return Terms(self.agreed(proposal, asks=call.asks), call.max_changes, call.max_fail, answered=call.asks)
 
     def agreed(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
-        """The kinds of disturbance that --yes and --allow cover, and those that a person at the terminal agrees to."""
+        """The kinds of disturbance that --yes and --allow cover, and those that a person at the terminal agrees to.
+
+        Asks there for each kind that is not covered, if `asks`. Raises UsageError for an unknown word of --allow.
+        """
         silently: frozenset[Disturbs] = frozenset({"nothing"}) if self.call.yes else frozenset()
         given = parse_allowed(self.call.allow) | silently
         if not asks:
@@ -248,7 +264,8 @@ class FixSession:
     def work(self, run: PlanRun) -> Exit:
         """Apply the plans, look at everything once more, and return the exit code.
 
-        The last look is needed since a change may have mended, or broken, more than its own finding.
+        The last look is needed since a change may have mended, or broken, more than its own finding. Keeps the run in
+        `run`, and the proposal of that last look in `left`: only when a plan was tried.
         """
         self.run = run
         ends = run.apply(self.proposal.planned, self.session, self.terms)

@@ -22,7 +22,8 @@ CONTRARY = ("only", "limit", "allow", "max_changes", "again", "replay")
 def repair_nightly(call: Call) -> Exit:
     """Mend what the inventory lists under `repairs`, without asking. Returns the exit code. Raises UsageError.
 
-    What was done is kept for the report of the next audit, also when it could not be done.
+    What was done is kept for the report of the next audit, also when it could not be done. It raises it too when the
+    inventory lists none. What is mended is shown.
     """
     check_call(call)
     inventory = open_audit(call.hosts or "", state=call.state).only_inventory()

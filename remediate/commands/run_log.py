@@ -37,7 +37,7 @@ def open_journal(given: Path | None) -> Journal:
 
 
 def show_log(run: str | None, given: Path | None) -> None:
-    """Print the latest runs, or one of them in full. Raises UsageError when there is no such run."""
+    """Print the latest runs, or one of them in full. Raises UsageError for no such run, or a journal it cannot read."""
     journal, screen = open_journal(given), Screen()
     if run is None:
         screen.lines(run_lines(journal.runs()) if journal.runs(1) else [Line("no run has changed anything yet")])
@@ -102,7 +102,7 @@ def undo_run(name: str, given: Path | None, *, yes: bool = False, context: StepC
     """Show how a run is undone, ask unless `yes`, and undo it. Returns the exit code. Raises UsageError.
 
     `name` is as in `Journal.run`, `given` the state directory; `context` is what each step's own is made from (None:
-    the usual one).
+    the usual one). It raises that when there is no such run, or journal or inventory cannot be read.
     """
     journal = open_journal(given)
     try:
@@ -185,7 +185,8 @@ class Undoing:
     def losses_of(self, row: StepRow) -> tuple[str, ...]:
         """Lines for a person before a step is undone: what was entered since, and where it stays.
 
-        Empty for most steps, and where the node is no longer in the inventory: `state_of` tells that.
+        Empty for most steps, and where the node is no longer in the inventory: `state_of` tells that. Raises as
+        `inverse_of` does.
         """
         losses = getattr(inverse_of(row), "losses", None)
         try:
@@ -194,7 +195,10 @@ class Undoing:
             return ()
 
     def agreed(self, yes: bool) -> bool:
-        """Whether a person agrees, or `yes` is given. Raises UsageError without a terminal."""
+        """Whether a person at the terminal agrees (asked here), or `yes` is given.
+
+        Raises UsageError without a terminal.
+        """
         if yes:
             return True
         if not sys.stdin.isatty():
@@ -210,7 +214,8 @@ class Undoing:
         """Undo the steps, the last one first, and record the result in the journal. Returns the exit code.
 
         Until all of it is undone, an interrupted run is reported again. A step on a node that could not be locked is
-        reported as not undone. Raises Busy, and UsageError as `take_back` does.
+        reported as not undone. Raises Busy, and UsageError as `take_back` does. REMEDY_FAILED when something is not
+        undone. Raises Unwritable when the journal cannot be written.
         """
         with run.locks(row.node for row in rows) as (locks, unlocked):
             for why in unlocked.values():

@@ -38,7 +38,10 @@ class Door(Console):
         raise BrokenPipeError
 
     def put(self, text: str, style: str = "") -> None:
-        """Print one line, made printable; nothing more after one that could not be written."""
+        """Print one line, made printable; nothing more after one that could not be written.
+
+        That one is reported (`give_up`).
+        """
         if self.quiet:
             return
         try:

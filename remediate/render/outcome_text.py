@@ -75,7 +75,10 @@ def run_end_text(run: RunRow) -> str:
 
 
 def step_lines(step: StepRow) -> Iterator[Line]:
-    """Lines about one step: its state, exit status, digests and harmless text."""
+    """Lines about one step: its state, exit status, digests and harmless text.
+
+    The last two lines only where there is something.
+    """
     rc = f", exit {step.rc}" if step.rc is not None else ""
     yield Line(f"    step {step.number} on {step.node}: {safe_line(step.shown)}: {step.state}{rc}")
     if step.before or step.after:

@@ -82,7 +82,7 @@ def remaining_document(left: Proposal) -> Json:
 
 
 def planned_document(change: PlannedChange) -> Json:
-    """One plan, as `plans` in KEYS; `plan_document` masks it."""
+    """One plan, as `plans` in KEYS; `plan_document` masks it. Raises Untrusted as `journal_form` does."""
     plan = change.plan
     return {
         "number": change.number,

@@ -67,7 +67,7 @@ def shown_steps(plan: Plan, before: str = "") -> Iterator[Line]:
 
 
 def step_lines(plan: Plan) -> Iterator[Line]:
-    """All lines of a plan's steps."""
+    """All lines of a plan's steps. Secrets are masked in all but the first of each."""
     several = len({step.node for step in plan.steps}) > 1 or len(plan.steps) > 1
     for number, step in enumerate(plan.steps, 1):
         first, *rest = step.show().split("\n")
@@ -83,7 +83,10 @@ def diff_style(text: str) -> str:
 
 
 def plan_lines(change: PlannedChange, total: int, before: str = "") -> Iterator[Line]:
-    """The lines about one plan of `total`. `before` names the earlier one that has the same steps, if any."""
+    """The lines about one plan of `total`. `before` names the earlier one that has the same steps, if any.
+
+    In order: findings, why it matters, steps, conditions, what it disturbs, way back, success, notes.
+    """
     subject = f" ({safe_line(change.subject.name)})" if change.subject.name else ""
     yield Line(f"{change.number}/{total}  {change.rule.id}{subject}", "head")
     yield Line("  wrong:", "label")
@@ -141,7 +144,10 @@ def finding_text(finding: Finding) -> str:
 
 
 def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
-    """A line for each reason why something could not be seen, however many rules it concerns."""
+    """A line for each reason why something could not be seen, however many rules it concerns.
+
+    Then its hint; the line names the first rule and how many others.
+    """
     reasons: dict[tuple[str, str], list[str]] = {}
     for item in unknown:
         reasons.setdefault((str(item.why), item.why.hint), []).append(item.rule)
@@ -153,7 +159,10 @@ def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
 
 
 def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
-    """All lines about a proposal, its summary last."""
+    """All lines about a proposal, its summary last.
+
+    In order: plans, what is for a person, unknown, notes, what is held back.
+    """
     first: dict[str, str] = {}
     for change in proposal.planned:
         steps = steps_text(change.plan)

@@ -66,7 +66,7 @@ def dump(step: AnyStep) -> dict[str, Any]:
 def journal_form(step: AnyStep) -> dict[str, Any]:
     """A step as JSON data for the journal and for documents, without secrets; `load` cannot read it.
 
-    Digests stand for content, and commands are masked text.
+    Digests stand for content, and commands are masked text. Raises Untrusted for words that no command line can carry.
     """
     texts = dump(step)
     for name, lines in texts.items():
@@ -83,6 +83,7 @@ def agreed_to(step: AnyStep) -> dict[str, Any]:
     """What a person agrees to in a step, as data: all of it but what each look reads anew.
 
     Left out are the content that a file is expected to have, and a time limit; the time stamp in a name becomes `…`.
+    Secrets are not masked.
     """
     data = {name: value for name, value in dump(step).items() if name not in MOMENTARY}
     stamp = data.pop("stamp", "")

@@ -86,7 +86,8 @@ class ChangeOwner:
         """Give the files away, and keep the old owners in a file on the node. Its text counts the files.
 
         Raises Lost when how far it came is unknown, Stale for another directory, StepFailed (`changed` is False when
-        the old owners could not be kept), Unobservable for any other exit status.
+        the old owners could not be kept), Unobservable for any other exit status. Asks the lock first (`confirm`),
+        which raises Lost when it is not ours.
         """
         owner = (str(self.uid), str(self.gid))
         words = (
@@ -147,7 +148,8 @@ class TakeBackOwner:
         """Give the files back, as far as they still have the owner that was given; its text counts them.
 
         Raises Lost when how far it came is unknown, Stale for another directory, AlreadyBack when none was given away,
-        Unobservable for any other exit status but 0.
+        Unobservable for any other exit status but 0. Asks the lock first (`confirm`), which raises Lost when it is not
+        ours.
         """
         owner = f"{self.uid}:{self.gid}"
         words = (

@@ -135,7 +135,7 @@ class CopyFile:
         """Stream the file. A copy that ends early leaves no file under the real name.
 
         Raises StepFailed (see `refused`), Lost when how it ended is unknown, Unobservable when either command was not
-        started.
+        started. The result says size and speed, and how the file was (absent) and is (its digest).
         """
         begun = time.monotonic()
         sending = ("sh", "-c", load_script(SEND_COPY), "sh", self.directory, self.file.name, self.file.identity)
@@ -165,7 +165,7 @@ class CopyFile:
         """Stream from `source` to `target`, and return the target's exit status.
 
         Raises Lost when the status is unknown, StepFailed when the source failed, had another digest or took longer
-        than `limit` seconds.
+        than `limit` seconds. A source that takes longer than `limit` is ended, and the copy given up.
         """
         watch = threading.Timer(self.limit, getattr(source, "abort", source.close))
         watch.daemon = True

@@ -128,7 +128,8 @@ class DeleteFiles:
         """Delete in order; before each batch the lock is confirmed and the survivors are compared again.
 
         Raises StepFailed when a file could not be deleted (the others are tried first), Lost without the lock or
-        connection, Stale when a survivor has changed meanwhile: earlier batches are then deleted already.
+        connection, Stale when a survivor has changed meanwhile: earlier batches are then deleted already. Raises
+        Unobservable when a survivor cannot be looked at. The progress is told (`say`) after each batch of many.
         """
         states: list[str] = []
         for batch in in_batches(self.files):

@@ -39,7 +39,10 @@ class PutRequest:
     owner: str = ""
 
     def words(self, context: StepContext) -> tuple[str, ...]:
-        """The command that makes the replacement on the node; the content, if any, follows on its standard input."""
+        """The command that makes the replacement on the node; the content, if any, follows on its standard input.
+
+        Its arguments are those of put_content.sh, in order; without a mode the present one is kept.
+        """
         return (
             *(
                 "sh",

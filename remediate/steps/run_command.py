@@ -40,7 +40,10 @@ class Require:
         return self.because
 
     def still_true(self, link: Link) -> None:
-        """Run the question. Raises Stale when it fails or has another answer, Unobservable when there is none."""
+        """Run the question. Raises Stale when it fails or has another answer, Unobservable when there is none.
+
+        The question is run on the node; an `answer` of None means that any is right.
+        """
         output = ask_one(link, Command(self.words, self.sudo, self.limit))
         if output.lost or output.rc is None:
             output.text()
@@ -94,7 +97,7 @@ class Run:
             raise_if_undone(ask_one(link, Command(self.only_while, self.sudo)))
 
     def inverse(self, link: Link, context: StepContext) -> Run | None:
-        """The step that runs `undo`, whose own way back are these words; None without `undo`."""
+        """The step that runs `undo`, whose own way back are these words; None without `undo`. Nothing is asked."""
         if not self.undo:
             return None
         return Run(
@@ -159,7 +162,7 @@ class RunInContainer:
             raise_if_undone(ask_one(link, self.command(self.only_while)))
 
     def inverse(self, link: Link, context: StepContext) -> RunInContainer | None:
-        """The step that runs `undo` in the same container; None without `undo`."""
+        """The step that runs `undo` in the same container; None without `undo`. Nothing is asked."""
         if not self.undo:
             return None
         return RunInContainer(
@@ -220,7 +223,8 @@ def show_command(says: str, words: tuple[str, ...], where: str = "") -> str:
     """The sentence, with `where` in brackets, then on a line of its own the command, masked; a long one is shortened.
 
     The sentence is for people, the command for those who doubt it. Of a command of more than 400 characters, or of
-    several lines, the first two words are shown. `says` itself is not masked.
+    several lines, the first two words are shown. `says` itself is not masked. Raises Untrusted for words that no
+    command line can carry.
     """
     command = masked(shown_command(words))
     if len(command) > 400 or any("\n" in word for word in words):

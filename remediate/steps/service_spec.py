@@ -26,7 +26,7 @@ def with_user(spec: Mapping[str, Any], user: str, *, mark: bool) -> Json:
     """The spec with another user (empty: the image's) and careful update settings, as a copy.
 
     `mark` adds the label LENT to a service of a stack, for as long as the stack file may lack that user; without `mark`
-    that label is removed.
+    that label is removed. Raises Unobservable for a newer fleetkeeper's label.
 
     >>> with_user({"TaskTemplate": {"ContainerSpec": {"Image": "a"}}}, "web", mark=True)["TaskTemplate"]
     {'ContainerSpec': {'Image': 'a', 'User': 'web'}}
@@ -47,9 +47,9 @@ def with_careful_updates(spec: Json) -> Json:
     """The spec with stop-first and pause in its update settings; its own are kept in a label.
 
     Two servers on one data directory destroy it: start-first is never used. Swarm's own way back is not either, since
-    it would use the order of `rollback_config`; ours is the way back, and it is watched. A label that an earlier change
-    has left is used only while the settings are those that we made of it (`own_updates`). Settings of its own that are
-    careful stay as they are, without a label.
+    it would use the order of `rollback_config`; ours is the way back, and it is watched. Raises Unobservable for a
+    newer fleetkeeper's label. A label that an earlier change has left is used only while the settings are those that we
+    made of it (`own_updates`). Settings of its own that are careful stay as they are, without a label.
 
     >>> with_careful_updates({"UpdateConfig": {"Order": "start-first", "Parallelism": 1}})["UpdateConfig"]
     {'Order': 'stop-first', 'Parallelism': 1, 'FailureAction': 'pause'}
@@ -65,6 +65,7 @@ def with_own_updates(spec: Mapping[str, Any], *, unmark: bool = False) -> Json |
     """The spec with its own update settings again, and without their label; None where nothing is left to give back.
 
     Settings that somebody has set since ours are newer than the label, and stay. `unmark` removes the label LENT too.
+    Raises Unobservable for a newer fleetkeeper's label.
     """
     left = {OWN_UPDATES, LENT} if unmark else {OWN_UPDATES}
     labels = spec.get("Labels") or {}

@@ -75,7 +75,8 @@ class Server:
     def now(self, link: Link, context: StepContext) -> Server:
         """The same server, in the container where it runs now. Whether it has the same data, `names` checks.
 
-        Raises Stale when it does not run on this node, or several containers may be it, Unobservable.
+        It is found by the name of its service (`called`) when it has moved. Raises Stale when it does not run on this
+        node, or several containers may be it, Unobservable.
         """
         try:
             self.strictly(link, context)
@@ -283,7 +284,10 @@ class SwapDatabases(DatabaseStep):
         return f"{first}rename {self.takes} {back}to {live}{', at once' if first else ''} (in {self.server.service})"
 
     def still_true(self, link: Link, context: StepContext) -> None:
-        """Raises AlreadyBack when the names are changed already, Stale when other databases have them, Unobservable."""
+        """Check that both databases are those that were seen, and that the aside name is free.
+
+        Raises AlreadyBack when the names are changed already, Stale when other databases have them, Unobservable.
+        """
         server = self.at(link, context)
         live, takes, aside = server.names(link, self.server.live, self.takes, self.aside)
         if self.takes_oid and live.oid == self.takes_oid:
@@ -306,7 +310,7 @@ class SwapDatabases(DatabaseStep):
         return self.server
 
     def inverse(self, link: Link, context: StepContext) -> SwapDatabases | None:
-        """The step that changes the names back; None when no database had the live name before."""
+        """The step that changes the names back (nothing is asked); None when no database had the live name before."""
         if not self.replaces:
             return None
         return SwapDatabases(

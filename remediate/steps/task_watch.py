@@ -43,7 +43,8 @@ class Watch:
         """Call `ask` until the new tasks have run long enough. Raises StepFailed with the engine's reason.
 
         `ask` returns the service and its tasks, as the Engine API has them; what it raises passes. A new task that
-        ends, even with success, is a failure. Once enough have run, there is no limit any more but that they settle.
+        ends, even with success, is a failure. Once enough have run, there is no limit any more but that they settle. It
+        raises that too when too few come up within `limit` seconds of the last one.
         """
         most, progress, settled = 0, self.pace.clock(), None
         while True:
@@ -66,7 +67,7 @@ class Watch:
 
 
 def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
-    """Raises StepFailed when a new task has ended, or swarm itself gave up."""
+    """Raise StepFailed when a new task has ended, or swarm itself gave up; the message has the engine's reason."""
     for task in new:
         if task["Status"]["State"] in ENDED:
             raise StepFailed(f"a task with the new user {task['Status']['State']}: {engine_message(task)}")

@@ -97,8 +97,8 @@ class UpdateService:
     def still_true(self, link: Link, context: StepContext) -> None:
         """Check that user and image are those that the plan saw.
 
-        Raises Stale, Unobservable; AlreadyBack for a way back. A way back has nothing to do only once user, label and
-        update settings are all back.
+        Raises Stale when they are others, Unobservable; AlreadyBack for a way back. A way back has nothing to do only
+        once user, label and update settings are all back.
         """
         now = current_settings(link, self.service)
         if self.back and now.user == self.user:
@@ -121,7 +121,8 @@ class UpdateService:
     def do(self, link: WritingLink, context: StepContext) -> Done:
         """Set the user, and watch the new tasks until they have settled.
 
-        Raises Stale, StepFailed, Lost; an engine that is lost in the middle is waited for (`resumed`).
+        The result has the users before and after. Raises Stale, StepFailed, Lost, Unobservable for a newer label; an
+        engine that is lost in the middle is waited for (`resumed`).
         """
         from remediate.steps.engine_api import open_engine  # the SDK takes 0.2 s to import
 
@@ -167,7 +168,8 @@ class UpdateService:
     def update(self, swarm: Engine, link: Link, pace: Pace | None = None, confirm: Confirm = lambda: None) -> Done:
         """Update the service and watch its tasks. Raises Stale, StepFailed, Lost, or whatever the engine raises.
 
-        `confirm` is called before each write, and raises Lost when the lock is not ours.
+        `confirm` is called before each write, and raises Lost when the lock is not ours. The update settings are given
+        back at the end, but not when it fails.
         """
         service = swarm.service(self.service)
         spec = service["Spec"]

@@ -43,6 +43,7 @@ def scheduled_entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
     """Times, place and shell text of everything that is scheduled on a node.
 
     Times may be empty or one of `NO_TIMES`. Lines that are commented out, and timers that are not active, are left out.
+    The place is FILE:LINE, a file, or the id of a timer.
     """
     for file in printed.files:
         if file.kind == "directory":
@@ -78,7 +79,7 @@ def made_by(text: str) -> list[str]:
 def in_containers(text: str) -> list[str]:
     """The command lines in containers that look like a backup; empty when the text cannot be parsed.
 
-    Runs with a word that is not plain, such as a variable, are left out.
+    Runs with a word that is not plain, such as a variable, are left out. They look so by the name of their program.
     """
     try:
         runs = [run.words for run in docker_executions(text)]

@@ -55,7 +55,8 @@ def init(hosts: tuple[str, ...], update: Path | None, **given: Any) -> None:
 def write_new(hosts: tuple[str, ...], given: Mapping[str, Any]) -> None:
     """Look at hosts, and write their inventory. `given` are the options of the command, by name.
 
-    Exits with `NOTHING_LEFT`, or `NOT_ALL_SEEN` when a host could not be seen. Raises UsageError.
+    Exits with `NOTHING_LEFT`, or `NOT_ALL_SEEN` when a host could not be seen. Raises UsageError, also for a host key
+    that is not trusted; then nothing is written.
     """
     from fleetkeeper.commands.init.hosts import Login, each_once, node_of
     from fleetkeeper.commands.init.survey import NotTrusted, Survey
@@ -82,7 +83,8 @@ def write_new(hosts: tuple[str, ...], given: Mapping[str, Any]) -> None:
 def path_to_write(name: str, *, force: bool) -> Path:
     """The path of the new inventory.
 
-    Raises UsageError for an invalid name, or for a file that exists, unless `force`.
+    Raises UsageError for an invalid name, or for a file that exists, unless `force`. It is NAME.yml in the working
+    directory.
     """
     from fleetkeeper.inventory.search import NAME
 

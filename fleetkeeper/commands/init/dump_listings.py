@@ -117,7 +117,7 @@ def backups_of(
 
 
 def dump_listings(context: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
-    """The listing of each mount of the database that may hold dumps, on each node that has it.
+    """The listing (now, by `context.ask`) of each mount of the database that may hold dumps, on each node that has it.
 
     Where the root of one has no dumps, its likely subdirectories follow. Adds to `unseen` what could not be listed; a
     volume whose name no inventory could have is left out.
@@ -213,7 +213,10 @@ def preference(listing: DumpListing) -> tuple[bool, bool]:
 
 
 def describe_backups(home: DumpListing, database: FoundService, nodes: Sequence[str]) -> Backups:
-    """The backups in a place, without schedule and usage. `nodes` are all that see these files."""
+    """The backups in a place, without schedule and usage. `nodes` are all that see these files.
+
+    `number` and `newest` size are of the files that `home` sees; the pattern is guessed without any.
+    """
     dumps = sorted(home.dumps, key=lambda file: file.mtime)
     return Backups(
         service=database.key,

@@ -39,6 +39,8 @@ def pattern_of(names: Iterable[str]) -> str:
 def of_name(name: str) -> str:
     """The strftime pattern of one name; empty unless the policy accepts it and it gives the same name back.
 
+    The first stamp of date and time counts, else the first day.
+
     >>> of_name("db_2026-11-22_0200.sql.gz"), of_name("db_2026-11-22.sql.gz"), of_name("db_2026-11-22.sql.zst")
     ('db_%Y-%m-%d_%H%M.sql.gz', 'db_%Y-%m-%d.sql.gz', '')
     """

@@ -164,8 +164,8 @@ def with_engines(machine: Machine, answer: Output) -> Machine:
 def member_of(stranger: Stranger, manager: Node, taken: Sequence[str]) -> Node:
     """A member of the swarm as a node, with the manager's account and key.
 
-    The manager is its jump host where its SSH port cannot be reached from here, which is tried. `taken` are the names
-    of other nodes. Raises UsageError when its address is invalid.
+    The manager is its jump host where its SSH port cannot be reached from here, which is tried (a connection is made).
+    `taken` are the names of other nodes. Raises UsageError when its address is invalid.
     """
     name = unique_node_name(stranger.hostname or stranger.address, taken)
     given = {"address": stranger.address, "user": manager.user, "identity": manager.identity, "jump": manager.jump}

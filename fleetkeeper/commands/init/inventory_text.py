@@ -25,7 +25,10 @@ TAIL = """
 
 
 def inventory_text(findings: Findings, day: str, base: Path) -> str:
-    """The whole file. `day` is today's date (2026-11-22), `base` the folder that the file will be in."""
+    """The whole file. `day` is today's date (2026-11-22), `base` the folder that the file will be in.
+
+    In this order: head, nodes, services, the sections of the topics, tail.
+    """
     parts = (
         head_lines(findings, day),
         node_lines(findings, base),
@@ -44,7 +47,10 @@ def proposed_sections(findings: Findings, topics: Iterable[Topic]) -> Lines:
 
 
 def head_lines(findings: Findings, day: str) -> Lines:
-    """The comment at the top of the file: where it comes from, and what could not be seen."""
+    """The comment at the top of the file: where it comes from, and what could not be seen.
+
+    And which right is missing.
+    """
     yield f"# {findings.name}: written by `fleetkeeper init` on {day}, from what was found. Correct what is wrong."
     yield "# Every key is explained in docs/inventory.md. Secrets never stand in an inventory."
     rights = [f"{machine.node.name}: {right}" for machine in findings.machines for right in machine.missing]
@@ -76,7 +82,7 @@ def node_lines(findings: Findings, base: Path) -> Lines:
 
 
 def pairs(machine: Machine, findings: Findings, base: Path) -> dict[str, object]:
-    """The keys of a node and their values, without empty ones."""
+    """The keys of a node and their values, without empty ones. Paths are relative to `base` where they are below it."""
     node = machine.node
     identity = relative(Path(node.identity), base) if node.identity else None
     keys = {
@@ -102,7 +108,10 @@ def relative(path: Path, base: Path) -> str:
 
 
 def roles(machine: Machine, findings: Findings) -> list[str]:
-    """The roles of a machine in the fleet."""
+    """The roles of a machine in the fleet.
+
+    In this order: manager, worker, web, database, storage; empty without any.
+    """
     name = machine.node.name
     present = {
         "manager": machine.swarm == "manager",
@@ -115,7 +124,7 @@ def roles(machine: Machine, findings: Findings) -> list[str]:
 
 
 def service_lines(findings: Findings) -> Lines:
-    """The section `services`."""
+    """The section `services`. Without services, why there are none."""
     if not findings.services:
         yield f"services: {flow(left_open(findings, 'no container was seen on these machines'))}"
         yield ""

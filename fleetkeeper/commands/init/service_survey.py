@@ -25,7 +25,8 @@ WEB = frozenset({"nginx", "apache2", "httpd", "caddy", "traefik", "haproxy"})
 def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
     """Every service that runs, or that is defined in the swarm with replicas, in the order of their names.
 
-    Without one-off containers, servers of drills, and names that no inventory could have.
+    Without one-off containers, servers of drills, and names that no inventory could have. A service that does not run
+    has a note why.
     """
     by_name: dict[str, list[Placement]] = defaultdict(list)
     for seen_container in placement.seen_containers(fleet):

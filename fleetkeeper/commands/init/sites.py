@@ -34,7 +34,10 @@ class TlsContainer:
 
 
 def serving(places: Sequence[Placement], services: Sequence[FoundService]) -> Iterator[TlsContainer]:
-    """The running containers that have a web server, or that publish port 443."""
+    """The running containers that have a web server, or that publish port 443.
+
+    With its service; those of no service are left out. A container may come twice.
+    """
     for placement in places:
         for service in services:
             if placement.container.running and placement.container.belongs_to(service.name):
@@ -130,7 +133,7 @@ def handshake_chain(server: TlsContainer, options: tuple[str, ...], ask: Ask) ->
 
 
 def served(server: TlsContainer, name: str, ask: Ask) -> ServedSite:
-    """A name with issuer and end of the certificate that is served for it now, or with a note that there is none."""
+    """A name with issuer and end of the certificate that is served for it now; else with a note why there are none."""
     chain = handshake_chain(server, ("-servername", name), ask)
     if not chain:
         return ServedSite(name, server.service.key, note="nothing is served for it on 443 now")

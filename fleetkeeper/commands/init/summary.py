@@ -11,7 +11,10 @@ from fleetkeeper.untrusted import one_line
 
 
 def summary(findings: Findings, path: Path) -> Iterator[str]:
-    """What was found in a few lines, what could not be seen, and the command to run next."""
+    """What was found in a few lines, what could not be seen, and the command to run next.
+
+    As lines of text; nothing is printed here.
+    """
     parts = [count_of(len(findings.machines), "node"), count_of(len(findings.services), "service")]
     if findings.backups:
         parts.append(f"{count_of(findings.backups.number, 'backup')} ({show_size(findings.backups.used)})")

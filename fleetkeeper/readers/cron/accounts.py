@@ -37,7 +37,8 @@ def refusal_of(name: str, answers: Snapshot) -> str | None:
 def expiry(numbers: Sequence[str], today: str) -> str:
     """Why an account has expired; "" when it has not. `numbers`: last change, maximum, inactive, expiry; all in days.
 
-    These four, no more and no fewer; "-" for one that is not set. `today` is in days since 1970.
+    These four, no more and no fewer; "-" for one that is not set. `today` is in days since 1970. Raises Unobservable
+    for numbers that cannot be read.
 
     >>> expiry(["20000", "99999", "-", "-"], "20787"), expiry(["20000", "90", "-", "-"], "20787")
     ('', 'its password has expired')
@@ -82,7 +83,8 @@ def access_refusal(name: str, rules: Sequence[str]) -> str | None:
 def user_of(name: str, answers: Snapshot, account: str) -> User | None:
     """An account of the node with its groups and home directory.
 
-    None where nothing was said about it, or its numbers cannot be read. `account` is the one that asked.
+    At most 1000 of its groups. None where nothing was said about it, or its numbers cannot be read. `account` is the
+    one that asked.
     """
     for row in answers.lines.get("login", []):
         own, uid, groups, home = [*row.split(" ", 3), "", "", ""][:4]

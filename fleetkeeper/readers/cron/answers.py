@@ -81,7 +81,8 @@ class Answers:
 def path_state(components: str, flags: str) -> PathState:
     """What a node says about a path: `UID:GID:MODE` (hex) of each part, then perhaps why there is no more.
 
-    Text that cannot be read gives a state that is refused as "unseen".
+    Text that cannot be read gives a state that is refused as "unseen". With "none" last, the path is missing; with a
+    word of REFUSED, it could not be looked at.
 
     >>> path_state("0:0:41ed,0:0:81a4", "-ws").components[1].type, path_state("0:0:41ed,none", "-wx").missing
     ('f', True)

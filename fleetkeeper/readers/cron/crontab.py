@@ -77,7 +77,8 @@ class Table:
 def parse(content: bytes, *, system: bool, loader: Loader = "debian12") -> Table:
     """The jobs, comments and problems of a crontab. `system` ones have a user field: /etc/crontab and /etc/cron.d.
 
-    Nothing is raised: a line that cron cannot read is one of `problems`.
+    Nothing is raised: a line that cron cannot read is one of `problems`. Reading ends, and `unread` is that line, at
+    MOST_READ bytes or MOST_SETTINGS settings.
 
     >>> table = parse(b"MAILTO=ops\\n0 0,12 * * * docker exec x backup\\n# 5 4 * * * old\\n", system=False)
     >>> table.jobs[0].times, table.jobs[0].command, table.jobs[0].environment, table.comments[0].command
@@ -157,7 +158,11 @@ def parse_job(row: Job, text: str, system: bool, loader: Loader = "debian12") ->
 
 
 def split_times(text: str) -> tuple[str, str]:
-    """The canonical time fields, and the rest of the line. Raises BadTimes."""
+    """The canonical time fields, and the rest of the line. Raises BadTimes.
+
+    A shortcut such as `@daily` gives its five fields, "@reboot" itself. Raises BadTimes for fields or a shortcut that
+    cron does not know.
+    """
     if text.startswith("@"):
         word, rest = first_word(text)
         if word not in SHORTCUTS:

@@ -28,8 +28,9 @@ def body(file: SnapshotFile) -> bytes:
 
 
 def file_faults(file: SnapshotFile, uid: str, loader: Loader = "debian12") -> Iterator[Fault]:
-    """The faults of the file itself for which cron (database.c) ignores it. `uid` is the user's, or "none".
+    """The faults of the file itself for which cron (database.c) ignores it; nothing when it has none.
 
+    They are those of owner, mode, name and hard links. `uid` is the user's, or "none" where there is no such user.
     Raises Unobservable when `uid` is no number.
     """
     if loader == "cronie":
@@ -72,7 +73,10 @@ def cronie_faults(file: SnapshotFile, uid: str) -> Iterator[Fault]:
 
 
 def table_faults(table: Table) -> Iterator[Fault]:
-    """The faults in a crontab's lines for which cron ignores the whole file: Debian's does, cronie does not."""
+    """The faults in a crontab's lines for which cron ignores the whole file: Debian's does, cronie does not.
+
+    Nothing when there is none.
+    """
     if table.loader == "cronie":
         return
     if table.problems:
@@ -85,7 +89,10 @@ RUN_PARTS, LINE = re.compile(r"run-parts\b"), re.compile(r"\n")
 
 
 def run_parts(file: SnapshotFile, printed: Snapshot) -> Job | None:
-    """The job of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script, or None."""
+    """The job of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script, or None.
+
+    None too for files that are not in /etc/crontab or /etc/cron.d; what comments say does not count.
+    """
     directory = file.path.rpartition("/")[0]
     starting = [file for file in printed.files if file.kind == "system" and b"run-parts" in file.content]
     tables = [parse(file.content, system=True) for file in starting]

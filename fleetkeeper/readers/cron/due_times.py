@@ -93,7 +93,7 @@ def day_exists(times: str) -> bool:
 def parse_field(text: str, span: Range) -> str:
     """One field in canonical spelling. A leading star is kept: cron treats days and clock changes differently for it.
 
-    Raises BadTimes.
+    Raises BadTimes. Else numbers in order, each once, with commas between them; a step is written out.
     """
     values: set[int] = set()
     stars: list[str] = []
@@ -112,7 +112,10 @@ def parse_field(text: str, span: Range) -> str:
 
 
 def parse_item(text: str, span: Range) -> tuple[range, str, str]:
-    """The first element of a list: its numbers, its star or "", and the text after it. Raises BadTimes."""
+    """The first element of a list: its numbers, its star or "", and the text after it. Raises BadTimes.
+
+    A range whose end comes first raises it too.
+    """
     if text.startswith("*"):
         low, high, rest, star = span.low, span.high, text[1:], "*"
     else:

@@ -29,7 +29,10 @@ FIRST_WITH_SBIN = (1, 7)
 
 
 def possible_loaders(printed: Snapshot) -> tuple[Loader, ...]:
-    """The kinds of cron that may read the crontabs, at least one; all of them where nothing tells."""
+    """The kinds of cron that may read the crontabs, at least one; all of them where nothing tells.
+
+    The running daemon's name decides, then the installed packages. Raises nothing.
+    """
     try:
         running = daemon(printed)
     except Unobservable:

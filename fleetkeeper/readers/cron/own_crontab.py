@@ -34,7 +34,8 @@ def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Uno
     """The crontab that `crontab -l` printed, with the block of that mark, or why it is unknown.
 
     "no crontab for" is an empty one; every other failure is not (case 22). With broken marks it has no block, and
-    `trouble` says so.
+    `trouble` says so. Nothing is raised for a failure of the command; Unobservable for a newer version's mark is in
+    `trouble` too.
     """
     account = printed.one("account")
     if own.rc == 127:
@@ -61,7 +62,8 @@ def spooled(printed: Snapshot) -> SnapshotFile | None:
 def why_not_editable(content: bytes, file: SnapshotFile | None) -> str:
     """Why this crontab cannot be edited usefully; "" when it can. `content` is the output of `crontab -l`.
 
-    `file` is the crontab's own, to be compared with that; None, where it was not read, is no reason.
+    `file` is the crontab's own, to be compared with that; None, where it was not read, is no reason. That is so for a
+    line or an end that cron does not take, one too long to be read or installed, and for what `crontab -l` hides.
     """
     table = parse(content, system=False)
     if table.problems:

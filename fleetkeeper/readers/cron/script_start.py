@@ -41,7 +41,8 @@ def shell_of(content: bytes) -> str:
 def can_start(file: SnapshotFile, starter: Starter, around: Surroundings, path: str) -> Truth:
     """Whether a script can be started. `path` is the PATH in which `env` looks for the interpreter.
 
-    Always YES behind an interpreter, which reads the file itself. None as its value where the rights cannot be told.
+    By its mode, its `#!` line and the interpreter there. Always YES behind an interpreter, which reads the file itself.
+    None as its value where the rights cannot be told.
     """
     if starter == "interpreter":
         return YES
@@ -63,7 +64,10 @@ def can_start(file: SnapshotFile, starter: Starter, around: Surroundings, path: 
 
 
 def interpreter_there(file: SnapshotFile, around: Surroundings, path: str) -> Truth:
-    """Whether the interpreter of a script is there: YES also where that is not known, or was not asked yet."""
+    """Whether the interpreter of a script exists: YES also where that is not known, or was not asked yet.
+
+    Else a Truth of False with the reason. With `env`, the program that it finds in `path` must exist too.
+    """
     program, found = interpreter_of(file.content)
     result = YES if not program.startswith("/") else around.finds(program, path)
     if found and result.value is not False:

@@ -87,10 +87,10 @@ def docker_executions(script: str, context: Context | None = None) -> Iterator[E
 
 
 def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
-    """The executions in one command of a script, each with whether the script gets to it.
+    """The executions in one command of a script, each with whether the script gets to it; nothing when it has none.
 
-    None for a program that runs none of its arguments; an unclear target behind a program that is not known here.
-    Raises Unreadable.
+    None are given for a program that runs none of its arguments; each has an unclear target behind a program that is
+    not known here. Raises Unreadable.
     """
     name, rest = command.name, list(command.words)
     if name == "xargs" and command.before is not None:
@@ -107,7 +107,10 @@ def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execut
 
 
 def of_client(command: ExecutedCommand, rest: Sequence[Word]) -> Iterator[Execution]:
-    """The execution that a command of docker, podman or docker-compose is, if it is one."""
+    """The execution that a command of docker, podman or docker-compose is; nothing when it is another one.
+
+    A client or a project that is given relative to the script's directory is completed with it.
+    """
     if execution := docker_execution(rest, command.name):
         quiet = execution.quiet and command.quiet and not command.own
         target = replace(execution.target, directory=execution.target.directory or command.directory)
@@ -136,7 +139,8 @@ def same_lookup(command: ExecutedCommand, words: Sequence[Word]) -> Truth:
 def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -> Iterator[Execution]:
     """The executions in the arguments of an unknown program, each with an unclear target.
 
-    The program may run them, run them elsewhere, or not run them at all.
+    The program may run them, run them elsewhere, or not run them at all. Raises Unreadable for a script in one of them
+    that cannot be read.
     """
     why = f"what `{name}` does with the command behind it is not known here"
     for number, word in enumerate(words):
@@ -153,7 +157,12 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
 
 
 def through_xargs(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
-    """The executions of `docker ps -q … | xargs docker exec`: the output of the command before becomes words."""
+    """The executions of `docker ps -q …
+
+    xargs docker exec`: the output of the command before becomes words.
+
+    With `-I NAME`, those take the place of NAME. Nothing when xargs runs no client of Docker. Raises Unreadable.
+    """
     before, words = command.before, command.words
     named = next((literal_text(word) for flag, word in pairwise(words) if literal_text(flag) == "-I"), "{}")
     rest, _, _ = unwrap_command(after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"})))
@@ -165,7 +174,7 @@ def through_xargs(command: ExecutedCommand, context: Context) -> Iterator[Execut
 
 
 def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
-    """The execution that a docker command is; None when it is another command of docker.
+    """The execution that a docker command is; None when it is another command of docker, or names no container.
 
     `words` begin with the client, as it is written; `name` is that without a directory.
     """

@@ -27,7 +27,7 @@ def inspect_containers() -> Command:
 def inspection_json(inspected: Output) -> str:
     """The JSON that `docker inspect` printed. Raises Unobservable, unless it only missed containers that are gone.
 
-    The text may be empty: it is not parsed here.
+    The text may be empty: it is not parsed here. Those are then missing in it.
     """
     if inspected.rc == NO_CLIENT:
         raise Unobservable(

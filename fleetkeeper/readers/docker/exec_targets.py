@@ -66,7 +66,10 @@ C = TypeVar("C", bound=ListedContainer)
 
 
 def container_target(word: Word) -> Target:
-    """The target that a word of `docker exec` names; an unclear one, with the reason, for one not understood."""
+    """The target that a word of `docker exec` names; an unclear one, with the reason, for one not understood.
+
+    A name is taken as it is; `$(docker ps -q …)` becomes a lookup.
+    """
     name = literal_text(word)
     if name is not None:
         return Target("name", name=name.removeprefix("/"))
@@ -125,9 +128,9 @@ def of_project(service: str | None, words: Sequence[Word]) -> Target:
 
 
 def docker_ps_target(words: Sequence[str], first: bool) -> Target:
-    """The target of `docker ps` with these arguments; `first`: only the first line of its output is used.
+    """The target of `docker ps` with these arguments: its filters, and `-a`; an unclear one without -q.
 
-    An unclear one without -q, and for the container that was started last.
+    `first`: only the first line of its output is used. Unclear, too, for the container that was started last.
     """
     filters: list[tuple[str, str]] = []
     quiet = everything = False
@@ -197,7 +200,8 @@ def containers_by_name(name: str, containers: Sequence[C]) -> tuple[C, ...]:
 def passes_filters(container: ListedContainer, filters: Sequence[tuple[str, str]]) -> bool:
     """Whether a container passes all filters of `docker ps`.
 
-    Raises Unobservable for a filter that is not known here.
+    Raises Unobservable for a filter that is not known here. Of several values for one key any will do, but a container
+    must have all labels. True without filters.
     """
     for key in {key for key, _ in filters}:
         values = [value for other, value in filters if other == key]
@@ -225,7 +229,8 @@ def docker_match(pattern: str, text: str) -> bool:
 def has_label(container: ListedContainer, expected: str) -> bool:
     """Whether a container has a label KEY or KEY=VALUE. Raises Unobservable for labels that were not looked at.
 
-    Those are the ones outside `com.docker.`. A container whose `labels` are None counts as one without labels.
+    Those are the ones outside `com.docker.`. A value that is wanted must be equal. A container whose `labels` are None
+    counts as one without labels.
     """
     key, equals, value = expected.partition("=")
     labels = container.labels or {}

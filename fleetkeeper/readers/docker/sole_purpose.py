@@ -61,7 +61,7 @@ def has_sole_purpose(script: str, expected: Sequence[str] = ()) -> bool:
 def runs_only(run: Execution, expected: Sequence[str]) -> bool:
     """Whether its only command in the container is the expected one, by itself or as the one command of a shell.
 
-    True when none is expected. Raises Unreadable.
+    True when none is expected. Raises Unreadable. False where its script cannot be read at all.
     """
     if not expected:
         return True
@@ -107,7 +107,8 @@ def is_harmless(operator: str, target: Word) -> bool:
 def is_inert(command: Simple, depth: int, executing: bool) -> bool:
     """Whether a simple command leaves nothing behind, judged by its name and by the substitutions in its words.
 
-    False for a program that is not known here. Raises Unreadable.
+    False for a program that is not known here. `executing`: a `docker exec` is allowed, not a listing alone; `depth`
+    counts the scripts around it. Raises Unreadable.
     """
     words, _, assigned = unwrap_command(command.words)
     if command.assigned or assigned or not all(substitutes_harmlessly(word, depth) for word in command.words):

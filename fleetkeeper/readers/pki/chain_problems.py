@@ -59,7 +59,8 @@ def read_certificates(item: str) -> x509.Certificate:
 def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list[ChainProblem]:
     """The problems of a chain, which is given leaf first and is not empty. Empty when a client would accept it.
 
-    Left out are problems that only follow from another one (`is_consequence`).
+    Left out are problems that only follow from another one (`is_consequence`). In this order: dates, name, keys and
+    signatures, use, test issuers, trust.
     """
     leaf = certificates[0]
     problems = [
@@ -114,7 +115,10 @@ def date_problems(leaf: x509.Certificate, now: datetime) -> Iterator[ChainProble
 
 
 def name_problems(leaf: x509.Certificate, name: str) -> Iterator[ChainProblem]:
-    """The problem that the leaf is not for this name, if it is not."""
+    """The problem that the leaf is not for this name, if it is not.
+
+    Its names are those of the subjectAltName; the common name does not count.
+    """
     if is_for(leaf, name):
         return
     matches = alternatives(leaf)

@@ -27,7 +27,8 @@ CanonicalName: TypeAlias = "tuple[frozenset[tuple[str, str | bytes]], ...]"
 def canonical_name(name: x509.Name) -> CanonicalName:
     """A distinguished name such that equal names are equal: without string types, capitals of ASCII and extra blanks.
 
-    One set for each relative distinguished name: pairs of a dotted attribute type and its value.
+    One set for each relative distinguished name: pairs of a dotted attribute type and its value. Computed once for
+    each.
     """
     return tuple(
         frozenset((attribute.oid.dotted_string, canonical_value(attribute.value)) for attribute in part)
@@ -59,7 +60,8 @@ def may_have_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> 
 def fits_key_identifier(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     """Whether the certificate's authorityKeyIdentifier, where it has one, names this issuer.
 
-    The key's identifier is compared only where the issuer has one, too.
+    The key's identifier is compared only where the issuer has one, too. True when it has none. A serial number and a
+    name in it must be the issuer's own.
     """
     named, own = extension(certificate, x509.AuthorityKeyIdentifier), extension(issuer, x509.SubjectKeyIdentifier)
     if named is None:

@@ -43,6 +43,8 @@ def is_for(certificate: x509.Certificate, name: str) -> bool:
 def covers(pattern: str, name: str) -> bool:
     """Whether a name of a certificate matches a name. A wildcard is the whole first label and stands for one label.
 
+    Without regard to case and a final dot of `name`. An address only matches the same address.
+
     >>> covers("*.example.org", "a.example.org"), covers("*.example.org", "a.b.example.org")
     (True, False)
     >>> covers("*.example.org", "example.org"), covers("w*.example.org", "www.example.org"), covers("*.org", "a.org")

@@ -67,7 +67,8 @@ class Sent:
     def way(self) -> list[x509.Certificate]:
         """The path from the leaf up, as far as issuers are found.
 
-        What was sent is no longer looked at above a certificate that is trusted.
+        What was sent is no longer looked at above a certificate that is trusted. At most LONGEST certificates above the
+        leaf. Computed once; signatures and dates do not matter here.
         """
         certificates, others = [self.leaf], self.others
         while len(certificates) <= LONGEST and not issued_itself(certificates[-1]):
@@ -137,7 +138,7 @@ def purpose_faults(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
 def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
     """A message for each fault that makes the path (leaf first) invalid. Signatures are judged elsewhere.
 
-    So are the leaf's own dates, name and use.
+    So are the leaf's own dates, name and use. Nothing for a valid one. `when` is the time that it is judged at.
     """
     understood = {NETSCAPE_TYPE, *(getattr(x509.oid.ExtensionOID, name) for name in KNOWN)}
     for depth, certificate in enumerate(certificates):

@@ -58,7 +58,8 @@ class Sorted:
 def by_name(roots: Roots) -> Sorted:
     """The roots by name, cached.
 
-    Comparing names with each root for each certificate takes longer than all other checks.
+    Comparing names with each root for each certificate takes longer than all other checks. `others` are those that
+    another authority issued.
     """
     by_subject: dict[CanonicalName, Roots] = {}
     for certificate in roots:
@@ -68,7 +69,10 @@ def by_name(roots: Roots) -> Sorted:
 
 
 def from_file(path: str) -> Roots:
-    """The certificates of a PEM file. Raises Unobservable when it cannot be read or holds none."""
+    """The certificates of a PEM file. Raises Unobservable when it cannot be read or holds none.
+
+    Read again only when its time or size has changed.
+    """
     try:
         state = Path(path).stat()
         certificates = read_roots(path, state.st_mtime_ns, state.st_size)
@@ -89,7 +93,11 @@ def read_roots(path: str, mtime: int, size: int) -> Roots:
 
 @cache
 def system_roots() -> Roots:
-    """The roots of the system, from where OpenSSL and the distributions keep them; () when there are none."""
+    """The roots of the system, from where OpenSSL and the distributions keep them; () when there are none.
+
+    Read once. The first file that holds any counts, else the directory of them. Raises OSError for one that cannot be
+    read.
+    """
     own = ssl.get_default_verify_paths()
     for path in (own.cafile, own.openssl_cafile, *BUNDLES):
         if path and Path(path).is_file() and (certificates := parse_roots(Path(path).read_bytes())):

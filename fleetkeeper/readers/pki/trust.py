@@ -58,7 +58,10 @@ def leads_another_way(sent: Sent, helpers: Sequence[x509.Certificate]) -> bool:
 
 
 def why_refused(sent: Sent, helpers: Sequence[x509.Certificate]) -> str:
-    """Why the library finds no path at all to a root; "" when it finds one."""
+    """Why the library finds no path at all to a root; "" when it finds one.
+
+    `helpers` are certificates that need not have been sent. The message is the library's.
+    """
     others = [*sent.others, *helpers]
     named = dict.fromkeys(canonical_name(certificate.issuer) for certificate in (sent.leaf, *others))
     anchors = [root for name in named for root in sent.trusted.get(name, ()) if issued_itself(root)]
@@ -118,7 +121,7 @@ def must_sign(policy: x509.verification.Policy, certificate: x509.Certificate, u
 def untrusted_chain(sent: Sent, helpers: Sequence[x509.Certificate] = ()) -> ChainProblem:
     """The problem for which no path leads to a root: a broken step, a missing intermediate, or an untrusted end.
 
-    That it does not hold is known already: it is not asked here.
+    That it does not hold is known already: it is not asked here. The first of them that fits, in that order.
     """
     top = sent.top
     ended = [certificate for certificate in sent.way[1:] if not is_valid_at(certificate, sent.when)]

@@ -11,7 +11,7 @@ from fleetkeeper.readers.shell.words import Word, literal_text
 
 
 def status_of(words: Sequence[Word], path: str, guard: bool, context: Context) -> Truth:
-    """The status of a command (`words`, not empty): asked only where something depends on it, and YES elsewhere.
+    """The status of a command (`words`, not empty): whether it succeeds; YES where nothing depends on it.
 
     `guard`: `if`, `&&` or the like asks for it. `path` is the PATH for its program.
     """

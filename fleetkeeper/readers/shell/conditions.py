@@ -50,7 +50,10 @@ LONGEST_SHOWN = 100
 
 
 def show(words: Sequence[Word]) -> str:
-    """A condition as it is quoted to a person: tests in full; of others, which may hold secrets, the name."""
+    """A condition as it is quoted to a person: tests in full; of others, which may hold secrets, the name.
+
+    In backquotes; "a redirection" without words.
+    """
     name = literal_text(words[0]) if words else ""
     plain = name in TESTS | {
         "cd",
@@ -88,7 +91,10 @@ def known_value(word: Word, around: Surroundings) -> str | None:
 
 
 def value_of(part: Part, around: Surroundings) -> str | None:
-    """The value of a variable or of a substitution, where that is known; None elsewhere, and for an empty variable."""
+    """The value of a variable or of a substitution, where that is known; None elsewhere, and for an empty variable.
+
+    Known are HOME, LOGNAME and the like, and the commands dirname, basename, hostname, whoami and id.
+    """
     user = around.user
     if part.kind == "variable":
         bash = around.shell == "bash"
@@ -143,7 +149,7 @@ class Test:
         return result if self.at >= len(self.words) else Truth(None)
 
     def any_of(self) -> Truth:
-        """Whether one of the alternatives that `-o` or `||` joins is met."""
+        """Whether one of the alternatives that `-o` or `||` joins is met. Reads on behind them."""
         result = self.all_of()
         while self.peek() in ("-o", "||"):
             self.at += 1
@@ -151,7 +157,7 @@ class Test:
         return result
 
     def all_of(self) -> Truth:
-        """Whether all conditions that `-a` or `&&` joins are met."""
+        """Whether all conditions that `-a` or `&&` joins are met. Reads on behind them."""
         result = self.one_of()
         while self.peek() in ("-a", "&&"):
             self.at += 1
@@ -159,7 +165,10 @@ class Test:
         return result
 
     def one_of(self) -> Truth:
-        """Whether one condition is met, with `!` and brackets. Reads on behind it."""
+        """Whether one condition is met, with `!` and brackets. Reads on behind it.
+
+        Not to be told for what is not understood.
+        """
         left = len(self.words) - self.at
         operator = self.peek(1)
         if left >= 3 and operator in OPERATORS:
@@ -194,7 +203,10 @@ class Test:
         return self.around.passes(place, FILE_TESTS[operator]) if place else Truth(None)
 
     def not_empty(self, word: Word) -> Truth:
-        """Whether a word is not empty; what looks a container up is expected to find it."""
+        """Whether a word is not empty; what looks a container up is expected to find it.
+
+        Such a lookup is added to `lookups`. Not to be told where the word is not known.
+        """
         if lookup := is_lookup(word):
             self.lookups.append(lookup)
             return Truth(True, expected=True)
@@ -204,7 +216,10 @@ class Test:
         return Truth(None) if text is None else Truth(text != "")
 
     def compare(self, left: Word, operator: str, right: Word) -> Truth:
-        """The result of a comparison: not to be told where a value is not known, or a number is none."""
+        """The result of a comparison: not to be told where a value is not known, or a number is none.
+
+        In `[[` the right side is a pattern.
+        """
         values = known_value(left, self.around), known_value(right, self.around)
         if values[0] is None or values[1] is None:
             return Truth(None)
@@ -237,7 +252,8 @@ def explained(truth: Truth, shown: str) -> Truth:
 def program_status(words: Sequence[Word], around: Surroundings, path: str, directory: str) -> Truth:
     """The status of any other command, by its name, as far as it can be told without running it.
 
-    False for one that is not installed; one of EXPECTED succeeds; of any other it cannot be told. `words` is not empty.
+    False for one that is not installed, and for `false`; one of EXPECTED succeeds; of any other it cannot be told.
+    `words` is not empty.
     """
     name = literal_text(words[0]) or ""
     base = name.rpartition("/")[2]

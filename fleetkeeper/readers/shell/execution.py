@@ -93,7 +93,10 @@ class Follower:
         return outcome
 
     def follow_list(self, script: Script, reach: Truth, guard: bool) -> Outcome:
-        """Follow lists. `reach`: they are run; `guard`: a failure ends no script (`set -e`). Raises Unreadable."""
+        """Follow lists; the outcome is the last one's.
+
+        `reach`: they are run; `guard`: a failure ends no script (`set -e`). Raises Unreadable.
+        """
         outcome = Outcome()
         for item in script:
             alive = both(reach, both(opposite(outcome.ends), opposite(outcome.leaves)))
@@ -174,7 +177,7 @@ class Follower:
         return outcome if can_start.value is not False else Outcome(can_start)
 
     def follow_group(self, command: Group, reach: Truth, guard: bool) -> Outcome:
-        """Follow a group; the end of a subshell is not that of the script. Raises Unreadable."""
+        """Follow a group; a subshell's end and variables are not the script's. Raises Unreadable."""
         if not command.subshell:
             return self.follow_list(command.body, reach, guard)
         kept = self.context
@@ -291,7 +294,10 @@ class Follower:
         return replace(outcome, ends=NO) if returned else outcome
 
     def follow_program(self, words: Sequence[Word], own: Mapping[str, Word], reach: Truth, guard: bool) -> Outcome:
-        """Follow a program, behind wrappers and inside shells. `own` are its assignments. Raises Unreadable."""
+        """Follow a program, behind wrappers and inside shells. `own` are its assignments. Adds to `commands`.
+
+        Raises Unreadable.
+        """
         context = self.context
         rest, path, assigned = unwrap_command(words)
         context.assigned = context.assigned or assigned

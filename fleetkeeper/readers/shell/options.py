@@ -8,7 +8,10 @@ from fleetkeeper.readers.shell.words import Word, literal_text
 
 
 def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
-    """The words after the options; those in `valued` take the next word as their value."""
+    """The words after the options; those in `valued` take the next word as their value.
+
+    `--` ends them, and `-` is none.
+    """
     rest = list(words)
     while rest and (text := literal_text(rest[0]) or "").startswith("-") and text != "-":
         rest.pop(0)

@@ -26,7 +26,8 @@ def opened(redirected: Redirections, context: Context) -> Truth:
 def opened_one(operator: str, target: Word, context: Context) -> Truth:
     """Whether the shell can open the file of one redirection.
 
-    YES also where neither its name nor its directory is known, for here-documents, and for copies of descriptors.
+    YES also where neither its name nor its directory is known, for here-documents, and for copies of descriptors. Not
+    to be told where the node was not asked yet; else a Truth of False with the reason. `operator` is as written.
     """
     around, operator = context.around, operator.lstrip(DESCRIPTORS)
     if operator in (">&", "<&"):
@@ -53,7 +54,10 @@ def opened_one(operator: str, target: Word, context: Context) -> Truth:
 
 
 def directory_of(target: Word, around: Surroundings) -> str | None:
-    """The directory of a file whose name is only known in part; None where that is not known either."""
+    """The directory of a file whose name is only known in part; None where that is not known either.
+
+    "/" for the root itself; None too for a file that is named without a directory.
+    """
     texts: list[str] = []
     for part in target:
         text = part.text if part.kind == "text" else conditions.value_of(part, around)

@@ -96,7 +96,8 @@ class Context:
     def inner(self) -> Context:
         """The state of a shell inside this one.
 
-        Its variables and functions are copies; what was called, looked up and opened, and `around`, are shared.
+        Its variables and functions are copies; what was called, looked up and opened, and `around`, are shared. `set
+        -e` and pipefail are off in it.
         """
         return replace(
             self,
@@ -150,6 +151,8 @@ def either_of(truths: Sequence[Truth]) -> Truth:
 def errors_of(redirected: Redirections, before: str) -> str:
     """Where standard error goes with these redirections: a path; `before` where they leave it as it was.
 
+    "a file" for a path that is not known.
+
     >>> null = (Part("text", "/dev/null"),)
     >>> errors_of(((">", null), ("2>&", (Part("text", "1"),))), ""), errors_of(((">>", null),), "")
     ('/dev/null', '')
@@ -175,7 +178,7 @@ def remember_variables(words: Sequence[Word], context: Context) -> None:
 
 
 def set_positional(words: Sequence[Word], context: Context) -> None:
-    """Store the words after `set --` as `$1`, `$2` and so on, and their number as `$#`.
+    """Store in the context's variables the words after `set --` as `$1`, `$2` and so on, and their number as `$#`.
 
     A substitution, which may give several words, counts as one.
     """

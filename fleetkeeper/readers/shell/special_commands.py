@@ -34,7 +34,11 @@ class ScriptFollower(Protocol):
 
 
 def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`cd`: the directory must be there. Sets the context's `directory`, "" where it is not known."""
+    """`cd`: the directory must be there. Sets the context's `directory`, "" where it is not known.
+
+    Without an argument, and to `/`, it succeeds. Where the directory cannot be told, neither can the status; with `set
+    -e` a failure ends the script.
+    """
     arguments = [word for word in words[1:] if literal_text(word) not in ("-P", "-L", "--")]
     path = conditions.known_value(arguments[-1], follower.context.around) if arguments else None
     follower.context.directory = (
@@ -63,7 +67,8 @@ def failing(context: Context, status: Truth, guard: bool) -> Outcome:
 def read_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
     """`.`: the commands of the file are run here; dash ends when there is no such file.
 
-    Adds the file to `sourced`; one that is there and was not read yet is taken to succeed and to do nothing.
+    The outcome is that of the commands. Raises Unreadable for a file that cannot be followed. Adds the file to
+    `sourced`; one that is there and was not read yet is taken to succeed and to do nothing.
     """
     context, around = follower.context, follower.context.around
     if literal_text(words[0]) == "source" and around.shell == "dash":
@@ -108,7 +113,11 @@ def export(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard:
 
 
 def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`set`: `-e`, pipefail, which dash did not always take, and positional parameters. Changes the context."""
+    """`set`: `-e`, pipefail, which dash did not always take, and positional parameters. Changes the context.
+
+    Its outcome fails, and ends the shell, where `set -o pipefail` is an illegal option; it cannot be told where that is
+    not known. Any other succeeds.
+    """
     context, around = follower.context, follower.context.around
     texts = [literal_text(word) for word in words[1:]]
     if "--" in texts:

@@ -140,7 +140,10 @@ class Surroundings:
         return Truth(not state.missing)
 
     def passes(self, path: str, test: str) -> Truth:
-        """Whether `test -TEST PATH` succeeds for the user. Not to be told as in `exists`, and for the letter L."""
+        """Whether `test -TEST PATH` succeeds for the user. Not to be told as in `exists`, and for the letter L.
+
+        `test` is one letter of test(1): e, r, w, x, s, L, or the type of file (f, d …).
+        """
         there = self.exists(path)
         state = self.paths.get(path)
         if there.value is not True or state is None or test == "e" or self.user is None:
@@ -155,7 +158,11 @@ class Surroundings:
         return Truth(last.type == test)
 
     def permits(self, last: Component, state: PathState, test: str) -> Truth:
-        """Whether the user, who must be known, may read, write or execute what is at the end of a path."""
+        """Whether the user, who must be known, may read, write or execute what is at the end of a path.
+
+        `test` is r, w or x. For the account that asked, the node's own answer counts for w and x; else owner, group and
+        mode.
+        """
         user = self.user
         assert user is not None
         if user.asker and test in "wx":
@@ -184,7 +191,10 @@ class Surroundings:
         return self.can_write(path)
 
     def can_write(self, path: str) -> Truth:
-        """Whether a file can be written, or made where it is not there: NO for a directory, and in a missing one."""
+        """Whether a file can be written, or made where it is not there: NO for a directory, and in a missing one.
+
+        Not to be told as in `exists`.
+        """
         there = self.exists(path)
         if there.value is True:
             kind = self.passes(path, "d")
@@ -206,7 +216,8 @@ class Surroundings:
     def finds(self, name: str, path: str) -> Truth:
         """Whether a program is found: at its own path, else in a directory of PATH.
 
-        Not to be told while one of them was not asked, and without any absolute directory in PATH.
+        Not to be told while one of them was not asked, and without any absolute directory in PATH. A `name` with a
+        slash is looked for at its own path only.
         """
         if "/" in name:
             places = [self.absolute(name, "")]

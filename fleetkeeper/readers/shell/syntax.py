@@ -61,7 +61,10 @@ def parse_script(text: str) -> Script:
 
 
 def lexemes(text: str) -> list[Lexeme]:
-    """The words, separators and redirections of a script, in their order. Raises Unreadable."""
+    """The words, separators and redirections of a script, in their order. Raises Unreadable.
+
+    A redirection comes before the word or separator that follows it. Comments are left out.
+    """
     reader = Reader(text, documents=True)
     found: list[Lexeme] = []
     read = 0
@@ -96,7 +99,7 @@ class Parser:
             self.at += 1
 
     def expect(self, word: str) -> None:
-        """Go on behind this reserved word or operator. Raises Unreadable where another one is next."""
+        """Move behind this reserved word or operator. Raises Unreadable where another one is next."""
         if self.keyword() != word and self.peek() != word:
             raise Unreadable(f"`{word}` is missing: one{FULL}")
         self.at += 1
@@ -156,7 +159,7 @@ class Parser:
         return self.parse_simple()
 
     def parse_compound(self, word: str) -> Compound:
-        """The compound command that begins here, with its redirections."""
+        """The compound command that begins here, with its redirections. Raises Unreadable."""
         readers: dict[str, Callable[[], Compound]] = {
             "if": self.parse_if,
             "while": self.parse_loop,
@@ -210,7 +213,10 @@ class Parser:
         return Loop(condition, self.parse_body(), negated)
 
     def parse_for(self) -> For:
-        """The `for NAME in WORDS` that begins here, up to its `done`. Raises Unreadable."""
+        """The `for NAME in WORDS` that begins here, up to its `done`. Without `in`, its words are None.
+
+        Raises Unreadable.
+        """
         self.at += 1
         name = self.keyword()
         self.at += 1

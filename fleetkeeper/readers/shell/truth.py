@@ -21,7 +21,7 @@ YES, NO = Truth(True), Truth(False)
 
 
 def both(first: Truth, second: Truth) -> Truth:
-    """Whether both are so: the first that is not decides, else the first that cannot be told.
+    """Whether both are so: the first that is not is the result, else the first that cannot be told.
 
     >>> both(YES, Truth(None, "who knows")).why, both(Truth(None), Truth(False, "it is off")).why
     ('who knows', 'it is off')

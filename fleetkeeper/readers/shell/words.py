@@ -133,7 +133,10 @@ class Reader:
         self.ends: list[tuple[str, bool]] = []
 
     def tokens(self) -> Iterator[Word | str]:
-        """The words, and the separators as they are written. Raises Unreadable."""
+        """The words, and the separators as they are written. Raises Unreadable.
+
+        Comments are left out, redirections go into `redirected`.
+        """
         while self.at < len(self.text):
             char = self.text[self.at]
             if char in " \t":
@@ -153,7 +156,10 @@ class Reader:
                 yield self.word()
 
     def redirect(self, match: re.Match[str]) -> None:
-        """Store a redirection and the word after it. Raises Unreadable when there is no word."""
+        """Store a redirection and the word after it. Raises Unreadable when there is no word.
+
+        Here-documents only with `documents`: Unreadable without. The end of one is kept in `ends`.
+        """
         if match[1].startswith("<<") and not self.documents:
             raise Unreadable("a here-document is more than is understood here")
         self.at = match.end()
@@ -167,7 +173,10 @@ class Reader:
             self.ends.append((literal_text(target) or "", match[1] == "<<-"))
 
     def skip_documents(self) -> None:
-        """Skip the lines of here-documents up to the words that end them."""
+        """Skip the lines of here-documents up to the words that end them.
+
+        Without such a word, to the end of the text.
+        """
         for end, stripped in self.ends:
             while self.at < len(self.text):
                 stop = self.text.find("\n", self.at)
@@ -241,7 +250,10 @@ class Reader:
         return self.text[self.at]
 
     def expansion(self) -> Part:
-        """The expansion that a dollar sign or a backquote begins; a lone `$` is text. Raises Unreadable."""
+        """The expansion that a dollar sign or a backquote begins; a lone `$` is text. Raises Unreadable.
+
+        A calculation `$((…))` counts as a variable that is not known.
+        """
         if self.peek() == "`":
             return Part("command", self.until("`").replace("\\`", "`"))
         if self.text.startswith("$((", self.at):

@@ -18,7 +18,8 @@ TOO_LONG = 86400
 def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context: Context) -> Truth:
     """Whether the programs in front of a command are there (sudo, time, chronic …), and locks are free.
 
-    `words` are all of the line, `rest` those behind such programs. YES for what is not known.
+    `words` are all of the line, `rest` those behind such programs. YES for what is not known. NO, with the reason, for
+    one that is not installed. `path` is the PATH.
     """
     result = YES
     first = literal_text(rest[0]) if rest else ""

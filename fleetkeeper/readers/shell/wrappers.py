@@ -48,7 +48,8 @@ INERT = frozenset(f"{TOLD} {DONE} {KEPT}".split())
 def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
     """The command behind sudo, nice, timeout and the like; the PATH that `env` sets, or ""; whether `env` sets others.
 
-    Raises Unreadable for more than 16 such programs, and for `env -S`, which splits words by rules of its own.
+    Raises Unreadable for more than 16 such programs, and for `env -S`, which splits words by rules of its own. No words
+    are left where a wrapper has no command behind it.
     """
     rest, path, assigned = list(words), "", False
     match = 0
@@ -128,7 +129,7 @@ def splits(option: Word) -> bool:
 def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
     """The script that a shell gets with `-c`, from its arguments; None when it gets none.
 
-    `anywhere`: operands may precede `-c`, as in `su - root -c …`.
+    `anywhere`: operands may precede `-c`, as in `su - root -c …`. Its variables are as written (`source`).
 
     >>> [script_of([(Part("text", word),) for word in line.split()]) for line in ("-lc x", "-o e -c x", "a -c x")]
     ['x', 'x', None]

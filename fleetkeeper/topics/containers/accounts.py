@@ -30,7 +30,8 @@ def uids_of_users(users: Collection[str], container: Container) -> tuple[set[int
 def uid_of(user: str, container: Container) -> int | None:
     """A user's uid in a container; None when it has no such user. A name takes precedence over a number, as in Docker.
 
-    Raises Unobservable when the container's accounts could not be seen and the answer depends on them.
+    Raises Unobservable when the container's accounts could not be seen and the answer depends on them. "root" is 0 in
+    any.
     """
     names = container.accounts
     if isinstance(names, dict) and user in names:
@@ -53,7 +54,7 @@ def means_root(user: str) -> bool:
 
 
 def describe_lacking(missing: Iterable[str], container: Container) -> str:
-    """The users that an image lacks or has as uid 0, in words.
+    """The users that an image lacks or has as uid 0, in words. Empty when none is missing.
 
     >>> describe_lacking(["web", "toor"], Container("4f", "db", accounts={"toor": 0}))
     'its image has no user web; in its image toor is uid 0, another name for root'
@@ -81,9 +82,9 @@ def describe_processes(processes: Iterable[Process], container: Container) -> st
 
 
 def owner_in_words(process: Process, container: Container) -> str:
-    """The owner of a process in words.
+    """The owner of a process in words: the container's name for it, its uid, and the node's where that differs.
 
-    The container's name for it, its uid there, and the node's uid where that differs.
+    The first of several names; none for an account that is not known.
     """
     if process.uid is None:
         return f"uid {process.host_uid} of the node, which the container does not know"

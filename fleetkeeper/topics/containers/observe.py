@@ -42,7 +42,8 @@ def observe(node: Node, inventory: Inventory) -> Look:
     """Inspect and scan in one round trip; a second one reads the account names of the containers that run.
 
     A third one only where a declared service runs as somebody else: what would stand in the way of mending it; with
-    --quick none. On a node without Docker the facts are "absent" and nothing else.
+    --quick none. Raises Unobservable when `docker inspect` gave no answer, or one that makes no sense. On a node
+    without Docker the facts are "absent" and nothing else.
     """
     inspected, scan = yield [inspect_containers(), scan_processes()]
     if inspected.rc == ABSENT:

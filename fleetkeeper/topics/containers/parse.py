@@ -97,7 +97,10 @@ def health_check_patience(check: Json) -> float:
 
 
 def parse_mount(inspected: Json) -> Mount:
-    """One mount, from its object in the output of `docker inspect`."""
+    """One mount, from its object in the output of `docker inspect`.
+
+    Raises Unobservable for a field of the wrong kind.
+    """
     return Mount(
         type=text_in(inspected, "Type") or ("volume" if inspected.get("Name") else "bind"),
         source=text_in(inspected, "Source"),
@@ -121,6 +124,8 @@ def parse_ports(inspected: Json) -> tuple[Port, ...]:
 
 def parse_port(key: str, bindings: object) -> list[Port]:
     """One port (`443/tcp`) with each of its bindings, or without one. Empty for a key that is no port.
+
+    `host` is None where it is not published. Raises Unobservable for a field of the wrong kind.
 
     >>> parse_port("443/tcp", [{"HostIp": "", "HostPort": "8443"}])
     [Port(container=443, protocol='tcp', host_ip='', host=8443)]
@@ -162,7 +167,10 @@ def is_mapped(inspected: Json) -> bool:
 
 
 def parse_isolation(host: Json) -> Isolation:
-    """The isolation of a container, from HostConfig; `engine_maps` is not filled in here."""
+    """The isolation of a container, from HostConfig; `engine_maps` is not filled in here.
+
+    Raises Unobservable for a field of the wrong kind.
+    """
     return Isolation(
         privileged=flag_in(host, "Privileged"),
         cap_add=parse_capabilities(texts(host, "CapAdd")),

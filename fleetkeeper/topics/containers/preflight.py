@@ -43,7 +43,7 @@ def run_preflights(
     """The containers, in their order, with a preflight for those that run as another user. At most one round trip.
 
     `raw` is the output of `docker inspect`. The others have None as `preflight`; where one could not be done it is an
-    Unobservable.
+    Unobservable. A generator: yields the commands, receives their outputs, and returns the containers.
     """
     questions = [(container, user) for container in containers if (user := user_to_try(container, services))]
     if not questions:
@@ -149,7 +149,7 @@ def parse_preflight(
 
 
 def preflight_or_why(answer: Output, parse: Any) -> Any:
-    """The parsed output, or an Unobservable with the reason."""
+    """The parsed output, or an Unobservable with the reason. An output that `parse` cannot read is one too."""
     try:
         return parse(answer.text())
     except Unobservable as why:
@@ -176,7 +176,10 @@ def parse_access(printed: str, mounts: Sequence[Mount]) -> tuple[int, int, tuple
 
 
 def parse_denied(mount: Mount, section: str) -> Denied | None:
-    """The files of one mount that a user could not use; None when there are none. Above 1000 `count` is 1000."""
+    """The files of one mount that a user could not use; None when there are none. Above 1000 `count` is 1000.
+
+    Raises Unobservable for a count that is no number.
+    """
     count, *examples = section.rstrip("\n").split("\n")
     number = whole_number(count)
     if not number:

@@ -70,7 +70,10 @@ def parse_scan(printed: str) -> dict[int, ScannedProcess]:
 
 
 def note_line(process: ScannedProcess, file: str, line: str) -> None:
-    """Add one line of a file of /proc to its process; `odd` says so where a line of uid_map makes no sense."""
+    """Add one line of a file of /proc to its process.
+
+    `file` is status, cgroup or uid_map; `odd` says so where a line of uid_map makes no sense.
+    """
     if file == "status":
         key, _, value = line.partition(":")
         process.status[key] = value.strip()
@@ -148,7 +151,7 @@ def processes_of_container(container: Container, members: Mapping[int, ScannedPr
     `members` are the scanned processes of this container alone, by pid. Empty where its first process is not among
     them, or is still runc, which makes the container. A browser makes a further
     namespace for its own children, in which they are root: that is root of nothing here. Each process is judged by its
-    first thread. Raises Unobservable when a process makes no sense.
+    first thread. Raises Unobservable when a process makes no sense, or is just being let in by runc.
     """
     first = members.get(container.pid)
     if first is None or not first.extents or is_named_as_runtime(first):
@@ -188,7 +191,7 @@ def owner_of(written: str, extents: Extents) -> int:
     """The uid on the node that a process has, by its Uid line: real, effective, saved and file system uid.
 
     The effective one, unless it is root for one of the first three: it can go back to that at any time (setuid(2)).
-    Raises Unobservable when the line has not four numbers.
+    `extents` is its uid_map. Raises Unobservable when the line has not four numbers.
 
     >>> owner_of("33 33 33 33", [(0, 0, 65536)]), owner_of("33 33 0 33", [(0, 0, 65536)])
     (33, 0)
@@ -204,7 +207,8 @@ def entered_processes(container: Container, members: Mapping[int, ScannedProcess
     """The pids of processes that `docker exec` or a health check started: they do not descend from the first process.
 
     A container with a process namespace of its own hands orphans to its first process, so descent is a proof there;
-    with the node's or another's namespace it is not, and every process counts as the container's own.
+    with the node's or another's namespace it is not, and every process counts as the container's own. Then, and without
+    a first process, the set is empty. Raises Unobservable for a parent that is no number.
     """
     if container.isolation.pid or container.pid not in members:
         return set()

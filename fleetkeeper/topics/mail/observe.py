@@ -58,6 +58,8 @@ def observe(node: Node, inventory: Inventory) -> Look:
 def parse(printed: str) -> Facts:
     """The facts from the output of the script. Raises Unobservable when it is cut short.
 
+    The first `sendmail` counts; empty values where nothing of a kind was printed.
+
     >>> parse("sendmail /usr/sbin/sendmail\\ninstalled postfix\\nrunning postfix\\nend\\n").running
     ('postfix',)
     """

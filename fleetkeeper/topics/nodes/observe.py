@@ -25,7 +25,8 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
     The time is asked once more, alone, when the first one was too slow to judge it. What the topic `containers` asks of
     the engine is asked here too, and so only once: it shows whether the engine answers. Raises Unobservable when `date`
-    or `uname` printed nothing of use; missing rights are in the facts.
+    or `uname` printed nothing of use; missing rights are in the facts. A generator: yields commands, receives their
+    outputs, returns the facts.
     """
     clock, hostname, who, root, zone, engine = yield [
         CLOCK,

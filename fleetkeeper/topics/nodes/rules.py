@@ -34,7 +34,7 @@ def can_be_looked_at(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobs
 
 
 def judged_engine(facts: Facts, node: str) -> Iterator[Finding]:
-    """A finding where the node's Docker engine does not answer."""
+    """A finding where the node's Docker engine does not answer. Nothing where it does, or there is none."""
     if facts.silent:
         yield Finding(
             saw=f"its Docker engine does not answer: {facts.silent}",

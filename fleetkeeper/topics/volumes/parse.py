@@ -15,7 +15,7 @@ KIBS = re.compile("[0-9]{1,18}", re.ASCII)
 def parse(output: Output) -> Facts:
     r"""The facts from the output of the script. Raises Unobservable when a part of the volume could not be counted.
 
-    A file that was removed meanwhile is no such part.
+    A file that was removed meanwhile is no such part. All sizes are in bytes.
 
     >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n1 20\t./a\n"))
     >>> usage.used, usage.free, usage.biggest

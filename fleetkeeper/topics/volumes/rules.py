@@ -61,7 +61,10 @@ def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unob
 
 
 def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
-    """What is too much or too little, and what is wanted, in words, for each limit that is broken."""
+    """Pairs (what is too much or too little, what is wanted), in words, for each limit that is broken.
+
+    None when all are kept.
+    """
     volume = policy.volume
     if volume.budget is not None and usage.used > volume.budget:
         yield f"{volume.name} takes {show_size(usage.used)}", f"at most {show_size(volume.budget)}"

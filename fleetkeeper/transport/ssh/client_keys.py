@@ -142,9 +142,10 @@ class KeyOfAgent(AgentKey):
         self.signer = agent
 
     def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:
-        """The signature; if the agent refuses, an invalid one that no server accepts.
+        """The signature of `data`; if the agent refuses, an invalid one that no server accepts, and `refusal` says why.
 
-        An exception would end paramiko's connection, and the remaining keys could not be offered.
+        `algorithm` None or unknown is signed with the flags 0. An exception would end paramiko's connection, and the
+        remaining keys could not be offered.
         """
         try:
             return self.signer.sign(self.asbytes(), data, ALGORITHM_FLAG_MAP.get(algorithm or "", 0))
@@ -166,7 +167,11 @@ class Keyring:
     guard: threading.Lock = field(default_factory=threading.Lock)
 
     def offers(self, target: SshTarget) -> tuple[list[Offer], list[str]]:
-        """The keys to offer, in order, and messages about the configured ones that cannot be offered."""
+        """The keys to offer, in order, and messages about the configured ones that cannot be offered.
+
+        The key that was accepted last for the same account and identities comes first. No keys, and a message, with
+        PubkeyAuthentication no; a message too when there is no key at all.
+        """
         if not target.keys_allowed:
             return [], ["PubkeyAuthentication no in the SSH configuration: our own SSH knows keys only"]
         every, troubles = self.all_offers(target)
@@ -205,7 +210,10 @@ class Keyring:
         return offers, troubles
 
     def held_by(self, socket: str) -> tuple[tuple[KeyOfAgent, ...], list[str]]:
-        """The keys of the agent behind a socket, and a message if it does not answer. No keys for an empty path."""
+        """The keys of the agent behind a socket, and a message if it does not answer. No keys for an empty path.
+
+        An agent is asked once, and its answer kept.
+        """
         if not socket:
             return (), []
         with self.guard:
@@ -250,7 +258,10 @@ def public_halves(path: str) -> list[bytes]:
 
 @lru_cache(maxsize=1024)
 def public_in(path: str) -> bytes | None:
-    """The public key or certificate in a file, in wire format; None when there is none or it cannot be read."""
+    """The public key or certificate in a file, in wire format; None when there is none or it cannot be read.
+
+    Read once.
+    """
     try:
         kind, encoded = Path(path).read_text("ascii").split(maxsplit=2)[:2]
         return None if kind.startswith("-") else base64.b64decode(encoded)
@@ -262,7 +273,7 @@ def public_in(path: str) -> bytes | None:
 def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Offer, ...]:
     """The offers of the key in a file: with each of these certificates for it, then alone.
 
-    Empty when the file does not exist.
+    Empty when the file does not exist. Read once.
 
     Raises Unobservable when the key cannot be used, or when the file does not exist and `must`.
     """
@@ -279,7 +290,11 @@ def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Off
 
 
 def load_keys(path: str) -> PKey:
-    """The private key in a file. Raises Unobservable with the reason, naming the file."""
+    """The private key in a file. Raises Unobservable with the reason, naming the file.
+
+    That is so when it cannot be read, is a public key, can be read by others, has a passphrase, or is of a kind unknown
+    to us.
+    """
     try:
         data, status = Path(path).read_bytes(), os.stat(path)
     except OSError as error:

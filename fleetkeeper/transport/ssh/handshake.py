@@ -68,7 +68,10 @@ class NodeSocket:
         self.greeted = False
 
     def recv(self, size: int) -> bytes:
-        """Up to `size` bytes. Raises SSHException when more than MOST_BANNER come before SSH's first line."""
+        """Up to `size` bytes. Raises SSHException when more than MOST_BANNER come before SSH's first line.
+
+        Until that line, all bytes are kept in `greeting`.
+        """
         data: bytes = self.connected.recv(size)
         if not self.greeted:
             self.greeting += data
@@ -151,7 +154,8 @@ def connect(
 
     `keep` gets each connection before anything is sent on it, so that another thread can close it.
 
-    Raises Unobservable with the reason. A server that throttles is tried again while there is time.
+    Raises Unobservable with the reason. A server that throttles is tried again while there is time. A connection that
+    fails is closed.
     """
     for attempt in range(TRIES):
         connection = keep(start_transport(dial(deadline), server))
@@ -222,7 +226,8 @@ def broken_off(connection: Connection, why: str) -> str:
 def authenticate(connection: Connection, server: Server, keys: Keyring, deadline: float) -> None:
     """Offer our keys one after the other until one is accepted. Never asks for a password.
 
-    Raises Unobservable, with the offered keys and the reasons against the others, when none is accepted.
+    Raises Unobservable, with the offered keys and the reasons against the others, when none is accepted. The accepted
+    key is remembered, to be offered first.
     """
     target = server.way
     offers, troubles = keys.offers(target)

@@ -35,7 +35,7 @@ class HostCertificate:
     signature_holds: bool
 
     def problem(self, target: Target) -> str:
-        """Why this certificate is not valid for that host at that time; "" when it is."""
+        """Why this certificate is not valid for that host at that time: the first reason; "" when it is."""
         name = target.alias.lower() or target.host.lower()
         reasons = {
             "its CA's signature is wrong": not self.signature_holds,
@@ -57,7 +57,7 @@ class Wire:
         self.data, self.at = data, 0
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes. Raises ValueError when there are fewer."""
+        """The next `size` bytes, and move behind them. Raises ValueError when there are fewer."""
         if self.at + size > len(self.data):
             raise ValueError("cut short")
         self.at += size
@@ -85,7 +85,10 @@ def pack_string(*fields: bytes) -> bytes:
 
 
 def read_certificate(blob: bytes) -> HostCertificate | None:
-    """The fields of a certificate in wire format; None when it cannot be read."""
+    """The fields of a certificate in wire format, and whether its signature holds; None when it cannot be read.
+
+    One that is out of date, or whose signature is wrong, is read all the same.
+    """
     try:
         wire = Wire(blob)
         kind = wire.string().decode("ascii").removesuffix(CERTIFIED)

@@ -64,7 +64,11 @@ class Server:
 
 
 def check_host_key(server: Server, key: bytes, address: str) -> None:
-    """Raise Unobservable unless the key (in wire format) is trusted. `address` is the peer's address, or ""."""
+    """Raise Unobservable unless the key (in wire format) is trusted. `address` is the peer's address, or "".
+
+    It is so by the known_hosts lines of the host, if it is no shorter RSA key than RequiredRSASize, not revoked, and
+    with CheckHostIP not at odds with the lines of the address.
+    """
     shown = parse_presented(key)
     if (bits := rsa_bits(shown.plain)) and bits < server.way.least_rsa:
         why = f"its host key is an RSA key of {bits} bits; {server.way.least_rsa} is the least (RequiredRSASize)"
@@ -143,7 +147,10 @@ def is_in_text_list(content: bytes, path: str, key: bytes) -> bool:
 
 
 def is_in_binary_list(path: str, key: bytes) -> bool:
-    """Whether a key is in a binary list of revoked keys. Raises Unobservable when ssh-keygen cannot read it."""
+    """Whether a key is in a binary list of revoked keys. Raises Unobservable when ssh-keygen cannot read it.
+
+    It runs ssh-keygen, with a temporary file for the key.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".pub") as file:
         file.write(f"{kind_of(key)} {base64.b64encode(key).decode()}\n")
         file.flush()

@@ -79,7 +79,8 @@ def shown_keys(
 def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -> Iterator[bytes]:
     """The host key (wire format) of one of these types; nothing if the host has none. Of a certificate, its plain key.
 
-    `dial` returns a new socket; `limit` is in seconds. Raises Unobservable when there is no handshake.
+    `dial` returns a new socket; `limit` is in seconds. Raises Unobservable when there is no handshake; nothing is given
+    when it takes longer. The connection is closed.
     """
     from paramiko.ssh_exception import IncompatiblePeer, SSHException
 

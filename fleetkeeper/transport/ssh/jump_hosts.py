@@ -33,7 +33,8 @@ class Hop:
 def hop_to(node: Node, inventory: Inventory) -> Hop:
     """The node as the last hop of its route in the inventory (which is checked for circles when it is read).
 
-    Raises Unobservable for a jump host that is not reached over SSH.
+    Raises Unobservable for a jump host that is not reached over SSH. A `jump` that is no node of the inventory is a
+    list of addresses, with commas between them.
     """
     request = SshRequest(node.address or node.name, node.user, node.port, node.identity)
     if via := inventory.nodes.get(node.jump or ""):

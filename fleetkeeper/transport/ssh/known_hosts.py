@@ -66,7 +66,7 @@ def read_files(paths: Iterable[str | Path]) -> tuple[KnownHost, ...]:
 def known_hosts_beside(inventory: Inventory) -> tuple[str, ...]:
     """The path of the inventory's known_hosts file: the one that it names, else the one in its folder.
 
-    () when there is none.
+    () when there is none. A named one need not exist.
     """
     named = getattr(inventory, "known_hosts", None)
     if named:
@@ -200,7 +200,11 @@ def key_status(entries: Sequence[KnownHost], target: Target, shown: Presented) -
 
 
 def rule_on_port(entries: Sequence[KnownHost], target: Target, shown: Presented, port: int) -> KeyStatus:
-    """The status of a shown key for a host with this port; 0 is the host without a port."""
+    """The status of a shown key for a host with this port; 0 is the host without a port.
+
+    Where the port is unknown, the line without a port may trust the key; a certificate that is not trusted, or not
+    valid for the host, is judged by its plain key. A revoked key stays revoked.
+    """
     name = target.names(port)
     here = [entry for entry in entries if matches_host(entry.hosts, name)]
     status = compare_by_type(here, shown)
@@ -215,7 +219,11 @@ def rule_on_port(entries: Sequence[KnownHost], target: Target, shown: Presented,
 
 
 def compare_by_type(here: Sequence[KnownHost], shown: Presented) -> KeyStatus:
-    """The status of a shown key by the lines of its host: check_hostkeys_by_key_or_type() of hostfile.c."""
+    """The status of a shown key by the lines of its host: check_hostkeys_by_key_or_type() of hostfile.c.
+
+    REVOKED by a line for the key or the CA; of a certificate, TRUSTED by its CA alone, else UNKNOWN; of a key, CHANGED
+    where the host has lines for others only.
+    """
     certificate = shown.certificate
     bad = {entry.key for entry in here if entry.marker == "@revoked"}
     if shown.plain in bad or (certificate and certificate.ca in bad):
@@ -278,7 +286,10 @@ class KnownHosts:
             self.add(index, entry.hosts)
 
     def add(self, index: int, hosts: str) -> None:
-        """Add the line of this index to the table of its kind; `hosts` is its first field."""
+        """Add the line of this index to the table of its kind; `hosts` is its first field.
+
+        The table is that of hashes, of patterns, or of names; an invalid hash is left out.
+        """
         if hosts.startswith("|"):
             self.hashed += [(index, *halves) for halves in halves_of(hosts)]
         elif any(special in hosts for special in "*?!"):

@@ -91,7 +91,8 @@ class OpenSSHLink:
     ) -> None:
         """Connect within `limit` seconds. `keep` gets the client while it connects, so that another thread can end it.
 
-        Raises Unobservable, with the last line of ssh, when it cannot connect.
+        Raises Unobservable, with the last line of ssh or in our own words, when it cannot connect, or there is no ssh
+        here.
         """
         if not shutil.which("ssh"):
             raise Unobservable("there is no OpenSSH client here", hint="install it, or leave `connection` out")
@@ -115,7 +116,7 @@ class OpenSSHLink:
     def connect(self, words: Sequence[str], limit: float, keep: Callable[[Starting], Starting]) -> None:
         """Start the control master with this command line.
 
-        Raises Unobservable when it has no connection within `limit` seconds.
+        Raises Unobservable when it has no connection within `limit` seconds. The client is ended then.
         """
         self.checked = time.monotonic()
         with tempfile.TemporaryFile() as log:
@@ -163,7 +164,10 @@ class OpenSSHLink:
         return (*self.client(), "-T", "--", self.host, line)
 
     def channel(self, line: str) -> ProcessChannel:
-        """The standard streams of a client that runs `line` in the login shell of the node."""
+        """The standard streams of a client that runs `line` in the login shell of the node.
+
+        Raises Unobservable when it cannot be started; `close` ends it.
+        """
         channel = ProcessChannel(self.session(line), LEAVE)
         self.running.add(channel)
         return channel
@@ -171,7 +175,8 @@ class OpenSSHLink:
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
         """Start a command as `WritingLink.open` does. Closing the link ends it too.
 
-        Raises Unobservable when it was not started, and for an account with `sudo: audit` that needs sudo for it.
+        Raises Unobservable when it was not started within 20 s, and for an account with `sudo: audit` that needs sudo
+        for it.
         """
         script = render_stream(words, sudo and self.sudo)
         stream = ProcessStream(self.session(SHELL), lost=frozenset({SSH_FAILED}))
@@ -237,7 +242,10 @@ def hosts_files(request: SshRequest, inventory: Inventory, ssh_config: str | Non
 
 
 def jump_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str | None:
-    """The ProxyCommand that connects through the hop before this one; None where there is none."""
+    """The ProxyCommand that connects through the hop before this one; None where there is none.
+
+    Raises Unobservable where configuration or jumps cannot be followed.
+    """
     hops = hops_to(hop, ssh_config)
     if len(hops) == 1:
         return None

@@ -61,7 +61,10 @@ class ParamikoLink:
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
-        """Start a command as `WritingLink.open` does. Raises Unobservable when it was not started."""
+        """Start a command as `WritingLink.open` does.
+
+        Raises Unobservable when it was not started, and for an account with `sudo: audit` that needs sudo for it.
+        """
         script = render_stream(words, sudo and self.sudo)
         stream = ChannelStream(self.session(SHELL))
         try:
@@ -157,7 +160,8 @@ class ChannelStream:
     def begin(self, script: bytes, token: bytes, limit: float) -> None:
         """Send the script and wait up to `limit` seconds for its token, after which the command runs.
 
-        Raises Unobservable when the command was not started.
+        Raises Unobservable when the command was not started. What came before the token is dropped; what came behind it
+        is kept for `read`.
         """
         self.channel.settimeout(limit)
         heard = b""
@@ -192,7 +196,7 @@ class ChannelStream:
     def read(self, size: int = CHUNK) -> bytes:
         """Up to `size` bytes of standard output, as soon as there are any; b"" at its end.
 
-        Raises Unobservable when the connection was lost before the command ended.
+        Raises Unobservable when the connection was lost before the command ended. It waits without a limit.
         """
         if self.read_ahead:
             data, self.read_ahead = self.read_ahead[:size], self.read_ahead[size:]

@@ -44,7 +44,8 @@ class Routes:
     def __init__(self, inventory: Inventory, keep: Callable[[Any], Any], ssh_config: str | None, limit: float) -> None:
         """`keep` gets each new connection, so that another thread can close it; `limit` is seconds for each connection.
 
-        `ssh_config` replaces the user's configuration, as `ssh -F` does.
+        `ssh_config` replaces the user's configuration, as `ssh -F` does. Raises the limit of open files of this process
+        for so many nodes, if it may.
         """
         self.inventory = inventory
         self.keep = keep
@@ -63,7 +64,7 @@ class Routes:
     def reached(self, hop: Hop, deadline: float) -> Connection:
         """The open connection to a hop; a new one is made, until `deadline` (`time.monotonic`), if there is none.
 
-        Raises Unobservable when it cannot be reached.
+        Raises Unobservable when it cannot be reached, or could not be shortly before.
         """
         with self.guard:
             slot = self.slots.setdefault(hop, ConnectionSlot())
@@ -88,7 +89,8 @@ class Routes:
     def dialler(self, hop: Hop, target: SshTarget) -> Callable[[float], Any]:
         """A function that returns a new socket to a host; called again for each try. Its argument is the deadline.
 
-        It raises Unobservable when there is none. Here Unobservable is raised for jump hosts that cannot be followed.
+        It raises Unobservable when there is none. Here Unobservable is raised for jump hosts that cannot be followed. A
+        ProxyCommand is started by it; OSError when that fails.
         """
         if hop.before or target.jumps:
             return partial(self.through, hops_to(hop, self.ssh_config)[1], target)
@@ -117,7 +119,8 @@ class Routes:
     def entries(self, route: SshTarget) -> tuple[KnownHost, ...]:
         """The known_hosts lines of a host: from the user's files, the system's, and the inventory's.
 
-        All lines with CheckHostIP, since those of the host's address, which is not known yet, are needed too.
+        All lines with CheckHostIP, since those of the host's address, which is not known yet, are needed too. Files are
+        read once.
         """
         files = (*route.known_hosts, *known_hosts_beside(self.inventory))
         with self.guard:

@@ -35,7 +35,8 @@ ONE_ASKS = threading.Lock()
 def resolve_target(request: SshRequest, config: str | None = None) -> SshTarget:
     """The route and settings for a host. `config` replaces the user's and the system's files, as `ssh -F` does.
 
-    Raises Unobservable when the configuration cannot be read, and for an address that begins with a dash.
+    Without an OpenSSH client paramiko's reader is used. Raises Unobservable when the configuration cannot be read, and
+    for an address that begins with a dash.
     """
     if request.address.startswith("-"):
         raise Unobservable(f"{request.address!r} is no address: it starts with a dash")
@@ -171,7 +172,10 @@ def written_keywords(read: tuple[str, ...]) -> frozenset[str]:
 
 @lru_cache(maxsize=8)
 def written_values(read: tuple[str, ...], keyword: str) -> frozenset[str]:
-    """The values that these files give to a keyword (in lower case) anywhere, without quotes and comments."""
+    """The values that these files give to a keyword (in lower case) anywhere, without quotes and comments.
+
+    With what they include. Read once.
+    """
     lines = (line for file in read for line in lines_of(Path(file).expanduser()))
     words = (re.split(r"\s*=\s*|\s+", line.strip(), maxsplit=1) for line in lines)
     values = (item[1].partition(" #")[0] for item in words if len(item) == 2 and item[0].lower() == keyword)
@@ -226,7 +230,8 @@ CANNOT = frozenset({"include", "match", "canonicalizehostname", "knownhostscomma
 def without_ssh(address: str, config: str | None) -> SshTarget:
     """The target of a host as paramiko's own reader resolves it, where OpenSSH is not installed.
 
-    A file that does not exist is empty. Raises Unobservable for keywords that it cannot follow.
+    A file that does not exist is empty. Raises Unobservable for keywords that it cannot follow. Raises OSError for a
+    file that may not be read.
     """
     from paramiko import SSHConfig
 

@@ -88,7 +88,8 @@ def parse(output: str, address: str, written: Collection[str] = ()) -> SshTarget
     """The target in the output of `ssh -G`: a lower-case keyword and its value per line.
 
     `written` are the keywords (lower case) in the user's files: the order of their lists is the user's choice. Raises
-    Unobservable for a token that only ssh can expand; what else our own SSH cannot follow is put into `beyond`.
+    Unobservable for a token that only ssh can expand; what else our own SSH cannot follow is put into `beyond`. Raises
+    ValueError for a port that is no number.
 
     >>> way = parse("host db\\nuser ops\\nhostname 192.0.2.7\\nport 22\\nidentityfile /k/%h\\nproxyjump a,b@c\\n", "db")
     >>> way.host, way.port, way.user, way.identities, way.jumps
@@ -190,7 +191,8 @@ def split_paths(listed: str) -> list[str]:
 def agent_socket(text: str, target: SshTarget) -> str:
     """The path of the agent's socket, or "", from IdentityAgent of ssh_config(5).
 
-    That is a path, `none`, SSH_AUTH_SOCK, or `$` and the name of a variable. Raises Unobservable as `expand_tokens`.
+    That is a path, `none`, SSH_AUTH_SOCK, or `$` and the name of a variable. Raises Unobservable as `expand_tokens`. A
+    variable that is not set gives "".
     """
     if text.lower() == "none":
         return ""
@@ -211,7 +213,8 @@ def expand_paths(written: Sequence[str], target: SshTarget) -> Iterator[str]:
 def expand_tokens(text: str, target: SshTarget) -> str:
     """The text with the tokens of ssh_config(5), TOKENS, and `${NAME}` replaced.
 
-    Raises Unobservable for a token that only ssh itself can expand.
+    Raises Unobservable for a token that only ssh itself can expand. Raises it for a variable that is not set as
+    `with_variables` does.
     """
     if "%" not in text and "$" not in text:
         return text

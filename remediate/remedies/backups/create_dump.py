@@ -70,7 +70,10 @@ def no_single_container(policy: Policy, placements: Sequence[Placement]) -> ForA
 
 
 def seen_from(placement: Placement, policy: Policy) -> str | ForAPerson:
-    """The path of the backups' directory in the container; ForAPerson when it is not mounted, or read-only."""
+    """The path of the backups' directory in the container; ForAPerson when it is not mounted, or read-only.
+
+    ForAPerson too as `backup_mount` returns it.
+    """
     mount = backup_mount(placement, policy)
     if isinstance(mount, ForAPerson):
         return mount
@@ -153,6 +156,7 @@ def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteF
     """The steps that make `needed` bytes free (none when they are, or the disk was not seen), or why a person must.
 
     A person must when thinning is held back, or gives too little. Raises Unobservable when the backups were not seen.
+    Whether they may be deleted is asked later.
     """
     try:
         free = fleet.of(policy.volume.node, Volumes).free

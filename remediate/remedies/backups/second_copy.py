@@ -24,7 +24,8 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Disturbs: nothing; one file is read and written at low priority. Way back: the copy is removed, if it is still what
     was written.
 
-    Raises Unobservable when either place was not seen.
+    A person must act without such a place, on the same disk, behind a link, for a name that is taken and a disk that is
+    full. Raises Unobservable when either place was not seen.
     """
     policy = fleet.inventory.section(Policy)
     elsewhere = policy.elsewhere

@@ -36,7 +36,7 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     nothing goes. Nothing goes either by a `keep` that `fleetkeeper init` guessed, until `guessed: true` is removed, nor
     while something else that is scheduled removes dumps.
 
-    Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
+    Disturbs: backups are deleted for good (`--allow delete`). Way back: none. A person must act when nothing may go.
 
     Raises Unobservable when the backups, drills or schedules were not seen.
     """
@@ -106,7 +106,7 @@ def bytes_on_disk(gone: Sequence[ExcessBackup]) -> int:
 def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -> tuple[Run | DeleteFiles, ...]:
     """Two steps: stream once more the backups that stay instead, then delete these, while those are unchanged.
 
-    Raises Unobservable when the backups were not seen.
+    Raises Unobservable when the backups were not seen, Untrusted for a name that may not stand in a command.
     """
     catalog = catalog_of(fleet, policy)
     directory = fleet.of(policy.volume.node, Facts).directory
@@ -156,7 +156,7 @@ def is_span(reason: str) -> bool:
 
 
 def proof_step(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
-    """The step that streams these backups, and succeeds only while all of them are complete."""
+    """The step that streams these backups, and succeeds only while all of them are complete. It changes nothing."""
     again = prove_command(directory, [backup.file for backup in stay], policy.format, service)
     return Run(
         node=policy.volume.node,

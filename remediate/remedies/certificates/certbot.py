@@ -40,7 +40,7 @@ class ServingContainer:
     def inside(self, script: str, words: tuple[str, ...], says: str, **more: object) -> RunInContainer:
         """The step that runs a script in the container as root; what it prints on failure is harmless, and shown.
 
-        `more` are further fields of RunInContainer.
+        `more` are further fields of RunInContainer. Nothing is run here.
         """
         view = self.view
         line = ("sh", "-c", script, "fleetkeeper", *words)
@@ -64,7 +64,7 @@ class ServingContainer:
     def reload(self, served: ServedCertificate, path: str) -> tuple[AnyStep, ...]:
         """Three steps: test the configuration, reload nginx, and compare what is served with the file `path`.
 
-        Nothing is reloaded while the configuration is broken.
+        Nothing is reloaded while the configuration is broken. The comparison waits for up to 15 s.
         """
         view = self.view
         return (

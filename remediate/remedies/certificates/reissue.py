@@ -92,7 +92,7 @@ def new_key(view: View, finding: Finding) -> Answer:
     """The plan that replaces certificate and key, when the key on disk does not match: nginx would refuse the pair.
 
     The finding is about a lineage's path. ForAPerson when certbot does not keep that, nothing is served, or nginx
-    refuses its configuration for another reason.
+    refuses its configuration for another reason. Raises Unobservable for what was not seen.
     """
     lineage = next((lineage for lineage in lineages_of(view) if lineage.path == finding.about), None)
     served = next((handshake for handshake in view.handshakes if handshake.chain), None)
@@ -109,7 +109,8 @@ def new_key(view: View, finding: Finding) -> Answer:
 def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: Finding) -> Answer:
     """The plan: certbot once, then what every renewal ends with; or why a person must act.
 
-    That is: certbot or its configuration is missing, or the inventory's `acme` has no webroot.
+    That is: certbot or its configuration is missing, or the inventory's `acme` has no webroot. Raises Unobservable for
+    a port or file that was not seen.
     """
     acme = view.certificate.acme
     names, dropped = new_and_dropped_names(view, lineage)
@@ -142,7 +143,8 @@ def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: F
 def new_and_dropped_names(view: View, lineage: Lineage) -> tuple[list[str], list[str]]:
     """(names of the new certificate, names of the old one that nobody asks for any more).
 
-    The new names are the inventory's, and those of the old ones that the inventory or a site of nginx has.
+    The new names are the inventory's, and those of the old ones that the inventory or a site of nginx has. Raises
+    Unobservable when the old chain cannot be read.
     """
     acme = view.certificate.acme
     names = [view.certificate.name, *(acme.names if isinstance(acme, Acme) else ())]
@@ -193,7 +195,11 @@ def reissue_by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
 
 
 def points_to(view: View, served: ServedCertificate, lineage: Lineage | None) -> str:
-    """Instructions for a person: what to change in nginx' configuration, and where, so that the lineage is served."""
+    """Instructions for a person: what to change in nginx' configuration, and where, so that the lineage is served.
+
+    Without a lineage (None), the path that certbot's usual one would have. Raises Untrusted for a path that no shell
+    can take.
+    """
     live = (
         lineage.path
         if lineage

@@ -103,6 +103,7 @@ def first_issue(view: View, finding: Finding) -> Answer:
     """The plan that gets a certificate that certbot does not have yet, as `acme` in the inventory says; or why not.
 
     That is: the inventory has no webroot, there is no certbot, or nginx cannot be reloaded. nginx' configuration stays.
+    Raises Untrusted for a name that no shell can take.
     """
     acme = view.certificate.acme
     if not isinstance(acme, Acme) or not acme.webroot:
@@ -146,7 +147,7 @@ def account_options(acme: Acme) -> tuple[str, ...]:
 def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answer:
     """The plan that uses another account of the same server, or registers one, for the renewal; or why not.
 
-    Without a lineage (None) a person must act.
+    Without a lineage (None) a person must act. So must one where `registration_step` says why not.
     """
     if lineage is None:
         return ForAPerson("certbot has no lineage for the name", finding.hint)
@@ -165,7 +166,7 @@ def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answe
 def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] | ForAPerson:
     """The step that registers an account, and the condition before it.
 
-    ForAPerson if the inventory does not allow it, or the lineage does not name its server.
+    Nothing is run here. ForAPerson if the inventory does not allow it, or the lineage does not name its server.
     """
     acme = view.certificate.acme
     if not lineage.server.startswith("https://"):
@@ -187,7 +188,10 @@ def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Req
 
 
 def reload_hook_plan(view: View, finding: Finding) -> Answer:
-    """The plan that writes a hook which reloads nginx after each renewal, beside certbot's own files."""
+    """The plan that writes a hook which reloads nginx after each renewal, beside certbot's own files.
+
+    ForAPerson without certbot in the container. Its way back removes the hook while it is ours.
+    """
     if not view.inside.certbot:
         return ForAPerson(f"certbot does not run in {view.service}, so a hook there would not be run", finding.hint)
     says = f"write {HOOK}, which runs `nginx -s reload`"
@@ -201,7 +205,8 @@ def reload_hook_plan(view: View, finding: Finding) -> Answer:
 def crontab_plan(view: View, finding: Finding) -> Answer:
     """The plan that runs certbot twice a day from the node's crontab, and reloads nginx after a renewal; or why not.
 
-    Raises Unobservable when the crontab was not seen.
+    Raises Unobservable when the crontab was not seen. Not: without certbot, as another account than root, for a crontab
+    that cannot be edited, and beside lines of others in our block.
     """
     crontab = raise_if_unobservable(view.facts.crontab, view.node)
     if not view.inside.certbot:

@@ -47,7 +47,7 @@ def renew_certificate(finding: Finding, fleet: Fleet) -> Answer:
 def replacement_plan(view: View, served: ServedCertificate, finding: Finding) -> Answer:
     """The plan: serve what is on disk, if it is good; else renew what is due, or replace what that would not mend.
 
-    `served` must have a chain. Raises Unobservable.
+    `served` must have a chain. Raises Unobservable. That is so when the files or the port were not seen.
     """
     if (path := good_on_disk(view, served)) is not None:
         return reload_plan(view, served, path)
@@ -68,7 +68,11 @@ def replacement_plan(view: View, served: ServedCertificate, finding: Finding) ->
 
 
 def renewal_plan(view: View, served: ServedCertificate, lineage: Lineage, finding: Finding) -> Answer:
-    """The plan that renews the lineage and reloads nginx; or why certbot cannot. Raises Unobservable."""
+    """The plan that renews the lineage and reloads nginx; or why certbot cannot. Raises Unobservable.
+
+    Not: without certbot, its configuration or an account that may be registered, and for a file that certbot does not
+    renew.
+    """
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
     if not lineage.configured:
@@ -140,9 +144,9 @@ def served_port(view: View, finding: Finding) -> ServedCertificate | None:
 
 
 def good_on_disk(view: View, served: ServedCertificate) -> str | None:
-    """The configured file with another chain than is served, and one that a client accepts; None without one.
+    """The path of the first configured file with another chain than is served, and a good one; None without one.
 
-    It must also be far enough from its end. Raises Unobservable when the files were not seen.
+    Good is what a client accepts, and far enough from its end. Raises Unobservable when the files were not seen.
     """
     for file in configured(view, served) or []:
         if not file.chain or file.chain == served.chain:

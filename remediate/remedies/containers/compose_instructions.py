@@ -21,7 +21,8 @@ USUAL = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker
 def compose_by_hand(service: Service, user: str, places: list[Placement], reasons: Iterable[Reason]) -> ForAPerson:
     """Instructions for a service that was started by Compose, by hand, or by a swarm outside the inventory.
 
-    `reasons` are what a person has to change first.
+    `reasons` are what a person has to change first. Without a container in `places` it counts as started by hand.
+    Raises Untrusted for a name that no shell can take.
     """
     container = places[0].container if places else None
     if container and container.label(SWARM_SERVICE):
@@ -66,6 +67,8 @@ def compose_paths(container: Container) -> Iterator[PurePosixPath]:
 
 def recreate_command(container: Container) -> str:
     """The command that recreates the container, in the directory of its project.
+
+    Raises Untrusted for a name that no shell can take.
 
     >>> labels = {COMPOSE_SERVICE: "web", COMPOSE_PROJECT: "rodan", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}
     >>> recreate_command(Container("4f", "rodan-web-1", labels=labels))

@@ -97,7 +97,10 @@ def leads_to_listener(port: Published, mode: str) -> bool:
 
 
 def port_check_command(service: SwarmService, mode: str, ports: Iterable[int], tries: int) -> tuple[str, ...]:
-    """The command that succeeds once every published port answers; it tries `tries` times."""
+    """The command that succeeds once every published port answers; it tries `tries` times.
+
+    `mode` is host or ingress; nothing is run here.
+    """
     numbers = (str(port) for port in ports)
     return (
         "sh",

@@ -92,7 +92,8 @@ def user_change_plan(
 ) -> Plan:
     """The plan. Files are given away twice: what root makes between the first time and its end is given then.
 
-    Nothing that stands in the way is looked for here: `obstacles_to_plan` is. Raises Unobservable.
+    Nothing that stands in the way is looked for here: `obstacles_to_plan` is. Raises Unobservable. The steps: new
+    owners, the user, new owners again, checks of ports.
     """
     given = list(dict.fromkeys(step for location in places for step in ownership_steps(fleet, location)))
     looks = [
@@ -136,7 +137,11 @@ def stack_file_patch(service: SwarmService, user: str) -> str:
 def update_of(
     service: Service, manager: str, swarm_service: SwarmService, user: str, places: list[Placement]
 ) -> UpdateService:
-    """The step that changes the user, watched for as long as the inventory says."""
+    """The step that changes the user, watched for as long as the inventory says.
+
+    `settle` of the service, else a usual time, longer without a health check; its limit is the image's patience and a
+    minute at least.
+    """
     usual = SETTLE if has_health_check(swarm_service, places) else SETTLE_WITHOUT_HEALTHCHECK
     patient = max((location.container.patience for location in places), default=0.0)
     return UpdateService(
@@ -156,7 +161,7 @@ def obstacles_to_plan(
 ) -> Iterator[Reason]:
     """Everything that prevents a plan; nothing when it can be made. Raises Unobservable for what was not seen.
 
-    A finding that is a warning has one reason, and nothing else is looked at.
+    A finding that is a warning has one reason, and nothing else is looked at. Each reason is a pair (why, what to do).
     """
     if finding.severity == "warning":
         yield (
@@ -175,7 +180,10 @@ def obstacles_to_plan(
 
 
 def policy_obstacles(service: Service, swarm_service: SwarmService, places: list[Placement]) -> Iterator[Reason]:
-    """Reasons in the inventory, the image's users, and a running update of the service. Raises Unobservable."""
+    """Reasons in the inventory, the image's users, and a running update of the service. Raises Unobservable.
+
+    Pairs (why, what to do); none when there are none.
+    """
     expected, user = " or ".join(service.user), known_user(service, places)
     if service.master:
         yield (
@@ -200,7 +208,7 @@ def policy_obstacles(service: Service, swarm_service: SwarmService, places: list
 def handed_obstacles(service: SwarmService, preflight: Preflight) -> Iterator[Reason]:
     """Reasons in secrets, configs and tmpfs, which the swarm makes for each task with owners from the stack file.
 
-    None when the preflight's user could read all of them and write to each tmpfs.
+    None when the preflight's user could read all of them and write to each tmpfs. Each is a pair (why, what to do).
     """
     who = f"{preflight.user} (uid {preflight.uid})"
     for file in service.handed:
@@ -226,7 +234,10 @@ def is_readable(file: MountedSecret, preflight: Preflight) -> bool:
 
 
 def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
-    """Reasons that no owner of files changes: start scripts, ports below 1024, unsaved files. Raises Unobservable."""
+    """Reasons that no owner of files changes: start scripts, ports below 1024, unsaved files. Raises Unobservable.
+
+    Pairs (why, what to do); none when there are none.
+    """
     if helpers := raise_if_unobservable(preflight.helpers):
         yield (
             f"its start script calls {', '.join(helpers)}, which only root may use so",

@@ -95,6 +95,7 @@ def container_filters(container: Container) -> list[str]:
 
     An image brings labels of its own: the swarm's label counts only where the container's name, which no image
     chooses, is that of a task of it. Raises Untrusted where the two do not agree, and for names that are not plain.
+    That of the name for a container of neither swarm nor Compose.
     """
     swarm, compose = container.label(SWARM_SERVICE), container.label(COMPOSE_SERVICE)
     if swarm:

@@ -91,7 +91,7 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     as they were, byte by byte. A person must act when the service runs nowhere or several times, and about entries and
     crontabs that are not ours to edit.
 
-    Raises Unobservable while a crontab that would be edited was not seen.
+    Raises Unobservable while a crontab that would be edited was not seen, and for a schedule that cron does not take.
     """
     policy = fleet.inventory.section(Policy)
     homes = running_placements(fleet, policy.service)
@@ -173,7 +173,7 @@ def suspected_entries(here: CrontabChange) -> Iterator[str]:
 
 
 def crontab_steps(change: CrontabChange, *, last: bool) -> Iterator[AnyStep]:
-    """The step that edits a crontab and, unless it is `last` or without a line of ours, one that checks that line."""
+    """The step that edits a crontab and, unless `last` or without a line of ours, a check. Raises Unobservable."""
     account = change.facts.account
     yield EditCrontab(
         node=change.node,
@@ -220,7 +220,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
 def entries_that_stay(
     fleet: Fleet, entries: Sequence[MatchedEntry], home: Placement, policy: Policy
 ) -> list[MatchedEntry]:
-    """Entries that can stay: one that is due as the policy says, or all when they are so together; else empty."""
+    """The entries that can stay: one that is due as wanted, or all if they are so together; else none."""
     working = [entry for entry in entries if entry.does(home)]
     times = wanted_times(policy)
     start = fleet.now(home.node).astimezone(zone_of(fleet, home.node))
@@ -247,7 +247,7 @@ def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
 
 
 def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry], policy: Policy) -> CrontabChange:
-    """The change that takes out the account's own `spare` lines and sets our `line`; all others are for a person."""
+    """The change that takes out the account's own `spare` lines and sets `line`; other spares are for a person."""
     location = f"/{facts.account}"
     mine = [
         entry for entry in spare if entry.kind == "user crontab" and entry.place.endswith(location) and entry.written
@@ -263,7 +263,7 @@ def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]
 
 
 def why_not_edited(change: CrontabChange) -> ForAPerson | None:
-    """Why we do not edit this node's crontab; None when we do. Raises Unobservable."""
+    """Why we do not edit this crontab (no root, marks, lines of others); None when we do. Raises Unobservable."""
     if change.facts.account != "root":
         return ForAPerson(NO_ROOT, f"or edit it by hand with `sudo crontab -e` on {change.node}")
     if change.crontab.trouble:
@@ -320,7 +320,8 @@ def entry_line(policy: Policy, container: Container, facts: Facts) -> str:
 
     Its output is dropped, since the image's script prints the database's password. Success is only logged for what the
     line can know: exit status 0, and a file with a backup's ending that is newer than the start and larger than an
-    empty gzip. Raises Untrusted when a name or a path of the node may not stand in such a line.
+    empty gzip. Raises Unobservable for times that cron does not take, Untrusted when a name or a path of the node may
+    not stand in such a line.
     """
     words = {
         "DOCKER": docker_client(facts.docker),

@@ -87,7 +87,10 @@ def form_pattern(form: str, command: str) -> str:
 
 
 def pattern_pieces(form: str, command: str) -> Iterator[str]:
-    """The regular expressions for the form's constant pieces and its slots; a slot that occurs again is the same."""
+    """The regular expressions for the form's constant pieces and its slots; a slot that occurs again is the same.
+
+    In their order, as text. A slot is a named group, but COMMAND, which stands for `command` itself.
+    """
     begun, seen = 0, {"COMMAND"}
     for slot in SLOT.finditer(form):
         yield re.escape(form[begun : slot.start()])

@@ -26,7 +26,8 @@ def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     settings of its own it would go on, and perhaps start first.
     Disturbs: nothing, no task is restarted. Way back: none, the settings are its own.
 
-    Raises Unobservable when no manager knows the service.
+    A person must act while the swarm has stopped an update of it. Raises Unobservable when no manager knows the
+    service, or one was not seen.
     """
     service = placement.service_of(fleet, finding.subject)
     manager, swarm_service = told_by(fleet, service.name)

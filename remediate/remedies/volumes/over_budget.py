@@ -23,7 +23,7 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
     What holds thinning up holds this up, too.
     When the backups alone are within the budget, something else fills the volume: then none is removed for it.
-    Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
+    Disturbs: backups are deleted for good (`--allow delete`). Way back: none. A person must act when nothing may go.
 
     Raises Unobservable when the volume or the backups were not seen.
     """

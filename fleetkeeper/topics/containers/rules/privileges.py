@@ -103,7 +103,8 @@ def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unob
     """A finding for each way out of one container. `key` is the inventory's key of its service, or empty.
 
     The key becomes `about` of the finding, so that waivers can name it. An Unobservable for what depends on processes
-    that could not be seen; the other ways are judged all the same.
+    that could not be seen; the other ways are judged all the same. Nothing where there is none. A finding is an error
+    or a warning, as the way is.
     """
     name = location.container.name
     for look in WAYS:

@@ -85,7 +85,7 @@ def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], li
 
 
 def why_idle(container: Container) -> str:
-    """Why a container has no processes, in words.
+    """Why a container has no processes, in words. `IDLE` has the words for the other states.
 
     >>> why_idle(Container("4f", "db", state="restarting", exit_code=1, restarts=7))
     'starts, ends with status 1 and is started again (7 times so far)'
@@ -129,7 +129,10 @@ def wrong_processes(container: Container, service: Service) -> tuple[list[Proces
 
 
 def ancestor_pids(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
-    """The pids of all processes from which one of `of` descends, as far as they are among `processes`."""
+    """The pids of all processes from which one of `of` descends, as far as they are among `processes`.
+
+    A process is not its own ancestor.
+    """
     parents = {process.pid: process.parent for process in processes}
     matches: set[int] = set()
     for item in of:
