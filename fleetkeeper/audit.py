@@ -11,7 +11,15 @@ from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.search import find_inventory
 from fleetkeeper.judging.rule import Subject
-from fleetkeeper.judging.verdicts import NOTHING, Verdict, judge_rules, judge_subject, nothing_judged, subjects_of
+from fleetkeeper.judging.verdicts import (
+    NOTHING,
+    Verdict,
+    judge_rules,
+    judge_subject,
+    nothing_judged,
+    subjects_of,
+    with_unreported,
+)
 from fleetkeeper.looking import recording
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.look import Progress, look_at_fleet
@@ -28,13 +36,15 @@ class Audit:
     """One run: its inventories, and the fleets (looks) and pools (connections) made so far, all by inventory name.
 
     `limit` holds the names of the nodes that are judged (empty: all); `strict` makes warnings count as findings;
-    `ssh_config` is a path that replaces the user's own SSH configuration, as with `ssh -F`.
+    `ssh_config` is a path that replaces the user's own SSH configuration, as with `ssh -F`. `asked` are the ids of the
+    rules that are judged, by inventory name (an inventory that is not in it: all): what they leave out, no rule tells.
     """
 
     inventories: Mapping[str, Inventory]
     limit: Collection[str] = ()
     strict: bool = False
     ssh_config: str | None = None
+    asked: Mapping[str, Collection[str]] = field(default_factory=dict)
     fleets: dict[str, Fleet] = field(default_factory=dict)
     pools: dict[str, Links] = field(default_factory=dict)
 
@@ -66,11 +76,13 @@ class Audit:
 
         Looks at the fleet first if it was not looked at yet. The inventory must have the rule.
         """
-        judged_rule = rules_of(self.inventories[inventory])[rule]
+        rules = rules_of(self.inventories[inventory])
+        asked = self.asked.get(inventory, rules)
         if subject.kind == NOTHING:
-            return nothing_judged(judged_rule, subject)
+            return with_unreported(nothing_judged(rules[rule], subject, self.inventories[inventory]), asked)
         self.look()
-        return judge_subject(judged_rule, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
+        fleet = self.fleets[inventory]
+        return with_unreported(judge_subject(rules[rule], fleet, subject, strict=self.strict, nodes=self.limit), asked)
 
     def verdicts(self, inventory: str) -> list[Verdict]:
         """The verdict of every rule of one inventory about each of its subjects; looks first if needed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,22 @@ NOT_HELD = ("finding", "waived")
 
 class Unknown(Exception):
     """Raised in the setup of a check whose verdict is unknown; pytest reports it as ERROR."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note in the audit which rules this run asks: of an undecided section some check must tell, whatever -k leaves."""
+    if (audit := session.config.stash[AUDIT]) and session.items:
+        audit.asked = rules_of_checks(session.items)
+
+
+def rules_of_checks(items: Iterable[pytest.Item]) -> dict[str, set[str]]:
+    """The ids of the rules that collected checks judge, by inventory name. Tests that are no checks do not count."""
+    rules: dict[str, set[str]] = {}
+    for item in items:
+        match getattr(item, "callspec", None) and item.callspec.params.get("verdict"):  # type: ignore[attr-defined]
+            case (str(inventory), str(rule), _):
+                rules.setdefault(inventory, set()).add(rule)
+    return rules
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ class Verdict:
 
     `warnings` are findings that do not fail the rule; `unknown` are the failed observations; `not_applicable` is the
     reason why the rule does not apply, or "". `left_out`: it was not judged this time (`--quick`, or nothing to judge
-    yet), so nothing that was open before is gone.
+    yet), so nothing that was open before is gone. `reporter` is the id of the rule that reports the undecided section
+    for which this one does not apply; else "".
     """
 
     rule: Rule
@@ -43,6 +44,7 @@ class Verdict:
     unknown: tuple[Unobservable, ...] = ()
     not_applicable: str = ""
     left_out: bool = False
+    reporter: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -101,9 +103,37 @@ def undecided_verdict(rule: Rule, subject: Subject, inventory: Inventory) -> Ver
     return Verdict(rule, subject, unknown=tuple(reasons))
 
 
-def nothing_judged(rule: Rule, subject: Subject) -> Verdict:
+def nothing_judged(rule: Rule, subject: Subject, inventory: Inventory) -> Verdict:
     """The not-applicable verdict about a subject of kind NOTHING."""
-    return Verdict(rule, subject, not_applicable=subject.name)
+    return Verdict(rule, subject, not_applicable=subject.name, reporter=reporter_of(rule, inventory))
+
+
+def reporter_of(rule: Rule, inventory: Inventory) -> str:
+    """The id of the rule that reports the undecided section for which a rule has no subjects.
+
+    "" where the reason is another, or it has some. The section is that of its topic, or that of its subjects.
+    """
+    try:
+        for section in undecided_sections(inventory):
+            if rule.topic == section.reporter.partition(".")[0]:
+                return section.reporter
+        list(rule.each(inventory))
+    except SectionUndecided as why:
+        return why.reporter
+    except NotApplicable:
+        pass
+    return ""
+
+
+def with_unreported(verdict: Verdict, asked: Collection[str]) -> Verdict:
+    """The verdict; unknown where it does not apply for an undecided section that no rule of this run reports.
+
+    `asked` are the ids of the rules of this run.
+    """
+    if not verdict.reporter or verdict.reporter in asked:
+        return verdict
+    reason = Unobservable(verdict.not_applicable, hint=DECIDE)
+    return replace(verdict, unknown=(*verdict.unknown, reason), not_applicable="", reporter="")
 
 
 def judge_rules(
@@ -111,10 +141,13 @@ def judge_rules(
 ) -> list[Verdict]:
     """The verdict of each rule about each of its subjects.
 
-    `strict` and `limit` (the names of nodes, empty: all) are `strict` and `nodes` of `judge_subject`.
+    `strict` and `limit` (the names of nodes, empty: all) are `strict` and `nodes` of `judge_subject`. An undecided
+    section is told by one rule where that is among `rules`, else by each that needs the section.
     """
+    rules = list(rules)
+    asked = {rule.id for rule in rules}
     return [
-        judge_subject(rule, fleet, subject, strict=strict, nodes=limit)
+        with_unreported(judge_subject(rule, fleet, subject, strict=strict, nodes=limit), asked)
         for rule in rules
         for subject in subjects_of(rule, fleet.inventory, limit)
     ]
@@ -122,12 +155,13 @@ def judge_rules(
 
 @dataclass
 class Heard:
-    """The result of running a judge, before waivers; `not_applicable` and `left_out` are those of the verdict."""
+    """The result of running a judge, before waivers; its last three fields are those of the verdict."""
 
     findings: list[Finding] = field(default_factory=list)
     unknown: list[Unobservable] = field(default_factory=list)
     not_applicable: str = ""
     left_out: bool = False
+    reporter: str = ""
 
 
 def judge_subject(
@@ -139,7 +173,7 @@ def judge_subject(
     name none: where all are elsewhere, the rule is not applicable. No exception of the judge goes through.
     """
     if subject.kind == NOTHING:
-        return nothing_judged(rule, subject)
+        return nothing_judged(rule, subject, fleet.inventory)
     if subject.kind == SECTION:
         return undecided_verdict(rule, subject, fleet.inventory)
     heard = collect_findings(rule, fleet, subject)
@@ -156,6 +190,7 @@ def judge_subject(
         unknown=tuple(dict.fromkeys(heard.unknown)),
         not_applicable=heard.not_applicable or findings_outside_limit(findings, here),
         left_out=heard.left_out,
+        reporter=heard.reporter,
     )
 
 
@@ -194,7 +229,7 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
         heard.unknown.append(why)
     except SectionUndecided as why:
         if why.reporter:
-            heard.not_applicable = str(why)
+            heard.not_applicable, heard.reporter = str(why), why.reporter
         else:
             heard.unknown.append(Unobservable(str(why), hint=DECIDE))
     except NotApplicable as why:

@@ -69,7 +69,7 @@ def open_annotations(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
             if not finding["waived"]:
                 kind = "error" if finding["severity"] == "error" or item["outcome"] == "finding" else "warning"
                 yield kind, runner_command(kind, title, describe_finding(finding))
-        dark.update(dict.fromkeys((why["node"], why["why"]) for why in item["unknown"]))
+        dark.update(dict.fromkeys((why["node"], why["cause"] or why["why"]) for why in item["unknown"]))
     for node, why in dark:
         yield "error", runner_command("error", "could not be looked at", f"{node}: {why}" if node else why)
 

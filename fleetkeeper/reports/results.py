@@ -35,7 +35,9 @@ def result_item(verdict: Verdict, inventory: str, check: str) -> Judged:
         "promise": verdict.rule.promise,
         "outcome": cast("Any", verdict.outcome.name.lower()),
         "findings": [finding_item(f, None) for f in open_] + [finding_item(f, w) for f, w in verdict.waived],
-        "unknown": [{"why": why.why, "hint": why.hint, "node": why.node} for why in verdict.unknown],
+        "unknown": [
+            {"why": why.why, "hint": why.hint, "node": why.node, "cause": why.cause} for why in verdict.unknown
+        ],
         "reason": verdict.not_applicable,
         "left_out": verdict.left_out,
     }

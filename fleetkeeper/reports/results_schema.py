@@ -62,6 +62,8 @@ class Dark(TypedDict):
     """What a person can do about it; may be empty."""
     node: str
     """Where; may be empty."""
+    cause: str
+    """What stands behind it on that node, in the same words for all that it hides; empty where `why` says it all."""
 
 
 @with_config(STRICT)

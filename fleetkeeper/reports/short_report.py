@@ -6,6 +6,7 @@ without its hint, then a line for each rule. `-v` tells everything.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ TOP = 3
 WIDTH = 160
 MORE = "-v lists them"
 DARK_RANK = (0, 0)
+NODES = "nodes."
+"""How the rules about nodes begin: what they tell hides the others."""
 
 
 @dataclass
@@ -112,9 +115,18 @@ def headlines_of(item: Judged) -> Iterator[tuple[str, tuple[int, int], str]]:
 def headline(finding: Found) -> str:
     """What was seen, clipped, with its subject in front and its node behind unless the text names them."""
     subject, node, saw = finding["subject"], finding["node"], finding["saw"]
-    front = f"{subject}: " if subject and subject != node and subject not in saw else ""
-    place = f" (on {node})" if node and node not in saw else ""
+    front = f"{subject}: " if subject and subject != node and not mentions(saw, subject) else ""
+    place = f" (on {node})" if node and not mentions(saw, node) else ""
     return clipped(one_line(f"{front}{saw}"), WIDTH - 30) + one_line(place)
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether a text has a name as a word of its own, also as a part of a name with `_`, `-`, `.` or `/`.
+
+    >>> mentions("unix:///run/none.sock is gone", "one"), mentions("rodan_postgres runs twice", "postgres")
+    (False, True)
+    """
+    return re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text) is not None
 
 
 def clipped(text: str, width: int = WIDTH) -> str:
@@ -157,7 +169,7 @@ def lines_with_hints(findings: Sequence[Found]) -> list[str]:
 
 def finding_line(finding: Found) -> str:
     """Rule, subject, what was seen, and where unless that says it."""
-    place = f"  (on {finding['node']})" if finding["node"] and finding["node"] not in finding["saw"] else ""
+    place = f"  (on {finding['node']})" if finding["node"] and not mentions(finding["saw"], finding["node"]) else ""
     return one_line(f"{finding['rule']} [{finding['subject']}] {finding['saw']}{place}")
 
 
@@ -187,12 +199,22 @@ def name_some(names: Iterable[str], at_most: int = 4) -> str:
 
 
 def unknown_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
-    """A paragraph for each reason of unknown promises: the nodes, the reason, and what it hides."""
+    """A paragraph for each cause of unknown promises, else for each reason: the nodes, why, and what it hides.
+
+    Those come first that hide a node itself. A hint that a finding about the same nodes gives is not given again.
+    """
+    judged = list(items)
     hidden: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for item in items:
+    for item in judged:
         for dark in item["unknown"]:
-            hidden[dark["why"], dark["hint"]].append((dark["node"], f"{item['rule']} [{item['subject']}]"))
-    return [unknown_paragraph(why, hint, pairs) for (why, hint), pairs in hidden.items()]
+            key = dark["cause"] or dark["why"], dark["hint"]
+            hidden[key].append((dark["node"], f"{item['rule']} [{item['subject']}]"))
+    given = {(f["node"], f["hint"]) for item in judged for f in item["findings"] if item["rule"].startswith(NODES)}
+    first = sorted(hidden.items(), key=lambda entry: not any(hidden.startswith(NODES) for _, hidden in entry[1]))
+    return [
+        unknown_paragraph(why, "" if {(node, hint) for node, _ in pairs} <= given else hint, pairs)
+        for (why, hint), pairs in first
+    ]
 
 
 def unknown_paragraph(why: str, hint: str, hidden: Sequence[tuple[str, str]]) -> Paragraph:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import BUG
@@ -20,6 +21,7 @@ from fleetkeeper.reports.short_report import (
     Section,
     finding_paragraphs,
     fit_sections,
+    mentions,
     reason_paragraphs,
     top_lines,
     unknown_paragraphs,
@@ -27,6 +29,7 @@ from fleetkeeper.reports.short_report import (
     warning_paragraphs,
 )
 from fleetkeeper.transport.audit_helper import other_versions
+from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line, printable_text
 
 if TYPE_CHECKING:
@@ -43,9 +46,18 @@ SHOWN = 5
 def check_message(verdict: Verdict) -> str:
     """The message of a failed or unknown check, which JUnit and `-rA` show too."""
     lines = list(finding_lines([finding_item(finding, None) for finding in verdict.findings]))
-    lines += [f"could not be seen: {one_line(str(why))}" + hint_of(why.hint) for why in verdict.unknown]
+    lines += [f"could not be seen: {one_line(unseen_text(why))}" + hint_of(why.hint) for why in verdict.unknown]
     judged = [f"  judge {verdict.rule.line}"] if verdict.findings else []
     return "\n".join([verdict.rule.promise, *lines, *judged])
+
+
+def unseen_text(why: Unobservable) -> str:
+    """Node, cause and reason of something that could not be seen: the cause first, where there is one.
+
+    >>> unseen_text(Unobservable("`docker ps` exited 1: x", node="data", cause="the Docker engine does not answer"))
+    'data: the Docker engine does not answer (`docker ps` exited 1: x)'
+    """
+    return str(replace(why, why=f"{why.cause} ({why.why})") if why.cause else why)
 
 
 def waived_message(verdict: Verdict) -> str:
@@ -68,8 +80,9 @@ def finding_lines(findings: Iterable[Found]) -> Lines:
 
 def seen_line(finding: Found) -> str:
     """The line `saw` of a finding, with its place unless the text has it already."""
-    places = (finding["node"] and f"on {finding['node']}", finding["about"])
-    where = " ".join(location for location in places if location and location not in finding["saw"])
+    names = (finding["node"], finding["about"])
+    shown = [name for name in names if name and not mentions(finding["saw"], name)]
+    where = " ".join(f"on {name}" if name == finding["node"] else name for name in shown)
     return one_line(f"  saw   {finding['saw']}" + (f"  ({where})" if where else ""))
 
 
@@ -175,20 +188,23 @@ def open_findings(item: Judged, severity: str = "") -> list[Found]:
 
 
 def unknown_lines(items: Iterable[Judged]) -> Lines:
-    """The lines about each reason for unknown promises, with the first three of them: a dead node is reported once.
+    """The lines about each cause of unknown promises, else each reason, with the first three of them.
 
-    Then a line for each edition of the audit helper that is not ours.
+    A dead node or engine is reported once, with all its reasons. Then a line for each edition of the audit helper that
+    is not ours.
     """
-    hidden: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    hidden: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
     for item in items:
         for dark in item["unknown"]:
-            hidden[dark["node"], dark["why"], dark["hint"]].append(f"{item['rule']} [{item['subject']}]")
-    for (node, why, hint), names in hidden.items():
-        yield one_line(f"{node}: {why}" if node else why)
-        yield f"  hides {one_line(folded(names))}"
+            key = dark["node"], dark["cause"] or dark["why"], dark["hint"]
+            hidden[key].append((f"{item['rule']} [{item['subject']}]", dark["why"]))
+    for (node, cause, hint), pairs in hidden.items():
+        yield one_line(f"{node}: {cause}" if node else cause)
+        yield from (f"  saw   {one_line(why)}" for why in dict.fromkeys(why for _, why in pairs) if why != cause)
+        yield f"  hides {one_line(folded([name for name, _ in pairs]))}"
         if hint:
             yield f"  hint  {one_line(hint)}"
-    yield from other_versions((node, why) for node, why, _ in hidden)
+    yield from other_versions((node, why) for (node, _, _), pairs in hidden.items() for _, why in pairs)
 
 
 def folded(names: Sequence[str], at_most: int = 3) -> str:

@@ -21,12 +21,15 @@ class Unobservable(Exception):
     """Something could not be observed, and why. It is never green and never a finding.
 
     Raised by the code that needs the fact, or stored beside the facts that were observed.
-    `hint` is what a person can do about it; `node` is filled in by the look.
+    `hint` is what a person can do about it; `node` is filled in by the look. `cause` is what stands behind it on that
+    node, in words that are equal for everything that it hides ("the Docker engine does not answer"); empty where the
+    reason stands alone.
     """
 
     why: str
     hint: str = ""
     node: str = ""
+    cause: str = ""
 
     def __str__(self) -> str:
         """`NODE: WHY`, or the reason alone; without the hint."""
@@ -82,7 +85,8 @@ class Output:
         """
         if self.lost or self.rc is None:
             why = self.lost or "it did not end"
-            raise Unobservable(f"`{self.command}` gave no answer: {why}", hint=missing_right(why))
+            hint, cause = missing_right(why), SLOW if why.startswith(TIME_LIMIT) else ""
+            raise Unobservable(f"`{self.command}` gave no answer: {why}", hint, cause=cause or shared_cause(hint))
         if self.rc not in ok:
             raise self.refusal()
         return self.out.decode("utf-8", "surrogateescape")
@@ -90,11 +94,11 @@ class Output:
     def refusal(self) -> Unobservable:
         """The error (returned, not raised) about an unexpected exit status: the last line on standard error.
 
-        The hint names the missing right, if there is a sign of one.
+        The hint names the missing right, if there is a sign of one, and the cause what other commands lack for it too.
         """
         text = self.err.decode("utf-8", "replace")
-        last = last_line(text) or "nothing on standard error"
-        return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint=missing_right(text))
+        last, hint = last_line(text) or "nothing on standard error", missing_right(text)
+        return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint, cause=shared_cause(hint))
 
 
 def unknown_by_bug(what: str, error: Exception) -> Unobservable:
@@ -117,10 +121,34 @@ def missing_right(text: str) -> str:
     return ""
 
 
+def shared_cause(hint: str) -> str:
+    """What stands behind every command that gets this hint on a node, in words; "" for a hint of one command alone."""
+    return CAUSES.get(hint, "")
+
+
+TIME_LIMIT = "time limit of "
+"""How the message about a time limit begins."""
+SLOW = "commands there take too long"
 START_DOCKER = (
     "start the Docker engine on the node (`systemctl status docker` says more); where it listens at another place, "
     "set DOCKER_HOST for this account"
 )
+INSTALL_CLIENT = "install the client (Debian: docker-cli or docker.io) on the node"
+LIST_TWICE = "list the node once for each, as the user that runs it, with `sudo: false`"
+JOIN_GROUP = "add this account to the docker group, or set `sudo: true`"
+ALLOW_SUDO = "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`"
+LIST_SUDOER = "give this account a sudoers entry, or set `sudo: false`"
+WITHOUT_TERMINAL = "allow this account to run sudo without a terminal: `Defaults:ACCOUNT !requiretty` in sudoers"
+CAUSES = {
+    START_DOCKER: "the Docker engine does not answer",
+    INSTALL_CLIENT: "a Docker engine runs there, and there is no `docker` client to ask it with",
+    LIST_TWICE: "several rootless Docker engines run there, and only one can be asked",
+    JOIN_GROUP: "this account may not ask the Docker engine",
+    ALLOW_SUDO: "sudo asks this account for a password",
+    LIST_SUDOER: "sudo does not know this account",
+    WITHOUT_TERMINAL: "sudo wants a terminal",
+}
+"""By hint: what stands behind all that gets it on a node."""
 RIGHTS = (
     (
         "fleetkeeper-look: ",
@@ -128,23 +156,17 @@ RIGHTS = (
         "after a change of `backups:`); "
         "what only repairs ask needs an account with `sudo: true`",
     ),
-    (
-        "a password is required",
-        "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
-    ),
-    (
-        "you must have a tty",
-        "allow this account to run sudo without a terminal: `Defaults:ACCOUNT !requiretty` in sudoers",
-    ),
-    (
-        "a terminal is required",
-        "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
-    ),
-    ("not in the sudoers file", "give this account a sudoers entry, or set `sudo: false`"),
+    ("a password is required", ALLOW_SUDO),
+    ("you must have a tty", WITHOUT_TERMINAL),
+    ("a terminal is required", ALLOW_SUDO),
+    ("not in the sudoers file", LIST_SUDOER),
     ("cannot connect to the docker daemon", START_DOCKER),
     ("failed to connect to the docker api", START_DOCKER),
+    ("error during connect", START_DOCKER),
     ("the docker engine does not run", START_DOCKER),
-    ("docker api", "add this account to the docker group, or set `sudo: true`"),
-    ("docker daemon socket", "add this account to the docker group, or set `sudo: true`"),
+    ("an engine, but no docker client", INSTALL_CLIENT),
+    ("several rootless engines run here", LIST_TWICE),
+    ("docker api", JOIN_GROUP),
+    ("docker daemon socket", JOIN_GROUP),
     ("permission denied", "this account may not read it: set `sudo: true`, or give it the right"),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from fleetkeeper.transport.answer_frames import Frames
-from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
+from fleetkeeper.transport.commands import TIME_LIMIT, Command, Output, Sudo, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT
 from fleetkeeper.transport.shell_protocol import KILL_AFTER, SHELL, TIMED_OUT, as_root, render_script, shell_for
 from fleetkeeper.transport.sockets import describe_error
@@ -291,4 +291,4 @@ def end_command(channel: Channel) -> None:
 
 def time_limit(limit: float) -> str:
     """The message about a time limit in seconds."""
-    return f"time limit of {limit:g} s"
+    return f"{TIME_LIMIT}{limit:g} s"

@@ -26,7 +26,7 @@ KEYS = {
     "plans": "Each plan: `number`, `rule`, `subject`, its `findings`, its `steps` (each with `kind`, `node` and "
     "`shown`, what a person reads), `requires`, what it `disturbs`, `undo`, `success`, `notes`, `after`.",
     "for_a_person": "Findings that nothing here may mend: the `finding`, `why`, and `what_to_do`.",
-    "unknown": "What could not be looked at: `rule`, `subject`, `why`, `hint`.",
+    "unknown": "What could not be looked at: `rule`, `subject`, `why`, `hint`, and the `cause` it shares with others.",
     "waived": "Findings that are accepted, and `until` when.",
     "notes": "What should be said about waivers, and about users that were lent.",
     "held_back": "Why some plans are withheld; null when none is.",
@@ -116,7 +116,9 @@ def by_hand_document(action: ByHand) -> Json:
 
 def unknown_document(unknown: Unknown) -> Json:
     """One thing that could not be seen, as `unknown` in KEYS."""
-    return {"rule": unknown.rule, "subject": unknown.subject, "why": str(unknown.why), "hint": unknown.why.hint}
+    why = unknown.why
+    names = {"rule": unknown.rule, "subject": unknown.subject}
+    return {**names, "why": str(why), "hint": why.hint, "cause": why.cause}
 
 
 def end_document(end: PlanEnd) -> Json:

@@ -7,6 +7,7 @@ here, once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from fleetkeeper.inventory.units import count_of
@@ -144,13 +145,14 @@ def finding_text(finding: Finding) -> str:
 
 
 def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
-    """A line for each reason why something could not be seen, however many rules it concerns.
+    """A line for each cause, else each reason, why something could not be seen, however many rules it concerns.
 
     Then its hint; the line names the first rule and how many others.
     """
     reasons: dict[tuple[str, str], list[str]] = {}
     for item in unknown:
-        reasons.setdefault((str(item.why), item.why.hint), []).append(item.rule)
+        cause = str(replace(item.why, why=item.why.cause or item.why.why))
+        reasons.setdefault((cause, item.why.hint), []).append(item.rule)
     for (why, hint), rules in reasons.items():
         rest = f" and {count_of(len(set(rules)) - 1, 'other promise')}" if len(set(rules)) > 1 else ""
         yield Line(f"    {safe_line(why)} ({rules[0]}{rest})")

@@ -252,6 +252,15 @@ def test_a_recorded_look_gives_the_same_verdicts_when_replayed(audit, pytester: 
     assert sorted(map(make_key, again["items"])) == sorted(map(make_key, first["items"]))
 
 
+def test_a_rule_of_an_undecided_topic_that_k_picks_alone_is_an_error(audit, pytester: pytest.Pytester) -> None:
+    """The check that tells of the section is not among those that run, and nothing else may be green for it."""
+    pytester.makefile(".yml", open=INVENTORY.replace("{none: nothing is kept}", "{undecided: some dumps were seen}"))
+    pytester.makepyfile(test_backups=checks_of(("are_fresh", "are_complete"), "backups"))
+    result = audit("-k", "are_complete", hosts="./open.yml")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*`backups` is undecided: some dumps were seen; hides backups.are_complete*"])
+
+
 def test_what_is_not_a_recording_is_a_usage_error(audit, pytester: pytest.Pytester) -> None:
     (pytester.path / "look.json").write_text("{}")
     assert audit("--replay=look.json").ret == pytest.ExitCode.USAGE_ERROR

@@ -6,7 +6,14 @@ import re
 
 from fleetkeeper.readers.json_documents import Json, listed, part
 from fleetkeeper.readers.lines import split_lines
-from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.commands import (
+    INSTALL_CLIENT,
+    LIST_TWICE,
+    Command,
+    Output,
+    Unobservable,
+    shared_cause,
+)
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import one_line
 
@@ -32,26 +39,29 @@ def inspection_json(inspected: Output) -> str:
     if inspected.rc == NO_CLIENT:
         raise Unobservable(
             "a Docker engine runs here, but there is no `docker` client to ask it with",
-            hint="install the client (Debian: docker-cli or docker.io) on the node",
+            hint=INSTALL_CLIENT,
+            cause=shared_cause(INSTALL_CLIENT),
         )
     if inspected.rc == SEVERAL:
         raise Unobservable(
             "several rootless Docker engines run here, and only one can be asked",
-            hint="list the node once for each, as the user that runs it, with `sudo: false`",
+            hint=LIST_TWICE,
+            cause=shared_cause(LIST_TWICE),
         )
     if inspected.rc == 1 and only_missing_containers(inspected.err.decode("utf-8", "replace")):
         return inspected.text({0, 1})
     return inspected.text()
 
 
-SILENT = ("cannot connect to the docker daemon", "failed to connect to the docker api")
-"""What Docker's client says when nobody answers it: up to version 28, and from 29 on."""
+SILENT = ("cannot connect to the docker daemon", "failed to connect to the docker api", "error during connect")
+"""What Docker's client says when nobody answers it: up to version 28, from 29 on, and over ssh or TCP."""
 
 
 def why_engine_is_silent(inspected: Output) -> str:
     """Why the engine of a node does not answer, in words: the end of what its client printed. "" when it does answer.
 
-    Empty too where there is none, and where only the right to ask it is missing.
+    Empty too where there is none, and where only the right to ask it is missing. Raises Unobservable where no answer
+    came, such as within the time limit.
 
     >>> why_engine_is_silent(Output(71, err=b"Cannot connect to the Docker daemon at unix:///x.sock. Is it up?\\n"))
     'Cannot connect to the Docker daemon at unix:///x.sock. Is it up?'
@@ -61,6 +71,8 @@ def why_engine_is_silent(inspected: Output) -> str:
     lines = split_lines(inspected.err.decode("utf-8", "replace"))
     if inspected.rc == STOPPED:
         return "it does not run"
+    if inspected.lost:
+        inspected.text()
     return next((one_line(line)[:200] for line in lines if any(sign in line.lower() for sign in SILENT)), "")
 
 

@@ -16,7 +16,7 @@ class Facts(NodeClock):
     `ahead` is how many seconds its clock is ahead of ours, at best guess; the truth lies within ± `uncertainty` seconds
     (half of the round trip). `timezone` is its name (America/Toronto) or empty, `utc_offset` in seconds east of UTC.
     `uid` is that of our account there, and `root_uid` the uid that sudo gives it, or why it gives none. `silent` is why
-    the node's Docker engine does not answer, in words; empty where it does, or where there is none.
+    the node's Docker engine does not answer, in words, or why that is not known; empty where it does, or there is none.
     """
 
     topic: ClassVar[str] = "nodes"
@@ -27,4 +27,4 @@ class Facts(NodeClock):
     utc_offset: int
     uid: int | Unobservable
     root_uid: int | Unobservable
-    silent: str = ""
+    silent: str | Unobservable = ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Clock, Node
+from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.looking.observer import Look
 from fleetkeeper.readers.docker.engine import inspect_containers, why_engine_is_silent
 from fleetkeeper.topics.nodes.facts import Facts
@@ -48,7 +49,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         utc_offset=read_clock(clock.text())[2],
         uid=printed_number(who),
         root_uid=printed_number(root),
-        silent=why_engine_is_silent(engine),
+        silent=or_why(lambda: why_engine_is_silent(engine)),
     )
 
 

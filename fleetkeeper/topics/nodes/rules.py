@@ -33,9 +33,14 @@ def can_be_looked_at(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobs
     yield from judged_clock(facts, node.name, clock_tolerance(fleet.inventory))
 
 
-def judged_engine(facts: Facts, node: str) -> Iterator[Finding]:
-    """A finding where the node's Docker engine does not answer. Nothing where it does, or there is none."""
-    if facts.silent:
+def judged_engine(facts: Facts, node: str) -> Iterator[Finding | Unobservable]:
+    """A finding where the node's Docker engine does not answer; an Unobservable where no answer came in time.
+
+    Nothing where it does, or there is none.
+    """
+    if isinstance(facts.silent, Unobservable):
+        yield replace(facts.silent, node=node)
+    elif facts.silent:
         yield Finding(
             saw=f"its Docker engine does not answer: {facts.silent}",
             want="an engine that answers",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
@@ -59,7 +59,7 @@ def read_entries(
             )
         except Unobservable as why:
             if "commented out" not in entry.faults:
-                unclear.append(Unobservable(f"the entry {entry.where}: {why.why}", why.hint, node))
+                unclear.append(replace(why, why=f"the entry {entry.where}: {why.why}", node=node))
     return entries, unclear
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -205,7 +205,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
     doubts = [] if working else [*undecided_entries(entries, home.node), *doubtful_places(facts, home, containers)]
     for why in (*unclear, *facts.unseen, *doubts):
         # A second entry might hide there: two dumps at once are worse than a finding.
-        raise Unobservable(why.why, why.hint, home.node)
+        raise replace(why, node=home.node)
     matching = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
     kept = entries_that_stay(fleet, matching, home, policy)
     spare = [entry.entry for entry in matching if entry not in kept and not entry.entry.ours]

@@ -102,3 +102,25 @@ def test_a_part_of_a_certificate_may_be_undecided_and_the_rest_of_it_is_judged(i
 def test_an_undecided_section_needs_words_and_stands_alone(written: str) -> None:
     with pytest.raises(UsageError, match="backups"):
         with_undecided("backups", written)
+
+
+@pytest.mark.parametrize("key", ["services", "backups", "certificates"])
+def test_a_rule_of_an_undecided_topic_that_is_picked_by_hand_is_never_green_nor_left_out(key: str) -> None:
+    """Nobody else tells that the section is undecided where its reporter is not asked."""
+    inventory = with_undecided(key)
+    fleet = Fleet(inventory, FLEET.looked_at, FLEET.facts)
+    picked = [rule for rule in RULES.values() if rule.id not in SECTIONS.values()]
+    verdicts = {rule.id: judge_rules([rule], fleet) for rule in picked if rule.topic == key}
+    assert len(verdicts) > 3
+    assert {verdict.outcome for judged in verdicts.values() for verdict in judged} <= {Outcome.UNKNOWN}
+    assert all(SEEN in str(verdict.unknown) for judged in verdicts.values() for verdict in judged)
+
+
+def test_a_rule_of_another_topic_that_needs_the_undecided_section_is_unknown_alone_and_left_out_beside_its_reporter():
+    fleet = Fleet(with_undecided("backups"), FLEET.looked_at, FLEET.facts)
+    rule, reporter = RULES["schedules.backup_runs_where_postgres_runs"], RULES[SECTIONS["backups"]]
+    assert [verdict.outcome for verdict in judge_rules([rule], fleet)] == [Outcome.UNKNOWN]
+    assert [verdict.outcome for verdict in judge_rules([rule, reporter], fleet)] == [
+        Outcome.NOT_APPLICABLE,
+        Outcome.UNKNOWN,
+    ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fleetkeeper.reports.annotations import MOST, annotation_lines, in_workflow, runner_command, silence
 
-UNKNOWN = {"node": "data", "why": "no route to host", "hint": ""}
+UNKNOWN = {"node": "data", "why": "no route to host", "hint": "", "cause": ""}
 
 
 def make_item(severity: str = "error", outcome: str = "finding", **more: object) -> dict:

@@ -58,14 +58,16 @@ def test_a_finding_that_is_mended_is_gone_once() -> None:
 
 def test_what_could_not_be_looked_at_again_is_not_gone() -> None:
     before = night([make_item(make_finding())], Memory(), FIRST)
-    dark = make_item(outcome="unknown", unknown=[{"node": "data", "why": "no route", "hint": ""}])
+    dark = make_item(outcome="unknown", unknown=[{"node": "data", "why": "no route", "hint": "", "cause": ""}])
     changes = compare_findings("lab", [dark], before, SECOND)
     assert (changes.gone, names_in(changes.unseen)) == ((), ["backups.are_fresh"])
 
 
 def test_what_was_partly_dark_is_not_gone_either() -> None:
     before = night([make_item(make_finding(node="data"), make_finding(node="vgpu"))], Memory(), FIRST)
-    partly = make_item(make_finding(node="data"), unknown=[{"node": "vgpu", "why": "no route", "hint": ""}])
+    partly = make_item(
+        make_finding(node="data"), unknown=[{"node": "vgpu", "why": "no route", "hint": "", "cause": ""}]
+    )
     changes = compare_findings("lab", [partly], before, SECOND)
     assert (changes.gone, [element.node for element in changes.unseen]) == ((), ["vgpu"])
 

@@ -18,6 +18,7 @@ from fleetkeeper.reports.short_report import (
     unknown_paragraphs,
     warning_paragraphs,
 )
+from fleetkeeper.reports.terminal import unknown_lines
 from fleetkeeper.topics.registry import RULES
 
 
@@ -61,7 +62,7 @@ def test_a_quiet_night_has_no_such_lines_and_warnings_are_none() -> None:
 
 
 def test_a_dark_node_is_in_the_first_lines_and_its_reason_is_told_once() -> None:
-    dark = {"node": "data", "why": "no route to host", "hint": "is it on?"}
+    dark = {"node": "data", "why": "no route to host", "hint": "is it on?", "cause": ""}
     items = [judged_item(rule, "data", outcome="unknown", unknown=(dark,)) for rule in RULES]
     assert top_lines(items) == ["data could not be looked at: no route to host"]
     [paragraph] = unknown_paragraphs(items)
@@ -72,12 +73,45 @@ def test_a_dark_node_is_in_the_first_lines_and_its_reason_is_told_once() -> None
 def test_one_reason_on_three_nodes_is_one_line() -> None:
     items = [
         judged_item(
-            "mail.is_delivered", node, outcome="unknown", unknown=[{"node": node, "why": "no sendmail", "hint": ""}]
+            "mail.is_delivered",
+            node,
+            outcome="unknown",
+            unknown=[{"node": node, "why": "no sendmail", "hint": "", "cause": ""}],
         )
         for node in "abc"
     ]
     [paragraph] = unknown_paragraphs(items)
     assert paragraph.lines[0].startswith("a, b, c: no sendmail; hides ")
+
+
+def test_one_dead_engine_is_told_once_whatever_each_command_says_of_it() -> None:
+    hint, cause = "start the Docker engine", "the Docker engine does not answer"
+    finding = judged_finding(
+        "nodes.can_be_looked_at", "one", "its Docker engine does not answer", node="one", hint=hint
+    )
+    commands = ("docker inspect", "docker service inspect", "list-backups", "ask-database", "sh")
+    hidden = [
+        judged_item(
+            "backups.are_fresh", command, outcome="unknown", unknown=(dark_reason("one", command, hint, cause),)
+        )
+        for command in commands
+    ]
+    [paragraph] = unknown_paragraphs([*hidden, judged_item("nodes.can_be_looked_at", "one", finding)])
+    [line] = paragraph.lines
+    assert line.startswith("one: the Docker engine does not answer; hides backups.are_fresh [docker inspect], ")
+    assert [len(paragraph.lines) for paragraph in unknown_paragraphs(hidden)] == [2]
+    full = list(unknown_lines(hidden))
+    assert full[0] == "one: the Docker engine does not answer"
+    assert sum(line.startswith("  saw   `") for line in full) == len(commands)
+
+
+def dark_reason(node: str, command: str, hint: str, cause: str) -> dict:
+    return {"node": node, "why": f"`{command}` exited 1: Cannot connect", "hint": hint, "cause": cause}
+
+
+def test_the_name_of_a_node_inside_another_word_is_no_mention_of_it() -> None:
+    item = broken_item("nodes.can_be_looked_at", "one", "nobody listens at /run/none.sock", node="one")
+    assert top_lines([item]) == ["nobody listens at /run/none.sock (on one)"]
 
 
 def test_what_follows_from_another_finding_is_one_line_and_never_a_headline() -> None:

@@ -69,11 +69,14 @@ def observed(*rounds: list[Output]) -> Nodes:
             "Cannot connect to the Docker",
         ),
         (
+            Output(1, err=b"error during connect: Get http://docker/v1.41/containers/json: EOF\n"),
+            "error during connect",
+        ),
+        (
             Output(71, err=b"failed to connect to the docker API at unix:///x; check if it is up\n"),
             "failed to connect to",
         ),
         (Output(71, err=b"permission denied while trying to connect to the docker API at unix:///x\n"), ""),
-        (Output(None, lost="time limit of 30 s"), ""),
     ],
 )
 def test_an_engine_that_does_not_answer_is_one_finding_of_its_node(engine, words):
@@ -82,6 +85,15 @@ def test_an_engine_that_does_not_answer_is_one_finding_of_its_node(engine, words
     assert words in facts.silent
     found = verdict_on(replace(GOOD, silent=facts.silent)).findings
     assert [words in match.saw and match.node for match in found] == (["vgpu"] if words else [])
+
+
+def test_an_engine_that_lets_us_wait_is_unknown_and_never_green():
+    facts = observed(
+        answers_to("1764000000.500000000 +0000", NOW + 0.4, NOW + 0.6, engine=Output(None, lost="time limit of 30 s"))
+    )
+    verdict = verdict_on(replace(GOOD, silent=facts.silent))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert [(why.node, why.cause) for why in verdict.unknown] == [("vgpu", "commands there take too long")]
 
 
 def test_a_good_node_holds():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
@@ -37,7 +38,7 @@ def only_one_thing_deletes(fleet: Fleet, subject: Subject) -> Iterator[Finding |
                     hint="take it out of the schedule; while it is there, fleetkeeper thins nothing",
                 )
         except Unobservable as why:
-            yield Unobservable(why.why, why.hint, node)
+            yield replace(why, node=node)
 
 
 def deleters_on(fleet: Fleet, node: str) -> Iterator[Deleter]:

@@ -84,7 +84,7 @@ def strangers(
         try:
             known = not requestable_names(site) or is_answered(site, names)
         except Unobservable as why:
-            yield Unobservable(why.why, why.hint, node)
+            yield replace(why, node=node)
             continue
         if not known:
             yield warning(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -119,7 +119,7 @@ def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unob
                     severity=escape.severity,
                 )
         except Unobservable as why:
-            yield Unobservable(f"{name}: {why.why}", hint=why.hint, node=location.node)
+            yield replace(why, why=f"{name}: {why.why}", node=location.node)
 
 
 def privileged_paths(container: Container) -> Iterator[Escape]:

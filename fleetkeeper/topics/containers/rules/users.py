@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import NotApplicable
@@ -223,4 +224,4 @@ def judged_stranger(location: Placement) -> Iterator[Finding | Unobservable]:
 
 def seen_from(why: Unobservable, location: Placement) -> Unobservable:
     """The same Unobservable with the container's name and its node."""
-    return Unobservable(f"{location.container.name}: {why.why}", hint=why.hint, node=location.node)
+    return replace(why, why=f"{location.container.name}: {why.why}", node=location.node)

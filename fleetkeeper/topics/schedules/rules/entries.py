@@ -96,7 +96,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
         if working:
             yield from time_findings(fleet, working, home, policy)
         yield from (*unclear, *doubtful)
-        yield from (Unobservable(why.why, why.hint, home.node) for why in facts.unseen)
+        yield from (replace(why, node=home.node) for why in facts.unseen)
     except Unobservable as why:
         yield why
 
@@ -229,7 +229,7 @@ def entries_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
         if entry.meant and "commented out" not in entry.entry.faults:
             yield orphan(entry, node, home, policy)
     yield from unclear
-    yield from (Unobservable(why.why, why.hint, node) for why in unseen)
+    yield from (replace(why, node=node) for why in unseen)
 
 
 def orphan(entry: MatchedEntry, node: str, home: Placement, policy: Policy) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from fleetkeeper.errors import NotApplicable
@@ -175,7 +175,7 @@ def certificate_findings(
     An Unobservable where it could not be read; nothing for None: the node is in no swarm, or this account may not.
     """
     if isinstance(certificate, Unobservable):
-        yield Unobservable(certificate.why, certificate.hint, node)
+        yield replace(certificate, node=node)
     elif certificate is not None:
         left = certificate.ends - now.timestamp()
         if left < RENEWED * (certificate.ends - certificate.begins):
