@@ -52,7 +52,8 @@ class Audit:
         """Look at every inventory that was not looked at yet, and store the result in `fleets`.
 
         `progress` is called with a node's name and whether it was reached. Without `keep` the connection to a node is
-        closed once the node has been looked at; with it, connections stay open for later commands.
+        closed once the node has been looked at; with it, connections stay open for later commands. What could not be
+        seen is among the facts: nothing is raised for a node.
         """
         for name, inventory in self.inventories.items():
             if name not in self.fleets:
@@ -61,7 +62,10 @@ class Audit:
                 self.fleets[name] = look_at_fleet(inventory, links.to, observers_in(topics_of(inventory)), now, seen)
 
     def links(self, inventory: str) -> Links:
-        """The connections to the nodes of the inventory of this name; each is opened when it is first used."""
+        """The connections to the nodes of the inventory of this name; each is opened when it is first used.
+
+        The same object for a name.
+        """
         if inventory not in self.pools:
             self.pools[inventory] = Links(self.inventories[inventory], self.ssh_config)
         return self.pools[inventory]
@@ -74,7 +78,8 @@ class Audit:
     def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
         """The verdict of the rule with this id about one subject.
 
-        Looks at the fleet first if it was not looked at yet. The inventory must have the rule.
+        Looks at the fleet first if it was not looked at yet. The inventory must have the rule. No exception of the
+        judge goes through.
         """
         rules = rules_of(self.inventories[inventory])
         asked = self.asked.get(inventory, rules)
@@ -128,7 +133,7 @@ class Audit:
     def receive(self, shipped: Mapping[str, str]) -> None:
         """Load the looks that `ship` returned in the controller of pytest-xdist.
 
-        A worker then looks at no node itself.
+        A worker then looks at no node itself. Raises UsageError for text that is no recording.
         """
         for name, text in shipped.items():
             inventory = self.inventories[name]

@@ -28,6 +28,7 @@ class SectionUndecided(NotApplicable):
     """
 
     def __init__(self, why: str, key: str = "", reporter: str = "") -> None:
+        """`why` is the message; `key` and `reporter` are kept."""
         super().__init__(why)
         self.key = key
         self.reporter = reporter
@@ -47,6 +48,7 @@ class UsageError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
+        """Both are kept; `str()` joins them."""
         super().__init__(message, hint)
         self.message = message
         self.hint = hint

@@ -66,7 +66,10 @@ class Later:
         self.name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        """The attribute of the module, which is imported now."""
+        """The attribute of the module, which is imported now.
+
+        Raises AttributeError for names that begin with `__`, without importing.
+        """
         if attribute.startswith("__"):  # what `import` itself asks for
             raise AttributeError(attribute)
         module: object = sys.modules.get(self.name)

@@ -11,6 +11,7 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replace a file's content atomically (temporary file, fsync, rename), or leave it as it was.
 
     A new file gets `mode`, an existing one keeps its own; a symbolic link is followed and stays one. Raises OSError.
+    The temporary file is removed when that fails.
     """
     real = path.resolve()
     if real.exists():

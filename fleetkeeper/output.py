@@ -22,7 +22,7 @@ class Unsaid:
 def give_up(stream: IO[str], why: OSError, *, matters: bool) -> None:
     """Redirect the stream to /dev/null after a failed write, so that Python does not fail on it again at exit.
 
-    `matters` records the failure in `Unsaid.why`, unless it is a closed pipe.
+    `matters` records the failure in `Unsaid.why`, unless it is a closed pipe. Raises nothing.
     """
     if matters and not isinstance(why, BrokenPipeError):
         Unsaid.why = f"standard output could not be written: {why}"

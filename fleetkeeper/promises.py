@@ -114,7 +114,10 @@ class Checks:
         return rule
 
     def hint(self, name: str, write: str = "") -> str:
-        """A hint line with the rule nearest to a test's or rule's name; `write` is a decorator to propose."""
+        """A hint line with the rule nearest to a test's or rule's name; `write` is a decorator to propose.
+
+        `name` is such as `test_are_fresh`, `are_fresh` or `backups.are_fresh`.
+        """
         from fleetkeeper.errors import nearest_name
 
         name = name.removeprefix("test_")
@@ -129,7 +132,7 @@ class Checks:
                 yield f"{rule} has two checks: {' and '.join(dict.fromkeys(checks))}\n  hint: keep one of them"
 
     def missing(self) -> Iterator[str]:
-        """A message for each rule that no test checks."""
+        """A message for each rule that no test checks. None when all are checked."""
         for rule in self.rules.values():
             if rule.id not in self.by_rule:
                 yield (

@@ -32,7 +32,7 @@ tests.
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of an audit to pytest's command line."""
+    """Add the options of an audit to pytest's command line: --limit, --quick, --results, --facts, --record …"""
     group = parser.getgroup(
         "fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)"
     )
@@ -71,7 +71,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Open the audit that `--hosts=INVENTORY` names, and register its nodes as hosts of testinfra.
 
-    Nothing is opened without --hosts, for a host of plain testinfra, and for --help. Raises pytest.UsageError.
+    Nothing is opened without --hosts, for a host of plain testinfra, and for --help. Raises pytest.UsageError. It is
+    kept in the stash, with the rules for its checks, and the reports are registered, but not in a worker of xdist.
+    Without a path on the command line the shipped checks are added.
     """
     config.pluginmanager.register(verdict_fixture, "fleetkeeper-verdict")
     config.stash[AUDIT], config.stash[CHECKS] = None, None
@@ -110,7 +112,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def known_rules(audit: Audit) -> dict[str, Rule]:
-    """Every rule of the inventories of a run, by rule id."""
+    """Every rule of the inventories of a run, by rule id; of several with one id that of the last inventory."""
     from fleetkeeper.topics.registry import rules_of
 
     return {name: rule for inventory in audit.inventories.values() for name, rule in rules_of(inventory).items()}
@@ -154,7 +156,7 @@ def prepare_audit(config: pytest.Config, hosts: str) -> Audit:
 def as_hosts(audit: Audit) -> list[str]:
     """Register the nodes with testinfra; return them as its host names (`fleet://NODE`).
 
-    So a team's own tests run over the audit's connections.
+    So a team's own tests run over the audit's connections. Changes testinfra's table of backends.
     """
     import testinfra.backend
 
@@ -191,7 +193,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Look once in the controller of pytest-xdist, and send the facts to each worker, which judges them."""
+    """Look once in the controller of pytest-xdist, and send the facts to each worker; nothing without an audit."""
     if audit := node.config.stash[AUDIT]:
         look_once(node.config, audit)
         node.workerinput["fleetkeeper"] = audit.ship()
@@ -323,7 +325,8 @@ def uses_hosts(item: pytest.Item) -> bool:
 def look_once(config: pytest.Config, audit: Audit, *, keep: bool = False) -> None:
     """Look at every inventory with a progress display, and save the look where --record names a file.
 
-    `keep` leaves the connections open for tests. A KeyboardInterrupt ends the run with exit code 2.
+    `keep` leaves the connections open for tests. A KeyboardInterrupt ends the run with exit code 2. Raises as
+    `Audit.record`.
     """
     from fleetkeeper.imports import as_written
     from fleetkeeper.reports.progress import Progress

@@ -61,6 +61,7 @@ def using(hostspec: str) -> tuple[Using, str]:
     """The inventory with its links, and the node's name, of a host name: NODE or INVENTORY:NODE.
 
     Without an inventory that is in use the node is looked for in the first. Raises RuntimeError when it is not there.
+    It is RuntimeError too while none is in use.
     """
     if not CURRENT:
         raise RuntimeError("no inventory is in use: give one with --hosts=NAME")
@@ -107,7 +108,7 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
         """Run a command line in the account's login shell; on the local machine in /bin/sh, as testinfra does.
 
         The exit status is in the result, whatever it is. Raises RuntimeError when the node cannot be reached, or the
-        command did not end within the limit.
+        command did not end within the limit. `args` are quoted into `command`.
         """
         line = self.get_command(command, *args)
         shell = () if self.node.connection == "local" else (IN_LOGIN_SHELL, "sh")

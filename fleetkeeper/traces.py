@@ -65,6 +65,8 @@ def traces(kept: str = KEPT, spools: tuple[str, ...] = SPOOLS) -> Command:
 def parse(printed: str) -> Facts:
     """The facts in the script's output. Raises Unobservable when its last line is missing.
 
+    `kept` is in bytes, None where there is no such directory; of a user's marks the last counts.
+
     >>> parse("kept 12\\nmarks 4f2a root\\nend\\n")
     Facts(kept=12288, marked=(('root', '4f2a'),), unseen=(), hooks=(), services=(), settings=())
     """

@@ -48,7 +48,8 @@ def rules_of_checks(items: Iterable[pytest.Item]) -> dict[str, set[str]]:
 def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
     """The verdict of this check's rule about its subject.
 
-    Raises Unknown when facts for it could not be observed, and skips the test when the rule does not apply.
+    Raises Unknown when facts for it could not be observed, and skips the test when the rule does not apply. The
+    verdict, and with --show-facts the facts, are put into the test's stash for the report.
     """
     from fleetkeeper.reports import results, terminal
     from fleetkeeper.untrusted import one_line
@@ -119,7 +120,8 @@ def node_of(inventory: str, subject: Subject, *, several: bool) -> str:
 def find_node(fleet: Fleet, subject: Subject) -> str:
     """The one node where the subject, a service or a certificate's service, was seen running.
 
-    Raises UsageError for a subject of another kind, and when there is not exactly one such node.
+    Raises UsageError for a subject of another kind, and when there is not exactly one such node. Raises NotApplicable
+    where the inventory has no such service, Unobservable where a node was not seen.
     """
     from fleetkeeper.errors import UsageError
     from fleetkeeper.topics.certificates.policy import Policy

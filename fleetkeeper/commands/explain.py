@@ -33,7 +33,7 @@ def explain_rule(name: str, hosts: str | None = None) -> str:
     """The text that `fleetkeeper explain` prints about a rule, by its id.
 
     With an inventory (a name or a path) the rules of its own topics are known too. Raises UsageError for an unknown
-    rule, and for an inventory that cannot be loaded.
+    rule, and for an inventory that cannot be loaded. Imports the remedies of the installed programs.
     """
     inventory = registry.load_inventory(find_inventory(hosts)) if hosts else None
     topics = registry.topics_of(inventory) if inventory else registry.TOPICS
@@ -45,7 +45,10 @@ def explain_rule(name: str, hosts: str | None = None) -> str:
 
 
 def installed_remedies() -> Mapping[str, Remedy]:
-    """The remedies of every installed program that changes servers, by rule id."""
+    """The remedies of every installed program that changes servers, by rule id.
+
+    They are imported here; empty when there is none.
+    """
     matches: dict[str, Remedy] = {}
     for entry in entry_points(group=REMEDIES):
         matches.update(entry.load())

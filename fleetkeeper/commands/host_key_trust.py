@@ -65,7 +65,8 @@ def compare_keys(inventory: Inventory, node: Node, ssh_config: str | None = None
     """The host keys that a node presents, compared with the known_hosts files.
 
     Raises Unobservable when it presents none. Where its keys differ in status, the first of revoked, trusted, changed,
-    unknown applies. `ssh_config` is the path of a configuration file, None for ssh's own.
+    unknown applies. `ssh_config` is the path of a configuration file, None for ssh's own. It connects to the node, for
+    each type of key.
     """
     keys = shown_keys(inventory, node, ssh_config)
     route = resolve_target(SshRequest(node.address or node.name, node.user, node.port, node.identity), ssh_config)
@@ -130,7 +131,10 @@ class TrustSession:
         return all(trusted)
 
     def one(self, node: Node) -> bool:
-        """Trust one node, if a person agrees. Returns whether it is trusted now; prints why not."""
+        """Trust one node, if a person agrees. Returns whether it is trusted now; prints why not.
+
+        Asks, prints what it finds, and writes the keys. Raises OSError when they cannot be written.
+        """
         try:
             seen = compare_keys(self.inventory, node, self.ssh_config)
         except Unobservable as why:

@@ -101,7 +101,7 @@ def whereabouts(fleet: Fleet, name: str = "") -> list[Whereabouts]:
 def located(fleet: Fleet, key: str, service: Service | None) -> Whereabouts:
     """The whereabouts of one service; `service` is its entry in the inventory, None for one that has none.
 
-    Its running containers, or where none runs those that have ended.
+    Its running containers, or where none runs those that have ended. Nodes that were not seen are left out.
     """
     name = service.name if service else key
     matches = [seen for seen in seen_containers(fleet) if seen.container.belongs_to(name)]
@@ -114,7 +114,10 @@ def located(fleet: Fleet, key: str, service: Service | None) -> Whereabouts:
 
 
 def location_of(inventory: Inventory, node: Node, container: Container, service: Service | None) -> Location:
-    """One container of a service on its node, and the command to enter it."""
+    """One container of a service on its node, and the command to enter it.
+
+    No command, "", for one that does not run, or whose name and id are none that Docker gives: `note` says so.
+    """
     state = container.state if container.running else f"{container.state}, exit status {container.exit_code}"
     user, note = user_to_enter(container, service)
     handle = plain_handle(container)
@@ -158,7 +161,8 @@ def enter_command(inventory: Inventory, node: Node, handle: str, user: str) -> s
 def ssh_words(inventory: Inventory, node: Node) -> list[str]:
     """The words of `ssh` that reach a node as the inventory says, with a terminal and the keys of its known_hosts.
 
-    The node's jump must be as `ssh -J` takes it: see `with_jumps_resolved`.
+    The node's jump must be as `ssh -J` takes it: see `with_jumps_resolved`. Without an address or user in the inventory
+    ssh's own configuration decides.
     """
     kept = Path(inventory.known_hosts or Path(inventory.path).with_name("known_hosts"))
     keys = ["-o", f'UserKnownHostsFile="{kept}" ~/.ssh/known_hosts'] if kept.is_file() else []
@@ -211,7 +215,10 @@ def last_proven_backup(fleet: Fleet, key: str) -> str:
 
 
 def last_task_error(fleet: Fleet, name: str) -> str:
-    """The first error of a task of a swarm service, with its node; empty without one, or where no manager was seen."""
+    """The first error of a task of a swarm service, with its node; empty without one, or where no manager was seen.
+
+    In the order of the nodes in the inventory.
+    """
     for node in fleet.inventory.nodes:
         try:
             tasks = fleet.of(node, services.Facts).tasks
@@ -229,7 +236,10 @@ def dark_nodes(fleet: Fleet) -> dict[str, str]:
 
 
 def where_lines(entries: list[Whereabouts], dark: Mapping[str, str]) -> Iterator[str]:
-    """The answer as text; text of a node is put on one line. `dark` says by node why its containers were not seen."""
+    """The answer as text; text of a node is put on one line. `dark` says by node why its containers were not seen.
+
+    Without text for what there is none of.
+    """
     for entry in entries:
         if not entry.locations:
             unsure = f"; it may run on {', '.join(dark)}" if dark else ""

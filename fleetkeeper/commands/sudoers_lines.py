@@ -37,7 +37,10 @@ SUDOERS = "/etc/sudoers.d/fleetkeeper-look"
 
 
 def all_questions(inventories: Sequence[Inventory]) -> Iterator[RootQuestion]:
-    """Every command that an audit runs as root: those that the topics declare, and the look for our traces."""
+    """Every command that an audit runs as root: those that the topics declare, and the look for our traces.
+
+    A topic that an inventory does not ask for is left out.
+    """
     for topic in TOPICS.values():
         yield from topic.root_questions()
     yield from traces.root_questions()

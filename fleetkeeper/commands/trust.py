@@ -48,7 +48,7 @@ def trust(nodes: tuple[str, ...], **given: Any) -> None:
 def inventory_of_hosts(hosts: tuple[str, ...]) -> Inventory:
     """A provisional inventory of hosts (`user@host`), in the current directory.
 
-    Raises UsageError for an invalid host.
+    Raises UsageError for an invalid host. Names that would be alike get a number. Nothing is written.
     """
     from fleetkeeper.commands.init.hosts import Login, node_of, provisional_inventory, unique_node_name
 

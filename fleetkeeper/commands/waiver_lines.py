@@ -47,7 +47,10 @@ class NewWaiver:
     saw: str
 
     def pairs(self, until: date, owner: str, *, bare: bool = False) -> Iterator[tuple[str, str]]:
-        """Keys and values of the waiver in the inventory. `bare` leaves out what was seen."""
+        """Keys and values of the waiver in the inventory. `bare` leaves out what was seen.
+
+        In their order; `node` only where there is one. The reason is still to be filled in.
+        """
         yield "rule", self.rule
         yield "subject", self.subject
         if self.node:
@@ -60,7 +63,8 @@ class NewWaiver:
 def new_waivers(findings: Iterable[Finding], written: Iterable[Waiver] = ()) -> list[NewWaiver]:
     """One waiver for each finding, without duplicates of rule, subject and node.
 
-    A finding for which the inventory has one already (`written`) that lacks its reason gets no second one.
+    A finding for which the inventory has one already (`written`) that lacks its reason gets no second one. Of equal
+    ones the last is kept, in the place of the first. What was seen is cut at 160 characters.
     """
     unfilled = [waiver for waiver in written if waiver.lacks_reason]
     waivers = [
@@ -132,7 +136,7 @@ def waivers_node(root: yaml.Node | None) -> yaml.Node | None:
 def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
     """The text with waivers as `{…}` after the last item of a list `[{…}]`.
 
-    Commas, comments and line ends after it stay.
+    Commas, comments and line ends after it stay. Or after the opening bracket of an empty one.
     """
     index = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
     items = ", ".join(
@@ -142,7 +146,10 @@ def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple
 
 
 def end_of(node: yaml.Node, text: str) -> int:
-    """The index in the text after the line on which a node ends."""
+    """The index in the text after the line on which a node ends.
+
+    The length of the text where that line is the last one.
+    """
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
@@ -165,7 +172,8 @@ class Waiving:
     def write(self, waivers: Sequence[NewWaiver], *, only_show: bool = False) -> None:
         """Add the waivers to the inventory file and print them; with `only_show` only print them.
 
-        Raises UsageError, and writes nothing, when they do not fit into the file.
+        Raises UsageError, and writes nothing, when they do not fit into the file. Raises OSError when the file cannot
+        be read or written.
         """
         path = Path(self.inventory.path)
         before = path.read_bytes()

@@ -12,7 +12,10 @@ from fleetkeeper.exit_codes import Exit
 
 
 def complete_services(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """The services of the inventory of --hosts (else of the last audited) that begin with `begun`; none on an error."""
+    """The services of the inventory of --hosts (else of the last audited) that begin with `begun`; none on an error.
+
+    Errors are swallowed.
+    """
     from fleetkeeper.inventory.search import find_inventory
     from fleetkeeper.topics.registry import load_inventory
 

@@ -74,7 +74,7 @@ def subjects_of(rule: Rule, inventory: Inventory, limit: Collection[str] = ()) -
 
     Where the inventory has nothing for the rule, one subject of kind NOTHING with the reason. Where the section of the
     rule's topic is undecided, one subject of kind SECTION with its key for the rule that reports it, and NOTHING for
-    the others.
+    the others. Nothing is raised.
     """
     try:
         for section in undecided_sections(inventory):
@@ -243,7 +243,7 @@ def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], 
     """Split the findings into the open ones, and pairs (finding, waiver) of those that a waiver in force accepts.
 
     A waiver is in force up to and including its `until`, by the date of the look (UTC), once its reason is filled in.
-    A finding with a waiver that is not in force is open, with the reason in its hint.
+    A finding with a waiver that is not in force is open, with the reason in its hint. The first waiver in force counts.
     """
     open_: list[Finding] = []
     waived: list[tuple[Finding, Waiver]] = []

@@ -39,7 +39,8 @@ def unfilled_note(unfilled: Sequence[Waiver]) -> str:
 def waiver_note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: bool) -> str:
     """The note about one waiver; "" when there is nothing to report. `sure` allows to report it as not needed.
 
-    `verdicts` are all of the audit. The waiver must have its reason: see `unfilled_note` for the others.
+    `verdicts` are all of the audit. The waiver must have its reason: see `unfilled_note` for the others. `today` is by
+    the date of the look, in UTC.
     """
     used = any(accepting is waiver for verdict in verdicts for _, accepting in verdict.waived)
     over = any(

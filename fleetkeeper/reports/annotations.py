@@ -60,7 +60,8 @@ def most(texts: list[str], kind: str) -> list[str]:
 def open_annotations(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
     """Kind ("error" or "warning") and text of the annotation for each open finding and each reason for an unknown.
 
-    A warning of an item that failed is an error, and so is each unknown. Waived findings are left out.
+    A warning of an item that failed is an error, and so is each unknown. Waived findings are left out. An unknown comes
+    once for each node and reason, after the findings.
     """
     dark: dict[tuple[str, str], None] = {}
     for item in items:

@@ -51,7 +51,10 @@ def facts_read(rule: Rule, fleet: Fleet, subject: Subject) -> str:
 
 
 def facts_named(fleet: Fleet, name: str) -> str:
-    """The facts of NODE, or of NODE/TOPIC, as text without secrets. Raises UsageError for an unknown name."""
+    """The facts of NODE, or of NODE/TOPIC, as text without secrets. Raises UsageError for an unknown name.
+
+    In the order of the topics; NODE alone means all of them.
+    """
     node = known_node(fleet.inventory, name)
     topic = name.partition("/")[2]
     topics = [seen_topic for seen_node, seen_topic in fleet.facts if seen_node == node]
@@ -89,6 +92,8 @@ def describe_fact(node: str, topic: str, fact: Facts | Unobservable) -> Iterator
 
 def without_secrets(value: Any, key: str = "") -> Any:
     """JSON data with what looks like a secret replaced by `***`, by its own text or by the name of its key.
+
+    A copy; numbers, true and null stay.
 
     >>> without_secrets({"env": ["PGPASSWORD=hunter2"], "token": "abc def", "size": 3})
     {'env': ['PGPASSWORD=***'], 'token': '***', 'size': 3}

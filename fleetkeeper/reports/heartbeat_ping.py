@@ -138,7 +138,8 @@ class Pulse:
         """Send the ping that the run has ended, within the time limit.
 
         `well` says whether it ended well; `summary` goes to the monitor, without secrets. Returns why the ping did not
-        arrive, in words without the URL; empty when it did. Nothing is raised.
+        arrive, in words without the URL; empty when it did. Nothing is raised. Waits first, for half of that, until the
+        ping of the start is out.
         """
         if not self.url:
             return f"heartbeat: ${self.policy.variable} is not set here, so nobody was notified that this audit ran"
@@ -191,7 +192,7 @@ def deliver_request(expected: Request, limit: float) -> bytes:
 
 
 def harmless_error(error: Exception) -> str:
-    """An error in words that cannot contain the URL."""
+    """An error in words that cannot contain the URL. A kind that is not known gives the name of its type."""
     import ssl
     from urllib.error import HTTPError, URLError
 

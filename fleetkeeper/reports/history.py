@@ -115,7 +115,7 @@ def file_of(state: Path, name: str, path: str) -> Path:
 def recall_findings(path: Path) -> Memory:
     """The memory in a file; an empty one when the file does not exist or makes no sense.
 
-    Raises UsageError when a newer fleetkeeper wrote it.
+    Raises UsageError when a newer fleetkeeper wrote it. A file that cannot be read gives an empty one, too.
     """
     try:
         text = json.loads(path.read_text(encoding="utf-8"))
@@ -203,7 +203,10 @@ def judged_in_full(items: Iterable[Judged]) -> set[tuple[str, str]]:
 
 
 def open_findings(items: Iterable[Judged], *, waived: bool = False) -> Iterator[OpenFinding]:
-    """The open findings of some items, or the waived ones. Of several that are the same each gets a key of its own."""
+    """The open findings of some items, or the waived ones. Of several that are the same each gets a key of its own.
+
+    That key is a digest. `since` is not filled in yet.
+    """
     times: Counter[tuple[str, ...]] = Counter()
     for item in items:
         for finding in item["findings"]:

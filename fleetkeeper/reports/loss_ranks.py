@@ -55,6 +55,8 @@ CAUSES = {
 def loss_rank(rule: str) -> tuple[int, int]:
     """The place of a rule (its id) in the order of a report: sorts worst first.
 
+    (number of the kind of loss, place in it); a rule of nobody's list has the rank of a team's own.
+
     >>> sorted(["mail.is_delivered", "own.rule", "backups.are_fresh", "nodes.can_be_looked_at"], key=loss_rank)
     ['nodes.can_be_looked_at', 'backups.are_fresh', 'own.rule', 'mail.is_delivered']
     """

@@ -76,7 +76,8 @@ def repair_lines(night: NightRepairs | None, previous: str, now: datetime) -> It
     """The lines about the last night's repairs, of an inventory that asks for them.
 
     `previous` is when the audit before ended (ISO 8601, UTC; empty without one): what it has told is not told again.
-    None (never made), and a night that began more than 26 hours ago, are told every time.
+    None (never made), and a night that began more than 26 hours ago, are told every time. Nothing when the last night
+    was told already.
     """
     if night is None:
         yield "no nightly repairs have been made from this state directory: does `remediate --nightly` run?"
@@ -87,7 +88,10 @@ def repair_lines(night: NightRepairs | None, previous: str, now: datetime) -> It
 
 
 def night_lines(night: NightRepairs) -> Iterator[str]:
-    """What one night's repairs did: a line in numbers, and one for each plan, at most SHOWN."""
+    """What one night's repairs did: a line in numbers, and one for each plan, at most SHOWN.
+
+    Or one line that they did not end, or were not made, and why.
+    """
     log = f" (`remediate log {night.run}`)" if night.run else ""
     if not night.ended:
         yield "last night's repairs began and never came to their end: `remediate log` says what was done"

@@ -45,6 +45,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Clear the line, if it is shown."""
         if self.shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

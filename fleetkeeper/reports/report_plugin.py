@@ -100,7 +100,10 @@ class Reports:
 
     @cached_property
     def every_promise(self) -> frozenset[Promise]:
-        """Every promise that the run's inventories ask for."""
+        """Every promise that the run's inventories ask for.
+
+        Each is (inventory, rule id, name of the subject). Computed once.
+        """
         return frozenset(
             (name, rule, subject.name) for rule in self.rules for name, subject in self.audit.subjects(rule)
         )
@@ -124,7 +127,11 @@ class Reports:
             self.items.append(judged)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Compare with the audit before, write results.json, and send the heartbeats that the audit has ended."""
+        """Compare with the audit before, write results.json, and send the heartbeats that the audit has ended.
+
+        Nothing is compared or written with --collect-only, or without an item. Raises OSError when results.json cannot
+        be written. Why a heartbeat did not arrive is added to `notes`.
+        """
         self.finished = datetime.now(UTC)
         self.items.sort(key=lambda item: str(item["check"]))  # under xdist they come as they are done
         if self.items and not self.config.option.collectonly:
@@ -204,7 +211,7 @@ class Reports:
         return given or state.directory(self.config.option.state) / "audits" / names / "results.json"
 
     def document(self, exit_status: int) -> Results:
-        """The content of results.json."""
+        """The content of results.json. `exit_status` is pytest's. What changed is that of `compare`."""
         run: Run = {
             "fleetkeeper": version("fleetkeeper"),
             "started": self.started.isoformat(),
@@ -215,7 +222,10 @@ class Reports:
         return results.results_document(run, self.audit.fleets.values(), self.items, changes)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print facts, summary, notes and annotations; a GitHub runner's commands are switched off meanwhile."""
+        """Print facts, summary, notes and annotations; a GitHub runner's commands are switched off meanwhile.
+
+        Only where annotations are asked for (`annotated`).
+        """
         self.sections.restore(terminalreporter)
         deaf, listening = github.silence() if self.annotated else ("", "")
         if self.annotated:

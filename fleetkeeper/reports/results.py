@@ -24,7 +24,10 @@ VERSION: Literal[1] = 1
 
 
 def result_item(verdict: Verdict, inventory: str, check: str) -> Judged:
-    """The item of results.json for one verdict. `check` is pytest's id of the item."""
+    """The item of results.json for one verdict. `check` is pytest's id of the item.
+
+    Findings first, then warnings, then waived ones with their waivers.
+    """
     open_ = (*verdict.findings, *verdict.warnings)
     return {
         "check": check,
@@ -73,7 +76,10 @@ def results_document(
     items: Sequence[Judged],
     changes: Sequence[Change] = (),
 ) -> Results:
-    """The whole content of results.json; `fleetkeeper.reports.results_schema` describes each key."""
+    """The whole content of results.json; `fleetkeeper.reports.results_schema` describes each key.
+
+    `summary` counts the items by outcome.
+    """
     outcomes = [outcome.name.lower() for outcome in Outcome]
     return {
         "schema": VERSION,
@@ -99,7 +105,7 @@ def results_document(
 def write_results(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON to a file in one step: a reader sees the old file or the new one, never half of one.
 
-    Raises OSError.
+    Raises OSError. Folders above it are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -139,7 +139,10 @@ def clipped(text: str, width: int = WIDTH) -> str:
 
 
 def finding_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
-    """A paragraph for each rule with findings, worst first: with hints, without, and in one line."""
+    """A paragraph for each rule with findings, worst first: with hints, without, and in one line.
+
+    Waived ones are left out. One that follows from another rule's finding is shortened first.
+    """
     judged = [item for item in items if item["outcome"] == "finding"]
     by_rule: dict[str, list[Found]] = defaultdict(list)
     for item in judged:
@@ -226,7 +229,10 @@ def unknown_paragraph(why: str, hint: str, hidden: Sequence[tuple[str, str]]) ->
 
 
 def warning_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
-    """One line for each rule with warnings: their number, and what was seen first. Items with findings are left out."""
+    """One line for each rule with warnings: their number, and what was seen first. Items with findings are left out.
+
+    Worst first.
+    """
     by_rule: dict[str, list[Found]] = defaultdict(list)
     for item in items:
         if item["outcome"] != "finding":
@@ -236,7 +242,10 @@ def warning_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
 
 
 def waived_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
-    """One line for each waiver in use: what it accepts, until when, and who answers for it."""
+    """One line for each waiver in use: what it accepts, until when, and who answers for it.
+
+    The first two promises are named.
+    """
     accepted: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for item in items:
         for finding in item["findings"]:

@@ -122,7 +122,10 @@ def write_summary(
 
 
 def write_short(reporter: pytest.TerminalReporter, items: Sequence[Judged], changed: Sequence[str]) -> None:
-    """Write the sections for a person who has a minute. `changed` are the lines of "since the audit before"."""
+    """Write the sections for a person who has a minute. `changed` are the lines of "since the audit before".
+
+    Shortened to fit LINES; an empty one is left out.
+    """
     reasons = list(reason_lines(items))
     versions = list(other_versions((dark["node"], dark["why"]) for item in items for dark in item["unknown"]))
     titled = [
@@ -146,7 +149,10 @@ def detail_note(items: Sequence[Judged]) -> str:
 
 
 def sections(reporter: pytest.TerminalReporter, items: Sequence[Judged], rules: Mapping[str, Rule]) -> None:
-    """Write the sections of the summary in full: findings, unknown, warnings, waived, and not applicable."""
+    """Write the sections of the summary in full: findings, unknown, warnings, waived, and not applicable.
+
+    Worst first; an empty one is left out.
+    """
     wrong = Outcome.FINDING.name.lower()
     ranked = sorted(items, key=lambda item: loss_rank(item["rule"]))
     failed = [(item, open_findings(item)) for item in ranked if item["outcome"] == wrong]
@@ -218,7 +224,10 @@ def folded(names: Sequence[str], at_most: int = 3) -> str:
 
 
 def waived_lines(items: Iterable[Judged]) -> Lines:
-    """The lines about each waived finding, with its waiver."""
+    """The lines about each waived finding, with its waiver.
+
+    Three for each: its title, what was seen, until when and by whom.
+    """
     for item in items:
         for finding in item["findings"]:
             if waiver := finding["waived"]:
@@ -228,7 +237,7 @@ def waived_lines(items: Iterable[Judged]) -> Lines:
 
 
 def reason_lines(items: Iterable[Judged]) -> Lines:
-    """Why promises do not apply, a line for each reason."""
+    """Why promises do not apply, a line for each reason. With the first of the rules that do not."""
     skipped: dict[str, list[str]] = defaultdict(list)
     for item in items:
         if item["outcome"] == Outcome.NOT_APPLICABLE.name.lower():
@@ -240,7 +249,8 @@ def reason_lines(items: Iterable[Judged]) -> Lines:
 def changed_lines(changes: Changes) -> Lines:
     """What changed since the audit before: new and gone findings, a line each, and numbers.
 
-    Of the old ones only the longest open is named. Empty on the first audit.
+    Of the old ones only the longest open is named. Empty on the first audit. So is what has been open for long
+    (`weekly_lines`).
     """
     if not changes.previous:
         return

@@ -104,4 +104,5 @@ class Links:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close all links; an exception goes through."""
         self.close()

@@ -267,4 +267,5 @@ class ProcessStream(Process):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close the stream, which ends the process; an exception goes through."""
         self.close()

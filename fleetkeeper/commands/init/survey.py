@@ -79,7 +79,7 @@ class Survey:
     def all(self, nodes: Sequence[Node], *, follow: bool) -> Findings:
         """Everything that is found on the nodes, and with `follow` on all members of their swarm.
 
-        Raises NotTrusted, or UsageError for an invalid host.
+        Raises NotTrusted for a host key that nobody trusts, or UsageError for an invalid host.
         """
         for node in nodes:
             self.arrive(node)
@@ -105,7 +105,8 @@ class Survey:
     def arrive(self, node: Node) -> None:
         """Trust a host, and add it to `machines` with the rights that the account has.
 
-        One that cannot be reached gets `trouble`. Raises NotTrusted.
+        One that cannot be reached gets `trouble`. Raises NotTrusted. Says what it looks at. The host is asked (PROBE,
+        ENGINES) once its key is trusted.
         """
         nodes = [machine.node for machine in self.machines.values()]
         node = node.model_copy(update={"name": unique_node_name(node.name, list(self.machines))})
@@ -124,7 +125,8 @@ class Survey:
     def trust(self, inventory: Inventory, node: Node) -> None:
         """Offer to trust a host key that is not known.
 
-        Raises NotTrusted, or Unobservable for a host that does not answer.
+        Raises NotTrusted, or Unobservable for a host that does not answer. A person is asked; nothing is done for a key
+        that is trusted, or for this machine.
         """
         from fleetkeeper.transport.ssh.known_hosts import KeyStatus
 
@@ -134,7 +136,10 @@ class Survey:
             raise NotTrusted(node.address)
 
     def first_look(self, links: Links) -> Fleet:
-        """The facts about clocks, containers and the swarm. Adds time zone and part in the swarm to `machines`."""
+        """The facts about clocks, containers and the swarm. Adds time zone and part in the swarm to `machines`.
+
+        Nothing is raised for a node that cannot be seen.
+        """
         observers = {
             name: observer for name, observer in registry.observers_in(registry.TOPICS).items() if name in FIRST
         }
@@ -166,7 +171,10 @@ class Survey:
             yield node
 
     def found(self, fleet: Fleet, links: Links) -> Findings:
-        """Everything that goes into the inventory: machines, services, backups and certificates."""
+        """Everything that goes into the inventory: machines, services, backups and certificates.
+
+        Asks the nodes about schedules, dumps and sites; what could not be seen is `unseen` in it.
+        """
 
         def ask(node: str, commands: Sequence[Command]) -> list[Output]:
             """The outputs of commands on a node, by the node's name. Raises Unobservable."""
@@ -200,7 +208,10 @@ class Survey:
     def backups(
         self, context: SurveyContext, services: Sequence[FoundService], places: Sequence[Placement]
     ) -> tuple[Backups | None, list[str]]:
-        """The dumps of the database that has most of them, None without any; and what could not be seen."""
+        """The dumps of the database that has most of them, None without any; and what could not be seen.
+
+        Of equal ones, what the database's own container makes.
+        """
         unseen: list[str] = []
         candidates: list[Backups] = []
         databases = [service for service in services if service.database]
@@ -219,7 +230,10 @@ class Survey:
     def scheduled(
         self, ask: Callable[[str, Sequence[Command]], list[Output]], unseen: list[str]
     ) -> Iterator[Scheduled]:
-        """What looks like a backup in the schedules of every node. Adds to `unseen` what could not be read."""
+        """What looks like a backup in the schedules of every node. Adds to `unseen` what could not be read.
+
+        Nodes in trouble are left out.
+        """
         for name, machine in self.machines.items():
             if machine.trouble:
                 continue
@@ -247,7 +261,10 @@ def schedules_of(
 
 
 def describe_machine(machine: Machine, fleet: Fleet) -> Machine:
-    """The machine with its time zone and its part in the swarm, as far as they were seen."""
+    """The machine with its time zone and its part in the swarm, as far as they were seen.
+
+    "" as zone where it was not.
+    """
     name = machine.node.name
     try:
         zone = fleet.of(name, Nodes).timezone
@@ -261,7 +278,10 @@ def describe_machine(machine: Machine, fleet: Fleet) -> Machine:
 
 
 def running_databases(fleet: Fleet) -> Iterator[FoundDatabase]:
-    """Every Postgres server that was seen, in a container or not."""
+    """Every Postgres server that was seen, in a container or not.
+
+    Of a node whose containers could not be seen, by their processes.
+    """
     for node in fleet.inventory.nodes:
         try:
             holdings = list(uncovered_databases(fleet, node))

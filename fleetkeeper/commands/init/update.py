@@ -30,7 +30,8 @@ def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:
     """Look at the nodes, and append the proposed sections to the inventory file. Returns the exit code.
 
     Nothing else in the file is changed; for a section that is undecided the proposal is only printed. Where a node
-    could not be seen, nothing is written. Raises UsageError.
+    could not be seen, nothing is written. Raises UsageError for a host key that is not trusted, and as `with_sections`.
+    What is added is printed.
     """
     content = path.read_bytes()
     inventory = load_inventory(path, content)

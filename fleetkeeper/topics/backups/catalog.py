@@ -136,7 +136,7 @@ def build_catalog(
     """The catalog of some directory entries: backups apart from other entries, newest first, each judged.
 
     `verified` are the proofs of the files, `now` is the time by the volume node's clock. The order of `files` does not
-    matter.
+    matter. Computed once for the same arguments. `compared` (None: nothing) is the accepted size and the live database.
     """
     accepted, live = (compared.accepted, compared.live) if compared else (None, None)
     proven = {proof.name: proof for proof in verified}
@@ -194,7 +194,7 @@ def unlike_pattern(backups: Catalog, newest: Backup | None, policy: Policy) -> s
     """The files that are younger than the newest complete backup and not named like the pattern, as end of a sentence.
 
     All files and directories where no file at all is named like it; empty without any, and where there are backups and
-    none of them is complete. Hidden files and parts of dumps are left out.
+    none of them is complete. Hidden files and parts of dumps are left out. At most FEW names, the youngest first.
     """
     since = newest.time.timestamp() if newest else 0.0
     others = [file for file in backups.foreign if file.kind in ("file", "directory") and file.mtime > since]
@@ -227,7 +227,8 @@ def unfinished_dumps(catalog: Catalog, policy: Policy, now: datetime) -> tuple[F
 def backup_of(file: File, named: datetime, proven: Mapping[str, DumpProof], now: datetime) -> Backup:
     """The backup that a file is. `named` is the instant in its name (UTC), `proven` are proofs by file name.
 
-    What other files tell is not filled in yet: `lacks`, `small`, `giant`, `unconfirmed`, and `odd` for a hard link.
+    What other files tell is not filled in yet: `lacks`, `small`, `giant`, `unconfirmed`, and `odd` for a hard link. Its
+    time is that in the name, or the mtime where that is earlier and the two disagree.
     """
     written = written_at(file.mtime)
     proof = proven.get(file.name)

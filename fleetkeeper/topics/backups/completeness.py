@@ -57,7 +57,7 @@ def verify_command(directory: str, files: Sequence[File], form: Format, service:
     """The command that streams these files, in this order, reports on each, and then lists each of them once more.
 
     `directory` is their directory on the node. `service` is the Docker name of the database's service: archives need
-    the pg_restore in its container. Its output is for `parse_verified`.
+    the pg_restore in its container. Nothing is run here. Its output is for `parse_verified`.
     """
     return Command(
         command_words(load_script(VERIFY_DUMPS), directory, files, (form, service)),
@@ -264,6 +264,8 @@ TEXTS = {
 def judge_stream(seen: Streamed) -> tuple[State, str]:
     """The state of a file, and the reason in words, which is empty for "complete".
 
+    A reader that failed is judged by `judge_damage`. What is not a dump by its content is "unknown".
+
     >>> judge_stream(Streamed("broken", "empty"))
     ('broken', 'empty: a valid file with no dump in it')
     >>> judge_stream(Streamed("unknown", "none", 1, "tar"))
@@ -292,7 +294,8 @@ def judge_damage(seen: Streamed) -> tuple[State, str]:
     """The state of a file whose reader failed, and the reason in words.
 
     A file of another type, or one that could not be read, is "unknown", not "broken". Text in double quotes in the
-    reader's message is the file's own, not the program's, and is not interpreted.
+    reader's message is the file's own, not the program's, and is not interpreted. So is data behind the end of a whole
+    dump.
     """
     text = re.sub(r'"[^"]*"?', '""', seen.said.lower())
     if is_unreadable(seen):

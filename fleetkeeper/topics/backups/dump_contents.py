@@ -137,6 +137,8 @@ def plain_name(name: str) -> str:
 def connected_name(told: str) -> str:
     r"""The database that the argument of `\connect` names: a word, a quoted name, or a connection string.
 
+    Of a connection string the `dbname`.
+
     >>> connected_name("shop"), connected_name('"my db"'), connected_name('''"dbname='a b'"''')
     ('shop', 'my db', 'a b')
     """

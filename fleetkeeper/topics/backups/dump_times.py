@@ -62,6 +62,8 @@ def moment_of_name(name: str, policy: Policy, mtime: float) -> datetime | None:
 def moment_of_day(day: datetime, zone: ZoneInfo, mtime: float) -> datetime:
     """The instant (UTC) for a name that holds only a day: see `moment_of_name`. `day` is its local midnight.
 
+    The mtime if it is on that day, the day's last second if it is soon after, else its midnight.
+
     >>> toronto, day = ZoneInfo("America/Toronto"), datetime(2026, 11, 22)
     >>> at_two = datetime(2026, 11, 22, 2, tzinfo=toronto).timestamp()
     >>> [str(moment_of_day(day, toronto, at_two + hours * 3600)) for hours in (0, 22.5, 48)]
@@ -105,7 +107,8 @@ def longest_gap(schedule: str, timezone: str, year: int) -> timedelta:
     """The longest time between two runs of a cron schedule from the start of a year on, in elapsed time (UTC).
 
     Twice a day is thirteen hours apart once a year, in the night when the clocks go back. 366 days for a schedule that
-    is never due.
+    is never due. Computed once. Raises CronSimError for a schedule that is none. Times are followed for 400 days at
+    most.
 
     >>> longest_gap("0 0,12 * * *", "America/Toronto", 2026), longest_gap("0 0,12 * * *", "UTC", 2026)
     (datetime.timedelta(seconds=46800), datetime.timedelta(seconds=43200))

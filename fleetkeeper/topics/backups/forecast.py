@@ -55,7 +55,8 @@ class Room:
 def make_forecast(catalog: Catalog, policy: Policy, room: Room, now: datetime, *, thinned: bool = True) -> Forecast:
     """The forecast for a policy's backups, which must include a complete one.
 
-    `thinned` False computes as if nothing were ever removed, since something holds thinning up.
+    `thinned` False computes as if nothing were ever removed, since something holds thinning up. `runs_out` is None
+    where both last. `room` is what the volume takes and has free, in bytes.
     """
     trend = trend_of(catalog.counted)
     forecast = Forecast(catalog.counted[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))

@@ -13,7 +13,10 @@ from fleetkeeper.untrusted import one_line
 
 
 def init_lines(findings: Findings) -> Iterator[str]:
-    """The lines of the section `backups`; where no dumps were found, one that leaves it open."""
+    """The lines of the section `backups`; where no dumps were found, one that leaves it open.
+
+    Without a second place, a comment how to name one.
+    """
     backups = findings.backups
     if backups is None:
         section = left_open(findings, "no database was found", databases_without_dumps(findings))
@@ -67,7 +70,10 @@ def node_for_copies(backups: Backups, findings: Findings) -> str:
 
 
 def comment_lines(backups: Backups) -> Iterator[str]:
-    """Comment lines: the dumps that were found, and which values are only proposals."""
+    """Comment lines: the dumps that were found, and which values are only proposals.
+
+    Also the others' files, nodes that share them, and what makes them: only what there is.
+    """
     shared = [node for node in backups.nodes if node != backups.node]
     if backups.number:
         number, each, used = count_of(backups.number, "dump"), show_size(backups.newest), show_size(backups.used)

@@ -39,7 +39,10 @@ class LiveDatabase:
 
 
 def only_cluster(fleet: Fleet) -> Cluster | None:
-    """The one server of the backups' service; None when there is none or several, or a node was not seen."""
+    """The one server of the backups' service; None when there is none or several, or a node was not seen.
+
+    A node whose facts are missing counts as not seen.
+    """
     matches: list[Cluster] = []
     for node in fleet.inventory.nodes:
         facts = fleet.facts.get((node, Databases.topic))
@@ -75,7 +78,10 @@ class History:
 
 
 def history_of(whole: Iterable[Backup]) -> History:
-    """The history of these dumps; those whose contents are not known add nothing. Their order does not matter."""
+    """The history of these dumps; those whose contents are not known add nothing. Their order does not matter.
+
+    It is when each table was first dumped, and whether any dump has rows.
+    """
     first: dict[str, datetime] = {}
     filled = False
     for backup in whole:
@@ -105,7 +111,10 @@ class Comparison:
     history: History
 
     def why_no_backup(self, backup: Backup, *, newest: bool) -> str:
-        """Why one dump is no backup of the database; empty when it is, or may be."""
+        """Why one dump is no backup of the database; empty when it is, or may be.
+
+        Empty where its contents are not known. `newest`: it is the newest of all.
+        """
         contents, live = backup.contents, self.live
         if contents is None:
             return ""
@@ -149,7 +158,8 @@ def judge_contents(whole: Sequence[Backup], policy: Policy, live: LiveDatabase |
 def no_tables_or_rows(contents: DumpContents, part: DatabasePart) -> str:
     """What a dump is of which nothing can be restored, in words; empty where it has tables and rows.
 
-    Empty also where it names no table with rows and leaves out the names of some (`unnamed`): that is not known.
+    Empty also where it names no table with rows and leaves out the names of some (`unnamed`): that is not known. That
+    is: rows without tables, only empty tables, or none.
     """
     if part.filled and not contents.makes_tables:
         return "it holds rows only, and no table to put them into"

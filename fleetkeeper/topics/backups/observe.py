@@ -31,7 +31,8 @@ TRIES = 4
 def observe(node: Node, inventory: Inventory) -> Look:
     """The facts from the node that the inventory names; None for any other: a shared volume is counted once.
 
-    Streams what has no proof yet, and stores the proofs in the state directory; with --quick it streams nothing.
+    A generator: yields commands, receives their outputs. Streams what has no proof yet, and stores the proofs in the
+    state directory; with --quick it streams nothing.
     """
     policy = inventory.section(Policy)
     if policy.volume.node != node.name:
@@ -55,7 +56,10 @@ def place_of(inventory: Inventory, directory: str) -> str:
 
 
 def database_service_name(inventory: Inventory) -> str:
-    """The Docker name of the database's service; empty for an inventory without services."""
+    """The Docker name of the database's service; empty for an inventory without services.
+
+    Raises NotApplicable without the section `backups`.
+    """
     if isinstance(inventory.services, Without):
         return ""
     return inventory.services[inventory.section(Policy).service].name
@@ -69,7 +73,7 @@ def stream_files(
     After those come the complete ones of which nobody knows what they hold. Returns the proofs, including the
     `remembered` ones of files that were not streamed; where a command failed, those of its files are "unknown". When
     none is "complete", up to three more files are streamed one by one, newest first. `service` is the Docker name of
-    the database's service.
+    the database's service. Those commands are yielded; nothing is raised.
     """
     matches = newest_first(files, policy)
     newest = {file.name for file in matches[:1]}
@@ -128,7 +132,8 @@ def newest_first(files: Sequence[File], policy: Policy) -> list[File]:
 def split_by_budget(waiting: Sequence[File], budget: int) -> tuple[list[File], list[File]]:
     """The files to read now (the newest whatever its size, then as many as fit in `budget` bytes), and the rest.
 
-    A small file weighs as much as could be read while it is opened: tens of thousands of them do not fit either.
+    A small file weighs as much as could be read while it is opened: tens of thousands of them do not fit either. One
+    that goes beyond it is the first of the rest; smaller ones do not follow it.
     """
     batch, spent = list(waiting[:1]), 0
     rest: list[File] = []

@@ -86,7 +86,8 @@ def parse_entries(listed: bytes) -> Iterator[File]:
 def parse_entry(name: str, facts: bytes) -> File:
     """One entry of the directory. `facts` must match `FACTS`.
 
-    A number below 0 or above what a file system can hold becomes the nearest valid one.
+    A number below 0 or above what a file system can hold becomes the nearest valid one. Sizes are in bytes, times in
+    epoch seconds.
     """
     kind, *written = facts.decode("ascii").split(" ")
     size, inode, device, links, uid, blocks = (parse_whole_number(written[index]) for index in (0, 2, 3, 4, 5, 6))

@@ -39,7 +39,10 @@ class Period:
 
 
 def periods_of_keep(complete: Sequence[Backup], policy: Policy) -> Iterator[Period]:
-    """Every kind of period that `keep` names, as far back as its counter reaches over `complete` (newest first)."""
+    """Every kind of period that `keep` names, as far back as its counter reaches over `complete` (newest first).
+
+    A negative counter reaches over all.
+    """
     for period, form in BUCKETS.items():
         count = getattr(policy.keep, period)
         if count == 0:

@@ -54,7 +54,8 @@ class Yardstick:
 def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> SizeJudgement:
     """The judgement of the sizes of all complete dumps. The order of `whole` does not matter.
 
-    `accepted` is the size that a person accepted last: dumps made since then are compared with it.
+    `accepted` is the size that a person accepted last: dumps made since then are compared with it. Those before it are
+    judged on their own; the newest refused of them are taken back if they are of that size.
     """
     oldest_first = sorted(whole, key=lambda backup: (backup.time, backup.name))
     if accepted is None:
@@ -111,7 +112,10 @@ class Scan:
     giants: set[str] = field(default_factory=set)
 
     def over(self, oldest_first: Iterable[Backup]) -> SizeJudgement:
-        """The judgement of these dumps. A Scan is used once."""
+        """The judgement of these dumps. A Scan is used once.
+
+        While a giant is neither confirmed nor refuted, what has the usual size is refused; alone, it is `unconfirmed`.
+        """
         for backup in oldest_first:
             self.judge(backup)
         if self.giant:

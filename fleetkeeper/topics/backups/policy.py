@@ -227,7 +227,7 @@ class Policy(Strict):
     @field_validator("floors")
     @classmethod
     def plain_tables(cls, floors: dict[str, int]) -> dict[str, int]:
-        """Check the names of tables and their least numbers of rows. Raises ValueError."""
+        """The floors themselves: names of tables, and least numbers of rows from 1 on. Raises ValueError."""
         for table, least in floors.items():
             if not TABLE.fullmatch(table) or least < 1:
                 raise ValueError(
@@ -238,7 +238,7 @@ class Policy(Strict):
     @field_validator("schedule")
     @classmethod
     def cron_fields(cls, schedule: str | Without) -> str | Without:
-        """Check that the schedule has five fields of cron. Raises ValueError."""
+        """The schedule itself, if it has five fields of cron, or is left out. Raises ValueError."""
         if isinstance(schedule, Without):
             return schedule
         try:
@@ -288,7 +288,7 @@ class Policy(Strict):
 
     @model_validator(mode="after")
     def has_a_name_for_each(self) -> Policy:
-        """Check that a pattern with the day alone goes with one backup a day. Raises ValueError.
+        """The policy itself. Check that a pattern with the day alone goes with one backup a day. Raises ValueError.
 
         Two backups of one day cannot have the same name: the second would replace the first.
         """

@@ -47,7 +47,8 @@ def recall_proofs(given: str, location: str, files: Sequence[File]) -> tuple[Dum
     `given` is the state directory (--state, "" for the usual one), `location` the key of the place (`place_of`),
     here and below.
 
-    Raises Unobservable when a newer fleetkeeper wrote the database.
+    Raises Unobservable when a newer fleetkeeper wrote the database. Raises UsageError for a state directory that cannot
+    be used.
     """
     identities = {file.name: file.identity for file in files}
     try:
@@ -66,7 +67,8 @@ def remember_proofs(given: str, location: str, proofs: Sequence[DumpProof]) -> N
     """Store the proofs about the files of a place in place of all earlier ones of it.
 
     A proof of "unknown" is stored only where reading the file again would give the same. Errors are ignored: nothing is
-    changed then, as where a newer fleetkeeper wrote the database.
+    changed then, as where a newer fleetkeeper wrote the database. But for a state directory that cannot be used:
+    UsageError.
     """
     rows = [
         (

@@ -77,6 +77,7 @@ def apply_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 
     With `held`: none may go while more look broken than `keep.broken_at_most`, and only broken ones while the newest
     complete one is implausible or an unconfirmed giant. Failed drills, other deleters and `guessed` are not looked at.
+    Computed once for the same arguments.
     """
     retention = let_go(catalog, policy, now)
     if hold := too_many_broken(by_keep(catalog, policy, now), catalog, policy):
@@ -90,7 +91,8 @@ def apply_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """Which backups stay and which may go when nothing holds thinning up.
 
-    A broken file that is the last of its period stays all the same.
+    A broken file that is the last of its period stays all the same. `now` is the time by the volume node's clock.
+    Computed once for the same arguments.
     """
     retention = by_keep(catalog, policy, now)
     return spare_backups(retention, last_of_period([excess.backup for excess in retention.excess], catalog, policy))
@@ -100,7 +102,8 @@ def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """Which backups stay and which may go by `keep` alone, broken ones included; `held` is None.
 
-    What `left_alone` names stays too; broken files that are the last of their period are not spared here.
+    What `left_alone` names stays too; broken files that are the last of their period are not spared here. `excess` is
+    oldest first. Computed once for the same arguments.
     """
     reasons = reasons_to_keep(catalog.counted, policy, catalog.accepted)
     kept: list[KeptBackup] = []
@@ -244,7 +247,10 @@ def reasons_to_keep(
 
 
 def by_policy(complete: Sequence[Backup], keep: Keep, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
-    """Name and reason of each backup that a counter of `keep` or `within` keeps; a name may come several times."""
+    """Name and reason of each backup that a counter of `keep` or `within` keeps; a name may come several times.
+
+    The reason is such as "daily 2026-11-22".
+    """
     yield from by_bucket(complete, "last", keep.last, lambda backup: backup.name)
     for period, form in BUCKETS.items():
         yield from by_bucket(complete, period, getattr(keep, period), bucket(form, zone))
@@ -277,7 +283,10 @@ def by_bucket(
 
 
 def by_protection(complete: Sequence[Backup]) -> Iterator[tuple[str, str]]:
-    """Name and reason of the newest and the oldest complete backup, which stay whatever the rules say."""
+    """Name and reason of the newest and the oldest complete backup, which stay whatever the rules say.
+
+    One backup alone comes twice; none without backups.
+    """
     if complete:
         yield complete[0].name, "newest proven"
         yield complete[-1].name, "oldest proven"

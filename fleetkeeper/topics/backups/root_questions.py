@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def root_questions_about(inventory: Inventory) -> Iterator[RootQuestion]:
     """The commands about an inventory's dumps that an audit runs as root.
 
-    Raises NotApplicable for one without backups.
+    Raises NotApplicable for one without backups. With Argument in place of what differs from look to look.
     """
     policy = inventory.section(Policy)
     service = require_policy(inventory.services)[policy.service].name

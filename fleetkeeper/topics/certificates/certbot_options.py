@@ -183,7 +183,10 @@ def chosen_installer(given: dict[str, str | None]) -> str:
 
 
 def option_faults(verb: str, given: dict[str, str | None]) -> Iterator[str]:
-    """The reasons in the options why nothing is renewed, or not in the directory that is served from; else none."""
+    """The reasons in the options why nothing is renewed, or not in the directory that is served from; else none.
+
+    `given` are the options with their values.
+    """
     if "--help" in given or "--version" in given:
         yield "it only prints a text about certbot"
     if "--dry-run" in given:

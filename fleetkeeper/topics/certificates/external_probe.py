@@ -66,7 +66,8 @@ class Resolved:
 def from_here(inventory: Inventory) -> Facts:
     """The handshakes that the machine that audits made for every name, as `outside` of the facts.
 
-    Raises NotApplicable where the inventory has no certificates.
+    Raises NotApplicable where the inventory has no certificates. Looks names up and connects, all at once, for LIMIT
+    seconds at most each; nothing is raised for a name.
     """
     paths = [path for certificate in inventory.section(Policy).certificates for path in external_addresses(certificate)]
     hosts = list(dict.fromkeys(address.host for address in paths))
@@ -83,7 +84,7 @@ def from_here(inventory: Inventory) -> Facts:
 def external_addresses(certificate: Certificate) -> Iterator[ExternalAddress]:
     """The places to ask for one certificate, not resolved yet; none where the inventory has `outside: {none: why}`.
 
-    One for each port: those of `outside`, else those of the certificate, else 443.
+    One for each port: those of `outside`, else those of the certificate, else 443. None, too, where it is undecided.
     """
     outside = certificate.outside or Outside()
     if isinstance(outside, Outside):
@@ -95,6 +96,8 @@ def external_addresses(certificate: Certificate) -> Iterator[ExternalAddress]:
 
 def resolve_name(host: str) -> Resolved:
     """The IP addresses of a name, IPv4 and IPv6 in turn, at most four; only of families that this machine itself has.
+
+    Nothing is raised: without any, `why` says so.
 
     >>> resolve_name("127.0.0.1")
     Resolved(addresses=('127.0.0.1',), why='')
@@ -193,7 +196,7 @@ def refusal_of_handshake(address: ExternalAddress, error: OSError) -> ServedCert
     """The result for a handshake that failed.
 
     `refused` is the kind of failure; where it is none that we know, `chain` is Unobservable. A failure that says
-    nothing about the server must not become a finding.
+    nothing about the server must not become a finding. `said` is the error's text, at most 200 characters.
     """
     text = (getattr(error, "reason", None) or error.strerror or str(error)).lower().replace("_", " ")
     low = f"{text} {error}".lower()

@@ -151,7 +151,8 @@ def is_served(webroot: str, view: View) -> bool:
 def challenge_findings(view: View) -> list[Finding | Unobservable]:
     """A finding where port 80 does not answer for challenges, an Unobservable where it was not seen, else nothing.
 
-    The authority asks there (RFC 8555, 8.3), and follows redirects.
+    The authority asks there (RFC 8555, 8.3), and follows redirects. Not an answer are 401, 403, 500 and more, and none
+    at all.
     """
     status = (view.facts.http or {}).get(view.certificate.name)
     if status is None or isinstance(status, Unobservable):

@@ -70,7 +70,10 @@ def look_inside(container: str, names: Sequence[str] = ()) -> Command:
 
 
 def root_questions() -> Iterator[RootQuestion]:
-    """The commands that root runs in containers; on the node itself handshakes need no root."""
+    """The commands that root runs in containers; on the node itself handshakes need no root.
+
+    With Argument in place of what differs from look to look.
+    """
     here, tls = Argument("here"), Argument("tls", many=True)
     questions: tuple[tuple[Command, tuple[Argument, ...]], ...] = (
         (look_inside(""), (Argument("served", many=True),)),

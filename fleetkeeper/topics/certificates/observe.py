@@ -41,7 +41,8 @@ MOST_WORDS = 100
 def observe(node: Node, inventory: Inventory) -> Look:
     """The facts of a node; empty ones where no service that certificates name runs.
 
-    Raises NotApplicable where the inventory has no certificates.
+    Raises NotApplicable where the inventory has no certificates. A generator: yields commands, receives their outputs.
+    Raises Unobservable when `docker inspect` gave no answer that makes sense.
     """
     certificates, services = inventory.section(Policy).certificates, require_policy(inventory.services)
     inspected, everything, own = yield [inspect_containers(), list_schedules(), OWN]
@@ -87,7 +88,10 @@ def observe(node: Node, inventory: Inventory) -> Look:
 def serving_here(
     containers: Iterable[Container], certificates: Iterable[Certificate], services: Mapping[str, Service]
 ) -> list[tuple[Container, str]]:
-    """The running containers of services that certificates name, each with the inventory's key of the service."""
+    """The running containers of services that certificates name, each with the inventory's key of the service.
+
+    A container may come twice, for two keys.
+    """
     keys = dict.fromkeys(certificate.service for certificate in certificates)
     return [
         (container, key)
@@ -113,7 +117,8 @@ def ask_for_certificates(
 ) -> Generator[Sequence[Command], list[Output], Asked]:
     """The outputs by command, after one round trip, and a second one in containers where the node has no openssl.
 
-    The answers on the node stay beside those from the containers.
+    The answers on the node stay beside those from the containers. A generator: yields the commands, receives their
+    outputs, and returns them.
     """
     commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
     questions = dict(zip(commands, (yield commands), strict=True))

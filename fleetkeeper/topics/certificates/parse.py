@@ -48,6 +48,8 @@ class Section:
 def parse_sections(text: str) -> list[Section]:
     """The output of the script in sections. Raises Unobservable when it is cut short.
 
+    `|` begins a line of one, `!` what was wrong with it.
+
     >>> parse_sections("file /a.pem\\n|x\\n!cannot be read\\nend\\n")
     [Section(key='file', rest='/a.pem', lines=['x'], trouble='cannot be read')]
     """
@@ -79,7 +81,10 @@ def parse(text: str, container: str, service: str) -> ContainerFiles:
 
 
 def put_together(parts: list[Section], container: str, service: str) -> ContainerFiles:
-    """The files of a container from the sections. Raises ValueError or LookupError when they make no sense."""
+    """The files of a container from the sections. Raises ValueError or LookupError when they make no sense.
+
+    Raises Unobservable when nginx' configuration cannot be read here.
+    """
     names = {part.rest for part in parts if part.key == "process"}
     return ContainerFiles(
         container=container,
@@ -177,7 +182,10 @@ def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], .
 
 
 def parse_parts(name: str, parts: list[Section]) -> Iterator[str]:
-    """What is wrong with the files that a lineage's configuration names. Their sections follow it, too."""
+    """What is wrong with the files that a lineage's configuration names. Their sections follow it, too.
+
+    Nothing when all is right.
+    """
     current = ""
     for part in parts:
         if part.key == "renewal":
@@ -261,7 +269,8 @@ def challenge_port(lines: dict[str, str]) -> int | None:
 def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
     """What in the container runs certbot: crontabs, and loops that run now. `cron` says whether a cron runs there.
 
-    A crontab without one has a fault. A certbot that runs at this moment is no schedule: it may be anybody's.
+    A crontab without one has a fault. A certbot that runs at this moment is no schedule: it may be anybody's. Raises
+    Unreadable for a script in them that cannot be parsed.
     """
     faults = () if cron else ("no cron runs in the container",)
     around = parse_surroundings(parts)
@@ -275,7 +284,7 @@ def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
 def container_cron_renewals(part: Section, around: Surroundings, faults: tuple[str, ...]) -> Iterator[Renewal]:
     """The renewals in the lines about certbot of one crontab, or of one script of cron's, in a container.
 
-    Each gets `faults` in front of its own.
+    Each gets `faults` in front of its own. Comments are left out. Raises Unreadable for a script that cannot be parsed.
     """
     for line in part.lines:
         text = line.strip()
@@ -318,6 +327,8 @@ def hook_file(part: Section) -> HookFile:
 
 def ini_words(line: str) -> Iterator[str]:
     """A line of certbot's own file of options as words of a command line; only those that matter for renewals.
+
+    Nothing for `false`, and for a `server` that is no staging one.
 
     >>> [list(ini_words(line)) for line in ("deploy-hook = nginx -s reload", "dry-run = true", "server = https://a")]
     [['--deploy-hook=nginx -s reload'], ['--dry-run'], []]

@@ -138,7 +138,7 @@ class Step:
 def steps(script: str) -> Iterator[Step]:
     """The simple commands of a script up to an `exit` that is always reached, each with what it depends on.
 
-    Raises Unreadable.
+    Raises Unreadable. A loop of `while true` counts as reached.
     """
     words: list[Word] = []
     before, last = "", ""
@@ -162,7 +162,10 @@ def steps(script: str) -> Iterator[Step]:
 
 
 def follow_blocks(words: Sequence[Word], blocks: list[str]) -> None:
-    """Open and close blocks as the reserved words before a command do: changes `blocks`, the words that opened them."""
+    """Open and close blocks as the reserved words before a command do: changes `blocks`, the words that opened them.
+
+    Words after the first that is not reserved do not count.
+    """
     for word in words:
         text = literal_text(word) or ""
         if text in BLOCKS:
@@ -241,7 +244,10 @@ def file_effect(where: str, path: str, file: HookFile, around: Surroundings) -> 
 
 
 def reloads_here(name: str, words: Sequence[Word]) -> bool:
-    """Whether a command reloads or restarts a web server where it runs. `name` is its program without a directory."""
+    """Whether a command reloads or restarts a web server where it runs. `name` is its program without a directory.
+
+    That is by signal, `-s reload`, an init script, or a service manager.
+    """
     texts = [literal_text(word) for word in words]
     rest = [text or "" for text in texts[1:]]
     if (texts[0] or "").startswith("/etc/init.d/"):
@@ -293,7 +299,10 @@ def docker_effects(where: str, words: Sequence[Word], around: Surroundings) -> I
 
 
 def docker_targets(words: Sequence[Word]) -> Iterator[Target]:
-    """The containers that a command of Docker's client restarts, sends HUP to, or reloads a server in, if any."""
+    """The containers that a command of Docker's client restarts, sends HUP to, or reloads a server in, if any.
+
+    Raises Unreadable for a script that cannot be parsed.
+    """
     run = docker_execution(words, (literal_text(words[0]) or "").rpartition("/")[2])
     if run and any(reloads_here((line[0] or "").rpartition("/")[2], as_words(line)) for line in run.inner() if line):
         yield run.target

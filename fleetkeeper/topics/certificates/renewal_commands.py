@@ -28,7 +28,7 @@ NOTHING = Reloading()
 def renewals_in(where: str, script: str, around: Surroundings) -> Iterator[Renewal]:
     """The renewals of a shell text that runs beside certbot itself: on a node, or in a container.
 
-    One that is unclear where the text cannot be read and has `certbot` and `renew` in it, or runs a script whose name
+    One that is `unclear` where the text cannot be read and has `certbot` and `renew` in it, or runs a script whose name
     speaks of certificates; else nothing where it runs no certbot that renews.
     """
     try:
@@ -85,7 +85,8 @@ def certbot_commands(
 ) -> Iterator[tuple[CertbotCommand, str, Reloading]]:
     """Each renewing command of certbot in a text, why it may not be reached, and what follows it. Raises Unreadable.
 
-    Scripts in shells inside are followed; options of certbot's own file (`around.ini`) come before those written.
+    Scripts in shells inside are followed; options of certbot's own file (`around.ini`) come before those written. The
+    second is "" where it is reached.
     """
     if depth > DEEPEST:
         raise Unreadable("too many shells inside each other")
@@ -109,7 +110,10 @@ def inner_script(words: Sequence[Word]) -> str | None:
 
 
 def effects_behind(commands: Iterable[Sequence[Word]], around: Surroundings) -> Reloading:
-    """What the commands behind certbot reload; what they do besides, or what is not understood, does not matter."""
+    """What the commands behind certbot reload; what they do besides, or what is not understood, does not matter.
+
+    Raises Unreadable for one that cannot be parsed.
+    """
     found: list[Reloading] = []
     for words in commands:
         rest, _, _ = unwrap_command(words)
@@ -136,7 +140,8 @@ def is_certbot(path: str) -> bool:
 def loop_renewals(where: str, title: str, around: Surroundings) -> Iterator[Renewal]:
     """The renewals of a process that runs for ever, from its command line with blanks between its words.
 
-    A process without a loop is no schedule; a script about certificates is unclear.
+    A process without a loop is no schedule; a script about certificates is unclear. Raises Unreadable as `renewals_in`
+    may.
     """
     _, shell, script = title.partition(" -c ")
     name = title.split(" ", maxsplit=1)[0].rpartition("/")[2]

@@ -123,7 +123,7 @@ class NodeSurroundings:
     questions: dict[str, None] = field(default_factory=dict)
 
     def context_of(self, job: Job, owner: str) -> Context | None:
-        """The state of the shell in which a line begins, None where nothing was asked about it.
+        """The state of the shell in which a line begins, None where nothing was asked about the node.
 
         `owner` is the user whose crontab it is; a line of a system table names its own. The user is added to
         `questions`.
@@ -239,7 +239,7 @@ def in_container(where: str, run: Execution, faults: Iterable[str], node: NodeSu
     """The renewal that a `docker exec` of certbot is, with the containers that it would enter now.
 
     `found` is certbot's command, why it may not be reached, and what the commands behind it do. `unclear`, without
-    anything else, where the container that it names cannot be told.
+    anything else, where the container that it names cannot be told. `faults` come before its own.
     """
     command, guarded, behind = found
     try:
@@ -262,7 +262,8 @@ def unfit(run: Execution) -> Iterator[str]:
 def main_processes(inspected: Sequence[Json], node: NodeSurroundings) -> Iterator[Renewal]:
     """The renewals that the main processes of running containers are, from what `docker inspect` says of them.
 
-    A container that runs certbot in a loop, beside the server and with the same files, needs no cron.
+    A container that runs certbot in a loop, beside the server and with the same files, needs no cron. Raises
+    Unobservable for a field of the wrong kind.
     """
     for item in inspected:
         key, name = text_in(item, "Id"), text_in(item, "Name").lstrip("/")
@@ -278,7 +279,10 @@ def main_title(inspected: Json) -> str:
 
 
 def self_reloaders(inspected: Sequence[Json]) -> Iterator[str]:
-    """The ids of containers whose main process is a shell loop that sleeps and reloads their server, time and again."""
+    """The ids of containers whose main process is a shell loop that sleeps and reloads their server, time and again.
+
+    Raises Unobservable for a field of the wrong kind.
+    """
     for item in inspected:
         title = main_title(item)
         _, shell, script = title.partition(" -c ")

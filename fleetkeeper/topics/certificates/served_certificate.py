@@ -58,7 +58,10 @@ class View:
 
     @property
     def inside(self) -> ContainerFiles:
-        """The files about certificates in the container. Raises Unobservable when they could not be seen."""
+        """The files about certificates in the container. Raises Unobservable when they could not be seen.
+
+        That is so too when it was not looked into.
+        """
         why = [files for files in self.facts.inside if isinstance(files, Unobservable)]
         files = [
             files
@@ -84,7 +87,8 @@ def each_certificate(inventory: Inventory) -> Iterable[Subject]:
 def certificate_of(fleet: Fleet, subject: Subject) -> Certificate:
     """The inventory's entry for a subject of `each_certificate`.
 
-    Raises NotApplicable with the reason where the inventory has no certificates.
+    Raises NotApplicable with the reason where the inventory has no certificates. Raises StopIteration for a name that
+    is not in it.
     """
     certificates = fleet.inventory.section(Policy).certificates
     return next(certificate for certificate in certificates if certificate.name == subject.name)
@@ -94,7 +98,7 @@ def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> 
     """The findings of `judge` about every container that serves the name.
 
     What cannot be seen of one, or of a node, is yielded as Unobservable, and hides no finding about another. A finding
-    where all nodes were seen and no container runs.
+    where all nodes were seen and no container runs. Raises NotApplicable where the inventory has no certificates.
     """
     certificate = certificate_of(fleet, subject)
     places = serving_containers(fleet, certificate)
@@ -123,7 +127,10 @@ def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
 
 
 def serving_containers(fleet: Fleet, certificate: Certificate) -> list[tuple[str, Container]]:
-    """The running containers of a certificate's service on the nodes that were seen, each after its node's name."""
+    """The running containers of a certificate's service on the nodes that were seen, each after its node's name.
+
+    Raises NotApplicable where the inventory has no such service.
+    """
     name = service_of(fleet, certificate.service).name
     everywhere = ((seen_container.node, seen_container.container) for seen_container in seen_containers(fleet))
     return [(node, container) for node, container in everywhere if container.running and container.belongs_to(name)]
@@ -154,7 +161,7 @@ def lineages_of(view: View) -> list[Lineage]:
     """The lineages of certbot for the name: the one that the inventory names, else those whose leaf covers the name.
 
     Without any, the one that has the certificate's name. Empty where certbot has none of these. Raises Unobservable
-    when the container's files were not seen, or a leaf cannot be read.
+    when the container's files were not seen, or a leaf cannot be read. In certbot's order.
     """
     matches = view.inside.lineages
     if view.certificate.lineage:

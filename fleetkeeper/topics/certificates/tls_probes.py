@@ -85,7 +85,7 @@ def is_ip(name: str) -> bool:
 def tls_endpoints(container: Container, certificates: Iterable[Certificate]) -> Iterator[TlsEndpoint]:
     """The ports to ask for each name: those of the policy, else the TCP ports that the container publishes, else 443.
 
-    A published port 80 is not among them.
+    A published port 80 is not among them. `host` is the address on which the container publishes it.
     """
     published = {port.host: port for port in container.ports if port.host and port.protocol == "tcp"}
     for certificate in certificates:
@@ -125,7 +125,8 @@ def challenge_commands(endpoints: Sequence[TlsEndpoint], containers: Iterable[Co
 def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> ServedCertificate:
     """The parsed answers about one endpoint; those from inside the container take the place of those from the node.
 
-    `questions` are outputs by command, with one for each probe of the endpoint.
+    `questions` are outputs by command, with one for each probe of the endpoint. Raises Unobservable when a command
+    about it was lost.
     """
     answer: dict[str, Output] = {}
     for probe in probes_of(endpoint):

@@ -134,7 +134,8 @@ def running_anywhere(
     """The runs of the wanted command in a script; where it cannot be parsed as a whole, those of each line.
 
     What stands around such a line is not known, and neither is whether it is run. A script with carriage returns is
-    read without them as well, since with them its reserved words are none.
+    read without them as well, since with them its reserved words are none. Empty where the script can be parsed and has
+    none.
     """
     if runs := script_runs(text, command_words, around=around, start=start):
         return runs
@@ -152,7 +153,8 @@ def running_anywhere(
 def called_scripts(text: str, around: Surroundings, environment: Mapping[str, str] = NOTHING) -> list[ScriptCall]:
     """The scripts that a command line or a script runs by their paths; empty when it cannot be parsed.
 
-    Also those that it may run, or surely does not: see their `reach`. `environment` is what the crontab sets.
+    Also those that it may run, or surely does not: see their `reach`. `environment` is what the crontab sets. In their
+    order, perhaps one twice.
     """
     context = Context({name: (Part("text", value),) for name, value in environment.items()}, around=around)
     try:
@@ -163,7 +165,10 @@ def called_scripts(text: str, around: Surroundings, environment: Mapping[str, st
 
 
 def script_calls(command: ExecutedCommand, around: Surroundings) -> Iterator[ScriptCall]:
-    """The script that a command is, or gives to an interpreter; none for docker, or without `/` in its path."""
+    """The script that a command is, or gives to an interpreter; none for docker, or without `/` in its path.
+
+    An interpreter's first operand is its script; options are left out.
+    """
     words = [literal_text(word) or "" for word in command.words]
     interpreter = ""
     operands = [word for word in words[1:] if not word.startswith("-")]
@@ -202,7 +207,8 @@ def mentions_dumps(text: str) -> bool:
 def own_dump(text: str, environment: Mapping[str, str] = NOTHING) -> tuple[str, Target | None]:
     """The program with which a script makes a dump by itself, and the container that it enters for it, if any.
 
-    ("", None) when it makes none. One that cannot be parsed counts as `pg_dump` where its text names that.
+    ("", None) when it makes none. One that cannot be parsed counts as `pg_dump` where its text names that. The first
+    that it may run. `environment` is what the crontab sets.
     """
     context = Context({name: (Part("text", value),) for name, value in environment.items()})
     try:

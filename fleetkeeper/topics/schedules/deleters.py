@@ -69,7 +69,8 @@ def removing_programs(text: str, directories: DumpDirectories) -> Iterator[tuple
     """The programs in a script that remove files of the dumps, each with its container; None for the node itself.
 
     What is surely not run is left out. In a container a program named for cleaning up counts whatever its arguments.
-    A script that cannot be parsed yields nothing.
+    A script that cannot be parsed yields nothing. `directories` are those of the dumps on the node and in the
+    container.
 
     >>> both = DumpDirectories("/srv/dumps", "/backups")
     >>> [name for name, _ in removing_programs("find /srv/dumps -mtime +7 -delete; rm /tmp/x", both)]

@@ -52,7 +52,10 @@ def entry_with_faults(candidate: Candidate, answers: Answers) -> Entry:
 
 
 def started(candidate: Candidate, answers: Answers) -> Truth:
-    """Whether the daemon starts the command of an entry at all: PAM, a home directory, a file on which cron hangs."""
+    """Whether the daemon starts the command of an entry at all: PAM, a home directory, a file on which cron hangs.
+
+    NO with the reason; not to be told where access.conf is not understood. A timer is always started.
+    """
     entry = candidate.entry
     if (
         candidate.acting

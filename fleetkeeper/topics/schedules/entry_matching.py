@@ -76,7 +76,8 @@ def undecided_entries(entries: Iterable[MatchedEntry], node: str) -> Iterator[Un
 def doubtful_places(facts: Facts, home: Placement, containers: Sequence[Container]) -> Iterator[Unobservable]:
     """An Unobservable for each place that may run the command in a form that cannot be read.
 
-    `containers` are those of the node: what surely enters another than the service's is no such place.
+    `containers` are those of the node: what surely enters another than the service's is no such place. None when there
+    are none.
     """
     node = home.node
     for suspect in facts.suspects:
@@ -113,7 +114,10 @@ def means_service(target: Target, containers: tuple[Container, ...], home: Conta
 
 
 def wanted_times(policy: Policy) -> str:
-    """The policy's schedule as canonical five fields of cron. Raises Unobservable for one that cron does not accept."""
+    """The policy's schedule as canonical five fields of cron. Raises Unobservable for one that cron does not accept.
+
+    Raises NotApplicable where the inventory has no schedule.
+    """
     fields = policy.times.split()
     try:
         if len(fields) == 5:

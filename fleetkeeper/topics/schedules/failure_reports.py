@@ -27,7 +27,8 @@ TRACED = "prints each command before it runs it (`set -x`), and with that a pass
 def untold_failures(run: Execution, environment: Mapping[str, str]) -> Iterator[str]:
     """How a failure of a run stays untold, each to be read behind the name of its entry; nothing where it is told.
 
-    `environment` is what the crontab sets. Several may be yielded for one run.
+    `environment` is what the crontab sets. Several may be yielded for one run. Only what the run's own line and script
+    show.
     """
     fate = run.fate
     if fate.swallowed:

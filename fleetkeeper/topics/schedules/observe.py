@@ -42,7 +42,8 @@ HIDDEN = Unobservable("processes of other users are hidden (hidepid): whether cr
 def observe(node: Node, inventory: Inventory) -> Look:
     """The facts from every place that cron and systemd read, after one round trip and at most three more.
 
-    A place that could not be read is in the facts (`unseen`). Raises NotApplicable where the inventory has no backups.
+    A place that could not be read is in the facts (`unseen`). A generator: yields commands, receives their outputs.
+    Raises NotApplicable where the inventory has no backups, Unobservable for an answer that is cut short.
     """
     policy = inventory.section(Policy)
     everything, own = yield [list_schedules(), OWN]
@@ -62,7 +63,10 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def scheduled_backups(answers: Answers, policy: Policy) -> ScheduledBackups:
-    """Everything about backups on a node, as far as it has answered, and what must still be asked."""
+    """Everything about backups on a node, as far as it has answered, and what must still be asked.
+
+    Nothing is asked here: questions are collected.
+    """
     scheduled = ScheduledBackups(answers)
     command_words = shlex.split(policy.command)
     find_backups(scheduled, policy.command)
@@ -106,7 +110,10 @@ def words_to_ask(scheduled: ScheduledBackups) -> list[str]:
 
 
 def make_facts(scheduled: ScheduledBackups, own: Output) -> Facts:
-    """The facts of a node. `own` is the output of `crontab -l`."""
+    """The facts of a node. `own` is the output of `crontab -l`.
+
+    What of it cannot be read is an Unobservable in them.
+    """
     printed = scheduled.answers.printed
     return Facts(
         entries=tuple(entry_with_faults(candidate, scheduled.answers) for candidate in scheduled.candidates),

@@ -202,7 +202,7 @@ def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
 
 
 def suspect_job(crontab: CrontabFile, job: Job, scheduled: ScheduledBackups) -> None:
-    """Add the scripts that a line runs, and the line itself where it may make backups in a form that is not read."""
+    """Add the scripts that a line runs, and the line itself if it may make backups unread, to `scheduled`."""
     text = cut_at_percent(job.command)[0]
     user = job.user or crontab.file.name
     around = surroundings_of(job, user, scheduled.answers)
@@ -219,7 +219,7 @@ def suspect_job(crontab: CrontabFile, job: Job, scheduled: ScheduledBackups) -> 
 
 
 def ask_for_sourced(around: Surroundings, suspect: Suspect, scheduled: ScheduledBackups) -> None:
-    """Ask for the files that a script reads as a part of it; one that could not be read makes it a suspect."""
+    """Add to `scheduled` questions for the files that a script reads; one that could not be read: a suspect."""
     for path in around.sourced:
         if path in around.texts:
             continue
@@ -264,7 +264,7 @@ def may_be_user(word: str) -> bool:
 
 
 def shell_starts(job: Job, around: Surroundings) -> Truth:
-    """Whether cron can start the shell that the crontab sets: not when its path is not whole, or it is missing."""
+    """Whether cron can start the shell that the crontab sets: NO for no whole path, and where it is missing."""
     shell = job.environment.get("SHELL", "/bin/sh")
     if not shell.startswith("/"):
         return Truth(False, f"its crontab sets SHELL={shell[:60]}, which is no whole path, so cron cannot start it")
@@ -284,7 +284,8 @@ def candidate_of_script(crontab: CrontabFile, job: Job, answers: Answers, run: E
 def candidate(crontab: CrontabFile, job: Job, reading: LineReading) -> Candidate:
     """The candidate of one line for a run of the command in it.
 
-    Its target is unclear where the crontab sets a shell that is not known here, or another Docker engine.
+    Its target is unclear where the crontab sets a shell that is not known here, or another Docker engine. What it may
+    fail to tell and the secrets that it shows are in its entry.
     """
     user, run = reading.user, reading.run
     shell = job.environment.get("SHELL", "/bin/sh").rpartition("/")[2]

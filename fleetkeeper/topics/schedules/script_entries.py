@@ -58,7 +58,7 @@ def follow_scripts(scheduled: ScheduledBackups, command_words: Sequence[str]) ->
 def without_text(behind: Behind, scheduled: ScheduledBackups) -> None:
     """Ask for a script; where that was done, it is a suspect when it could not be read, or its path speaks of backups.
 
-    The suspect has no reason where the script is simply not there.
+    The suspect has no reason where the script is simply not there. Changes `questions` or `suspects` of `scheduled`.
     """
     path, lines = behind.call.path, scheduled.answers.lines.lines
     if f"={path}" not in scheduled.answers.asked:

@@ -31,7 +31,10 @@ def fits(member: Member, constraints: Iterable[str]) -> bool:
 
 
 def satisfied(member: Member, constraint: str) -> bool:
-    """Whether a member satisfies one constraint (`node.role == worker`); False for one that cannot be parsed."""
+    """Whether a member satisfies one constraint (`node.role == worker`); False for one that cannot be parsed.
+
+    Values are compared without regard to case; False, too, for a key that is not known.
+    """
     read = CONSTRAINT.fullmatch(constraint.strip())
     if not read:
         return False
@@ -41,7 +44,10 @@ def satisfied(member: Member, constraint: str) -> bool:
 
 
 def attribute(member: Member, key: str) -> str | None:
-    """The value of a constraint's key for a member; None for a key that swarmkit does not know."""
+    """The value of a constraint's key for a member; None for a key that swarmkit does not know.
+
+    "" for a label that it does not have.
+    """
     lower = key.lower()
     for prefix, labels in (("node.labels.", member.labels), ("engine.labels.", member.engine_labels)):
         if lower.startswith(prefix):
@@ -70,7 +76,8 @@ def is_ready(member: Member) -> bool:
 def unmet(service: SwarmService, members: Sequence[Member]) -> tuple[str, str]:
     """What keeps the swarm from placing a service anywhere, in words, and what a person can do; both empty if nothing.
 
-    Names the constraints that no member meets and, for a label, the members that meet all others.
+    Names the constraints that no member meets and, for a label, the members that meet all others. Raises Untrusted for
+    a label that no shell can take.
 
     >>> gpu = SwarmService("s1", "gpu", constraints=("node.labels.queue == GPU", "node.role == worker"))
     >>> words, hint = unmet(gpu, [Member("n1", "data", role="manager"), Member("n2", "vgpu")])
@@ -107,7 +114,8 @@ def quoted(constraints: Iterable[str]) -> str:
 def label_command(missing: Sequence[str], others: Sequence[Member]) -> str:
     """The command that gives a node the labels that no member has, as a hint; "" where it is not labels alone.
 
-    `missing` are the constraints that no member meets, `others` the members that meet all other constraints.
+    `missing` are the constraints that no member meets, `others` the members that meet all other constraints. Raises
+    Untrusted for a label that no shell can take.
     """
     labels = [match for rule in missing if (match := LABEL.fullmatch(rule.strip()))]
     if len(labels) < len(missing):

@@ -60,6 +60,7 @@ def parse(printed: str, remote: tuple[str, ...]) -> Facts:
     """The facts from the documents, in the order in which the script prints them.
 
     Raises Unobservable when one is missing. `remote` are the directories on which network file systems are mounted.
+    Raises it too for a document of another shape.
 
     >>> parse('{"LocalNodeState":"inactive","NodeID":"","ControlAvailable":false}\\n[]', ()).swarm
     'inactive'
@@ -106,7 +107,7 @@ def certificate_validity(printed: str) -> Validity | Unobservable | None:
 def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
     """The node's role in a swarm.
 
-    Raises Unobservable while it is neither in one nor out (joining, locked, in error).
+    Raises Unobservable while it is neither in one nor out (joining, locked, in error). "inactive" is in none.
     """
     state = text_in(swarm, "LocalNodeState", "inactive")
     if state not in ("active", "inactive"):
@@ -122,7 +123,7 @@ def labels(document: Json, key: str) -> dict[str, str]:
 
 
 def member(inspected: Json) -> Member:
-    """One member of the swarm, from `docker node inspect`."""
+    """One member of the swarm, from `docker node inspect`. Raises Unobservable for a field of the wrong kind."""
     spec, described = part(inspected, "Spec"), part(inspected, "Description")
     status, platform = part(inspected, "Status"), part(described, "Platform")
     return Member(
@@ -198,7 +199,10 @@ def replicas(mode: Json) -> int | None:
 
 
 def mount(spec: Json) -> ServiceMount:
-    """One mount of a service, from its container spec."""
+    """One mount of a service, from its container spec.
+
+    `remote`: it is on the network. Raises Unobservable for a field of the wrong kind.
+    """
     driver = part(part(spec, "VolumeOptions"), "DriverConfig")
     name = text_in(driver, "Name", "local")
     return ServiceMount(
@@ -222,6 +226,8 @@ def helpers(made: Json) -> tuple[str, ...]:
 def published(spec: Json) -> tuple[Published, ...]:
     """The published ports of a service. One whose number the swarm chooses by itself is left out.
 
+    Raises Unobservable for a field of the wrong kind.
+
     >>> published({"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]}})
     (Published(port=8080, target=80, protocol='tcp', mode='host'),)
     """
@@ -239,7 +245,10 @@ def published(spec: Json) -> tuple[Published, ...]:
 
 
 def handed(made: Json) -> Iterator[MountedSecret]:
-    """The secrets and configs that are files in the containers, with their owners and modes; never their content."""
+    """The secrets and configs that are files in the containers, with their owners and modes; never their content.
+
+    Raises Unobservable for a field of the wrong kind.
+    """
     kinds: tuple[tuple[Literal["secret", "config"], str], ...] = (("secret", "Secrets"), ("config", "Configs"))
     for kind, key in kinds:
         files = (part(item, "File") for item in parts(made, key))
@@ -259,10 +268,12 @@ def handed(made: Json) -> Iterator[MountedSecret]:
 def task(line: Json) -> Task:
     """One task, from a line of `docker service ps` as JSON.
 
+    Its age is in seconds. Raises Unobservable for a field of the wrong kind.
+
     >>> task({"Name": "rodan_db.1", "Node": "vgpu", "DesiredState": "Running", "CurrentState": "Pending 3 hours ago",
     ...       "Error": "\\"no suitable node\\""})
     Task(service='rodan_db', member='vgpu', desired='running', state='pending', error='no suitable node', slot='1', \
-age=10800.0)
+    age=10800.0)
     """
     service, _, slot = text_in(line, "Name").removeprefix("\\_ ").rpartition(".")
     state, _, since = text_in(line, "CurrentState").lower().partition(" ")
@@ -295,7 +306,10 @@ def seconds_ago(text: str) -> float | None:
 
 
 def volume(inspected: Json, remote: Iterable[str]) -> Volume:
-    """One volume, from `docker volume inspect`. `remote` are the directories of network file systems."""
+    """One volume, from `docker volume inspect`. `remote` are the directories of network file systems.
+
+    Raises Unobservable for a field of the wrong kind.
+    """
     driver, mountpoint = text_in(inspected, "Driver", "local"), text_in(inspected, "Mountpoint")
     networked = part(inspected, "Options").get("type") in NETWORK
     return Volume(

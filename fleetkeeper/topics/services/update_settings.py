@@ -49,7 +49,7 @@ def label_of(own: Mapping[str, Any]) -> str:
 def parse_label(label: str) -> Json | None:
     """The settings in the value of a label; None when it is not one of ours.
 
-    Raises Unobservable for a newer version.
+    Raises Unobservable for a newer version. Without the version.
     """
     if len(label) > LONGEST:
         return None

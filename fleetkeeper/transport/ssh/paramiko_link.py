@@ -238,4 +238,5 @@ class ChannelStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close the stream, which ends the command; an exception goes through."""
         self.close()

@@ -134,9 +134,10 @@ def container_names(container: Container, key: str) -> tuple[str, ...]:
 def uncovered_volumes(fleet: Fleet, node: str) -> Iterator[Holding | Unobservable]:
     """The volumes and directories with data that containers of declared services write, and that nothing covers.
 
-    An Unobservable for one of which it could not be seen whether it holds data; nothing for one without. Raises
-    Unobservable when containers, servers or content could not be seen at all. A mount that holds a database is left to
-    the rule about databases, one that holds the backups or their copies is covered. Excuses are not looked at.
+    An Unobservable for one of which it could not be seen whether it holds data; nothing for one without. One that a
+    service gets as a whole is named once. Raises Unobservable when containers, servers or content could not be seen at
+    all. A mount that holds a database is left to the rule about databases, one that holds the backups or their copies
+    is covered. Excuses are not looked at.
     """
     facts, containers = fleet.of(node, Facts), fleet.of(node, Containers).containers
     content, servers = raise_if_unobservable(facts.content, node), raise_if_unobservable(facts.postgres, node)
@@ -169,7 +170,10 @@ def written_mounts(fleet: Fleet, containers: Iterable[Container]) -> list[tuple[
 
 
 def is_of_the_backups(inventory: Inventory, mount: Mount, node: str) -> bool:
-    """Whether a mount is where the backups or their second copies are, or lies below or above that."""
+    """Whether a mount is where the backups or their second copies are, or lies below or above that.
+
+    False without a policy. A volume by its name, on any node.
+    """
     policy = policy_of(inventory)
     if policy is None:
         return False

@@ -43,7 +43,8 @@ def look_into_mounts(directories: Iterable[str]) -> Command:
 def observe(node: Node, inventory: Inventory) -> Look:
     """Facts after one round trip, and a second one where containers of declared services write to mounts.
 
-    Without Docker no mount is looked into; of many mounts the first 200 are, and `content` leaves out the others.
+    Without Docker no mount is looked into; of many mounts the first 200 are, and `content` leaves out the others. What
+    could not be seen is an Unobservable in the facts; nothing is raised.
     """
     inspected, servers = yield [inspect_containers(), find_postgres()]
     postgres = or_why(lambda: parse_servers(servers))
@@ -60,7 +61,10 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def directories_of(containers: Iterable[Container], inventory: Inventory) -> list[str]:
-    """The directories of the node that running containers of declared services may write, each once."""
+    """The directories of the node that running containers of declared services may write, each once.
+
+    Only those of `kept_mounts`.
+    """
     services = inventory.services if isinstance(inventory.services, dict) else {}
     return list(
         dict.fromkeys(

@@ -17,6 +17,8 @@ CONTAINER_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 def parse_servers(output: Output) -> tuple[PostgresServer, ...]:
     r"""The Postgres servers that the script printed, by pid. Raises Unobservable when it could not see them.
 
+    "" as directory where it is not known.
+
     >>> parse_servers(Output(0, b"server 71\ndirectory /var/lib/postgresql/data\nstandby\nserver 8\ndirectory \n"))[1]
     PostgresServer(pid=71, directory='/var/lib/postgresql/data', containers=(), standby=True)
     """

@@ -47,7 +47,10 @@ class Block:
 
 
 def blocks_of(output: Output) -> Iterator[Block]:
-    """A block for each container of which the answer tells; none where there is no answer."""
+    """A block for each container of which the answer tells; none where there is no answer.
+
+    The lines of a block are by their first word.
+    """
     text = output.out.decode("utf-8", "replace")
     for part in re.split("^cluster ", text, flags=re.MULTILINE)[1:]:
         container, *answers = split_lines(part)
@@ -88,7 +91,10 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
 
 
 def cluster_of(block: Block) -> Cluster:
-    """The server in one block. Raises Unobservable when it did not answer, or did not say who it is."""
+    """The server in one block. Raises Unobservable when it did not answer, or did not say who it is.
+
+    A number that makes no sense raises it too. `tables` and `unread` are None where they were not asked for.
+    """
     if (why := block.last("silent")) is not None:
         raise Unobservable(f"the database does not answer: {why}" if why else "the database does not answer")
     system, directory = block.last("system"), block.last("directory")
@@ -113,6 +119,8 @@ def cluster_of(block: Block) -> Cluster:
 
 def live_tables(block: Block) -> tuple[LiveTable, ...]:
     r"""The tables with rows, in the order in which they were told; lines that make no sense are left out.
+
+    Times are epoch seconds, None where they are not known.
 
     >>> block = Block("f", {"table": ["base/1/2 public.a%20b\t 1", "base/1/3 public.c\t 0"], "file": ["0 5 base/1/2"]})
     >>> live_tables(block)
@@ -139,7 +147,10 @@ def epoch(told: str) -> float | None:
 
 
 def disk_of(block: Block) -> Disk | None:
-    """The disk under the data directory; None when `df` did not tell of it in numbers, 0 inodes where not of those."""
+    """The disk under the data directory; None when `df` did not tell of it in numbers, 0 inodes where not of those.
+
+    Sizes in bytes.
+    """
     disk, inodes = (block.last("disk") or "").split(), (block.last("inodes") or "").split()
     if len(disk) != 3 or not all(word.isascii() and word.isdigit() for word in disk[1:]):
         return None

@@ -54,7 +54,10 @@ def hold_the_live_tables(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
 
 
 def refused_later(newest: Backup, policy: Policy) -> Iterator[Finding]:
-    """A warning for a dump of pg_dumpall: only a person can restore it."""
+    """A warning for a dump of pg_dumpall: only a person can restore it.
+
+    None for any other, or where its contents are not known.
+    """
     if newest.contents and newest.contents.cluster:
         yield Finding(
             saw=f"{newest.name} is made by pg_dumpall: `remediate backups restore` refuses it, and so does a drill",

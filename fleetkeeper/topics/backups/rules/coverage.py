@@ -105,7 +105,7 @@ def database_finding(holding: Holding, hint: str) -> Finding:
 
 
 def volume_finding(holding: Holding, hint: str) -> Finding:
-    """The warning about a volume."""
+    """The warning about a volume. `hint` is what a person can do."""
     return Finding(
         saw=f"{holding.name}, which {', '.join(holding.uses)} may write, holds data, and nothing here backs it up",
         want="a backup of what a service keeps",

@@ -104,7 +104,7 @@ def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobse
     """The Unobservable that says why nothing can be judged, with a hint.
 
     `unknown` are the backups that are not known to be complete. Raises NotJudgedNow for an audit with --quick, which
-    does not stream.
+    does not stream. It is returned, not raised.
     """
     if fleet.inventory.quick:
         raise NotJudgedNow(f"left out by --quick: {why}")
@@ -161,7 +161,10 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
 
 
 def left_over(parts: Sequence[File], node: str) -> Iterator[Finding]:
-    """A warning for each file that an interrupted dump left: it takes room, and no rule removes it."""
+    """A warning for each file that an interrupted dump left: it takes room, and no rule removes it.
+
+    `parts` are those files, `node` the one where they lie.
+    """
     for part in parts:
         yield Finding(
             saw=f"{part.name} ({show_size(part.size)}) is {UNFINISHED}",

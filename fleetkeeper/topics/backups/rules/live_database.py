@@ -129,7 +129,7 @@ def lie_on_a_lasting_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 def where_backups_lie(fleet: Fleet, policy: Policy) -> Iterator[Finding | Unobservable]:
     """A finding for each reason why the directory of the backups does not last.
 
-    An Unobservable where what it lies on was not seen. Raises Unobservable when its files were not.
+    An Unobservable where what it lies on was not seen. Raises Unobservable when its files were not. None where it does.
     """
     node = policy.volume.node
     facts = fleet.of(node, Facts)
@@ -155,7 +155,10 @@ MOUNT = "see why it is not mounted (`systemctl status`, `mount -a`); then move w
 
 
 def fleeting(node: str, saw: str, about: str, hint: str) -> Finding:
-    """The finding that something does not last where it lies."""
+    """The finding that something does not last where it lies.
+
+    `saw` says what and how, `about` is "database" or "backups".
+    """
     return Finding(
         saw=saw,
         want="a disk, and a directory or a volume with a name on it",

@@ -135,7 +135,10 @@ def one_disk(policy: Policy, elsewhere: Elsewhere, own: CopyDirectory, second: C
 def not_elsewhere(
     backups: Sequence[Backup], own: CopyDirectory, second: CopyDirectory, now: datetime
 ) -> tuple[str, str]:
-    """Why the second place does not satisfy the rule, and a hint, in words. Only for one that does not."""
+    """Why the second place does not satisfy the rule, and a hint, in words. Only for one that does not.
+
+    In this order: no such place, one storage, no young copy. Names at most NAMED files with other content.
+    """
     if not second.directory:
         return "the second place does not exist (`backups.elsewhere`)", SECOND
     if any(is_one_file(backup.name, own, second) for backup in backups):

@@ -46,7 +46,11 @@ Seeing = Generator[Sequence[Command], list[Output], CopyDirectory | Unobservable
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """The facts of the two nodes that have the places; None for any other node, and where there is no second place."""
+    """The facts of the two nodes that have the places; None for any other node, and where there is no second place.
+
+    A generator: yields commands, receives their outputs. A place that could not be read is an Unobservable in the
+    facts.
+    """
     policy = inventory.section(Policy)
     if policy.elsewhere is None or isinstance(policy.elsewhere, Without):
         return None
@@ -100,6 +104,8 @@ PART = re.compile(r"\.fleetkeeper\..+\.part", re.DOTALL)
 
 def parse_copies(output: Output) -> Listing:
     r"""The listing of the second place. Raises Unobservable when it could not be listed completely.
+
+    `free` is in bytes, -1 where df did not tell; no directory, "", where there is none.
 
     >>> parse_copies(Output(0, b"2048 65024 \0"))
     Listing(directory='', files=(), device=65024, free=2097152)

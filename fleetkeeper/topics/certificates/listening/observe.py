@@ -40,7 +40,8 @@ def find_socket_owners(inodes: Iterable[int]) -> Command:
 def observe(node: Node, inventory: Inventory) -> Look:
     """Facts after one round trip, and a second one where a port for TLS is published or listened on.
 
-    Of the ports of a node only the 16 lowest are asked, and are in the facts.
+    Of the ports of a node only the 16 lowest are asked, and are in the facts. Raises Unobservable when `docker inspect`
+    gave no answer, or one that makes no sense.
     """
     inspected, listening = yield [inspect_containers(), LISTENERS]
     containers: tuple[Container, ...] = ()
@@ -79,7 +80,10 @@ def published_for_tls(containers: Iterable[Container]) -> dict[int, tuple[str, .
 
 
 def addresses_of(containers: Iterable[Container]) -> dict[int, str]:
-    """The address to ask for each port that a container publishes on one address of the node only."""
+    """The address to ask for each port that a container publishes on one address of the node only.
+
+    In the notation of s_client: IPv6 in brackets.
+    """
     published = [port for container in containers for port in container.ports if port.host and port.host_ip]
     addresses = {port.host: port.host_ip for port in published if port.host_ip not in EVERYWHERE and port.host}
     return {port: f"[{address}]" if ":" in address else address for port, address in addresses.items()}
@@ -96,7 +100,7 @@ def is_loopback(address: str) -> bool:
 def owners_of(answer: Output, inodes: Mapping[int, int]) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
     """The programs and their containers by port; `inodes` are the ports by the inode of a socket.
 
-    Empty where they could not be seen.
+    Empty where they could not be seen. Each value is (programs, ids of containers).
     """
     owners = or_why(lambda: parse_owners(answer))
     if isinstance(owners, Unobservable):

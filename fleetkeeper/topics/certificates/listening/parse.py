@@ -61,6 +61,7 @@ def parse_owners(output: Output) -> dict[int, tuple[tuple[str, ...], tuple[str, 
     """The programs that hold each socket and the containers they run in, by its inode.
 
     Lines that make no sense, and sockets without a program, are left out. Raises Unobservable when the command failed.
+    Each value is (programs, ids of containers).
 
     >>> parse_owners(Output(0, b"77 nginx\\n77 nginx\\n77 =" + b"a" * 64 + b"\\n"))[77][0]
     ('nginx',)

@@ -37,7 +37,7 @@ def external_handshakes(fleet: Fleet, certificate: Certificate) -> Iterator[Serv
     """Every handshake for a certificate from the machine that audits, or an Unobservable where one could not be judged.
 
     Nothing for a port that only we guessed and a name that leads nowhere from here. Raises Unobservable when nobody
-    looked from here.
+    looked from here. Nothing, too, where the inventory says that there is none out there, with `none: why`.
     """
     if isinstance(certificate.outside, Undecided):
         yield Unobservable(f"`outside` is undecided: {certificate.outside.undecided}", OFF)
@@ -86,7 +86,8 @@ def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[],
     """A finding for each problem of a chain that clients out there get and that the service's own nodes do not serve.
 
     One, too, for an address that gives no certificate; an Unobservable for one that could not be judged. `case` gives
-    the criteria; it is called only where there is something to judge, and may raise Unobservable.
+    the criteria; it is called only where there is something to judge, and may raise Unobservable. Nothing for a chain
+    that the own nodes serve.
     """
     here = own_chains(fleet, certificate)
     for served in external_handshakes(fleet, certificate):
@@ -150,7 +151,7 @@ def external_leaves(
 ) -> Iterator[tuple[ServedCertificate, x509.Certificate] | Unobservable]:
     """Each handshake whose leaf no node of the service serves, with that leaf.
 
-    An Unobservable where it could not be judged.
+    An Unobservable where it could not be judged. That leaf is parsed; raises Unobservable for one that cannot be read.
     """
     leafs = {fingerprint(item) for item in own_chains(fleet, certificate)}
     for served in external_handshakes(fleet, certificate):
@@ -186,7 +187,7 @@ def differences(fleet: Fleet, certificate: Certificate) -> Said:
 def endings(fleet: Fleet, certificate: Certificate) -> Said:
     """A finding for each certificate that ends soon, among those that only clients out there get.
 
-    An Unobservable for an address that could not be judged.
+    An Unobservable for an address that could not be judged. Soon is when less is left than the policy asks for.
     """
     for other in external_leaves(fleet, certificate):
         if isinstance(other, Unobservable):

@@ -25,7 +25,8 @@ def use_sound_tls(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserv
 def sound(view: View) -> Said:
     """The findings about protocol versions and HSTS on each port of one container.
 
-    An Unobservable for what could not be seen of a port, and one where the name is served on no port.
+    An Unobservable for what could not be seen of a port, and one where the name is served on no port. Nothing where all
+    is right.
     """
     for served in view.handshakes:
         if isinstance(served.chain, Unobservable):
@@ -39,7 +40,7 @@ def sound(view: View) -> Said:
 def protocols(view: View, served: ServedCertificate) -> Finding | Unobservable | None:
     """The finding about TLS versions below 1.2 on one port, or why they could not be seen.
 
-    None where there are none.
+    None where there are none. Nor where the server gave no answer about them.
     """
     if isinstance(served.old, Unobservable):
         return Unobservable(f"port {served.port}: {served.old.why}", served.old.hint, view.node)

@@ -55,7 +55,8 @@ def reload_findings(view: View, lineage: Lineage | None, working: list[Renewal])
 def reloading_after(renewal: Renewal, view: View, lineage: Lineage | None) -> Reloading:
     """What is done about servers after a renewal: by its own line, by renewal-hooks and by the lineage's hooks.
 
-    The last two as they work where certbot runs, and not at all where the renewal's own options put them out.
+    The last two as they work where certbot runs, and not at all where the renewal's own options put them out. Nothing
+    is asked here.
     """
     here = runs_in(renewal, view)
     effects = [renewal.reloading]
@@ -84,7 +85,8 @@ def reloads_view(effect: Reloading, renewal: Renewal, view: View) -> bool:
 def picks_files_itself(view: View) -> bool:
     """Whether nginx names the files by a variable: then it reads them anew for each handshake.
 
-    Source: https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate.
+    Source: https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_certificate. False where no site of nginx
+    answers. Raises Unobservable where it cannot be told which site does.
     """
     server, name = view.inside.nginx, view.certificate.name
     answers = [site for handshake in view.handshakes if (site := answering(view, handshake))]
@@ -97,7 +99,10 @@ def picks_files_itself(view: View) -> bool:
 
 
 def no_reload(view: View, working: list[Renewal], vain: list[str]) -> Finding:
-    """The finding that nothing reloads the server after a renewal. `vain` are sentences about hooks that do not."""
+    """The finding that nothing reloads the server after a renewal. `vain` are sentences about hooks that do not.
+
+    The first three are shown.
+    """
     why = f" ({'; '.join(vain[:3])})" if vain else ""
     return Words(
         f"{working[0].where} renews, and nothing reloads {view.service} afterwards{why}",

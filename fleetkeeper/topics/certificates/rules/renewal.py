@@ -83,7 +83,10 @@ def is_not_certbots(view: View) -> bool:
 
 
 def not_certbots(view: View) -> Unobservable:
-    """That it is not known who renews a certificate that is not certbot's."""
+    """That it is not known who renews a certificate that is not certbot's.
+
+    It is returned, not raised; the hint says what to write. Raises Unobservable when schedules were not seen.
+    """
     unclear = next((f" ({item.where} may)" for item in all_renewals(view) if item.unclear and not item.entered), "")
     return Unobservable(
         f"{view.service} has nothing of certbot's, and who renews its certificate is not known{unclear}",
@@ -94,7 +97,10 @@ def not_certbots(view: View) -> Unobservable:
 
 
 def certbot_findings(view: View, lineage: Lineage | None) -> Iterator[Finding]:
-    """The findings about a missing certbot, a missing lineage for the name, or one without its configuration."""
+    """The findings about a missing certbot, a missing lineage for the name, or one without its configuration.
+
+    None when all three are there. Raises Unobservable when schedules were not seen.
+    """
     inside = view.inside
     if not inside.certbot and not any(works_for(renewal, view) for renewal in all_renewals(view)):
         yield Words(
@@ -133,7 +139,8 @@ def all_renewals(view: View) -> list[Renewal]:
 def scheduled(view: View, lineage: Lineage | None) -> Said:
     """A finding where nothing runs certbot for this container, or nothing reloads the server afterwards.
 
-    An Unobservable where a place that could not be read may run it.
+    An Unobservable where a place that could not be read may run it. Also for a cron that does not run, and for a
+    renewal that asks every time. Raises Unobservable as `all_renewals`.
     """
     everything = all_renewals(view)
     working = [renewal for renewal in everything if works_for(renewal, view)]
@@ -164,7 +171,10 @@ def chooses(renewal: Renewal, view: View) -> bool:
 
 
 def other_choice(renewal: Renewal, view: View) -> str:
-    """What its options choose instead of this certificate and its authority, as the end of a sentence; else ""."""
+    """What its options choose instead of this certificate and its authority, as the end of a sentence; else "".
+
+    Raises Unobservable for a lineage that cannot be read.
+    """
     lineage = newest_lineage(lineages_of(view))
     if renewal.lineage and lineage is not None and renewal.lineage != lineage.name:
         return f"it renews {renewal.lineage} alone (--cert-name)"
@@ -182,7 +192,7 @@ def reaches(renewal: Renewal, view: View) -> bool:
     """Whether it runs certbot on the files that this container serves.
 
     It runs in the container itself, or on the node whose directory is mounted there, or enters exactly one container:
-    this one, or one with the same mount.
+    this one, or one with the same mount. Raises Unobservable when the containers were not seen.
     """
     if renewal.inside:
         return True
@@ -195,7 +205,8 @@ def reaches(renewal: Renewal, view: View) -> bool:
 def sharing(view: View, mount: Mount | None) -> Iterable[str]:
     """The ids of the node's containers that mount the source of `mount`, running or not; none without a mount.
 
-    Certbot often runs beside the server, with the same /etc/letsencrypt.
+    Certbot often runs beside the server, with the same /etc/letsencrypt. Raises Unobservable when the containers were
+    not seen.
     """
     from fleetkeeper.topics.containers.facts import Facts as Containers
 
@@ -214,7 +225,10 @@ def mount_of(container: Container) -> Mount | None:
 
 
 def nothing_scheduled(view: View, everything: list[Renewal]) -> Finding:
-    """The finding that nothing runs certbot for this container, with why the first three renewals do not count."""
+    """The finding that nothing runs certbot for this container, with why the first three renewals do not count.
+
+    Raises Unobservable as `vain_because`.
+    """
     vain = "; ".join(f"{renewal.where} does not count: {vain_because(renewal, view)}" for renewal in everything[:3])
     return Words(
         f"nothing runs `certbot renew` for {view.service}" + (f" ({vain})" if vain else ""),
@@ -226,7 +240,8 @@ def nothing_scheduled(view: View, everything: list[Renewal]) -> Finding:
 def vain_because(renewal: Renewal, view: View) -> str:
     """Why a scheduled renewal does nothing for this container, as the end of a sentence; never empty.
 
-    Only for a renewal for which `works_for` is false and `unclear` is empty.
+    Only for a renewal for which `works_for` is false and `unclear` is empty. Raises Unobservable for a lineage that
+    cannot be read.
     """
     if renewal.faults:
         return renewal.faults[0]
@@ -261,7 +276,10 @@ def by_cron(view: View, working: list[Renewal]) -> Said:
 
 
 def reloadable(view: View) -> Iterator[Finding]:
-    """A finding where nginx refuses its own configuration: then no renewal is ever served (case 54)."""
+    """A finding where nginx refuses its own configuration: then no renewal is ever served (case 54).
+
+    None for another server than nginx.
+    """
     server = view.inside.nginx
     if server is not None and server.broken:
         yield Words(

@@ -48,7 +48,8 @@ def are_far_from_expiry(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
 def far_from_expiry(view: View) -> Said:
     """A finding for each port of one container whose certificate ends too soon.
 
-    An Unobservable for each port that could not be seen, and one where the name is served on no port.
+    An Unobservable for each port that could not be seen, and one where the name is served on no port. Too soon is when
+    less is left than the policy asks for.
     """
     now = view.fleet.looked_at
     for served in view.handshakes:
@@ -137,7 +138,10 @@ def why_without_files(view: View) -> str:
 
 
 def compared(view: View, served: ServedCertificate, files: list[CertificateFile]) -> Said:
-    """A finding where one port serves none of the certificates in `files`; an Unobservable where no file has one."""
+    """A finding where one port serves none of the certificates in `files`; an Unobservable where no file has one.
+
+    Nothing where it serves one of them. Raises Unobservable when the port was not seen.
+    """
     present = [file for file in files if file.chain]
     if not present:
         trouble = files[0].trouble if files else "is not there"
@@ -150,7 +154,10 @@ def compared(view: View, served: ServedCertificate, files: list[CertificateFile]
 
 
 def stale(view: View, served: ServedCertificate, file: CertificateFile) -> Finding:
-    """The finding that a port serves another certificate than the one in a file."""
+    """The finding that a port serves another certificate than the one in a file.
+
+    Raises Unobservable for a certificate that cannot be read.
+    """
     now, then = leaf_of(file.chain), leaf_of(raise_if_unobservable(served.chain))
     return Finding(
         saw=f"port {served.port} serves the certificate that ends {then.not_valid_after_utc:%Y-%m-%d %H:%M}; "
@@ -166,7 +173,8 @@ def stale(view: View, served: ServedCertificate, file: CertificateFile) -> Findi
 def copied(view: View, served: ServedCertificate, files: list[CertificateFile], lineage: Lineage) -> Iterator[Finding]:
     """A finding where nginx uses a copy that is older than certbot's own file: renewals never reach such a copy.
 
-    None where one of `files` is certbot's own, or there is no certificate in them or in that.
+    None where one of `files` is certbot's own, or there is no certificate in them or in that. By their ends. Raises
+    Unobservable for a certificate that cannot be read.
     """
     if not lineage.chain or lineage.path in [file.path for file in files]:
         return

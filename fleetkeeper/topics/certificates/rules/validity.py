@@ -82,7 +82,10 @@ def case_of(fleet: Fleet, certificate: Certificate) -> Case:
 
 
 def validity_finding(problem: ChainProblem, view: View, served: ServedCertificate) -> Finding:
-    """The finding about one problem of the chain on one port."""
+    """The finding about one problem of the chain on one port.
+
+    Its hint names the place in nginx' configuration, or the node's clock, where that may help.
+    """
     dated = problem.kind in ("expired", "not yet valid")
     return Finding(
         saw=f"on port {served.port}: {problem.saw}",
@@ -144,7 +147,7 @@ def silent_ports(view: View) -> Iterator[Finding]:
 
 
 def silent(view: View, served: ServedCertificate) -> Finding:
-    """The finding that a port gives no certificate."""
+    """The finding that a port gives no certificate. With the reason of the handshake."""
     return Finding(
         saw=f"port {served.port} gives no certificate: {why_no_handshake(served)}",
         want=f"TLS on port {served.port}",

@@ -102,7 +102,10 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
 
 
 def missing_entry(facts: Facts, home: Placement, policy: Policy) -> Finding:
-    """The finding that no entry runs the backup."""
+    """The finding that no entry runs the backup.
+
+    Its hint names at most three places that mention backups. Raises NotApplicable where nothing is scheduled.
+    """
     others = ", ".join(suspect.where for suspect in facts.suspects[:3])
     return Finding(
         saw=f"nothing on {home.node} runs `{policy.command}` in {home.container.service}, which runs there",
@@ -114,7 +117,10 @@ def missing_entry(facts: Facts, home: Placement, policy: Policy) -> Finding:
 
 
 def complaints(item: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
-    """What keeps an entry from running the backup, each with a hint; empty for one that runs it."""
+    """Pairs (what keeps an entry from running the backup, a hint); empty for one that runs it.
+
+    One that is commented out has that alone. Whether its times are right is not judged here.
+    """
     entry = item.entry
     lines = [
         (fault_messages.saw(entry, fault), fault_messages.hint(entry, fault)) for fault in fault_messages.harmful(entry)
@@ -233,7 +239,10 @@ def entries_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
 
 
 def orphan(entry: MatchedEntry, node: str, home: Placement, policy: Policy) -> Finding:
-    """The finding about an entry that was left over on a node where the service does not run."""
+    """The finding about an entry that was left over on a node where the service does not run.
+
+    `home` is where it runs.
+    """
     hits = ", ".join(container.name for container in entry.found)
     does = f"would run `{policy.command}` in {hits}" if hits else "fails every time it is due"
     return Finding(

@@ -49,7 +49,10 @@ def backup_tells_failure(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
 
 
 def reports(entry: Entry, node: str) -> Iterator[Finding]:
-    """The findings about one entry."""
+    """The findings about one entry.
+
+    Warnings: how a failure stays untold, and secrets that it shows; none when there are none.
+    """
     kinds = ((entry.untold, UNTOLD), (entry.exposed, EXPOSED))
     for saw, (want, why, hint) in ((saw, texts) for sentences, texts in kinds for saw in sentences):
         yield Finding(

@@ -62,7 +62,8 @@ def notes(fleet: Fleet) -> Iterator[str]:
 
     The first has the line for its stack file, which may lack the user; the mark of such a service is a label of the
     service. `docker stack deploy` sets labels as its file has them, and so removes it; where the file lacks the user,
-    the rule finds the service again. The second still has our update settings, or their label.
+    the rule finds the service again. The second still has our update settings, or their label. Raises Untrusted for a
+    name that may not stand in a stack file.
     """
     matches = {service.name: service for facts in managers(fleet) for service in facts.services}
     for service in (service for service in matches.values() if service.lent_updates):

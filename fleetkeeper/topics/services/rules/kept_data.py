@@ -46,7 +46,7 @@ def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 def emptied(node: str, cluster: Cluster, table: str, least: int) -> Iterator[Finding | Unobservable]:
     """A finding where a table has fewer rows than its floor (-1: it does not exist).
 
-    An Unobservable where none were counted.
+    An Unobservable where none were counted. Nothing where it has enough.
     """
     if table not in cluster.rows:
         yield Unobservable(f"nobody has counted {table}", node=node)
@@ -101,7 +101,8 @@ def another(fleet: Fleet, node: str, cluster: Cluster, accepted: Accepted) -> Fi
 def stays_behind(fleet: Fleet, accepted: Accepted) -> bool:
     """Whether the data cannot have moved to another node.
 
-    The volume is on the disk of the accepted node, or was not seen: False only for one that is on the network.
+    The volume is on the disk of the accepted node, or was not seen: False only for one that is on the network. So it is
+    True where the node was not seen.
     """
     try:
         seen_there = fleet.of(accepted.node, Facts)

@@ -80,7 +80,10 @@ def seen_nodes(fleet: Fleet) -> Iterator[tuple[str, Facts]]:
 
 
 def swarm_view(fleet: Fleet) -> SwarmView:
-    """The members of every swarm whose manager was seen. A node that was not seen is known by its name or address."""
+    """The members of every swarm whose manager was seen. A node that was not seen is known by its name or address.
+
+    With the services that run on each, by host name.
+    """
     members = {member.id: member for facts in managers(fleet) for member in facts.members}
     nodes = {facts.node_id: node for node, facts in seen_nodes(fleet) if facts.node_id}
     seen = {node for node, _ in seen_nodes(fleet)}
@@ -110,7 +113,7 @@ def member_findings(member: Member, view: SwarmView) -> Iterator[Finding]:
 def stranger_findings(member: Member, view: SwarmView) -> Iterator[Finding]:
     """A finding about a member that the inventory does not list, with what runs there; a warning where nothing does.
 
-    None where it may be a node that could not be asked.
+    None where it may be a node that could not be asked. Raises Untrusted for a name that no shell can take.
     """
     listed = {other.hostname for other in view.members if other.id in view.nodes}
     services = [] if member.hostname in listed else view.running.get(member.hostname, [])
@@ -147,7 +150,7 @@ def name_a_few(services: list[str]) -> str:
 def state_findings(member: Member, node: str) -> Iterator[Finding]:
     """A finding where a node of the inventory is down for the swarm, or takes no tasks.
 
-    A warning where it is drained.
+    A warning where it is drained. None for one that is well. Raises Untrusted for a name that no shell can take.
     """
     name, about = shown_word(member.hostname), member.hostname
     activate = f"`docker node update --availability active {name}` on a manager, when its maintenance is over"

@@ -86,7 +86,8 @@ def why_not(fleet: Fleet, name: str) -> str:
 def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
     """A finding where a service with local data may run on several members of the swarm.
 
-    Instead of it, one for each local volume that is split between nodes. None for a global service.
+    Instead of it, one for each local volume that is split between nodes. None for a global service. Raises Untrusted
+    for a name that no shell can take.
     """
     data = local_data(fleet, service)
     members = next((facts.members for facts in managers(fleet)), ())
@@ -128,7 +129,7 @@ def split_volumes(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
 def volume_users(fleet: Fleet, volume: str) -> dict[str, list[str]]:
     """The services with a running task that mounts a volume, by the host name of the swarm node, both sorted.
 
-    Without those that run once on every node: they mean a directory of each node.
+    Without those that run once on every node: they mean a directory of each node. Empty without a manager.
     """
     users: dict[str, set[str]] = {}
     for facts in managers(fleet):
@@ -162,7 +163,8 @@ def local_data(fleet: Fleet, service: SwarmService) -> list[str]:
 def local(fleet: Fleet, mount: ServiceMount) -> bool:
     """Whether a mount is written and on one node's disk.
 
-    A volume is when some node has it locally; for one that no node has yet, the stack file decides.
+    A volume is when some node has it locally; for one that no node has yet, the stack file decides. Only of nodes that
+    were seen.
     """
     if mount.read_only or mount.remote or mount.type not in ("volume", "bind"):
         return False

@@ -54,7 +54,7 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
 def looping_tasks(fleet: Fleet, name: str) -> Iterator[Finding]:
     """A finding for each slot of a swarm service whose tasks end over and over, as its manager sees it.
 
-    Nothing where no manager was seen that has tasks of it.
+    Nothing where no manager was seen that has tasks of it. Raises Untrusted for a name that no shell can take.
     """
     manager = next((facts for facts in managers(fleet) if any(task.service == name for task in facts.tasks)), None)
     if manager is None:
@@ -123,7 +123,8 @@ def finding(saw: str, location: Placement, hint: str) -> Finding:
 def ambiguous_name(service: Service, present: list[Placement]) -> Iterator[Finding]:
     """A finding where running containers of several Compose projects (or of one and none) match one name.
 
-    `present` are the running containers that match it.
+    `present` are the running containers that match it. None where there is one. Raises Untrusted for a name that no
+    shell can take.
     """
     kinds = sorted({location.container.label(COMPOSE_PROJECT) for location in present})
     if len(kinds) > 1:
@@ -143,6 +144,7 @@ def judged_number(
 
     Too few only when all nodes were seen, nothing has told why (`some_unseen` False), and no container of `placements`
     is in trouble. Too many only where a number is wanted, and not during an update. `present` are those that run.
+    Raises Untrusted as `missing_tasks`.
     """
     text = service_in_swarm(fleet, service.name)
     want = wanted_replicas(service, text)
@@ -201,7 +203,8 @@ def managers(fleet: Fleet) -> Iterator[Facts]:
 def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placements: list[Placement]) -> Finding:
     """The finding that too few run, with the reasons that the swarm, or else at most three ended containers, give.
 
-    `have` run and `want` should; `placements` are all its containers.
+    `have` run and `want` should; `placements` are all its containers. Raises Untrusted for a name that no shell can
+    take.
     """
     ended = [
         f"{location.container.name} on {location.node} {why_idle(location.container)}"
@@ -221,7 +224,8 @@ def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placemen
 def reasons(fleet: Fleet, name: str) -> tuple[str, str]:
     """Why tasks that should run do not, or run on nodes outside the inventory, in words; and what a person can do.
 
-    Both empty without a manager. Where a constraint is in the way, it is named with the members that nearly fit.
+    Both empty without a manager. Where a constraint is in the way, it is named with the members that nearly fit. Each
+    once, with `; ` between them.
     """
     tasks = [task for facts in managers(fleet) for task in facts.tasks if task.service == name]
     strangers = strange_members(fleet)
