@@ -273,7 +273,7 @@ def task(line: Json) -> Task:
     >>> task({"Name": "rodan_db.1", "Node": "vgpu", "DesiredState": "Running", "CurrentState": "Pending 3 hours ago",
     ...       "Error": "\\"no suitable node\\""})
     Task(service='rodan_db', member='vgpu', desired='running', state='pending', error='no suitable node', slot='1', \
-    age=10800.0)
+age=10800.0)
     """
     service, _, slot = text_in(line, "Name").removeprefix("\\_ ").rpartition(".")
     state, _, since = text_in(line, "CurrentState").lower().partition(" ")
