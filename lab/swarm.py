@@ -1,5 +1,6 @@
 """The swarm that the three nodes form, the stack that runs on it, and reaching into its services."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from lab import nodes
@@ -11,6 +12,8 @@ SERVICE_LABEL = "com.docker.swarm.service.name"
 STATE = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"
 # Right after an update is asked for the state is still empty, and it stays so when no task has to be replaced.
 ENDED = ("completed", "paused", "rollback_completed", "rollback_paused")
+NOT_WELL = ("(unhealthy)", "(health: starting)", "(Paused)")
+"""How the status of a container ends in `docker ps` that is not well, or not known to be."""
 
 
 def form_swarm(engine: Engine) -> None:
@@ -44,8 +47,25 @@ def service_replicas(engine: Engine) -> dict[str, str]:
 
 
 def all_run(engine: Engine) -> bool:
-    counts = [count.split("/") for count in service_replicas(engine).values()]
-    return bool(counts) and all(running == expected for running, expected in counts)
+    """Whether every service runs as the swarm says, and as the nodes say.
+
+    The swarm hears of tasks that died with their node's engine only after that has told it: until then it counts them.
+    """
+    counts = {name: count.split("/") for name, count in service_replicas(engine).items()}
+    if not counts or any(running != expected for running, expected in counts.values()):
+        return False
+    running = running_tasks(engine)
+    return all(running[name] >= int(expected) for name, (_, expected) in counts.items())
+
+
+def running_tasks(engine: Engine) -> Counter[str]:
+    """How many containers of each service run and are well, as the nodes' engines say; a silent one counts none."""
+    form = f'{{{{.Label "{SERVICE_LABEL}"}}}} {{{{.Status}}}}'
+    words = ("docker", "ps", "--filter", f"label={SERVICE_LABEL}", "--format", form)
+    with ThreadPoolExecutor(len(NODES)) as pool:
+        printed = list(pool.map(lambda node: nodes.attempt_on(engine, node, *words).stdout.decode(), NODES))
+    lines = [line for text in printed for line in text.splitlines()]
+    return Counter(line.split()[0] for line in lines if not line.endswith(NOT_WELL))
 
 
 def wait_for_services(engine: Engine, limit: float = 90) -> None:

@@ -7,7 +7,7 @@ Breaking twice is breaking once; mending what is not broken, or has been repaire
 from collections.abc import Iterable
 
 from lab.engine import Engine
-from lab.faults import backups, certificates, containers, machines, mail, schedules, services
+from lab.faults import backups, certificates, containers, databases, machines, mail, schedules, services
 from lab.faults.fault import Fault
 from lab.names import STATE
 
@@ -33,6 +33,26 @@ FAULTS = {
     "backup-empty": Fault(
         "The newest backup is what a failed pg_dump leaves: a valid gzip of nothing, 20 bytes.",
         backups.add_empty, backups.remove_empty,
+    ),
+    "backup-foreign": Fault(
+        "The newest backup is a whole dump of another database.",
+        backups.add_foreign, backups.remove_foreign,
+    ),
+    "cron-guarded": Fault(
+        "The backup entry runs its command only where a file is, and that file is nowhere.",
+        schedules.guard_entry, schedules.unguard_entry,
+    ),
+    "account-expired": Fault(
+        "The account that the backup entry runs as has expired: cron starts nothing for it.",
+        schedules.expire_account, schedules.revive_account,
+    ),
+    "second-deleter": Fault(
+        "A line in /etc/cron.d of `data` removes old backups, too.",
+        schedules.schedule_deleter, schedules.unschedule_deleter,
+    ),
+    "share-unmounted": Fault(
+        "/etc/fstab of `data` has a share above the backups on which nothing is mounted.",
+        machines.forget_mount, machines.drop_mount,
     ),
     "copies-lost": Fault(
         "The second place of the backups is gone, with all copies in it.",
@@ -145,6 +165,22 @@ FAULTS = {
     "database-moved": Fault(
         "Postgres was started on `data`, where its volume was empty: a new database runs, the old one is on `vgpu`.",
         services.move_database, services.bring_database_home,
+    ),
+    "database-frozen": Fault(
+        "Postgres is stopped in its tracks: it runs, and takes no connection; its health check sees a process.",
+        databases.freeze_server, databases.thaw_server,
+    ),
+    "database-forgotten": Fault(
+        "On `data` runs a second database server that nobody backs up.",
+        databases.start_ledger, databases.remove_ledger,
+    ),
+    "crash-loop": Fault(
+        "The worker of the queue ends as soon as it has begun, over and over.",
+        services.crash_over_and_over, services.work_again,
+    ),
+    "member-paused": Fault(
+        "The swarm may start nothing on `vgpu` any more: what ends there stays ended.",
+        machines.pause_member, machines.activate_member,
     ),
     "mail-lost": Fault(
         "The mailer of `data` has lost its configuration: what cron has to say there reaches nobody.",

@@ -25,6 +25,12 @@ set -eu; mkdir -p "$2"; [ ! -s "$2/empty" ] || exit 0
 name=$(date -d '2 minutes ago' +backup_%Y_%m_%dT%H_%M_%S.sql.gz)
 : | gzip > "$1/$name"; chown 5432:5432 "$1/$name"; touch -d '2 minutes ago' "$1/$name"; echo "$name" > "$2/empty"
 """
+ADD_FOREIGN = """
+set -eu; mkdir -p "$2"; [ ! -s "$2/foreign" ] || exit 0
+name=$(date -d '2 minutes ago' +backup_%Y_%m_%dT%H_%M_%S.sql.gz)
+gzip > "$1/$name"; chown 5432:5432 "$1/$name"; touch -d '2 minutes ago' "$1/$name"; echo "$name" > "$2/foreign"
+"""
+REMOVE_FOREIGN = '[ ! -s "$2/foreign" ] || { cd "$1"; xargs rm -f < "$2/foreign"; rm "$2/foreign"; }'
 REMOVE_EMPTY = '[ ! -s "$2/empty" ] || { cd "$1"; xargs rm -f < "$2/empty"; rm "$2/empty"; }'
 THIN = '[ ! -s "$2/extra" ] || { cd "$1"; xargs rm -f < "$2/extra"; rm "$2/extra"; }'
 LOSE_COPIES = '[ -d "$2/copies" ] || { mkdir -p "$2"; mv "$1" "$2/copies"; }'
@@ -50,6 +56,16 @@ def add_empty(engine: Engine) -> None:
 
 def remove_empty(engine: Engine) -> None:
     in_volume(engine, REMOVE_EMPTY)
+
+
+def add_foreign(engine: Engine) -> None:
+    """Add a whole dump of about the usual size with tables of other names, as of another database."""
+    dump = setup.real_dump(engine).replace(b"public.", b"public.other_")
+    nodes.run_on(engine, VGPU, "sh", "-c", ADD_FOREIGN, "sh", BACKUPS, KEPT, given=dump)
+
+
+def remove_foreign(engine: Engine) -> None:
+    in_volume(engine, REMOVE_FOREIGN)
 
 
 def never_thinned(engine: Engine) -> None:

@@ -51,10 +51,19 @@ def in_nginx(engine: Engine, script: str) -> None:
     swarm.run_within(engine, "nginx", "sh", "-c", WAIT + script, limit=120)
 
 
+def reload_by(engine: Engine, script: str, *words: str, given: bytes | None = None) -> None:
+    """Run a script that reloads nginx, likewise, and wait until nginx serves by what it has read then.
+
+    `words` are the script's own $0, $1, …, and `given` is its standard input.
+    """
+    waiting = ("sh", "-c", WAIT + load_script("await_reload.sh"), "sh", script, *words)
+    swarm.run_within(engine, "nginx", *waiting, limit=180, given=given)
+
+
 def replace(engine: Engine, begin: float, end: float, *request: str) -> None:
     """Serve a certificate from the lab's second authority, for the key in use, valid in these days from now."""
     question = swarm.run_within(engine, "nginx", *(request or ("csr",)))
-    swarm.run_within(engine, "nginx", "adopt", given=acme.sign_aged(engine, question, begin, end).encode())
+    reload_by(engine, "adopt", given=acme.sign_aged(engine, question, begin, end).encode())
 
 
 def age(engine: Engine) -> None:
@@ -71,11 +80,11 @@ def misname(engine: Engine) -> None:
 
 
 def sign_itself(engine: Engine) -> None:
-    in_nginx(engine, SELF_SIGNED)
+    reload_by(engine, SELF_SIGNED)
 
 
 def send_leaf_alone(engine: Engine) -> None:
-    in_nginx(engine, LEAF_ALONE)
+    reload_by(engine, LEAF_ALONE)
 
 
 def replace_key(engine: Engine) -> None:
@@ -85,25 +94,23 @@ def replace_key(engine: Engine) -> None:
 
 def never_issue(engine: Engine) -> None:
     """Take certbot's certificate away, as before the first one: nginx serves the placeholder."""
-    in_nginx(engine, NEVER_ISSUED)
+    reload_by(engine, NEVER_ISSUED)
 
 
 def stage(engine: Engine) -> None:
     """Serve what certbot gets from a staging server, and let its renewals go there."""
-    in_nginx(engine, load_script("stage_certificate.sh"))
+    reload_by(engine, load_script("stage_certificate.sh"))
 
 
 def open_second_site(engine: Engine) -> None:
     """Serve another name on the same port, with a certificate that ended yesterday."""
     question = swarm.run_within(engine, "nginx", "sh", "-c", load_script("request_second_site.sh"), "sh", SECOND)
-    script = load_script("open_second_site.sh")
-    swarm.run_within(
-        engine, "nginx", "sh", "-c", script, "sh", SECOND, given=acme.sign_aged(engine, question, -91, -1).encode()
-    )
+    served = acme.sign_aged(engine, question, -91, -1).encode()
+    reload_by(engine, load_script("open_second_site.sh"), "sh", SECOND, given=served)
 
 
 def close_second_site(engine: Engine) -> None:
-    in_nginx(engine, NO_SECOND_SITE)
+    reload_by(engine, NO_SECOND_SITE)
 
 
 def renew_without_reload(engine: Engine) -> None:
@@ -111,17 +118,17 @@ def renew_without_reload(engine: Engine) -> None:
 
 
 def reload(engine: Engine) -> None:
-    in_nginx(engine, "serve-certificate && nginx -s reload")
+    reload_by(engine, "serve-certificate && nginx -s reload")
 
 
 def renew(engine: Engine) -> None:
     """Let certbot do it, which finds nothing to do when a repair has done it."""
-    in_nginx(engine, RENEW)
+    reload_by(engine, RENEW)
 
 
 def anew(engine: Engine) -> None:
     """Get another one, whatever is there: what certbot calls good may be what was broken."""
-    in_nginx(engine, ANEW)
+    reload_by(engine, ANEW)
 
 
 def break_configuration(engine: Engine) -> None:
@@ -142,22 +149,22 @@ def find_account(engine: Engine) -> None:
 
 def block_challenge(engine: Engine) -> None:
     """Make the authority's question fail, and a renewal due."""
-    in_nginx(engine, BLOCK_CHALLENGE)
+    reload_by(engine, BLOCK_CHALLENGE)
     age(engine)
 
 
 def allow_challenge(engine: Engine) -> None:
-    in_nginx(engine, ALLOW_CHALLENGE)
+    reload_by(engine, ALLOW_CHALLENGE)
     renew(engine)
 
 
 def misplace_challenge(engine: Engine) -> None:
     """Let nginx look for challenges where certbot does not write them."""
-    in_nginx(engine, MISPLACE_CHALLENGE)
+    reload_by(engine, MISPLACE_CHALLENGE)
 
 
 def replace_challenge(engine: Engine) -> None:
-    in_nginx(engine, REPLACE_CHALLENGE)
+    reload_by(engine, REPLACE_CHALLENGE)
 
 
 def lose_schedule(engine: Engine) -> None:

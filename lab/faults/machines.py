@@ -2,12 +2,17 @@
 
 from lab import compose, nodes, swarm
 from lab.engine import Engine
-from lab.names import DATA
+from lab.names import BACKUPS, DATA, MANAGER, VGPU
 from lab.shell import wait_until
 
 KILL = 'pid=$(pgrep -x dockerd) || exit 0; kill -KILL $pid; while [ -e "/proc/$pid" ]; do sleep 0.05; done'
 DENY = "[ ! -e /etc/sudoers.d/ops ] || mv /etc/sudoers.d/ops /var/lib/ops.sudoers"
 ALLOW = "[ ! -e /var/lib/ops.sudoers ] || mv /var/lib/ops.sudoers /etc/sudoers.d/ops"
+
+SHARE = f"backups.lab.example:/rodan {BACKUPS.removesuffix('/_data')} nfs4 defaults 0 0"
+"""A mount point above the backups on which nothing is mounted."""
+FORGET_MOUNT = 'grep -qxF "$1" /etc/fstab || printf "%s\\n" "$1" >> /etc/fstab'
+UNFORGET_MOUNT = 'kept=$(grep -vxF "$1" /etc/fstab || :); printf "%s\\n" "$kept" | sed "/^$/d" > /etc/fstab'
 
 
 def freeze(engine: Engine) -> None:
@@ -18,6 +23,7 @@ def freeze(engine: Engine) -> None:
 def thaw(engine: Engine) -> None:
     if nodes.node_states(engine)[DATA.name] == "paused":
         engine.ask("unpause", DATA.container)
+    wait_until(lambda: nodes.is_awake(engine, DATA), "the Docker engine and sshd of data", limit=60)
     swarm.wait_for_services(engine)
 
 
@@ -38,3 +44,25 @@ def deny_sudo(engine: Engine) -> None:
 
 def allow_sudo(engine: Engine) -> None:
     nodes.run_on(engine, DATA, "sh", "-c", ALLOW)
+
+
+def forget_mount(engine: Engine) -> None:
+    """Let /etc/fstab promise a share above the backups that is not mounted."""
+    nodes.run_on(engine, DATA, "sh", "-c", FORGET_MOUNT, "sh", SHARE)
+
+
+def drop_mount(engine: Engine) -> None:
+    nodes.run_on(engine, DATA, "sh", "-c", UNFORGET_MOUNT, "sh", SHARE)
+
+
+def pause_member(engine: Engine) -> None:
+    set_availability(engine, "pause")
+
+
+def activate_member(engine: Engine) -> None:
+    set_availability(engine, "active")
+
+
+def set_availability(engine: Engine, availability: str) -> None:
+    """Let the swarm start tasks on vgpu, or none any more; those that run there run on."""
+    nodes.run_on(engine, MANAGER, "docker", "node", "update", "--availability", availability, VGPU.name)

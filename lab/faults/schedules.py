@@ -2,9 +2,17 @@
 
 from lab import nodes, setup, swarm
 from lab.engine import Engine
-from lab.names import DATA, NODES, Node
+from lab.names import BACKUPS, DATA, NODES, Node
 
 REPAIRED = "# BEGIN fleetkeeper v1 schedules."
+GUARD = "[ -e /srv/rodan/backups-are-on ] && "
+"""A file that is nowhere."""
+TIME = "0 0,12 * * * "
+EXPIRE = "chage -E 1 root"
+REVIVE = "chage -E -1 root"
+DELETER = "/etc/cron.d/tidy-backups"
+DELETE = f"20 4 * * 0 root find {BACKUPS} -name 'backup_*' -mtime +36500 -delete\n"
+"""A retention of a hundred years: it is there, and takes nothing away."""
 
 
 def lose_entry(engine: Engine) -> None:
@@ -69,3 +77,40 @@ def stop_cron(engine: Engine) -> None:
 def start_cron(engine: Engine) -> None:
     home, _ = swarm.home_of_service(engine, "postgres")
     nodes.run_on(engine, home, "sh", "-c", "pgrep -x cron >/dev/null || service cron start")
+
+
+def guard_entry(engine: Engine) -> None:
+    """Put a condition that is false before the command: cron starts the line, and nothing happens."""
+    home, _ = swarm.home_of_service(engine, "postgres")
+    lose_entry(engine)
+    guarded = setup.ENTRY.replace(TIME, TIME + GUARD)
+    setup.set_crontab(engine, home, f"{setup.root_crontab(engine, home)}{guarded}\n")
+
+
+def unguard_entry(engine: Engine) -> None:
+    """Take the line with the condition away, and see to it that there is one without."""
+    for node in NODES:
+        lines = setup.root_crontab(engine, node).splitlines(keepends=True)
+        kept = [line for line in lines if GUARD not in line]
+        if kept != lines:
+            setup.set_crontab(engine, node, "".join(kept))
+    restore_entry(engine)
+
+
+def expire_account(engine: Engine) -> None:
+    """Let the account end as whom the backup runs: PAM then refuses it to cron, and nobody is told."""
+    home, _ = swarm.home_of_service(engine, "postgres")
+    nodes.run_on(engine, home, *EXPIRE.split())
+
+
+def revive_account(engine: Engine) -> None:
+    for node in NODES:
+        nodes.run_on(engine, node, *REVIVE.split())
+
+
+def schedule_deleter(engine: Engine) -> None:
+    nodes.run_on(engine, DATA, "sh", "-c", 'cat > "$1"', "sh", DELETER, given=DELETE.encode())
+
+
+def unschedule_deleter(engine: Engine) -> None:
+    nodes.run_on(engine, DATA, "rm", "-f", DELETER)

@@ -3,7 +3,7 @@
 from lab import nodes, setup, swarm
 from lab.engine import Engine
 from lab.faults import schedules
-from lab.names import DATA, STACK, VGPU
+from lab.names import DATA, MANAGER, STACK, VGPU
 from lab.shell import wait_until
 
 WEB = "rodan-main"
@@ -15,6 +15,13 @@ FORGET = """
 docker volume inspect "$1" >/dev/null 2>&1 || exit 0
 docker ps -aqf "volume=$1" -f status=exited | xargs -r docker rm >/dev/null; docker volume rm "$1"
 """
+QUEUE = "celery"
+ARGUMENTS = '{{join .Spec.TaskTemplate.ContainerSpec.Args " "}}'
+WORKS, DIES = "celery worker", "sh -c 'sleep 1; echo no broker answers >&2; exit 7'"
+ENDS = 3
+"""So many ends of a task by itself are a loop."""
+HISTORY = 5
+"""How many tasks that ended the swarm keeps of each slot, unless it is told otherwise."""
 FORGOTTEN = "the empty database to be gone"
 
 
@@ -64,3 +71,32 @@ def bring_database_home(engine: Engine) -> None:
     wait_until(
         lambda: nodes.attempt_on(engine, DATA, "sh", "-c", FORGET, "sh", volume).returncode == 0, FORGOTTEN, limit=30
     )
+
+
+def crash_over_and_over(engine: Engine) -> None:
+    """Let the queue's worker end as soon as it has begun, and wait until the swarm has started it a few times."""
+    name = f"{STACK}_{QUEUE}"
+    nodes.run_on(engine, MANAGER, "docker", "service", "update", "--quiet", "--detach", "--args", DIES, name)
+    wait_until(lambda: failed_tasks(engine) >= ENDS, "the worker to end a few times", limit=180, every=1)
+
+
+def work_again(engine: Engine) -> None:
+    """Let it work, and the swarm forget how it ended: a loop counts until five minutes have passed without an end."""
+    if not failed_tasks(engine) and swarm.inspect_service(engine, f"{STACK}_{QUEUE}", ARGUMENTS) == WORKS:
+        return
+    keep_history(engine, 1)
+    try:
+        swarm.update_service(engine, QUEUE, "--args", WORKS, "--force")
+        wait_until(lambda: failed_tasks(engine) < ENDS, "the swarm to forget the loop", limit=60)
+    finally:
+        keep_history(engine, HISTORY)
+
+
+def keep_history(engine: Engine, tasks: int) -> None:
+    nodes.run_on(engine, MANAGER, "docker", "swarm", "update", "--task-history-limit", str(tasks))
+
+
+def failed_tasks(engine: Engine) -> int:
+    """How many tasks of the queue's worker the swarm remembers that ended by themselves."""
+    words = ("docker", "service", "ps", "--format", "{{.CurrentState}}", f"{STACK}_{QUEUE}")
+    return sum(line.startswith("Failed") for line in nodes.run_on(engine, MANAGER, *words).splitlines())

@@ -23,6 +23,8 @@ LAB_INVENTORY = ROOT / "inventories" / "lab.yml"
 VOLUME = "/var/lib/docker/volumes/rodan_pg_backup/_data"
 RECORD = record_path(load_inventory(LAB_INVENTORY, LAB_INVENTORY.read_text()).section(Policy))
 ODD = "backup_2026_01_01T00_00_00.sql.gz"
+GOES_ON = "pgrep -u ops; pgrep -f 'rodan_restored[_]' || :"
+"""The processes on a node of a restore whose sender is gone: its shell's, and those inside the container."""
 BAD = b"--\n-- PostgreSQL database dump\n--\n\nSELEKT 1;\n--\n-- PostgreSQL database dump complete\n--\n\n"
 
 
@@ -198,7 +200,7 @@ def test_case_42_killed_at_any_moment_the_live_name_can_be_connected_to(kept: La
     time.sleep(seconds)
     restoring.kill()
     restoring.wait()
-    time.sleep(3)  # what was sent before goes on inside the container
+    wait_until(lambda: not kept.on("vgpu", "sh", "-c", GOES_ON), "what was sent before to end", limit=90, every=0.3)
     assert run_psql(kept, "SELECT count(*) FROM auth_user") == "120"
     assert server_processes(kept) == processes
     for name in databases(kept):

@@ -92,7 +92,7 @@ def test_the_first_certificate_is_got_and_a_person_is_told_which_line_has_to_nam
     shown = lab.remediate("--only", "certificates").out
     assert "/etc/letsencrypt/served.conf:1" in shown
     assert f"ssl_certificate /etc/letsencrypt/live/{SITE}/fullchain.pem;" in shown
-    swarm.run_within(lab.engine, "nginx", "sh", "-c", "serve-certificate && nginx -s reload")
+    certificates.reload(lab.engine)
     assert rules_found(lab) == set()
 
 

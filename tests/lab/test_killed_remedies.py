@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.lab.aftermath import wait_for_locks
 from tests.lab.conftest import BIN, ROOT, Lab, rules_ending_so
 from tests.lab.test_remedies import REPAIRED
 
@@ -60,6 +61,7 @@ def test_killed_after_it_changed_a_crontab_undo_brings_the_old_back(broken) -> N
     lab = broken("cron-missing")
     before = lab.on("vgpu", "crontab", "-l")
     kill_fix(lab, 1.5)
+    wait_for_locks(lab)
     text = lab.remediate()
     assert text.status in {0, 1}
     if "never came to its end" in text.err:

@@ -14,6 +14,8 @@ from tests.lab.conftest import Lab
 SERVED = f"openssl s_client -connect localhost:443 -servername {SITE} </dev/null 2>/dev/null"
 A_MONTH = "openssl x509 -noout -checkend 2592000"
 WEB_USER = 'docker exec "$(docker ps -q -f label=com.docker.swarm.service.name=rodan_rodan-main)" id -un'
+ACCEPTS = "docker exec $(docker ps -qf label=com.docker.swarm.service.name=rodan_postgres) pg_isready -h 127.0.0.1"
+WORKER = "docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Args}}' rodan_celery"
 LOGIN = ("-oBatchMode=yes", "-oConnectTimeout=3", "sudo -n docker ps -q >/dev/null")
 
 
@@ -41,6 +43,15 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "backup-stale": lambda lab: ask_node(lab, DATA, f"ls {BACKUPS} | tail -n 1"),
     "backup-empty": lambda lab: ask_node(lab, DATA, f"find {BACKUPS} -size -21c -type f"),
     "copies-lost": lambda lab: bool(ask_node(lab, MANAGER, f"ls {COPIES}")),
+    "backup-foreign": lambda lab: ask_node(lab, DATA, f"ls {BACKUPS} | tail -n 1"),
+    "cron-guarded": lambda lab: root_crontab(lab, VGPU),
+    "account-expired": lambda lab: ask_node(lab, VGPU, "chage -l root"),
+    "second-deleter": lambda lab: ask_node(lab, DATA, "cat /etc/cron.d/*"),
+    "share-unmounted": lambda lab: ask_node(lab, DATA, "cat /etc/fstab"),
+    "database-frozen": lambda lab: ask_node(lab, VGPU, ACCEPTS),
+    "database-forgotten": lambda lab: ask_node(lab, DATA, "docker ps -aqf name=ledger; docker volume ls -q"),
+    "crash-loop": lambda lab: ask_node(lab, MANAGER, WORKER),
+    "member-paused": lambda lab: ask_node(lab, MANAGER, "docker node ls --format '{{.Hostname}} {{.Availability}}'"),
     "volume-over-budget": lambda lab: int(ask_node(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,
     "certificate-expiring": lambda lab: ask_node(lab, MANAGER, f"{SERVED} | {A_MONTH}"),
     "root-container": lambda lab: ask_node(lab, DATA, WEB_USER),

@@ -228,7 +228,7 @@ def test_a_deletion_whose_lock_is_gone_deletes_nothing_more_and_says_a_word_mean
     assert rules_ending_so(lab.audit(), "finding", "unknown") == set()
 
 
-LOCKED = "BEGIN; LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)"
+LOCKED = "BEGIN; LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(300)"
 
 
 def test_a_node_that_is_switched_off_in_mid_dump_leaves_a_part_that_the_next_run_takes_away(whole) -> None:

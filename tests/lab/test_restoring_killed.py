@@ -24,6 +24,12 @@ SET = r"""
 mkdir -p /tmp/killing && cd /tmp/killing || exit
 printf %s "$1" >psql; chmod +x psql; echo "$2" >left; rm -f before; : >"$3"
 """
+QUIET = r"""
+session=$(cat /tmp/killing/session 2>/dev/null || echo none)
+cat /proc/[0-9]*/stat 2>/dev/null | awk -v session="$session" '$6 == session { left = 1 } END { exit left }' || exit 0
+if pg_isready -q; then echo yes; fi
+"""
+"""Says yes when no process of the last script's session (field 6 of proc(5)'s stat) is left and the server answers."""
 
 
 @pytest.fixture
@@ -52,8 +58,10 @@ def database_names(lab: Lab) -> set[str]:
 
 def run_script(lab: Lab, script: str, *words: str, path: str = "$PATH") -> int:
     """The exit status of one of the scripts, in a process group of its own."""
+    session = 'exec sh -c "$0" sh rodan rodan "$@"'
     run = (
-        f'script=$1; shift; PATH={path}; setsid -w sh -c "$script" sh rodan rodan "$@" >/tmp/killing/out 2>&1; echo $?'
+        f'script=$1; shift; PATH={path}; setsid -w sh -c \'echo $$ >/tmp/killing/session; {session}\' "$script" "$@"'
+        " >/tmp/killing/out 2>&1; echo $?"
     )
     return int(run_inside(lab, "sh", "-c", run, "sh", script, *words).strip())
 
@@ -65,14 +73,12 @@ def kill_script(lab: Lab, at: int, when: str, script: str, *words: str) -> bool:
 
 
 def comes_back(lab: Lab) -> None:
-    """Wait until the server takes connections.
+    """Wait until nothing of what was killed is left, and the server takes connections.
 
     All that is killed at once leaves nobody to wait for it but postgres, the container's first process, which takes it
-    for a broken process of its own and restarts the others.
+    for a broken process of its own and restarts the others: before it has seen them it answers as ever.
     """
-    wait_until(
-        lambda: run_inside(lab, "sh", "-c", "pg_isready -q && echo yes || :").strip() or None, "the server", limit=60
-    )
+    wait_until(lambda: run_inside(lab, "sh", "-c", QUIET).strip() or None, "the server", limit=60)
 
 
 def check_data(lab: Lab) -> None:

@@ -22,7 +22,8 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
 from lab import setup
 from lab.names import NODES
-from tests.lab.conftest import ROOT, rules_ending_so
+from lab.shell import wait_until
+from tests.lab.conftest import ROOT, Lab, rules_ending_so
 from tests.pure.readers.cron.test_crontab import ACCEPTED, REFUSED
 
 RULE = "schedules.backup_runs_where_postgres_runs"
@@ -125,16 +126,23 @@ def test_docker_finds_the_containers_that_we_say_it_finds(lab) -> None:
 
 @pytest.mark.long
 def test_a_real_cron_runs_exactly_the_files_that_we_say_it_runs(lab) -> None:
+    expected = {name for name, (content, mode) in MORE.items() if is_predicted(name, content, mode)}
     put = 'mkdir -p /tmp/fk; printf %s "$2" > "/etc/cron.d/$1"; chmod "$3" "/etc/cron.d/$1"'
     try:
         for name, (content, mode) in MORE.items():
             lab.on("data", "sh", "-c", put, "sh", name, content, f"{mode:o}")
-        time.sleep(125)
-        ran = set(lab.on("data", "ls", "/tmp/fk").split())
+        wait_until(lambda: jobs_that_ran(lab) >= expected, "cron to run what it should", limit=300, every=2)
+        time.sleep(65)  # a minute more for what it should not run
+        ran = jobs_that_ran(lab)
     finally:
         names = " ".join(shlex.quote(f"/etc/cron.d/{name}") for name in MORE)
         lab.on("data", "sh", "-c", f"rm -rf /tmp/fk {names}")
-    assert ran == {name for name, (content, mode) in MORE.items() if is_predicted(name, content, mode)}
+    assert ran == expected
+
+
+def jobs_that_ran(lab: Lab) -> set[str]:
+    """The jobs that have left their file on `data`."""
+    return set(lab.on("data", "ls", "/tmp/fk").split())
 
 
 @pytest.mark.long

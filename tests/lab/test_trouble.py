@@ -14,6 +14,7 @@ import pytest
 from lab import setup
 from lab.faults import machines, schedules
 from lab.names import VGPU
+from tests.lab.aftermath import wait_for_locks
 from tests.lab.conftest import BIN, ROOT, Lab, rules_ending_so
 
 pytestmark = pytest.mark.long
@@ -60,6 +61,7 @@ def test_case_66_a_node_that_dies_in_the_middle_does_not_stop_the_others(broken)
     assert child.returncode in {3, 4}, out + err
     assert "fixed" in next(line for line in done.splitlines() if "schedules.backup_runs" in line)
     assert any(word in done for word in ("failed", "unknown")), done
+    wait_for_locks(lab)
     again = lab.remediate(*FIX)
     assert again.status == 0, again.said
     assert rules_ending_so(lab.audit(), "finding", "unknown") == set()

@@ -1,0 +1,45 @@
+"""Faults of database servers: the one that hangs, and one that nobody wrote down."""
+
+from lab import nodes, swarm
+from lab.engine import Engine
+from lab.names import DATA, image_tag
+from lab.shell import wait_until
+
+DATABASE = "postgres"
+ANSWERS = "pg_isready -q -h 127.0.0.1"
+IS_A_PROCESS = "test -d /proc/1"
+"""What many a health check amounts to; one that asks the server would have the swarm replace one that hangs."""
+SEND = 'kill "-$1" "$(docker inspect --format "{{.State.Pid}}" "$2")"'
+LEDGER = "ledger"
+SETTINGS = ("POSTGRES_USER=ledger", "POSTGRES_PASSWORD=lab-only-password", "POSTGRES_DB=ledger")
+START = 'docker inspect "$1" >/dev/null 2>&1 || { name=$1; shift; docker run -d --name "$name" --network none "$@"; }'
+REMOVE = 'docker rm -f -v "$1" >/dev/null 2>&1 || :'
+
+
+def freeze_server(engine: Engine) -> None:
+    """Stop the server's first process, which takes connections; a health check that sees a process stays content."""
+    swarm.update_service(engine, DATABASE, "--health-cmd", IS_A_PROCESS)
+    send_signal(engine, "STOP")
+
+
+def thaw_server(engine: Engine) -> None:
+    send_signal(engine, "CONT")
+    swarm.update_service(engine, DATABASE, "--health-cmd", ANSWERS)
+
+
+def send_signal(engine: Engine, name: str) -> None:
+    """Send a signal to the first process of the database's container, from its node."""
+    home, container = swarm.home_of_service(engine, DATABASE)
+    nodes.run_on(engine, home, "sh", "-c", SEND, "sh", name, container)
+
+
+def start_ledger(engine: Engine) -> None:
+    """Run a server on `data` that the inventory does not mention, and wait until it answers."""
+    settings = [word for setting in SETTINGS for word in ("--env", setting)]
+    nodes.run_on(engine, DATA, "sh", "-c", START, "sh", LEDGER, *settings, image_tag("postgres"))
+    asked = ("docker", "exec", LEDGER, "sh", "-c", ANSWERS)
+    wait_until(lambda: nodes.attempt_on(engine, DATA, *asked).returncode == 0, "the ledger's server", limit=120)
+
+
+def remove_ledger(engine: Engine) -> None:
+    nodes.run_on(engine, DATA, "sh", "-c", REMOVE, "sh", LEDGER)

@@ -1,0 +1,74 @@
+"""Faults that only a person mends: the rule that names each, in its own words, and holds again after the mend.
+
+Those that do not hide each other are broken together: an audit of them all takes as long as of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from lab import faults
+from lab.faults import schedules
+from lab.names import BACKUPS
+from tests.lab.conftest import Lab, rules_ending_so
+
+pytestmark = pytest.mark.long
+NAMED = {
+    "backup-foreign": ("backups.hold_the_live_tables", "it holds none of the 6 tables"),
+    "share-unmounted": ("backups.lie_on_a_lasting_disk", "a mount point of /etc/fstab: nothing is mounted there"),
+    "database-forgotten": ("backups.cover_every_database", "postgres runs as ledger"),
+    "member-paused": ("services.can_run_on_every_member", "it takes no tasks (paused)"),
+    "second-deleter": ("backups.only_one_thing_deletes", f"{schedules.DELETER}:1 removes dumps, too, with `find`"),
+    "cron-guarded": ("schedules.backup_runs_where_postgres_runs", "[ -e /srv/rodan/backups-are-on ]"),
+    "account-expired": ("schedules.backup_runs_where_postgres_runs", "PAM refuses root to cron"),
+    "database-frozen": ("backups.database_answers", "the database runs and takes no connection"),
+    "crash-loop": ("services.are_running", "ended by itself"),
+}
+"""For each fault the rule that names it, and words of its finding."""
+WARNED = {"second-deleter"}
+"""Those that are told as a warning, which fails no audit."""
+TOGETHER = (
+    ("backup-foreign", "share-unmounted", "database-forgotten", "member-paused", "second-deleter", "cron-guarded"),
+    ("account-expired", "crash-loop"),
+    ("database-frozen",),
+)
+
+
+def texts_of(results: dict[str, Any], rule: str, severity: str) -> list[str]:
+    """What the findings of a rule saw, of this severity."""
+    findings = [finding for item in results["items"] if item["rule"] == rule for finding in item["findings"]]
+    return [finding["saw"] for finding in findings if finding["severity"] == severity]
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=" ".join)
+def test_a_fault_is_named_by_its_rule_and_no_more_after_the_mend(
+    broken: Callable[..., Lab], names: Sequence[str]
+) -> None:
+    lab = broken(*names)
+    results = lab.audit()
+    for name in names:
+        rule, words = NAMED[name]
+        texts = texts_of(results, rule, "warning" if name in WARNED else "error")
+        assert any(words in text for text in texts), (name, texts, results["said"])
+    assert rules_ending_so(results, "finding") >= {NAMED[name][0] for name in names if name not in WARNED}
+    for name in reversed(names):
+        faults.mend(lab.engine, name)
+    mended = lab.audit()
+    assert rules_ending_so(mended, "finding", "unknown") == set(), mended["said"]
+    assert {name: texts_of(mended, NAMED[name][0], "warning") for name in names} == {name: [] for name in names}
+
+
+def test_every_fault_that_is_named_is_tried() -> None:
+    assert sorted(name for names in TOGETHER for name in names) == sorted(NAMED)
+
+
+def test_while_something_else_deletes_dumps_none_is_removed(broken: Callable[..., Lab]) -> None:
+    lab = broken("volume-over-budget", "second-deleter")
+    files = lab.on("data", "ls", BACKUPS)
+    held = lab.remediate("--only", "backups.are_thinned", "--fix", "--yes", "--allow", "delete")
+    assert held.status == 1, held.said
+    assert lab.on("data", "ls", BACKUPS) == files
+    assert schedules.DELETER in held.said
