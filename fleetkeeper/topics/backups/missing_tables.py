@@ -4,7 +4,8 @@ A dump can be whole and plausible, and yet hold the schema only, one table of se
 What a dump holds is told by its own text, what the database holds by the live one. A table that came after a dump is no
 fault of that dump: a missing one counts where it is known to have existed (its file was made or written before, an
 older dump has it, or this one creates it without its rows). As many missing tables as the dump has of names that are
-gone may have been renamed, and are not counted.
+gone may have been renamed, and are not counted; but one that an older dump has by the same name, and whose file is
+older than the dump, has no new name: the dump is of a database that shares some tables, as two sites of a framework do.
 """
 
 from __future__ import annotations
@@ -132,15 +133,18 @@ class Comparison:
     def why_lacking(self, holding: Holding, live: LiveDatabase, *, newest: bool) -> str:
         """Which tables of the database a dump should hold and does not, in words; empty without any.
 
-        Empty also where no more are missing than the dump has tables that the database has not: those may have been
-        renamed. Of the newest dump the tables in `floors` are asked too, whenever they came.
+        Where no more are missing than the dump has tables that the database has not, those may have been renamed: only
+        the ones that surely had their name before are told. Of the newest dump the tables in `floors` are asked too,
+        whenever they came.
         """
         if is_of_another(holding, self.history, live, newest=newest):
             tables = count_of(len(live.tables), "table")
             return f"it holds none of the {tables} that have rows in {live.name or 'the database'}"
         asked = frozenset(self.policy.floors) if newest else frozenset()
         missing = proven_missing(holding, self.history, live, asked)
-        return f"it lacks {name_tables(missing)}" if len(missing) > len(gone_tables(holding.part, live)) else ""
+        if len(missing) <= len(gone_tables(holding.part, live)):
+            missing = [table for table in missing if had_its_name(table, holding.backup, self.history)]
+        return f"it lacks {name_tables(missing)}" if missing else ""
 
 
 def judge_contents(whole: Sequence[Backup], policy: Policy, live: LiveDatabase | None) -> Mapping[str, str]:
@@ -213,26 +217,36 @@ def proven_missing(holding: Holding, history: History, live: LiveDatabase, asked
     A table counts that had a file then, that an older dump has, or that this one creates without rows.
     """
     backup, part = holding.backup, holding.part
-    made = (backup.time - EARLY).timestamp()
     missing = []
     for table in missing_tables(holding.contents, part, live):
         short = table.name.partition(".")[2]
-        existed = table.existed is not None and table.existed <= made
         dumped = table.born is None and history.first.get(table.name, backup.time) < backup.time
-        if existed or dumped or table.name in part.created or {table.name, short} & asked:
+        if existed_before(table, backup) or dumped or table.name in part.created or {table.name, short} & asked:
             missing.append(table)
     return missing
 
 
-def doubtful_tables(backup: Backup, live: LiveDatabase) -> list[LiveTable]:
-    """The missing tables of which nobody knows whether they existed when the dump was made; empty where few are.
+def existed_before(table: LiveTable, backup: Backup) -> bool:
+    """Whether the file of a table is known to be older than a dump. It may have had another name then."""
+    return table.existed is not None and table.existed <= (backup.time - EARLY).timestamp()
 
-    Half of the tables or more would be many for a day: below that they are taken for new ones. Empty also where what
-    the dump holds is not known, or not by all names.
+
+def had_its_name(table: LiveTable, backup: Backup, history: History) -> bool:
+    """Whether a table had the name of today before a dump was made: an older dump has it, and its file is older."""
+    return existed_before(table, backup) and history.first.get(table.name, backup.time) < backup.time
+
+
+def doubtful_tables(backup: Backup, live: LiveDatabase) -> list[LiveTable]:
+    """The missing tables of which nobody knows whether they existed by their names when the dump was made.
+
+    Empty where few are: half of the tables or more would be many for a day, below that they are taken for new or
+    renamed ones. Empty also where what the dump holds is not known, or not by all names.
     """
     contents = backup.contents
     part = contents.of(live.name) if contents else None
     if contents is None or part is None or contents.unnamed:
         return []
-    missing = [table for table in missing_tables(contents, part, live) if table.born is None]
+    missing = [
+        table for table in missing_tables(contents, part, live) if table.born is None or existed_before(table, backup)
+    ]
     return missing if 2 * len(missing) >= len(live.tables) else []

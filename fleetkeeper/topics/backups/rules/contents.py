@@ -94,7 +94,8 @@ def against_the_live_one(fleet: Fleet, newest: Backup, policy: Policy) -> Iterat
         yield Unobservable(f"the role may not look into {count_of(cluster.unread, 'table')}", hint=GRANT, node=node)
     doubtful = () if newest.lacks else doubtful_tables(newest, live)
     if doubtful:
-        why = f"{newest.name} lacks {name_tables(doubtful)}; whether it is older than they are cannot be told"
+        unsure = "whether they are newer or had other names then cannot be told"
+        why = f"{newest.name} lacks {name_tables(doubtful)}; {unsure}"
         yield Unobservable(
             why, hint="`remediate backups drill` compares all of them; see `backups.left_out`", node=node
         )
