@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatch
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.readers.pki.certificate_problem import (
@@ -23,7 +22,7 @@ from fleetkeeper.readers.pki.certificate_problem import (
     key_weakness,
     subject_name,
 )
-from fleetkeeper.readers.pki.extensions import extension, is_other_netscape_type, odd_serials
+from fleetkeeper.readers.pki.extensions import UNREADABLE, extension, is_other_netscape_type, odd_serials
 from fleetkeeper.readers.pki.issuers import WEAK, issued_by, signed_with
 from fleetkeeper.readers.pki.names import alternatives, common_name, is_for
 from fleetkeeper.readers.pki.roots import Roots
@@ -51,7 +50,7 @@ def read_certificates(item: str) -> x509.Certificate:
             certificate = x509.load_pem_x509_certificate(item.encode())
             _ = certificate.extensions, certificate.subject, certificate.issuer
         _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (ValueError, OverflowError, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm) as odd:
+    except UNREADABLE as odd:
         raise Unobservable(f"a certificate cannot be read: {odd}") from None
     return certificate
 

@@ -8,10 +8,20 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.utils import CryptographyDeprecationWarning
 
 NETSCAPE_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
 SSL_SERVER = 0x40
+# What the library raises for certificates and extensions that it cannot read; they have no common class.
+UNREADABLE = (
+    ValueError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 E = TypeVar("E", bound="x509.ExtensionType")
 
 
@@ -28,7 +38,7 @@ def extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
     try:
         with odd_serials():
             return certificate.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return None
 
 

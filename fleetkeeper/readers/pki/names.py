@@ -10,6 +10,8 @@ from typing import Any
 
 from cryptography import x509
 
+from fleetkeeper.readers.pki.extensions import UNREADABLE
+
 
 def alternatives(certificate: x509.Certificate) -> tuple[str, ...]:
     """The names that a certificate is for (its subjectAltName): DNS names, then IP addresses."""
@@ -28,7 +30,7 @@ def subject_alternatives(certificate: x509.Certificate, kind: type[x509.DNSName]
     """
     try:
         name = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return []
     return list(name.get_values_for_type(kind))
 

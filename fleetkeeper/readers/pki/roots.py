@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from cryptography import x509
 
+from fleetkeeper.readers.pki.extensions import UNREADABLE
 from fleetkeeper.readers.pki.issuers import CanonicalName, canonical_name, issued_itself
 from fleetkeeper.transport.commands import Unobservable
 
@@ -108,14 +109,15 @@ def system_roots() -> Roots:
 
 
 def parse_roots(content: bytes) -> Roots:
-    """Every readable certificate in the content of a PEM file, each once; others are skipped."""
+    """Every certificate in the content of a PEM file, each once; those that cannot be read are skipped."""
     matches: dict[bytes, x509.Certificate] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for block in PEM.findall(content):
             try:
                 certificate = x509.load_pem_x509_certificate(block)
-            except ValueError:
+                _ = certificate.extensions
+            except UNREADABLE:
                 continue
             matches[certificate.tbs_certificate_bytes] = certificate
     return tuple(matches.values())

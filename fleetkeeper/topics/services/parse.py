@@ -93,14 +93,14 @@ def certificate_validity(printed: str) -> Validity | Unobservable | None:
     """
     if not printed.strip():
         return None
-    from cryptography.x509 import load_pem_x509_certificate
+    from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
     body = printed.partition(BEGIN)[2].partition(END)[0].split()
     pem = "\n".join([BEGIN, *body, END, ""])
     try:
         match = load_pem_x509_certificate(pem.encode("ascii", "replace"))
         return Validity(match.not_valid_before_utc.timestamp(), match.not_valid_after_utc.timestamp())
-    except ValueError:
+    except (ValueError, OverflowError, InvalidVersion):
         return Unobservable("its certificate in the swarm cannot be read")
 
 

@@ -16,6 +16,7 @@ from fleetkeeper.transport.local import LocalLink
 from remediate import lock
 from remediate.lock import Busy, HeldLock, Locks, Silence, start_holder
 from remediate.steps import Lost, StepContext
+from tests.helpers.waiting import wait_until
 
 
 @pytest.fixture
@@ -25,13 +26,6 @@ def path(tmp_path: Path) -> str:
 
 def locks_of(path: str, run: str = "one", beat: float = 0.05) -> Locks:
     return Locks(lambda node: LocalLink(), run, path, beat)
-
-
-def wait_until(true, limit: float = 5.0) -> None:
-    end = time.monotonic() + limit
-    while not true() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert true()
 
 
 def test_case_67_the_second_is_told_who_holds_it_and_since_when(path: str) -> None:

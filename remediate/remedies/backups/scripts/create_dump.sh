@@ -25,6 +25,8 @@ free=$(df -Pk . | { read -r head; read -r system all used free rest; echo "$free
 is_taken() { [ -e "$1" ] || [ -h "$1" ]; }
 ! is_taken "./$name" || { echo "$name is already there" >&2; exit 75; }
 part="./$name.part"
+stopped=
+trap 'stopped=yes' HUP INT TERM
 if is_taken "$part" || ! (set -C; : >"$part") 2>/dev/null; then
   [ ! -f "$part" ] || [ -h "$part" ] || { echo "$name.part is there: another dump writes it" >&2; exit 75; }
   ! is_taken "$part" || { echo "$name.part is there, and is no regular file: remove it" >&2; exit 75; }
@@ -33,6 +35,7 @@ if is_taken "$part" || ! (set -C; : >"$part") 2>/dev/null; then
 fi
 trap 'rm -f -- "$part"' EXIT
 trap 'exit 71' HUP INT TERM
+[ -z "$stopped" ] || exit 71
 user=${user:-${POSTGRES_USER:-postgres}}
 database=${database:-${POSTGRES_DB:-$user}}
 if [ -z "${PGPASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then

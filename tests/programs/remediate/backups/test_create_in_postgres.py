@@ -6,7 +6,7 @@ import gzip
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import DEVNULL, Popen
+from subprocess import PIPE, Popen
 
 import pytest
 
@@ -84,10 +84,11 @@ def test_cut_at_any_answer_it_never_says_failed_of_what_was_done(
 @pytest.fixture
 def held_up(world: Database) -> Iterator[Callable[[], int]]:
     """What ends a session that keeps pg_dump from the table for a while."""
-    holding = "BEGIN; LOCK t; SELECT pg_sleep(3); COMMIT;"
-    psql = ("psql", "-X", "-qAt", "-d", LIVE, "-c", holding)
-    with Popen(psql, env=world.server.environment, stdout=DEVNULL) as session:
-        time.sleep(0.5)
+    words = ("BEGIN", "LOCK t", "SELECT 'held'", "SELECT pg_sleep(3)")
+    psql = ("psql", "-X", "-qAt", "-d", LIVE, *(word for sql in words for word in ("-c", sql)))
+    with Popen(psql, env=world.server.environment, stdout=PIPE) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline() == b"held\n"
         yield session.wait
 
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -19,6 +18,7 @@ from fleetkeeper.transport.script_files import load_script
 from remediate.lock import Locks
 from remediate.steps import DeleteFiles, Identified, Lost, Stale
 from tests.helpers.local_nodes import FaultyLink, step_context
+from tests.helpers.waiting import has_ended, wait_until
 
 LINK = LocalLink()
 NAMES = ("a.gz", "b c.gz", "c.gz")
@@ -223,8 +223,8 @@ def test_a_lock_whose_holder_died_is_not_ours_although_its_file_still_says_so(
     folder: Path, tmp_path: Path, locks: Locks
 ) -> None:
     here = replace(locks.guarding(step_context(tmp_path)), confirm=lambda node: None)
-    os.kill(int((tmp_path / "lock").read_text().split()[0]), signal.SIGKILL)
-    time.sleep(0.1)
+    os.kill(holder := int((tmp_path / "lock").read_text().split()[0]), signal.SIGKILL)
+    wait_until(lambda: has_ended(holder))
     with pytest.raises(Lost):
         many(folder, 3).do(LINK, here)
     assert len(left_behind(folder)) == 7

@@ -29,6 +29,7 @@ from fleetkeeper.topics.backups.completeness import (
 from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.transport.commands import Output
 from tests.example_fleets.backups import judging_awk
+from tests.helpers.waiting import wait_until
 from tests.programs.topics.backups.test_completeness import DUMP, END, HEAD, NAME, ROWS, list_files, packed, run_command
 from tests.programs.topics.backups.test_completeness_of_misleading_dumps import COMMENT, FUNCTION, INSERTS, ODD
 
@@ -396,17 +397,10 @@ def test_nothing_runs_on_when_the_look_is_ended(tmp_path):
     files = several(tmp_path / "d", [b"SPINS"], "dump")
     words = verify_command(str(tmp_path / "d"), files, "dump").words
     look = subprocess.Popen(words, env={**os.environ, "PATH": path}, stdout=subprocess.DEVNULL)
-    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     look.send_signal(signal.SIGTERM)
     assert look.wait(10) == 143
-    wait_for(lambda: not Path("/proc", (tmp_path / "pid").read_text().strip()).exists())
-
-
-def wait_for(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: not Path("/proc", (tmp_path / "pid").read_text().strip()).exists())
 
 
 @pytest.mark.parametrize("name", ["message-with-line-break.dump", "pg_restore-spins-186.dump"])

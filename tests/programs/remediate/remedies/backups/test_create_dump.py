@@ -26,6 +26,7 @@ from tests.example_fleets.backups import (
     twice_a_day,
     verdict_of,
 )
+from tests.helpers.waiting import wait_until
 
 NAME = "backup_2026_11_29T12_00_00.sql.gz"
 PARTS = parts_of("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
@@ -36,14 +37,14 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture(params=SHELLS)
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
-    """Begin a dump of `text` that takes some seconds."""
+    """Begin a dump of `text`, which ends when the file `goes_on` is there, at once without one."""
     (tmp_path / "backups").mkdir()
     (tmp_path / "bin").mkdir()
     dump = tmp_path / "bin" / "pg_dump"
-    dump.write_text('#!/bin/sh\nprintf "%s\\n" "$TEXT"; sleep "$SECONDS_OF_IT"\n')
+    dump.write_text('#!/bin/sh\nprintf "%s\\n" "$TEXT"; while ! [ -e "$GOES_ON" ]; do sleep 0.05; done\n')
     dump.chmod(0o755)
 
-    def run(text: str, seconds: float = 0.0, name: str = NAME) -> subprocess.Popen[bytes]:
+    def run(text: str, goes_on: str = "/", name: str = NAME) -> subprocess.Popen[bytes]:
         environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "TEXT": WHOLE.format(text)}
         words = (
             "-c",
@@ -59,7 +60,7 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
         )
         return subprocess.Popen(
             [*SHELLS[request.param], *words],
-            env=environment | {"SECONDS_OF_IT": str(seconds)},
+            env=environment | {"GOES_ON": goes_on},
             stderr=subprocess.PIPE,
         )
 
@@ -71,7 +72,10 @@ def content(path: Path) -> str:
 
 
 def test_of_two_dumps_in_one_second_one_is_refused_and_the_other_is_whole(start: Start, tmp_path: Path) -> None:
-    runs = [start(f"dump {number}", 0.4) for number in range(4)]
+    goes_on = tmp_path / "goes on"
+    runs = [start(f"dump {number}", str(goes_on)) for number in range(4)]
+    wait_until(lambda: sum(run.poll() is not None for run in runs) == 3)
+    goes_on.touch()
     text = [run.communicate(timeout=20)[1] for run in runs]
     ends = [run.returncode for run in runs]
     assert sorted(ends) == [0, 75, 75, 75], text
@@ -82,9 +86,10 @@ def test_of_two_dumps_in_one_second_one_is_refused_and_the_other_is_whole(start:
 
 
 def test_a_name_that_somebody_else_took_meanwhile_is_left_alone(start: Start, tmp_path: Path) -> None:
-    run = start("mine", 0.5)
-    time.sleep(0.2)
+    run = start("mine", str(goes_on := tmp_path / "goes on"))
+    wait_until((tmp_path / "backups" / f"{NAME}.part").exists)
     (tmp_path / "backups" / NAME).write_text("theirs")
+    goes_on.touch()
     _, text = run.communicate(timeout=20)
     assert (run.returncode, text) == (68, f"{NAME} is already there\n".encode())
     assert (tmp_path / "backups" / NAME).read_text() == "theirs"
@@ -98,9 +103,10 @@ def test_where_there_are_no_hard_links_a_dump_gets_its_name_and_takes_none(start
     run = start("mine")
     assert (run.wait(timeout=20), os.listdir(tmp_path / "backups")) == (0, [NAME])
     assert "mine" in content(tmp_path / "backups" / NAME)
-    run = start("mine", 0.5, other := NAME.replace("00.sql", "01.sql"))
-    time.sleep(0.2)
+    run = start("mine", str(goes_on := tmp_path / "goes on"), other := NAME.replace("00.sql", "01.sql"))
+    wait_until((tmp_path / "backups" / f"{other}.part").exists)
     (tmp_path / "backups" / other).write_text("theirs")
+    goes_on.touch()
     assert (run.wait(timeout=20), (tmp_path / "backups" / other).read_text()) == (68, "theirs")
 
 
@@ -152,9 +158,10 @@ def test_the_part_of_a_dump_whose_node_died_is_taken_away_and_nothing_else(start
 
 
 def test_a_dump_that_is_killed_leaves_nothing(start: Start, tmp_path: Path) -> None:
-    run = start("mine", 0.6)
-    time.sleep(0.2)
+    run = start("mine", str(goes_on := tmp_path / "goes on"))
+    wait_until((tmp_path / "backups" / f"{NAME}.part").exists)
     run.terminate()
+    goes_on.touch()
     assert run.wait(timeout=20) == 71
     assert os.listdir(tmp_path / "backups") == []
 
