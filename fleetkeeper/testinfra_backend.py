@@ -80,7 +80,10 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
     """Fixed: to detect it would take a python3 on the node, and another round trip."""
 
     def __init__(self, hostspec: str, timeout: float | str = LIMIT, *args: Any, **kwargs: Any) -> None:
-        """The backend for one node, by its host name; `timeout` is in seconds, for each command."""
+        """The backend for one node, by its host name; `timeout` is in seconds, for each command.
+
+        Raises RuntimeError when there is no such node.
+        """
         self.using, node = using(hostspec)
         self.node = self.using.inventory.nodes[node]
         self.limit = float(timeout)

@@ -54,7 +54,8 @@ def shell_command(words: Iterable[str]) -> str:
 def shown_command(words: Iterable[str]) -> str:
     """The words as one shell command on one line, for a person to read and copy; invisible characters become `?`.
 
-    So the copied command is the same as the one that was read.
+    So the copied command is the same as the one that was read. Raises Untrusted for words that no command line can
+    carry.
 
     >>> shown_command(("rm", "a\\u202eb", "c d"))
     "rm 'a?b' 'c d'"
@@ -64,6 +65,8 @@ def shown_command(words: Iterable[str]) -> str:
 
 def shown_word(text: str) -> str:
     """One quoted word for a person to read and copy; invisible characters become `?`, as in `shown_command`.
+
+    Raises Untrusted for text that no command line can carry.
 
     >>> shown_word("rodan_web.1.x"), shown_word("x;y")
     ('rodan_web.1.x', "'x;y'")

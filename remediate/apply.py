@@ -126,20 +126,21 @@ class Applier:
         """
         doing = Doing(self, planned)
         try:
-            doing.ready()
+            doing.check_preconditions()
             doing.all_steps()
         except Stale as why:
-            return doing.stopped(End.FAILED if doing.changed else End.CHANGED, str(why))
+            return doing.undo_and_end(End.FAILED if doing.changed else End.CHANGED, str(why))
         except StepFailed as why:
-            ended = doing.stopped(End.FAILED, doing.told(why), by_itself=why.changed or doing.failed_in_check)
+            by_itself = why.changed or doing.failed_in_check
+            ended = doing.undo_and_end(End.FAILED, doing.failure_text(why), by_itself=by_itself)
             return replace(ended, words=why.words)
         except Unobservable as why:
-            return doing.stopped(End.FAILED, str(why))
+            return doing.undo_and_end(End.FAILED, str(why))
         except Lost as why:
-            return self.judged(doing, str(why))
-        return self.judged(doing, "")
+            return self.judge_end(doing, str(why))
+        return self.judge_end(doing, "")
 
-    def judged(self, doing: Doing, lost: str) -> PlanEnd:
+    def judge_end(self, doing: Doing, lost: str) -> PlanEnd:
         """Judge the plan by a fresh look; one that did not help is undone at once, one that could not be seen is left.
 
         `lost` is how the connection was lost during the last step; empty when it was not. Raises Unwritable as the undo
@@ -156,7 +157,7 @@ class Applier:
             back = f"; `remediate undo {self.run.id}` is the way back" if self.run.undoable else ""
             return PlanEnd(planned, End.UNKNOWN, f"{text}{back}")
         end = End.FAILED if lost or not planned.findings else End.STILL_FAILING
-        return doing.stopped(end, text, by_itself=not lost)
+        return doing.undo_and_end(end, text, by_itself=not lost)
 
     def write_down(self, planned: PlannedChange) -> None:
         """Write the plan to the journal, before its first step."""
@@ -199,9 +200,9 @@ class Applier:
         if step.changes:
             self.run.begun.append(row)
             Changes.begun = True
-        return self.done(step, link, context)
+        return self.do_step(step, link, context)
 
-    def done(self, step: AnyStep, link: WritingLink, context: StepContext) -> str:
+    def do_step(self, step: AnyStep, link: WritingLink, context: StepContext) -> str:
         """Do a step that is in the journal already, and write how it ended there. Returns its harmless text.
 
         Raises Stale, StepFailed and KeyboardInterrupt as they come; Unobservable, and an answer that is not understood,
@@ -210,23 +211,23 @@ class Applier:
         try:
             done = step.do(link, context)
         except ODD as why:
-            self.ended(context, "lost", None, not_understood(why))
+            self.write_end(context, "lost", None, not_understood(why))
             raise Lost(f"{step.node}: {not_understood(why)}") from why
         except (Stale, StepFailed) as why:
             changed = isinstance(why, StepFailed) and why.changed
-            self.ended(context, "failed" if changed else "not done", rc_of(why), str(why))
+            self.write_end(context, "failed" if changed else "not done", rc_of(why), str(why))
             raise
         except (Lost, Unobservable) as why:
-            self.ended(context, "lost", None, str(why))
+            self.write_end(context, "lost", None, str(why))
             raise Lost(str(why)) from None
         except KeyboardInterrupt:
-            self.ended(context, "lost", None, "interrupted")
+            self.write_end(context, "lost", None, "interrupted")
             raise
         self.journal.left(self.run.id, context.number, done.before, done.after)
-        self.ended(context, "done", done.rc, done.said)
+        self.write_end(context, "done", done.rc, done.said)
         return done.said
 
-    def ended(self, context: StepContext, state: str, rc: int | None, text: str) -> None:
+    def write_end(self, context: StepContext, state: str, rc: int | None, text: str) -> None:
         """Write to the journal how a step ended: its state, exit status (None: unknown) and harmless text."""
         self.journal.ended(self.run.id, context.number, state, rc, text)
 
@@ -298,7 +299,7 @@ class Doing:
         """Whether a step of this attempt may have changed something that is not undone."""
         return bool(undoable_steps(self.rows))
 
-    def told(self, why: StepFailed) -> str:
+    def failure_text(self, why: StepFailed) -> str:
         """The reason of the failure; of several steps it names the failed one, since an exit status says little."""
         several = len(self.planned.plan.steps) > 1
         return f"{self.rows[-1].shown}: {why}" if several and self.rows and why.rc is not None else str(why)
@@ -308,11 +309,8 @@ class Doing:
         """Whether the step that ended last is read-only: what it checks is the result of the steps before it."""
         return bool(self.rows) and looks_only(self.rows[-1])
 
-    def ready(self) -> None:
-        """Check the plan's `requires`, and the room on every disk, before anything is changed.
-
-        Raises Stale, StepFailed or Unobservable. Nothing is changed here.
-        """
+    def check_preconditions(self) -> None:
+        """Check the plan's `requires`, and the room on every disk. Raises Stale, StepFailed or Unobservable."""
         plan = self.planned.plan
         for require in plan.requires:
             require.still_true(self.applier.link_to(require.node))
@@ -329,7 +327,7 @@ class Doing:
             self.applier.say(progress_line(self.planned, number, step))
             self.said = self.applier.step(step, self.planned.number) or self.said
 
-    def stopped(self, end: End, why: str, *, by_itself: bool = False) -> PlanEnd:
+    def undo_and_end(self, end: End, why: str, *, by_itself: bool = False) -> PlanEnd:
         """Undo what was done, and return the end of the plan with the reason `why`.
 
         `by_itself`: the plan failed or did not help. Once all of it is undone, it is marked as rolled back, and not

@@ -101,14 +101,18 @@ class Rehearsal:
             planned.append(PlannedChange(len(planned) + 1, RULES[RULE], subject, (), plan))
 
     def apply(self, planned: Sequence[PlannedChange]) -> list[Exit]:
-        """Apply the plans in one run. Returns its exit code, as a list."""
+        """Apply the plans in one run. Returns its exit code, as a list.
+
+        Raises UsageError when the run cannot be begun.
+        """
         runner = Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
         return [runner.run(lambda run: self.work(run, planned))]
 
     def work(self, run: PlanRun, planned: Sequence[PlannedChange]) -> Exit:
         """Rehearse each, and return the exit code.
 
-        The proof is certbot's exit status: the rule's verdict does not change.
+        The proof is certbot's exit status: the rule's verdict does not change. Raises Busy, KeyboardInterrupt and
+        Unwritable, as `PlanRun.apply`.
         """
         for change in planned:
             run.apply([change], RequestedPlan(partial(self.plan_again, change), said="certbot could renew it now"))

@@ -130,9 +130,9 @@ class Runner:
         except Unwritable as why:
             raise UsageError(f"{why}; nothing was changed", hint=ROOM) from None
         try:
-            code = self.ended(run, work)
+            code = self.run_work(run, work)
         except Unwritable as why:
-            code = self.unwritten(run, why)
+            code = self.report_unwritten(run, why)
         self.screen.lines(end_lines(run.ends))
         return code
 
@@ -141,7 +141,7 @@ class Runner:
         program = f"fleetkeeper {version('fleetkeeper')}" + (f", {self.mark}" if self.mark else "")
         return self.journal.begin(account_and_machine(), self.name, self.path, program, undoes)
 
-    def ended(self, run: PlanRun, work: Callable[[PlanRun], Exit]) -> Exit:
+    def run_work(self, run: PlanRun, work: Callable[[PlanRun], Exit]) -> Exit:
         """Call `work`, and write the exit code to the journal; Busy and KeyboardInterrupt become exit codes.
 
         Raises Unwritable, and UsageError while nothing was changed. LOCKED, or REMEDY_FAILED once something was
@@ -154,7 +154,7 @@ class Runner:
             self.screen.error(str(why), hint=WAIT)
         except KeyboardInterrupt:
             code = Exit.INTERRUPTED
-            self.screen.error("interrupted", hint=self.after(run))
+            self.screen.error("interrupted", hint=self.advice_after(run))
         except UsageError as why:
             if not run.changed:
                 self.journal.end(run.id, Exit.USAGE)
@@ -164,7 +164,7 @@ class Runner:
         self.journal.end(run.id, code)
         return code
 
-    def after(self, run: PlanRun) -> str:
+    def advice_after(self, run: PlanRun) -> str:
         """A sentence for a person about a run that ended early: what was changed, and the commands to go on with."""
         if not run.changed:
             return "nothing was changed"
@@ -173,7 +173,7 @@ class Runner:
         back = f", `remediate undo {run.id}` is the way back" if run.undoable else ""
         return f"`remediate log {run.id}` says what was done{back}"
 
-    def unwritten(self, run: PlanRun, why: Unwritable) -> Exit:
+    def report_unwritten(self, run: PlanRun, why: Unwritable) -> Exit:
         """Report that the journal cannot be written any more, and whether anything was changed.
 
         Returns the exit code. USAGE when nothing was changed, else REMEDY_FAILED.
@@ -181,7 +181,7 @@ class Runner:
         if not run.changed:
             self.screen.error(f"{why}; nothing was changed", hint=ROOM)
             return Exit.USAGE
-        self.screen.error(f"stopped, something was changed: {why}", hint=f"{ROOM}; then {self.after(run)}")
+        self.screen.error(f"stopped, something was changed: {why}", hint=f"{ROOM}; then {self.advice_after(run)}")
         return Exit.REMEDY_FAILED
 
 
@@ -243,7 +243,7 @@ class PlanRun:
             applying = Applying(self, origin, terms, locks, unlocked)
             for number, change in enumerate(plans):
                 try:
-                    self.ends.append(applying.one(change))
+                    self.ends.append(applying.apply_one(change))
                 except (KeyboardInterrupt, Unwritable) as why:
                     self.ends += applying.cut_short(plans[number:], why)
                     raise
@@ -267,7 +267,7 @@ class Applying:
     locks: Locks
     unlocked: Mapping[str, Unobservable]
 
-    def one(self, planned: PlannedChange) -> PlanEnd:
+    def apply_one(self, planned: PlannedChange) -> PlanEnd:
         """Propose one plan again from a fresh look, and apply it.
 
         Returns its end, with the reason when it was not applied (no consent, no lock, another plan by now, unseen).

@@ -125,7 +125,7 @@ class TrustSession:
     def all(self, names: Sequence[str]) -> bool:
         """Trust these nodes (none: all that are reached over SSH). Returns whether each of them is trusted now.
 
-        Raises UsageError for an unknown node, before anybody is asked.
+        Raises UsageError for an unknown node, before anybody is asked. A person is asked about each, as in `one`.
         """
         trusted = [self.one(node) for node in nodes_in_order(self.inventory, names)]
         return all(trusted)

@@ -41,7 +41,7 @@ def spelled_like(pattern: str, kind: str, hint: str) -> Check:
     compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
-        """The value itself; raises the error of a field when it does not match the pattern."""
+        """The value itself; raises ValueError (`field_error`) when it does not match the pattern."""
         if not compiled.fullmatch(value):
             raise field_error(f"{quoted(value)} is not {kind}", hint)
         return value
@@ -56,7 +56,7 @@ def known_name(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]
     """
 
     def check(value: str, info: ValidationInfo) -> str:
-        """The value itself; raises the error of a field when it is none of the names."""
+        """The value itself; raises ValueError (`field_error`) when names are known and it is none of them."""
         names = (info.context or {}).get(kind)
         if names is not None and value not in names:
             raise field_error(f"no {singular} {quoted(value)}", nearest_name(value, names, kind))
@@ -72,7 +72,7 @@ def matching_glob(kind: str, singular: str) -> Callable[[str, ValidationInfo], s
     """
 
     def check(value: str, info: ValidationInfo) -> str:
-        """The value itself; raises the error of a field when it matches none of the names."""
+        """The value itself; raises ValueError (`field_error`) when names are known and it matches none."""
         names = (info.context or {}).get(kind)
         if names is not None and not any(fnmatchcase(name, value) for name in names):
             raise field_error(f"no {singular} is called, or matches, {quoted(value)}", nearest_name(value, names, kind))

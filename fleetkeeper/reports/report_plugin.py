@@ -84,12 +84,12 @@ class Reports:
         parameters = [item.callspec.params for item in session.items if hasattr(item, "callspec")]
         verdicts = [given["verdict"] for given in parameters if "verdict" in given]
         given = [item for item in verdicts if isinstance(item, tuple)]  # else pytest's own mark for "no subject"
-        if self.whole({(inventory, rule, subject.name) for inventory, rule, subject in given}):
-            self.pulses = self.made()
+        if self.covers_every_promise({(inventory, rule, subject.name) for inventory, rule, subject in given}):
+            self.pulses = self.make_pulses()
             for pulse in self.pulses.values():
                 pulse.start()
 
-    def whole(self, promises: Set[Promise]) -> bool:
+    def covers_every_promise(self, promises: Set[Promise]) -> bool:
         """Whether these are all promises of the run's inventories: none left out by -k, --limit, --quick and the like.
 
         Nor is a run with --replay or --collect-only a whole audit.
@@ -108,12 +108,12 @@ class Reports:
             (name, rule, subject.name) for rule in self.rules for name, subject in self.audit.subjects(rule)
         )
 
-    def judged(self, inventory: str = "") -> set[Promise]:
+    def judged_promises(self, inventory: str = "") -> set[Promise]:
         """The promises that were judged, of one inventory or (empty) of all."""
         items = [item for item in self.items if inventory in ("", item["inventory"])]
         return {(item["inventory"], item["rule"], item["subject"]) for item in items}
 
-    def made(self) -> dict[str, Pulse]:
+    def make_pulses(self) -> dict[str, Pulse]:
         """A pulse for each inventory that has a heartbeat, by its name."""
         expected = {name: inventory.heartbeat for name, inventory in self.audit.inventories.items()}
         return {name: Pulse(beat, began=self.began) for name, beat in expected.items() if beat}
@@ -137,32 +137,36 @@ class Reports:
         if self.items and not self.config.option.collectonly:
             self.compare()
             self.notes += [*self.waiver_notes(), *self.drift_notes()]
-            self.written = self.path()
+            self.written = self.results_path()
             results.write_results(self.written, self.document(int(exitstatus)))
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
-        if not self.pulses and self.whole(self.judged()):
-            self.pulses = self.made()  # under xdist only the workers know at the start what is asked for
+        if not self.pulses and self.covers_every_promise(self.judged_promises()):
+            self.pulses = self.make_pulses()  # under xdist only the workers know at the start what is asked for
         if self.pulses:
             with ThreadPoolExecutor(len(self.pulses)) as at_once:
-                self.notes += at_once.map(partial(self.end, int(exitstatus)), self.pulses)
+                self.notes += at_once.map(partial(self.end_pulse, int(exitstatus)), self.pulses)
 
-    def end(self, exit_status: int, inventory: str) -> str:
+    def end_pulse(self, exit_status: int, inventory: str) -> str:
         """Send the heartbeat of one inventory. Returns why it did not arrive, in words; empty when it did."""
-        return self.pulses[inventory].end(well=self.well(inventory, exit_status), summary=self.told(inventory))
+        return self.pulses[inventory].end(
+            well=self.ended_well(inventory, exit_status), summary=self.pulse_summary(inventory)
+        )
 
-    def well(self, inventory: str, exit_status: int) -> bool:
+    def ended_well(self, inventory: str, exit_status: int) -> bool:
         """Whether the audit of one inventory ended well: findings in another inventory do not matter.
 
         Not well is one of whose promises some were never judged, whatever skipped them.
         """
-        if not {promise for promise in self.every_promise if promise[0] == inventory} <= self.judged(inventory):
+        if not {promise for promise in self.every_promise if promise[0] == inventory} <= self.judged_promises(
+            inventory
+        ):
             return False
         mine = [item for item in self.items if item["inventory"] == inventory and item["outcome"] in BAD]
         others = [item for item in self.items if item["inventory"] != inventory and item["outcome"] in BAD]
         return not mine and (exit_status == 0 or (exit_status == 1 and bool(others)))
 
-    def told(self, inventory: str) -> str:
+    def pulse_summary(self, inventory: str) -> str:
         """The result in numbers, as words that a monitor may show to anybody."""
         outcomes = [item["outcome"] for item in self.items if item["inventory"] == inventory]
         promises = count_of(len(outcomes), "promise")
@@ -192,20 +196,26 @@ class Reports:
 
     def waiver_notes(self) -> Iterator[str]:
         """The notes about waivers; in a run of some rules only about those that it used."""
-        whole = self.whole(self.judged())
+        whole = self.covers_every_promise(self.judged_promises())
         for name, fleet in self.audit.fleets.items():
             if waivers := fleet.inventory.waivers:
                 yield from waiver_notes(waivers, list(self.audit.verdicts(name)), fleet.looked_at.date(), whole=whole)
 
     def drift_notes(self) -> Iterator[str]:
-        """The notes about services that fleetkeeper changed and whose stack files may not have the change yet."""
+        """The notes about services that fleetkeeper changed and whose stack files may not have the change yet.
+
+        Raises Untrusted for a name that may not stand in such a file.
+        """
         for fleet in self.audit.fleets.values():
             from fleetkeeper.topics.services.rules import drift  # topics are only imported where something is audited
 
             yield from drift.notes(fleet)
 
-    def path(self) -> Path:
-        """The path of results.json: that of --results, else one in the state directory, by inventory."""
+    def results_path(self) -> Path:
+        """The path of results.json: that of --results, else one in the state directory, by inventory.
+
+        Makes the state directory for it. Raises OSError or UsageError when that cannot be used.
+        """
         given: Path | None = self.config.option.results
         names = "+".join(self.audit.inventories)
         return given or state.directory(self.config.option.state) / "audits" / names / "results.json"
@@ -234,7 +244,7 @@ class Reports:
         terminal.write_lines(terminalreporter, "facts", [line for text in self.facts for line in text.split("\n")])
         terminal.write_summary(terminalreporter, self.items, str(self.config.option.audited), self.changes, self.rules)
         terminal.write_lines(terminalreporter, "last night's repairs", self.repairs)
-        for line in self.ends():
+        for line in self.closing_lines():
             terminalreporter.write_line(one_line(line))
         if self.annotated:
             for line in (listening, *github.annotation_lines(self.items)):
@@ -251,7 +261,7 @@ class Reports:
         """Whether annotations are printed: in a GitHub workflow, when something was judged."""
         return bool(self.items) and github.in_workflow()
 
-    def ends(self) -> Iterator[str]:
+    def closing_lines(self) -> Iterator[str]:
         """The last lines of the terminal: notes, and the path of results.json."""
         yield from filter(None, self.notes)
         if self.written:

@@ -26,7 +26,10 @@ class LocalLink:
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        """One Output for each command, in order, as `Link.ask`; `room` is in bytes."""
+        """One Output for each command, in order, as `Link.ask`; `room` is in bytes.
+
+        Raises Unobservable when no shell answered; later failures are lost outputs.
+        """
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def channel(self, line: str) -> ProcessChannel:

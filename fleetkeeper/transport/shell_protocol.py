@@ -177,7 +177,7 @@ def render_script(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = Tru
 def call_line(command: Command, sudo: Sudo) -> str:
     r"""The line that runs one command: `e` as the account, `r 1` as root, `r 2` as root through the helper.
 
-    Then its limit in whole seconds, and its words.
+    Then its limit in whole seconds, and its words. Raises Unobservable for words that no command line can carry.
 
     >>> call_line(Command(("ls", "-l", "a b;$(c)"), sudo=True, limit=2.5), sudo=True)
     "r 1 3 ls -l 'a b;$(c)'"
@@ -187,7 +187,10 @@ def call_line(command: Command, sudo: Sudo) -> str:
 
 
 def cut_line(command: Command, sudo: Sudo) -> str:
-    """The line of `call_line`, with both outputs cut on the node a little beyond the command's `most` bytes."""
+    """The line of `call_line`, with both outputs cut on the node a little beyond the command's `most` bytes.
+
+    Raises Unobservable as that does.
+    """
     return f"b={command.most + len(STARTED) + 1}; {call_line(command, sudo)}"
 
 

@@ -48,7 +48,7 @@ class Creating:
     def plan_again(self) -> Plan | ForAPerson:
         """The plan from a fresh look, under the lock.
 
-        Raises Changed when the database may have lost its data, Unobservable.
+        Raises Changed when the database may have lost its data, Unobservable. It may be that a person must act.
         """
         fleet = self.desk.look()
         if why := self.desk.held_back(fleet):

@@ -73,7 +73,7 @@ class Swap:
             limit=600 + self.backup.file.size / PACE,
         )
 
-    def beside(self, proof: Run) -> Plan:
+    def fill_plan(self, proof: Run) -> Plan:
         """The plan that verifies the dump once more (`proof`), and restores it into a new database."""
         step = RestoreDatabase(self.server, self.new, self.path, self.policy.format)
         return Plan(
@@ -82,7 +82,7 @@ class Swap:
             success="it restores to its end without an error",
         )
 
-    def change(self, restored: DatabaseContents = NOTHING, takes_oid: str = "", live_oid: str = "") -> Plan:
+    def change_plan(self, restored: DatabaseContents = NOTHING, takes_oid: str = "", live_oid: str = "") -> Plan:
         """The plan that gives the live name to the restored database, and keeps the old one as `aside`.
 
         `restored` is what the restored one holds, and the oids are those of both, as they were seen.
@@ -102,6 +102,6 @@ class Swap:
             success="the live name is there, and holds what was restored",
         )
 
-    def away(self) -> Plan:
+    def drop_plan(self) -> Plan:
         """The plan that drops the restored database."""
         return Plan(steps=(DropDatabase(self.server, self.new),), undo="none is needed: it holds what the dump holds")

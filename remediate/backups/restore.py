@@ -78,7 +78,7 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
         desk.screen.error(f"the database is called {live}, not {typed}", hint="nothing was changed")
         return Exit.USAGE
     desk.screen.lines(left_over(prepared.server))
-    return desk.runner.run(lambda run: Restoring(desk, run, prepared, typed).all())
+    return desk.runner.run(lambda run: Restoring(desk, run, prepared, typed).run_to_end())
 
 
 class Refused(Exception):
@@ -178,21 +178,21 @@ class Restoring:
         """The restore with its names."""
         return self.prepared.swap
 
-    def all(self) -> Exit:
+    def run_to_end(self) -> Exit:
         """Fill, show, ask, change the names. Returns the exit code. However it ends, what is left is shown."""
         try:
             filled = RequestedPlan(self.fill_again, lambda: proof_by_names(self.desk, self.swap, not_filled))
-            code = self.do(self.swap.beside(self.prepared.proof), filled)
+            code = self.apply_plan(self.swap.fill_plan(self.prepared.proof), filled)
             if code is Exit.NOTHING_LEFT:
-                return self.finish()
+                return self.ask_and_change()
         except BaseException:
-            self.desk.screen.lines(self.left())
+            self.desk.screen.lines(self.leftover_lines())
             raise
-        self.desk.screen.lines(self.left())
+        self.desk.screen.lines(self.leftover_lines())
         return code
 
-    def do(self, plan: Plan, request: RequestedPlan) -> Exit:
-        """Apply one plan in this run. Returns the exit code."""
+    def apply_plan(self, plan: Plan, request: RequestedPlan) -> Exit:
+        """Apply one plan in this run. Returns the exit code. Raises Busy, KeyboardInterrupt, Unwritable."""
         self.run.apply([self.desk.planned(RULE, plan)], request)
         return self.run.code()
 
@@ -205,47 +205,45 @@ class Restoring:
         except UsageError as why:
             raise Changed(why.message) from None
         self.same_container(now.swap.placement)
-        return now.swap.beside(now.proof)
+        return now.swap.fill_plan(now.proof)
 
     def same_container(self, placement: Placement) -> None:
         """Raises Changed when the database runs in another container than the one that was seen."""
         if (placement.node, placement.container.id) != (self.swap.placement.node, self.swap.placement.container.id):
             raise Changed(f"the container of {self.swap.policy.service} is not the one that was seen: it was replaced")
 
-    def finish(self) -> Exit:
-        """Show what would be lost, ask for the name, and change the names or drop the restored one.
-
-        Returns the exit code. NOT_ALL_SEEN when the restored one could not be looked at.
-        """
+    def ask_and_change(self) -> Exit:
+        """Show what would be lost, ask, and change the names, or drop the restored one. Returns the exit code."""
         desk, swap = self.desk, self.swap
         try:
             restored, before = contents_of(desk, swap, swap.new), names_of(desk, swap)
         except (Unobservable, Stale) as why:
             desk.screen.error(f"{swap.new} could not be looked at: {why}", hint="the live database was not touched")
-            desk.screen.lines(self.left())
+            desk.screen.lines(self.leftover_lines())
             return Exit.NOT_ALL_SEEN
         desk.screen.lines(lost_lines(swap, contents_of_live(desk, swap), restored))
         desk.screen.lines(left_behind_lines(swap, self.prepared.server))
         if self.typed != swap.live and not person_agrees(swap.live):
-            return self.dropped()
-        return self.changed(restored, before)
+            return self.drop_restored()
+        return self.change_names(restored, before)
 
-    def dropped(self) -> Exit:
+    def drop_restored(self) -> Exit:
         """Drop the restored database, since nobody agreed. Returns the exit code: FINDINGS_REMAIN, or worse."""
         self.desk.screen.say(f"not restored; {self.swap.new} is dropped again")
-        code = self.do(
-            self.swap.away(), RequestedPlan(self.swap.away, lambda: proof_by_names(self.desk, self.swap, not_dropped))
+        code = self.apply_plan(
+            self.swap.drop_plan(),
+            RequestedPlan(self.swap.drop_plan, lambda: proof_by_names(self.desk, self.swap, not_dropped)),
         )
         if code is not Exit.NOTHING_LEFT:
-            self.desk.screen.lines(self.left())
+            self.desk.screen.lines(self.leftover_lines())
         return worst_exit([Exit.FINDINGS_REMAIN, code])
 
-    def changed(self, restored: DatabaseContents, before: Names) -> Exit:
+    def change_names(self, restored: DatabaseContents, before: Names) -> Exit:
         """Change the names and, once they are changed, record which database is the right one.
 
         Shows what is left, and returns the exit code: NOT_ALL_SEEN when it is not known whether they were changed.
         """
-        plan = self.swap.change(restored, before.new.oid, before.live.oid)
+        plan = self.swap.change_plan(restored, before.new.oid, before.live.oid)
         self.before = before
 
         def again() -> Plan:
@@ -258,23 +256,23 @@ class Restoring:
 
         def proof() -> tuple[Proof, str]:
             """Whether the names are changed, once the server has ended what was sent, and the reason."""
-            self.settle(before)
+            self.wait_for_names(before)
             return proof_by_names(self.desk, self.swap, partial(not_changed, before=before))
 
         self.sent = True
-        code = self.do(plan, RequestedPlan(again, proof))
+        code = self.apply_plan(plan, RequestedPlan(again, proof))
         self.sent = code is Exit.NOT_ALL_SEEN
-        self.desk.screen.lines(self.left())
+        self.desk.screen.lines(self.leftover_lines())
         if code is not Exit.NOTHING_LEFT:
             return code
-        return worst_exit([code, self.recorded()])
+        return worst_exit([code, self.record_database()])
 
-    def left(self) -> Iterator[Line]:
+    def leftover_lines(self) -> Iterator[Line]:
         """Lines: which database has which name now, and what is left to do; or why that could not be asked."""
         swap = self.swap
         try:
             if self.before and self.sent:
-                self.settle(self.before)
+                self.wait_for_names(self.before)
             now = names_of(self.desk, self.swap)
         except (Unobservable, Stale) as why:
             yield Line(f"which databases there are now could not be asked: {safe_line(str(why))}", "bad")
@@ -290,7 +288,7 @@ class Restoring:
                 yield Line(f"  {name.name} is left; it was never live. Way back: `remediate undo {self.run.id}`, or")
                 yield Line(f"  by hand: DROP DATABASE {quote_identifier(name.name)};")
 
-    def settle(self, before: Names) -> None:
+    def wait_for_names(self, before: Names) -> None:
         """Wait until a sent change of names is done or has ended, or cannot be seen; for MOST seconds or so at most."""
         server, quiet = self.swap.server, 0
         link = self.desk.session.link_to(self.desk.inventory.nodes[self.swap.placement.node])
@@ -298,14 +296,14 @@ class Restoring:
             try:
                 if not not_changed(names_of(self.desk, self.swap), before):
                     return
-                quiet = 0 if server.now(link, StepContext("", 0)).changes_names(link) else quiet + 1
+                quiet = 0 if server.where_it_runs(link, StepContext("", 0)).changes_names(link) else quiet + 1
             except (Unobservable, Stale):
                 return
             if quiet == QUIET:
                 return
             time.sleep(1)
 
-    def recorded(self) -> Exit:
+    def record_database(self) -> Exit:
         """Record the restored database as the right one, unless it is so already. NOT_ALL_SEEN when it is not known."""
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:

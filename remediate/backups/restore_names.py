@@ -26,8 +26,8 @@ class Names:
 def names_of(desk: Desk, swap: Swap) -> Names:
     """Which database has which name now. Raises Unobservable, or Stale when the server runs on other data."""
     link = desk.session.link_to(desk.inventory.nodes[swap.placement.node])
-    server = swap.server.now(link, StepContext("", 0))
-    return Names(*server.names(link, swap.live, swap.new, swap.aside, swap.filling))
+    server = swap.server.where_it_runs(link, StepContext("", 0))
+    return Names(*server.named_databases(link, swap.live, swap.new, swap.aside, swap.filling))
 
 
 def proof_by_names(desk: Desk, swap: Swap, wrong: Callable[[Names], str]) -> tuple[Proof, str]:

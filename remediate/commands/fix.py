@@ -157,7 +157,7 @@ class Remediation:
 
     def session(self) -> Session:
         """The session with the limits of the call; with --again, no plan counts as tried before."""
-        tried = never_tried if self.call.again else self.tried
+        tried = never_tried if self.call.again else self.why_tried_before
         return Session(
             self.inventory,
             self.link_to,
@@ -166,7 +166,7 @@ class Remediation:
             patience=self.call.patience,
         )
 
-    def tried(self, rule: str, subject: str, memory: str) -> str:
+    def why_tried_before(self, rule: str, subject: str, memory: str) -> str:
         """Why a plan is not made again: a run has applied it and rolled it back. Empty when none has.
 
         Raises UsageError or Unwritable when the journal cannot be read.
@@ -212,14 +212,17 @@ class Remediation:
         return code
 
     def terms(self, proposal: Proposal) -> Terms:
-        """What is agreed to; at night exactly what the inventory lists, and never what no night may do."""
+        """What is agreed to; at night exactly what the inventory lists, and never what no night may do.
+
+        Asks a person, where the call may. Raises UsageError for an unknown word of --allow.
+        """
         call = self.call
         if call.nightly:
             limit = "repairs.max_changes"
             return Terms(UNATTENDED, call.max_changes, call.max_fail, rules=self.only, limited_by=limit)
-        return Terms(self.agreed(proposal, asks=call.asks), call.max_changes, call.max_fail, answered=call.asks)
+        return Terms(self.agreed_kinds(proposal, asks=call.asks), call.max_changes, call.max_fail, answered=call.asks)
 
-    def agreed(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
+    def agreed_kinds(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
         """The kinds of disturbance that --yes and --allow cover, and those that a person at the terminal agrees to.
 
         Asks there for each kind that is not covered, if `asks`. Raises UsageError for an unknown word of --allow.

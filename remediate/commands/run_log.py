@@ -109,7 +109,9 @@ def undo_run(name: str, given: Path | None, *, yes: bool = False, context: StepC
         run = journal.run(name)
         inventory = for_repairs(load_inventory(Path(run.path)))
         with Links(inventory) as links:
-            return Undoing(journal, run, link_by_name(inventory, links), context=context or StepContext("", 0)).all(yes)
+            return Undoing(
+                journal, run, link_by_name(inventory, links), context=context or StepContext("", 0)
+            ).show_and_undo(yes)
     finally:
         journal.close()
 
@@ -141,7 +143,7 @@ class Undoing:
         """The run's steps that may have changed something and are not undone."""
         return undoable_steps(self.journal.steps(self.run.id))
 
-    def all(self, yes: bool) -> Exit:
+    def show_and_undo(self, yes: bool) -> Exit:
         """Show, ask, lock, undo. Returns the exit code. What is not as the journal left it is refused.
 
         After a no, or when nothing can be undone, the run is marked as noticed. Raises UsageError when nobody can be
@@ -161,7 +163,7 @@ class Undoing:
             self.screen.lines([Line(f"nothing of run {self.run.id} can be undone", "bad")])
             self.journal.noticed(self.run.id)
             return Exit.FINDINGS_REMAIN
-        if not self.agreed(yes):
+        if not self.person_agrees(yes):
             self.journal.noticed(self.run.id)
             return Exit.FINDINGS_REMAIN
         return self.under_locks(rows)
@@ -194,7 +196,7 @@ class Undoing:
         except Unobservable:
             return ()
 
-    def agreed(self, yes: bool) -> bool:
+    def person_agrees(self, yes: bool) -> bool:
         """Whether a person at the terminal agrees (asked here), or `yes` is given.
 
         Raises UsageError without a terminal.
@@ -206,7 +208,10 @@ class Undoing:
         return click.confirm(f"Undo run {self.run.id}?", err=True)
 
     def under_locks(self, rows: list[StepRow]) -> Exit:
-        """Undo the steps in a run of its own. Returns the exit code."""
+        """Undo the steps in a run of its own. Returns the exit code.
+
+        LOCKED when somebody else holds one. Raises UsageError when the run cannot be begun.
+        """
         runner = Runner(self.journal, self.run.inventory, self.run.path, self.link_to, self.screen, self.context)
         return runner.run(lambda run: self.undo(rows, run), undoes=self.run.id)
 

@@ -50,7 +50,8 @@ class ChangeOwner:
     def __post_init__(self) -> None:
         """Raises ValueError unless the directory is a plain path, three levels deep or more, and the numbers are >= 0.
 
-        That it is a volume's own directory is up to the caller.
+        That it is a volume's own directory is up to the caller. A path that is not plain raises Untrusted, which is
+        one.
         """
         plain_path(self.directory)
         if self.directory.count("/") < 3 or min(self.uid, self.gid) < 0:
@@ -79,7 +80,10 @@ class ChangeOwner:
         answer.text()
 
     def inverse(self, link: Link, context: StepContext) -> TakeBackOwner:
-        """The step that gives the files back to their old owners."""
+        """The step that gives the files back to their old owners.
+
+        Their record is in this step's directory on the node. Nothing is asked.
+        """
         return TakeBackOwner(self.node, self.directory, self.uid, self.gid, context.directory)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
@@ -120,7 +124,7 @@ class TakeBackOwner:
     kind: Literal["take_back_owner"] = "take_back_owner"
 
     def __post_init__(self) -> None:
-        """Raises ValueError unless both directories are plain absolute paths."""
+        """Raises Untrusted, a ValueError, unless both directories are plain absolute paths."""
         plain_path(self.directory)
         plain_path(self.kept)
 
@@ -141,7 +145,10 @@ class TakeBackOwner:
         """No check: the owners that were kept decide, in `do`."""
 
     def inverse(self, link: Link, context: StepContext) -> ChangeOwner:
-        """The step that gives the files away again."""
+        """The step that gives the files away again.
+
+        Nothing is asked. Raises ValueError for a directory that is no volume's.
+        """
         return ChangeOwner(self.node, self.directory, self.uid, self.gid)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:

@@ -60,7 +60,7 @@ class CopyFile:
     kind: Literal["copy_file"] = "copy_file"
 
     def __post_init__(self) -> None:
-        """Raises ValueError unless both directories are plain absolute paths."""
+        """Raises Untrusted, a ValueError, unless both directories are plain absolute paths."""
         plain_path(self.target)
         plain_path(self.directory)
 

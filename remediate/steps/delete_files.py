@@ -67,7 +67,10 @@ class DeleteFiles:
     kind: Literal["delete_files"] = "delete_files"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a file that is to survive too or has several hard links, or no plain directory."""
+        """Raises ValueError for a file that is to survive too or has several hard links, or no plain directory.
+
+        The last is Untrusted, which is a ValueError too.
+        """
         plain_path(self.directory)
         if {file.name for file in self.files} & {file.name for file in self.survivors}:
             raise ValueError("a file cannot be deleted and survive")
@@ -105,7 +108,8 @@ class DeleteFiles:
     def still_true(self, link: Link, context: StepContext) -> None:
         """Check that every survivor exists unchanged, and that the directory is writable; room is not needed.
 
-        The files to delete are not compared here, but one by one in `do`. Raises as `survive`.
+        The files to delete are not compared here, but one by one in `do`. Raises Stale for a survivor that has changed,
+        StepFailed, Unobservable, Lost.
         """
         self.survive(link)
 

@@ -81,7 +81,10 @@ class Run:
     kind: Literal["run"] = "run"
 
     def show(self) -> str:
-        """`says` (or "run"), then the command on a line of its own, as in `show_command`: masked."""
+        """`says` (or "run"), then the command on a line of its own, as in `show_command`: masked.
+
+        Raises Untrusted for words that no command line can carry.
+        """
         return show_command(self.says, self.words)
 
     def directories(self) -> tuple[str, ...]:
@@ -139,7 +142,10 @@ class RunInContainer:
     kind: Literal["run_in_container"] = "run_in_container"
 
     def show(self) -> str:
-        """`says` (or "run") with the service or short id, then the command without `docker exec`, masked."""
+        """`says` (or "run") with the service or short id, then the command without `docker exec`, masked.
+
+        Raises Untrusted for words that no command line can carry.
+        """
         return show_command(self.says, self.words, f"in {self.service or self.container[:12]}")
 
     def directories(self) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ class Server:
         questions = ("docker", "exec", self.container, "sh", "-c", script, "sh", self.user, *words)
         return Command(questions, sudo=True, limit=limit or self.limit)
 
-    def change(self, script: str, *words: str) -> RunInContainer:
+    def change_step(self, script: str, *words: str) -> RunInContainer:
         """The step that runs one of the scripts that change something; nothing is run here."""
         return RunInContainer(
             node=self.node,
@@ -68,18 +68,18 @@ class Server:
             limit=self.limit,
         )
 
-    def strictly(self, link: Link, context: StepContext) -> None:
+    def raise_if_replaced(self, link: Link, context: StepContext) -> None:
         """Check that the container that was seen still runs. Raises Stale when it does not, Unobservable."""
-        self.change(load_script(LIST_DATABASES)).still_true(link, context)
+        self.change_step(load_script(LIST_DATABASES)).still_true(link, context)
 
-    def now(self, link: Link, context: StepContext) -> Server:
+    def where_it_runs(self, link: Link, context: StepContext) -> Server:
         """The same server, in the container where it runs now. Whether it has the same data, `names` checks.
 
         It is found by the name of its service (`called`) when it has moved. Raises Stale when it does not run on this
         node, or several containers may be it, Unobservable.
         """
         try:
-            self.strictly(link, context)
+            self.raise_if_replaced(link, context)
         except Stale as gone:
             if not (self.called and self.system):
                 raise
@@ -102,7 +102,7 @@ class Server:
             raise LeftInPlace(last_line_of(answer))
         return outcome_of_exit(replace(answer, err=last_line_of(answer).encode("utf-8", "surrogateescape")), step)
 
-    def names(self, link: Link, *names: str) -> tuple[Name, ...]:
+    def named_databases(self, link: Link, *names: str) -> tuple[Name, ...]:
         """A `Name` for each of these names of databases, in order. Raises Stale for another server, Unobservable."""
         system, matches = parse_names(
             ask_one(link, self.command(load_script(LIST_DATABASES), self.live, *names, limit=120.0)), names
@@ -168,7 +168,7 @@ class RestoreDatabase(DatabaseStep):
     @property
     def words(self) -> tuple[str, ...]:
         """The command inside the container."""
-        return self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form).words
+        return self.server.change_step(load_script(RESTORE_DATABASE), self.new, self.path, self.form).words
 
     def show(self) -> str:
         """One line with the dump's file name, the new and the live database, and the service."""
@@ -180,8 +180,8 @@ class RestoreDatabase(DatabaseStep):
 
         Raises Stale when it is not so, Unobservable.
         """
-        self.server.strictly(link, context)
-        if self.server.names(link, self.new)[0].there:
+        self.server.raise_if_replaced(link, context)
+        if self.server.named_databases(link, self.new)[0].there:
             raise Stale(f"there is a database {self.new} already")
 
     def inverse(self, link: Link, context: StepContext) -> DropDatabase:
@@ -190,7 +190,9 @@ class RestoreDatabase(DatabaseStep):
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
         """Restore the dump into the new database. Raises LeftInPlace, StepFailed and Lost as `Server.do`."""
-        return self.server.do(link, self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form))
+        return self.server.do(
+            link, self.server.change_step(load_script(RESTORE_DATABASE), self.new, self.path, self.form)
+        )
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class DropDatabase(DatabaseStep):
     @property
     def words(self) -> tuple[str, ...]:
         """The command inside the container."""
-        return self.server.change(load_script(DROP_DATABASE), self.name).words
+        return self.server.change_step(load_script(DROP_DATABASE), self.name).words
 
     def show(self) -> str:
         """One line with the database, the condition, and the service."""
@@ -214,10 +216,10 @@ class DropDatabase(DatabaseStep):
 
         Raises AlreadyBack when there is none, Stale while the restore runs, LeftInPlace when it was live, Unobservable.
         """
-        server = self.server.now(link, context)
+        server = self.server.where_it_runs(link, context)
         goes_on = server.still_restores(link, self.name)
         before, _, stamp = self.name.rpartition("_restored_")
-        filling, whole = server.names(link, f"{before}_filling_{stamp}", self.name)
+        filling, whole = server.named_databases(link, f"{before}_filling_{stamp}", self.name)
         if not filling.there and not whole.there and goes_on:
             raise Stale(f"the restore into {self.name} goes on in the container: undo it once that has ended")
         if not filling.there and not whole.there:
@@ -229,9 +231,12 @@ class DropDatabase(DatabaseStep):
         """None: a dropped database cannot be brought back."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Drop the database, if it was never live. Raises as `Server.now` and `Server.do` (LeftInPlace: it is kept)."""
-        server = self.server.now(link, context)
-        return server.do(link, server.change(load_script(DROP_DATABASE), self.name))
+        """Drop the database, if it was never live.
+
+        Raises LeftInPlace when it was, and is kept; Stale, StepFailed, Lost, Unobservable.
+        """
+        server = self.server.where_it_runs(link, context)
+        return server.do(link, server.change_step(load_script(DROP_DATABASE), self.name))
 
 
 def last_line_of(answer: Output) -> str:
@@ -275,7 +280,7 @@ class SwapDatabases(DatabaseStep):
     def in_server(self, server: Server) -> RunInContainer:
         """The step that changes the names in that server."""
         expected = self.live_oid if self.replaces else "-"
-        return server.change(load_script(SWAP_DATABASES), self.takes, self.aside, self.takes_oid, expected)
+        return server.change_step(load_script(SWAP_DATABASES), self.takes, self.aside, self.takes_oid, expected)
 
     def show(self) -> str:
         """One line with both changes of names, that sessions are ended, and the service."""
@@ -289,7 +294,7 @@ class SwapDatabases(DatabaseStep):
         Raises AlreadyBack when the names are changed already, Stale when other databases have them, Unobservable.
         """
         server = self.at(link, context)
-        live, takes, aside = server.names(link, self.server.live, self.takes, self.aside)
+        live, takes, aside = server.named_databases(link, self.server.live, self.takes, self.aside)
         if self.takes_oid and live.oid == self.takes_oid:
             raise AlreadyBack(f"{live.name} is that database already")
         if not takes.there or takes.oid != (self.takes_oid or takes.oid):
@@ -305,8 +310,8 @@ class SwapDatabases(DatabaseStep):
         Raises Stale, Unobservable.
         """
         if self.back:
-            return self.server.now(link, context)
-        self.server.strictly(link, context)
+            return self.server.where_it_runs(link, context)
+        self.server.raise_if_replaced(link, context)
         return self.server
 
     def inverse(self, link: Link, context: StepContext) -> SwapDatabases | None:
@@ -338,6 +343,6 @@ class SwapDatabases(DatabaseStep):
         return (*(f"undo loses {line}, entered since in {live}" for line in since), stays)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Change the names in one transaction. Raises as `SwapDatabases.at` and `Server.do`."""
+        """Change the names in one transaction. Raises Stale for another server, StepFailed, Lost, Unobservable."""
         server = self.at(link, context)
         return server.do(link, self.in_server(server))

@@ -244,7 +244,10 @@ class GiveSettingsBack:
         """None: the settings are the service's own again."""
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Watch the tasks, then give the settings back. Raises StepFailed, Lost or Stale."""
+        """Watch the tasks, then give the settings back.
+
+        Raises StepFailed, Lost, Stale, or Unobservable for a newer fleetkeeper's label.
+        """
         from remediate.steps.engine_api import open_engine
 
         with open_engine(link) as swarm:

@@ -41,7 +41,7 @@ class FileStep:
     path: str
 
     def __post_init__(self) -> None:
-        """Raises ValueError unless the path is plain and absolute."""
+        """Raises Untrusted, a ValueError, unless the path is plain and absolute."""
         plain_path(self.path)
 
     @property
@@ -112,12 +112,19 @@ class EditFile(FileStep):
         raise_if_changed(link, context, "file", self.path, self.expect)
 
     def inverse(self, link: Link, context: StepContext) -> PutBack:
-        """The step that puts the old content back. Raises as `edited_content`."""
+        """The step that puts the old content back.
+
+        It reads the file: raises Stale when it is not as the plan saw it, StepFailed for marks that are broken,
+        Unobservable.
+        """
         left = content_digest(edited_content(link, context, "file", self.path, self))
         return PutBack(self.node, "file", self.path, context.kept, self.expect, left)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Replace the file by its edited content; the old one is kept on the node. Raises Stale, StepFailed, Lost."""
+        """Replace the file by its edited content; the old one is kept on the node.
+
+        Raises Stale when it was changed, StepFailed, Lost, Unobservable.
+        """
         content = edited_content(link, context, "file", self.path, self)
         new = self.expect == ABSENT
         wish = PutRequest("file", self.path, self.expect, content_digest(content), content)
@@ -159,12 +166,19 @@ class EditCrontab:
         raise_if_changed(link, context, "crontab", self.user, self.expect)
 
     def inverse(self, link: Link, context: StepContext) -> PutBack:
-        """The step that puts the old crontab back. Raises as `edited_content`."""
+        """The step that puts the old crontab back.
+
+        It reads the crontab: raises Stale when it is not as the plan saw it, StepFailed for marks that are broken,
+        Unobservable.
+        """
         left = content_digest(edited_content(link, context, "crontab", self.user, self))
         return PutBack(self.node, "crontab", self.user, context.kept, self.expect, left)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Replace the crontab by its edited content; the old one is kept. Raises Stale, StepFailed, Lost."""
+        """Replace the crontab by its edited content; the old one is kept.
+
+        Raises Stale when it was changed, StepFailed, Lost, Unobservable.
+        """
         content = edited_content(link, context, "crontab", self.user, self)
         put_content(link, context, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
         return Done(self.expect, content_digest(content))
@@ -200,12 +214,19 @@ class UnmarkCrontab:
         raise_if_changed(link, context, "crontab", self.user, self.expect)
 
     def inverse(self, link: Link, context: StepContext) -> PutBack:
-        """The step that puts the crontab with our marks back. Raises as `unmarked`."""
+        """The step that puts the crontab with our marks back.
+
+        It reads the crontab: raises Stale when it is not as the plan saw it, StepFailed for marks that are broken,
+        Unobservable.
+        """
         left = content_digest(self.unmarked(link, context))
         return PutBack(self.node, "crontab", self.user, context.kept, self.expect, left)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Replace the crontab by the same without our marks. Raises Stale, StepFailed, Lost."""
+        """Replace the crontab by the same without our marks.
+
+        Raises Stale when it was changed, StepFailed, Lost, Unobservable.
+        """
         content = self.unmarked(link, context)
         put_content(link, context, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
         return Done(self.expect, content_digest(content))

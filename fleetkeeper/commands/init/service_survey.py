@@ -101,7 +101,10 @@ def found_service(key: str, name: str, places: list[Placement]) -> FoundService:
 
 
 def processes(container: Container) -> list[Process]:
-    """The container's own processes; empty where they were not seen."""
+    """The container's own processes; empty where they were not seen.
+
+    Without those of `docker exec`. Raises Unobservable when which those are cannot be told.
+    """
     return [] if isinstance(container.processes, Unobservable) else own_processes_of(container)
 
 

@@ -16,7 +16,10 @@ ALWAYS_THERE = re.compile(r"/dev/(null|zero|full|tty|stdin|stdout|stderr|fd/.*|l
 
 
 def opened(redirected: Redirections, context: Context) -> Truth:
-    """Whether the shell can open the files of redirections: else it does not start the command."""
+    """Whether the shell can open the files of redirections: else it does not start the command.
+
+    YES without any. Raises Unreadable for a word that grows too long.
+    """
     result = YES
     for operator, target in redirected:
         result = both(result, opened_one(operator, substitute_variables(target, context), context))

@@ -124,7 +124,10 @@ def effects_behind(commands: Iterable[Sequence[Word]], around: Surroundings) -> 
 
 
 def runs_other_script(words: Sequence[Word]) -> bool:
-    """Whether a command is a script, or a shell with one, whose name says that it is about certificates."""
+    """Whether a command is a script, or a shell with one, whose name says that it is about certificates.
+
+    Certbot itself is none. Raises Unreadable for a command that cannot be parsed.
+    """
     rest, _, _ = unwrap_command(words)
     texts = [literal_text(word) or "" for word in rest]
     name = texts[0].rpartition("/")[2] if texts else ""

@@ -274,7 +274,10 @@ def main_processes(inspected: Sequence[Json], node: NodeSurroundings) -> Iterato
 
 
 def main_title(inspected: Json) -> str:
-    """The command line of a container's main process, with blanks between its words."""
+    """The command line of a container's main process, with blanks between its words.
+
+    Raises Unobservable for a field of the wrong kind.
+    """
     return " ".join([text_in(inspected, "Path"), *(str(word) for word in listed(inspected, "Args"))])
 
 

@@ -69,6 +69,8 @@ def parse_container(inspected: Json) -> Container:
 def parse_status(state: Json) -> str:
     """Docker's state of a container; derived from the flags where an engine leaves it out.
 
+    Raises Unobservable for a field of the wrong kind.
+
     >>> parse_status({"Status": "restarting", "Running": True}), parse_status({"Running": True}), parse_status({})
     ('restarting', 'running', 'exited')
     """
@@ -77,13 +79,18 @@ def parse_status(state: Json) -> str:
 
 
 def parse_health(state: Json) -> str:
-    """The state of the health check; empty without one: engines leave it out or write "none"."""
+    """The state of the health check; empty without one: engines leave it out or write "none".
+
+    Raises Unobservable for a field of the wrong kind.
+    """
     text = text_in(part(state, "Health"), "Status")
     return "" if text == "none" else text
 
 
 def health_check_patience(check: Json) -> float:
     """Seconds from a start until a health check has finally failed; the engine counts in nanoseconds.
+
+    Raises Unobservable for a number that is none.
 
     >>> health_check_patience({"Interval": 2e9, "Timeout": 3e9, "Retries": 3, "StartPeriod": 60e9})
     75.0
@@ -114,7 +121,7 @@ def parse_mount(inspected: Json) -> Mount:
 def parse_ports(inspected: Json) -> tuple[Port, ...]:
     """Exposed and published ports. Ports that are really published replace those that are only configured.
 
-    A key that is no port is left out.
+    A key that is no port is left out. One for each binding. Raises Unobservable for a field of the wrong kind.
     """
     published = dict(part(part(inspected, "HostConfig"), "PortBindings"))
     published.update({k: v for k, v in part(part(inspected, "NetworkSettings"), "Ports").items() if v})
@@ -143,6 +150,8 @@ def parse_port(key: str, bindings: object) -> list[Port]:
 def host_port(binding: Json) -> int | None:
     """The port of the node; None where it is left to the engine (empty, or a range to choose from).
 
+    Raises Unobservable for a number above 65535, or a field that is no text.
+
     >>> host_port({"HostPort": "8443"}), host_port({"HostPort": "8000-8010"}), host_port({})
     (8443, None, None)
     """
@@ -157,6 +166,8 @@ REMAPPED_ROOT = re.compile(r"/[0-9]{1,10}\.[0-9]{1,10}/(?:containers|overlay2|fu
 
 def is_mapped(inspected: Json) -> bool:
     """Whether the container's engine maps users, by the places where it keeps its containers' files.
+
+    Raises Unobservable for a field of the wrong kind.
 
     >>> is_mapped({"ResolvConfPath": "/var/lib/docker/165536.165536/containers/4f/resolv.conf"}), is_mapped({})
     (True, False)

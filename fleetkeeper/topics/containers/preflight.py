@@ -81,13 +81,19 @@ def user_to_try(container: Container, services: Mapping[str, Service]) -> str:
 
 
 def start_words(raw: str) -> dict[str, tuple[str, ...]]:
-    """By container id, the words of its command line that can name a program. They are looked up, then forgotten."""
+    """By container id, the words of its command line that can name a program. They are looked up, then forgotten.
+
+    Raises Unobservable for output that makes no sense.
+    """
     inspected = parts({"containers": json_document(raw, "`docker inspect`")}, "containers")
     return {text_in(item, "Id"): start_programs(item) for item in inspected}
 
 
 def start_programs(inspected: Json) -> tuple[str, ...]:
-    """The first eight words of a container's command line that can name a program, each once."""
+    """The first eight words of a container's command line that can name a program, each once.
+
+    Raises Unobservable for a field of the wrong kind.
+    """
     line = " ".join([text_in(inspected, "Path"), *texts(inspected, "Args")])
     words = (
         word for word in re.split(r"[\s;|&()'\"]+", line) if re.fullmatch(r"[A-Za-z0-9_/][\w./+-]*", word, re.ASCII)
@@ -198,7 +204,8 @@ def parse_helpers(printed: str) -> tuple[str, ...]:
 def low_ports(printed: str) -> tuple[int, ...]:
     """The listening ports that only root may bind: those below the container's floor for others.
 
-    Docker 20.10 and later set that floor to 0 by themselves. Raises ValueError unless there is exactly one floor.
+    Docker 20.10 and later set that floor to 0 by themselves. Raises ValueError unless there is exactly one floor. In
+    ascending order; Unobservable for a number that is none.
 
     >>> low_ports("floor 1024\\nport 0050\\nport 1F40\\n"), low_ports("floor 0\\nport 0050\\n")
     ((80,), ())
@@ -209,6 +216,8 @@ def low_ports(printed: str) -> tuple[int, ...]:
 
 def parse_listening_ports(printed: str) -> tuple[int, ...]:
     """The TCP ports on which something listens, ascending, without those that the kernel assigns (32768 and above).
+
+    Raises Unobservable for a line that is no port.
 
     >>> parse_listening_ports("floor 0\\nport 1F90\\nport 9C41\\n")
     (8080,)

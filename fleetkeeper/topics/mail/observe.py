@@ -48,7 +48,10 @@ def root_questions() -> Iterator[RootQuestion]:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Facts after one round trip. Raises NotApplicable where the inventory does not ask for mail on this node."""
+    """Facts after one round trip. Raises NotApplicable where the inventory does not ask for mail on this node.
+
+    A generator: yields the command, receives its output. Raises Unobservable when that failed or was cut short.
+    """
     if node.name in inventory.section(Policy).without:
         raise NotApplicable(inventory.section(Policy).without[node.name])
     [answer] = yield [find_mailer()]

@@ -77,10 +77,10 @@ def parse(printed: str, remote: tuple[str, ...]) -> Facts:
     return Facts(
         swarm=role,
         node_id=text_in(swarm, "NodeID"),
-        members=tuple(member(item) for item in by_kind.get("members", [])),
-        services=tuple(service(item) for item in by_kind.get("services", [])),
-        tasks=tuple(task(mapping(match, "task")) for match in matches),
-        volumes=tuple(volume(item, remote) for item in volumes),
+        members=tuple(parse_member(item) for item in by_kind.get("members", [])),
+        services=tuple(parse_service(item) for item in by_kind.get("services", [])),
+        tasks=tuple(parse_task(mapping(match, "task")) for match in matches),
+        volumes=tuple(parse_volume(item, remote) for item in volumes),
         remote_mounts=remote,
         certificate=certificate_validity(text_in(held, "NodeCertificate")),
     )
@@ -117,12 +117,12 @@ def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
     return "manager" if flag_in(swarm, "ControlAvailable") else "worker"
 
 
-def labels(document: Json, key: str) -> dict[str, str]:
+def parse_labels(document: Json, key: str) -> dict[str, str]:
     """The labels in a mapping under `key`, by name; empty without one. Raises Unobservable for one that is no text."""
     return {name: text_in(part(document, key), name) for name in part(document, key)}
 
 
-def member(inspected: Json) -> Member:
+def parse_member(inspected: Json) -> Member:
     """One member of the swarm, from `docker node inspect`. Raises Unobservable for a field of the wrong kind."""
     spec, described = part(inspected, "Spec"), part(inspected, "Description")
     status, platform = part(inspected, "Status"), part(described, "Platform")
@@ -133,15 +133,15 @@ def member(inspected: Json) -> Member:
         address=text_in(status, "Addr"),
         state=text_in(status, "State"),
         availability=text_in(spec, "Availability"),
-        labels=labels(spec, "Labels"),
-        engine_labels=labels(part(described, "Engine"), "Labels"),
+        labels=parse_labels(spec, "Labels"),
+        engine_labels=parse_labels(part(described, "Engine"), "Labels"),
         os=text_in(platform, "OS"),
         architecture=text_in(platform, "Architecture"),
         reachability=text_in(part(inspected, "ManagerStatus"), "Reachability"),
     )
 
 
-def service(inspected: Json) -> SwarmService:
+def parse_service(inspected: Json) -> SwarmService:
     """One service of the swarm, from `docker service inspect`. What is left out there has Docker's default.
 
     Raises Unobservable for another shape, and for a label that a newer fleetkeeper wrote.
@@ -154,32 +154,32 @@ def service(inspected: Json) -> SwarmService:
         name=text_in(spec, "Name"),
         image=text_in(made, "Image"),
         user=text_in(made, "User"),
-        replicas=replicas(part(spec, "Mode")),
+        replicas=parse_replicas(part(spec, "Mode")),
         constraints=texts(part(task, "Placement"), "Constraints"),
-        mounts=tuple(mount(item) for item in parts(made, "Mounts")),
+        mounts=tuple(parse_mount(item) for item in parts(made, "Mounts")),
         version=number_in(part(inspected, "Version"), "Index"),
         order=text_in(part(spec, "UpdateConfig"), "Order", "stop-first"),
         update_state=text_in(part(inspected, "UpdateStatus"), "State"),
         has_healthcheck=has_healthcheck(made),
-        stack=labels(spec, "Labels").get("com.docker.stack.namespace", ""),
-        helpers=helpers(made),
-        published=published(spec),
-        handed=tuple(handed(made)),
-        lent=labels(spec, "Labels").get(LENT, ""),
-        shape=shape(made),
+        stack=parse_labels(spec, "Labels").get("com.docker.stack.namespace", ""),
+        helpers=root_helpers_in(made),
+        published=parse_published(spec),
+        handed=tuple(parse_handed_files(made)),
+        lent=parse_labels(spec, "Labels").get(LENT, ""),
+        shape=spec_digest(made),
         restart_delay=number_in(part(task, "RestartPolicy"), "Delay", 5_000_000_000) / 1e9,
-        lent_updates=lent_updates({"Labels": labels(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
+        lent_updates=lent_updates({"Labels": parse_labels(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
     )
 
 
-def shape(made: Json) -> str:
+def spec_digest(made: Json) -> str:
     """A digest (16 hex digits) of a container spec without user and labels.
 
-    Of `NAME=VALUE` only the names are included.
+    Of `NAME=VALUE` only the names are included. Raises Unobservable for a field of the wrong kind.
 
-    >>> shape({"Image": "a", "Env": ["KEY=1"], "User": "web"}) == shape({"Env": ["KEY=2"], "Image": "a"})
+    >>> spec_digest({"Image": "a", "Env": ["KEY=1"], "User": "web"}) == spec_digest({"Env": ["KEY=2"], "Image": "a"})
     True
-    >>> shape({"Image": "a", "Args": ["start"]}) == shape({"Image": "a", "Args": ["other"]})
+    >>> spec_digest({"Image": "a", "Args": ["start"]}) == spec_digest({"Image": "a", "Args": ["other"]})
     False
     """
     words = {key: [str(item).partition("=")[0] for item in listed(made, key)] for key in ("Env", "Command", "Args")}
@@ -187,18 +187,20 @@ def shape(made: Json) -> str:
     return hashlib.sha256(json.dumps([rest, words], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def replicas(mode: Json) -> int | None:
+def parse_replicas(mode: Json) -> int | None:
     """How many tasks a service should have; None for a global service.
 
-    >>> replicas({"Replicated": {"Replicas": 2}}), replicas({"Replicated": {}}), replicas({"Global": {}})
-    (2, 1, None)
+    Raises Unobservable for a number that is none.
+
+    >>> [parse_replicas(mode) for mode in ({"Replicated": {"Replicas": 2}}, {"Replicated": {}}, {"Global": {}})]
+    [2, 1, None]
     """
     if "Global" in mode or "GlobalJob" in mode:
         return None
     return number_in(part(mode, "Replicated"), "Replicas", 1)
 
 
-def mount(spec: Json) -> ServiceMount:
+def parse_mount(spec: Json) -> ServiceMount:
     """One mount of a service, from its container spec.
 
     `remote`: it is on the network. Raises Unobservable for a field of the wrong kind.
@@ -216,19 +218,22 @@ def mount(spec: Json) -> ServiceMount:
     )
 
 
-def helpers(made: Json) -> tuple[str, ...]:
-    """The helpers (programs that need root) in a service's command line; all other words of it are dropped."""
+def root_helpers_in(made: Json) -> tuple[str, ...]:
+    """The helpers (programs that need root) in a service's command line; all other words of it are dropped.
+
+    In the order of ROOT_HELPERS. Raises Unobservable for a field of the wrong kind.
+    """
     line = " ".join(word for key in ("Command", "Args") for word in texts(made, key))
     words = {PurePosixPath(word).name for word in re.split(r"[\s;|&()'\"]+", line)}
     return tuple(name for name in ROOT_HELPERS if name in words)
 
 
-def published(spec: Json) -> tuple[Published, ...]:
+def parse_published(spec: Json) -> tuple[Published, ...]:
     """The published ports of a service. One whose number the swarm chooses by itself is left out.
 
     Raises Unobservable for a field of the wrong kind.
 
-    >>> published({"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]}})
+    >>> parse_published({"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]}})
     (Published(port=8080, target=80, protocol='tcp', mode='host'),)
     """
     ports = parts(part(spec, "EndpointSpec"), "Ports")
@@ -244,7 +249,7 @@ def published(spec: Json) -> tuple[Published, ...]:
     )
 
 
-def handed(made: Json) -> Iterator[MountedSecret]:
+def parse_handed_files(made: Json) -> Iterator[MountedSecret]:
     """The secrets and configs that are files in the containers, with their owners and modes; never their content.
 
     Raises Unobservable for a field of the wrong kind.
@@ -265,13 +270,13 @@ def handed(made: Json) -> Iterator[MountedSecret]:
         )
 
 
-def task(line: Json) -> Task:
+def parse_task(line: Json) -> Task:
     """One task, from a line of `docker service ps` as JSON.
 
     Its age is in seconds. Raises Unobservable for a field of the wrong kind.
 
-    >>> task({"Name": "rodan_db.1", "Node": "vgpu", "DesiredState": "Running", "CurrentState": "Pending 3 hours ago",
-    ...       "Error": "\\"no suitable node\\""})
+    >>> parse_task({"Name": "rodan_db.1", "Node": "vgpu", "DesiredState": "Running",
+    ...             "CurrentState": "Pending 3 hours ago", "Error": "\\"no suitable node\\""})
     Task(service='rodan_db', member='vgpu', desired='running', state='pending', error='no suitable node', slot='1', \
 age=10800.0)
     """
@@ -305,7 +310,7 @@ def seconds_ago(text: str) -> float | None:
     return float(number * UNITS[read[2]])
 
 
-def volume(inspected: Json, remote: Iterable[str]) -> Volume:
+def parse_volume(inspected: Json, remote: Iterable[str]) -> Volume:
     """One volume, from `docker volume inspect`. `remote` are the directories of network file systems.
 
     Raises Unobservable for a field of the wrong kind.
@@ -332,7 +337,7 @@ def below(path: str, directories: Iterable[str]) -> bool:
 def remote_mounts(mounts: Output) -> tuple[str, ...]:
     """The directories on which network file systems are mounted.
 
-    From /proc/self/mounts (proc(5), fstab(5): octal escapes).
+    From /proc/self/mounts (proc(5), fstab(5): octal escapes). Raises Unobservable when they could not be read.
 
     >>> remote_mounts(Output(0, b"nas:/b /srv/my\\\\040data nfs4 rw 0 0\\n/dev/sda1 / ext4 rw 0 0\\n"))
     ('/srv/my data',)

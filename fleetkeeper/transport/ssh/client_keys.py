@@ -106,7 +106,7 @@ class Agent:
         return data
 
     def list_keys(self) -> tuple[KeyOfAgent, ...]:
-        """The keys that the agent holds. Raises what `ask` raises."""
+        """The keys that the agent holds. Raises SSHException, EOFError or OSError when it does not answer so."""
         answer = self.ask(bytes([REQUEST_IDENTITIES]), IDENTITIES_ANSWER)
         return tuple(
             KeyOfAgent(self, answer.get_binary(), answer.get_binary().decode("utf-8", "replace"))
@@ -116,7 +116,7 @@ class Agent:
     def sign(self, blob: bytes, data: bytes, flags: int) -> bytes:
         """The signature of `data` by the key `blob` (wire format); `flags` are those of SSH_AGENTC_SIGN_REQUEST.
 
-        Raises what `ask` raises, also when the agent refuses.
+        Raises SSHException when the agent refuses, EOFError or OSError when it is gone.
         """
         question = Message()
         question.add_byte(bytes([SIGN_REQUEST]))

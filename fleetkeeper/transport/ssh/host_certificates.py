@@ -68,11 +68,14 @@ class Wire:
         return int.from_bytes(self.take(size), "big")
 
     def string(self) -> bytes:
-        """The next string: its length in four bytes, then its bytes."""
+        """The next string: its length in four bytes, then its bytes.
+
+        Moves behind it. Raises ValueError when there is less.
+        """
         return self.take(self.number(4))
 
     def strings(self) -> tuple[bytes, ...]:
-        """All strings up to the end of the data."""
+        """All strings up to the end of the data. Raises ValueError for one that is cut short."""
         matches = []
         while self.at < len(self.data):
             matches.append(self.string())

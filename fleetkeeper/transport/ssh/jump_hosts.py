@@ -64,6 +64,8 @@ def hops_to(hop: Hop, ssh_config: str | None) -> list[Hop]:
 def chain_hops(specs: Sequence[str]) -> Hop | None:
     """The last of these hops, linked to those before it; the first is nearest to us. None for an empty list.
 
+    Raises Unobservable for one that is no host.
+
     >>> chain_hops(["ops@a", "b:2222"]).before.asked
     SshRequest(address='a', user='ops', port=None, identity=None)
     """

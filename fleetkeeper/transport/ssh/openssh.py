@@ -156,7 +156,10 @@ class OpenSSHLink:
         return ("ssh", "-F", "none", f"-oControlPath={self.folder}/c", "-oControlMaster=no", "-oProxyCommand=false")
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        """One Output for each command, in order, as `Link.ask`; `room` is in bytes."""
+        """One Output for each command, in order, as `Link.ask`; `room` is in bytes.
+
+        Raises Unobservable when no shell answered; later failures are lost outputs.
+        """
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def session(self, line: str) -> tuple[str, ...]:
@@ -221,7 +224,10 @@ def ssh_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple
 
 
 def known_to_ssh() -> frozenset[str]:
-    """The names, in lower case, of the options that the installed ssh has."""
+    """The names, in lower case, of the options that the installed ssh has.
+
+    Raises Unobservable when ssh does not print them.
+    """
     return frozenset(line.partition(" ")[0] for line in split_lines(ask_ssh(PLACEHOLDER, (), "none")))
 
 
@@ -233,7 +239,8 @@ def literal_option(text: str) -> str:
 def hosts_files(request: SshRequest, inventory: Inventory, ssh_config: str | None) -> str | None:
     """The value of UserKnownHostsFile: the user's own files, then the inventory's; None when the inventory has none.
 
-    The list is complete, since the option replaces the user's.
+    The list is complete, since the option replaces the user's. Raises Unobservable where the user's configuration
+    cannot be followed.
     """
     if not known_hosts_beside(inventory):
         return None

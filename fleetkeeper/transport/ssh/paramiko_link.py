@@ -42,7 +42,10 @@ class ParamikoLink:
         return bool(self.transport.is_active())
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        """One Output for each command, in order, as `Link.ask`; `room` is in bytes."""
+        """One Output for each command, in order, as `Link.ask`; `room` is in bytes.
+
+        Raises Unobservable when no shell answered; later failures are lost outputs.
+        """
         return ask_commands(commands, self.sudo, self.shells, room)
 
     def session(self, line: str) -> Channel:

@@ -71,7 +71,10 @@ class Routes:
         return slot.filled(lambda: self.connected(hop, deadline))
 
     def forget(self, node: Node) -> None:
-        """Drop the connection to a node, which the caller has closed, so that `link` makes a new one."""
+        """Drop the connection to a node, which the caller has closed, so that `link` makes a new one.
+
+        Nothing when there is none. Raises Unobservable for a jump host that is not reached over SSH.
+        """
         with self.guard:
             self.slots.pop(hop_to(node, self.inventory), None)
 

@@ -121,7 +121,8 @@ def target_alike(text: str, read: frozenset[str], *environment: str) -> SshTarge
     """The target of any host for which `ssh -G` prints the same text; cached, as parsing costs a millisecond a host.
 
     `read` are the keywords in the user's files, `environment` is what else the result depends on: HOME, and the agent's
-    socket. The host in it is a placeholder, which the caller replaces.
+    socket. The host in it is a placeholder, which the caller replaces. Raises Unobservable for a token that only ssh
+    can expand.
     """
     return parse(text, PLACEHOLDER, read)
 

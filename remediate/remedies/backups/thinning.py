@@ -175,6 +175,9 @@ def name_a_few(backups: Sequence[Backup]) -> str:
 
 
 def identified_file(backup: Backup, note: str) -> Identified:
-    """The backup's file with what identifies it; `note` is why it goes or stays."""
+    """The backup's file with what identifies it; `note` is why it goes or stays.
+
+    Raises ValueError for a name that is no plain file name.
+    """
     file = backup.file
     return Identified(file.name, file.inode, file.size, math.floor(file.mtime), note, file.links)

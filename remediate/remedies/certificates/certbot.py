@@ -56,7 +56,10 @@ class ServingContainer:
         )
 
     def certbot(self, *words: str, says: str) -> RunInContainer:
-        """The step that runs certbot once, since the authority counts attempts. The plan shows all of its words."""
+        """The step that runs certbot once, since the authority counts attempts. The plan shows all of its words.
+
+        Nothing is run here. Raises Untrusted for words that no shell can take.
+        """
         given = (self.view.inside.certbot or "certbot", *words)
         says = f"{says}, one attempt: {shown_command(('certbot', *words))}"
         return self.inside(load_script(RUN_CERTBOT), given, says, unchanged=CHANGED_NOTHING, limit=300.0)

@@ -81,6 +81,7 @@ def served_from(view: View, served: ServedCertificate) -> Lineage | None:
     """The lineage whose file nginx serves for a name that no lineage is for: it can be widened. None without one.
 
     Where the inventory names the lineage, no other one is touched. Raises Unobservable for a file that was not seen.
+    The first of several.
     """
     if view.certificate.lineage:
         return None
@@ -158,7 +159,10 @@ def new_and_dropped_names(view: View, lineage: Lineage) -> tuple[list[str], list
 
 
 def certonly_command(view: View, lineage: Lineage, names: Iterable[str]) -> tuple[str, ...]:
-    """The words after `certbot` that replace the lineage's certificate by one for `names`; its kind of key stays."""
+    """The words after `certbot` that replace the lineage's certificate by one for `names`; its kind of key stays.
+
+    Raises Unobservable when the old certificate cannot be read.
+    """
     domains = [word for name in names for word in ("--domain", name)]
     kind = ("--key-type", "rsa" if is_rsa(lineage) else "ecdsa")
     forced = ("--force-renewal", "--renew-with-new-domains")
@@ -166,7 +170,10 @@ def certonly_command(view: View, lineage: Lineage, names: Iterable[str]) -> tupl
 
 
 def is_rsa(lineage: Lineage) -> bool:
-    """Whether the lineage's key is RSA: certbot asks before it changes that."""
+    """Whether the lineage's key is RSA: certbot asks before it changes that.
+
+    False without a certificate on disk. Raises Unobservable for one that cannot be read.
+    """
     return bool(lineage.chain) and isinstance(leaf_of(lineage.chain).public_key(), rsa.RSAPublicKey)
 
 
@@ -186,7 +193,10 @@ def not_allowed(acme: object) -> str:
 
 
 def reissue_by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
-    """Instructions for a person: what to add to the inventory, or the commands."""
+    """Instructions for a person: what to add to the inventory, or the commands.
+
+    Raises Unobservable when the old certificate cannot be read, Untrusted for a name that no shell can take.
+    """
     command = on_node(view, "certbot", *certonly_command(view, lineage, names), "--webroot", "-w", "DIRECTORY")
     return (
         "write `acme: {agree_tos: true, webroot: DIRECTORY, email: …}` for it in the inventory and call `remediate` "

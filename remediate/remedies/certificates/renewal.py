@@ -79,7 +79,7 @@ def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
 
 
 def on_node(view: View, *words: str) -> str:
-    """A command in the container, as text that a person can copy."""
+    """A command in the container, as text that a person can copy. Raises Untrusted for words that no shell can take."""
     return f"on {view.node}: `{shown_command(('docker', 'exec', view.container.id[:12], *words))}`"
 
 

@@ -25,7 +25,10 @@ def preflight_of(location: Placement) -> Preflight:
 
 
 def ownership_steps(fleet: Fleet, location: Placement) -> list[ChangeOwner]:
-    """The steps that give the files of the service's own volumes to its user. Raises Unobservable."""
+    """The steps that give the files of the service's own volumes to its user. Raises Unobservable.
+
+    Empty when there are none. Raises Untrusted or ValueError for a directory that is no volume's.
+    """
     preflight = preflight_of(location)
     given = [
         denied for denied in raise_if_unobservable(preflight.denied) if not ownership_obstacle(fleet, location, denied)
@@ -79,14 +82,17 @@ def denied_files(denied: Denied, preflight: Preflight) -> str:
 
 
 def chown_command(denied: Denied, preflight: Preflight) -> str:
-    """The command by which a person gives the files to the user, with where and when to run it."""
+    """The command by which a person gives the files to the user, with where and when to run it.
+
+    Raises Untrusted for a path that no shell can take.
+    """
     after_options = ("--",) if denied.source.startswith("-") else ()
     command = shown_command(("chown", "-R", f"{preflight.uid}:{preflight.gid}", *after_options, denied.source))
     return f"`{command}` on its node, while the service is stopped"
 
 
 def all_files(location: Placement) -> Iterator[Reason]:
-    """Reasons for all files that the user could not use. Raises Unobservable."""
+    """Reasons for all files that the user could not use. Raises Unobservable. Each is a pair (why, what to do)."""
     preflight = preflight_of(location)
     for denied in raise_if_unobservable(preflight.denied):
         yield denied_files(denied, preflight), chown_command(denied, preflight)

@@ -24,7 +24,7 @@ from remediate.plan import ForAPerson, Plan
 from remediate.remedies.containers.compose_instructions import compose_by_hand, for_a_person
 from remediate.remedies.containers.file_owners import Reason, all_files, own_files, ownership_steps, preflight_of
 from remediate.remedies.containers.port_checks import open_again, open_before, port_check_steps
-from remediate.remedies.services.swarm_spec import told_by
+from remediate.remedies.services.swarm_spec import manager_and_service
 from remediate.remedies.services.update_settings import SETTLE, SETTLE_WITHOUT_HEALTHCHECK
 from remediate.steps import Require, UpdateService
 
@@ -57,7 +57,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
             f"{service.name} is the name of several services: {', '.join(sorted(kinds))}",
             "say which one in the inventory: a Compose service as `project/service`",
         )
-    manager, swarm_service = told_by(fleet, service.name)
+    manager, swarm_service = manager_and_service(fleet, service.name)
     user = known_user(service, places)
     if swarm_service is None:
         return compose_by_hand(service, user or service.user[0], places, seen_reasons(places))
@@ -121,7 +121,10 @@ def user_change_plan(
 
 
 def notes_of(service: SwarmService, user: str, places: Iterable[Placement]) -> Iterator[str]:
-    """Notes of the plan: the line for the stack file, and that there is no health check."""
+    """Notes of the plan: the line for the stack file, and that there is no health check.
+
+    Each only where it is so. Raises Untrusted for a name that no shell can take.
+    """
     if service.stack:
         yield stack_file_patch(service, user)
     if not has_health_check(service, places):
@@ -129,7 +132,10 @@ def notes_of(service: SwarmService, user: str, places: Iterable[Placement]) -> I
 
 
 def stack_file_patch(service: SwarmService, user: str) -> str:
-    """A note with the line that makes the stack file agree with what runs."""
+    """A note with the line that makes the stack file agree with what runs.
+
+    Raises Untrusted for a name that no shell can take.
+    """
     line = drift_line(service.name, service.stack, user)
     return f"put `{line}` into the stack file too, or the next deployment undoes it; until then an audit notes it"
 
@@ -257,7 +263,10 @@ def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
 
 
 def seen_reasons(places: Iterable[Placement]) -> Iterator[Reason]:
-    """What a person has to mend first, as far as it was looked at. Raises Unobservable for what was not seen."""
+    """What a person has to mend first, as far as it was looked at. Raises Unobservable for what was not seen.
+
+    Pairs (why, what to do).
+    """
     for location in places:
         if location.container.preflight is not None:
             yield from (*all_files(location), *seen_obstacles(preflight_of(location)))

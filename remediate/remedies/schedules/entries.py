@@ -335,7 +335,7 @@ def entry_line(policy: Policy, container: Container, facts: Facts) -> str:
 
 
 def installed_command(policy: Policy) -> str:
-    """The inventory's command of the backup as shell text, each word quoted."""
+    """The inventory's backup command as shell text, each word quoted. Raises Untrusted if no shell can take it."""
     return shell_command(shlex.split(policy.command))
 
 

@@ -7,7 +7,7 @@ from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import SwarmService
 
 
-def told_by(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:
+def manager_and_service(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:
     """(manager node, the service as its spec is); ("", None) when no manager has it.
 
     The first manager in the inventory's order counts. Raises Unobservable for an unseen node before it.

@@ -11,7 +11,7 @@ from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.containers.compose_instructions import for_a_person
-from remediate.remedies.services.swarm_spec import told_by
+from remediate.remedies.services.swarm_spec import manager_and_service
 from remediate.steps import GiveSettingsBack
 
 SETTLE = timedelta(seconds=20)
@@ -30,7 +30,7 @@ def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     service, or one was not seen.
     """
     service = placement.service_of(fleet, finding.subject)
-    manager, swarm_service = told_by(fleet, service.name)
+    manager, swarm_service = manager_and_service(fleet, service.name)
     if swarm_service is None:
         raise Unobservable(f"no manager knows {service.name} any more")
     if swarm_service.update_state in STOPPED:

@@ -82,7 +82,7 @@ def strangers(
             )
     for site in inside.nginx.sites if inside.nginx else ():
         try:
-            known = not requestable_names(site) or is_answered(site, names)
+            known = not requestable_names(site) or site_matches(site, names)
         except Unobservable as why:
             yield replace(why, node=node)
             continue
@@ -95,7 +95,10 @@ def strangers(
 
 
 def lineage_names(lineage: Lineage) -> tuple[str, ...]:
-    """The names in the certificate of a lineage; without one on disk, the lineage's own name."""
+    """The names in the certificate of a lineage; without one on disk, the lineage's own name.
+
+    Raises Unobservable when that certificate cannot be read.
+    """
     return alternatives(leaf_of(lineage.chain)) if lineage.chain else (lineage.name,)
 
 
@@ -104,7 +107,7 @@ def requestable_names(site: Site) -> tuple[str, ...]:
     return tuple(name for name in site.names if name not in ("_", "", "localhost") and not name.startswith("~"))
 
 
-def is_answered(site: Site, names: Iterable[str]) -> bool:
+def site_matches(site: Site, names: Iterable[str]) -> bool:
     """Whether nginx answers for one of the names with this site.
 
     Raises Unobservable where that depends on a regular expression that is not evaluated here.

@@ -159,14 +159,20 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
 
 
 def works_for(renewal: Renewal, view: View) -> bool:
-    """Whether it runs certbot on the certificates that this container serves, and nothing keeps it from doing so."""
+    """Whether it runs certbot on the certificates that this container serves, and nothing keeps it from doing so.
+
+    False where that is not known. Raises Unobservable when containers or certificate were not seen.
+    """
     if renewal.faults or renewal.unclear or not chooses(renewal, view):
         return False
     return reaches(renewal, view)
 
 
 def chooses(renewal: Renewal, view: View) -> bool:
-    """Whether its options let it renew this certificate, from the authority that issued it."""
+    """Whether its options let it renew this certificate, from the authority that issued it.
+
+    Raises Unobservable for a certificate that cannot be read.
+    """
     return not other_choice(renewal, view)
 
 

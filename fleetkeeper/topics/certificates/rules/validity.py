@@ -205,7 +205,10 @@ def by_nginx(view: View) -> list[Pair]:
 
 
 def by_certbot(view: View) -> list[Pair]:
-    """The certificate and key files of certbot's lineages for the name."""
+    """The certificate and key files of certbot's lineages for the name.
+
+    Empty without a lineage. Raises Unobservable when the files were not seen.
+    """
     return [(lineage.path, lineage.path.replace("fullchain", "privkey")) for lineage in lineages_of(view)]
 
 

@@ -88,6 +88,8 @@ def unfinished(fleet: Fleet) -> tuple[str, ...]:
 def drift_line(name: str, stack: str, user: str) -> str:
     """The line of a stack file that gives a service its user. `stack` is the stack's name, empty without one.
 
+    Without the stack's name before that of the service. Raises Untrusted for what no shell can take.
+
     >>> drift_line("rodan_web", "rodan", "django")
     'services.web.user: django'
     """

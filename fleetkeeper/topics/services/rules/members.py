@@ -102,7 +102,10 @@ def swarm_view(fleet: Fleet) -> SwarmView:
 
 
 def member_findings(member: Member, view: SwarmView) -> Iterator[Finding]:
-    """What is wrong with one member, as its managers see it; nothing for a node that could not be asked itself."""
+    """What is wrong with one member, as its managers see it; nothing for a node that could not be asked itself.
+
+    Raises Untrusted for a name that no shell can take.
+    """
     node = view.nodes.get(member.id, "")
     if not node:
         yield from stranger_findings(member, view)

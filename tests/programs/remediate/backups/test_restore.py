@@ -27,7 +27,7 @@ PROOF = Run("data", ("true",), changes=False)
 
 
 def test_it_is_restored_beside_the_live_database_first_and_the_way_back_is_to_drop_it():
-    proof, step = RESTORING.beside(PROOF).steps
+    proof, step = RESTORING.fill_plan(PROOF).steps
     assert proof is PROOF
     assert step.words[4:] == ("rodan", "rodan", "rodan_restored_20260615_163000", f"/backups/{BACKUP.name}", "sql.gz")
     assert step.inverse(None, None).words == (

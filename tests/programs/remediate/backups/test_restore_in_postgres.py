@@ -151,7 +151,7 @@ def test_a_restore_that_is_killed_while_a_person_reads_is_told_by_the_next_run(
         raise Killed
 
     while_reading(monkeypatch, kill)
-    monkeypatch.setattr(restoring.Restoring, "left", lambda self: iter(()))
+    monkeypatch.setattr(restoring.Restoring, "leftover_lines", lambda self: iter(()))
     with pytest.raises(Killed):
         restore(world.desk(), newest(world), "")
     world.journal.db.execute("UPDATE runs SET pid = 999999999")

@@ -32,7 +32,7 @@ from fleetkeeper.topics.services.facts import (
     Volume,
 )
 from fleetkeeper.topics.services.parse import parse
-from fleetkeeper.topics.services.parse import service as observe_service
+from fleetkeeper.topics.services.parse import parse_service as observe_service
 from fleetkeeper.topics.services.rules import drift
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES
 from fleetkeeper.transport.commands import Output, Unobservable
