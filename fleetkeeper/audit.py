@@ -71,7 +71,7 @@ class Audit:
         return self.pools[inventory]
 
     def close(self) -> None:
-        """Close the connections to all nodes of all inventories."""
+        """Close the connections to all nodes of all inventories. They are opened again when they are needed."""
         for pool in self.pools.values():
             pool.close()
 
@@ -90,7 +90,10 @@ class Audit:
         return with_unreported(judge_subject(rules[rule], fleet, subject, strict=self.strict, nodes=self.limit), asked)
 
     def verdicts(self, inventory: str) -> list[Verdict]:
-        """The verdict of every rule of one inventory about each of its subjects; looks first if needed."""
+        """The verdict of every rule of one inventory about each of its subjects; looks first if needed.
+
+        Only what lies within `limit`.
+        """
         self.look()
         rules = rules_of(self.inventories[inventory]).values()
         return judge_rules(rules, self.fleets[inventory], self.limit, strict=self.strict)
@@ -127,7 +130,10 @@ class Audit:
         self.fleets[inventory.name] = recording.load_recording(text, inventory, observers_in(topics_of(inventory)))
 
     def ship(self) -> dict[str, str]:
-        """Every look as JSON text, by inventory name, for the workers of pytest-xdist."""
+        """Every look as JSON text, by inventory name, for the workers of pytest-xdist.
+
+        Of the inventories that were looked at.
+        """
         return {name: recording.dump_recording(fleet) for name, fleet in self.fleets.items()}
 
     def receive(self, shipped: Mapping[str, str]) -> None:

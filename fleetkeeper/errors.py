@@ -54,6 +54,7 @@ class UsageError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        """The message, and the hint, if any, on a second line."""
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
 

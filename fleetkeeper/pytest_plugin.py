@@ -183,7 +183,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close the connections of the audit, and unregister its nodes from testinfra."""
+    """Close the connections of the audit, and unregister its nodes from testinfra. Nothing without an audit."""
     if audit := config.stash.get(AUDIT, None):
         from fleetkeeper import testinfra_backend
 

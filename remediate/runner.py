@@ -96,7 +96,10 @@ class RequestedPlan:
         return replace(planned, plan=plan)
 
     def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
-        """Whether the plan was done, and the reason: as `prove_it` says, else by the exit statuses of its steps."""
+        """Whether the plan was done, and the reason: as `prove_it` says, else by the exit statuses of its steps.
+
+        Without `prove_it` it is FIXED, and UNKNOWN where the connection was `lost` (how; "" when it was not).
+        """
         if self.prove_it is not None:
             return self.prove_it()
         return (Proof.UNKNOWN, "whether it was done could not be seen") if lost else (Proof.FIXED, self.said)

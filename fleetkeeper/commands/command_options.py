@@ -10,7 +10,7 @@ from fleetkeeper.errors import UsageError
 
 
 def complete_inventories(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """The names of the inventories that begin with `begun`, sorted."""
+    """The names of the inventories that begin with `begun`, sorted. Raises OSError for a folder that cannot be read."""
     from fleetkeeper.inventory.search import available_inventories
 
     return sorted(name for name in available_inventories() if name.startswith(begun))

@@ -76,7 +76,7 @@ def check_command(rule: Rule) -> str:
 
 
 def about_remedy(rule: Rule, remedy: Remedy | None) -> str:
-    """The effect of the remedy in words, from its docstring, or why there is none."""
+    """The effect of the remedy in words, from its docstring, or why there is none. What it raises is left out."""
     if remedy is None:
         return f"Remedy: none; {rule.person or 'there is none yet'}."
     text = re.sub(r"\s*\bRaises\s[^.]*\.", "", inspect.getdoc(remedy) or "it has no description")

@@ -56,7 +56,10 @@ class KeyComparison:
 
     @property
     def replaced(self) -> tuple[KnownHost, ...]:
-        """The known_hosts entries of keys that the node does not present any more."""
+        """The known_hosts entries of keys that the node does not present any more.
+
+        Lines with a marker (@revoked, @cert-authority) are none.
+        """
         shown = {key.key for key in self.keys}
         return tuple(entry for entry in self.known if not entry.marker and entry.key not in shown)
 
@@ -101,7 +104,10 @@ def nodes_in_order(inventory: Inventory, names: Iterable[str]) -> list[Node]:
 
 
 def count_hops(inventory: Inventory, node: Node) -> int:
-    """The number of nodes of the inventory that lie between us and a node."""
+    """The number of nodes of the inventory that lie between us and a node.
+
+    A jump that is no node of it is not counted.
+    """
     number = 0
     while node.jump in inventory.nodes:
         node, number = inventory.nodes[str(node.jump)], number + 1

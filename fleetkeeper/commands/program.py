@@ -42,7 +42,10 @@ class CommandGroup(click.Group):
         return sorted([*super().list_commands(ctx), *self.modules])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, whose module is imported now; None without one."""
+        """The command of this name, whose module is imported now; None without one.
+
+        That is one of `modules`, else one that click knows.
+        """
         if cmd_name in self.modules:
             command: click.Command = getattr(import_module(self.modules[cmd_name]), cmd_name)
             return command
@@ -131,7 +134,7 @@ def is_of_state(file: Path) -> bool:
 
 
 def status_of(work: Callable[[], object]) -> object:
-    """The value that a command returns, or the code of its SystemExit."""
+    """The value that a command returns, or the code of its SystemExit. Other exceptions go through."""
     try:
         return work()
     except SystemExit as end:

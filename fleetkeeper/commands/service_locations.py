@@ -259,5 +259,5 @@ def where_lines(entries: list[Whereabouts], dark: Mapping[str, str]) -> Iterator
 
 
 def where_document(entries: list[Whereabouts], dark: Mapping[str, str]) -> dict[str, Any]:
-    """The answer as JSON data."""
+    """The answer as JSON data. With `schema`, `services` and `not_seen`."""
     return {"schema": 1, "services": [asdict(entry) for entry in entries], "not_seen": dict(dark)}

@@ -78,7 +78,7 @@ def new_waivers(findings: Iterable[Finding], written: Iterable[Waiver] = ()) -> 
 
 
 def literal_glob(name: str) -> str:
-    """A glob that matches this name alone; the id of a swarm task, which changes, becomes `*`.
+    """A glob that matches this name alone; the id of a swarm task, which changes, becomes `*`. On one line.
 
     >>> literal_glob("db[1]"), literal_glob("rodan_db.1.0123456789abcdefghijklmno")
     ('db[[]1]', 'rodan_db.1.*')

@@ -138,7 +138,10 @@ def nested_objects(path: str, part: Schema, whole: Schema) -> Iterator[tuple[str
 
 
 def value_options(part: Schema, whole: Schema) -> list[Schema]:
-    """The schemas that a value may have, with references resolved."""
+    """The schemas that a value may have, with references resolved.
+
+    Those of alternatives (oneOf, anyOf), at any depth, else the one.
+    """
     inner = part.get("oneOf") or part.get("anyOf")
     if inner:
         return [option for item in inner for option in value_options(item, whole)]

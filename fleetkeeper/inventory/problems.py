@@ -49,7 +49,7 @@ def mask_secrets(values: Iterable[str], problem: InventoryProblem) -> InventoryP
 
 
 def show(path: Path) -> str:
-    """A path of keys and indexes as text.
+    """A path of keys and indexes as text. Such as `nodes.web.jump` or `topics[0]`; "" for the empty path.
 
     >>> show(("nodes", "web", "roles")), show(("certificates", 0, "name"))
     ('nodes.web.roles', 'certificates[0].name')
@@ -151,7 +151,10 @@ def describe_value(given: object) -> str:
 
 
 def likely_meant(kind: str, given: object) -> str:
-    """A hint how the value may have been meant; "" when there is none. `kind` is pydantic's type of error."""
+    """A hint how the value may have been meant; "" when there is none. `kind` is pydantic's type of error.
+
+    That is: list, quotes, or a word that YAML reads otherwise.
+    """
     if isinstance(given, str):
         return why_surprising(given) or ("write it as a list: `[a, b]`" if kind in ("tuple_type", "list_type") else "")
     if kind == "string_type" and isinstance(given, bool | int | float):

@@ -153,7 +153,7 @@ class Service(Strict):
 
 
 def name_services(services: dict[str, Service]) -> dict[str, Service]:
-    """The services with their keys filled in."""
+    """The services with their keys filled in. Copies; the keys are those of the mapping."""
     return {key: service.model_copy(update={"key": key}) for key, service in services.items()}
 
 
@@ -182,7 +182,10 @@ class Waiver(Strict):
 
     @property
     def lacks_reason(self) -> bool:
-        """Whether the reason is still the words that `fleetkeeper waive` leaves to be filled in."""
+        """Whether the reason is still the words that `fleetkeeper waive` leaves to be filled in.
+
+        Without regard to case.
+        """
         return self.because.lstrip().upper().startswith(FILL_IN)
 
     @field_validator("node")

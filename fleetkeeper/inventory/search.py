@@ -67,7 +67,10 @@ def inventory_folders() -> Iterator[Path]:
 
 
 def shipped_folders() -> Iterator[Path]:
-    """Our own folders: that of the clone from which this package runs, and the copies in a wheel."""
+    """Our own folders: that of the clone from which this package runs, and the copies in a wheel.
+
+    Whether they exist is not looked at, but for the clone's pyproject.toml.
+    """
     clone = PACKAGE.parent
     if (clone / "pyproject.toml").is_file():
         yield clone / "inventories"

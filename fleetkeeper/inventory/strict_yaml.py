@@ -159,7 +159,10 @@ def key_of(event: Any) -> str:
 
 
 def compose_sequence(stream: Iterator[Any], path: Path, document: Document) -> list[Any]:
-    """The list whose start was read. Raises YamlError."""
+    """The list whose start was read. Raises YamlError.
+
+    Adds the line of each item to `document.lines`. It is raised for what is nested too deep or no plain YAML.
+    """
     matches: list[Any] = []
     while not isinstance(event := next(stream), ev.SequenceEndEvent):
         matches.append(compose_value(event, stream, (*path, len(matches)), document))

@@ -59,6 +59,7 @@ class FoundDatabase:
     directory: str = ""
 
     def __str__(self) -> str:
+        """`NAME on NODE (DIRECTORY)`, the directory only where it says more than the name."""
         at = f" ({self.directory})" if self.directory not in ("", self.name) else ""
         return f"{self.name} on {self.node}{at}"
 

@@ -40,6 +40,8 @@ LONGEST = 100 * 366 * 86400
 def parse_size(written: object) -> int:
     """The size in bytes. Raises ValueError with the grammar for everything that is not exactly a size.
 
+    A number without a unit is none.
+
     >>> parse_size("60 GiB"), parse_size("500 MB"), parse_size("1.5kB")
     (64424509440, 500000000, 1500)
     """
@@ -68,7 +70,7 @@ def parse_duration(written: object) -> timedelta:
 def parse_measure(written: object, units: dict[str, int], kind: str, grammar: str) -> Decimal:
     """The number times its unit, exactly. `units` are the factors by unit.
 
-    Raises ValueError with the grammar for anything else.
+    Raises ValueError with the grammar for anything else. So it does for zero.
     """
     match = MEASURE.fullmatch(written) if isinstance(written, str) else None
     if match is None or match["unit"] not in units or Decimal(match["number"]) == 0:
@@ -134,6 +136,7 @@ class Portion:
     percent: bool = False
 
     def __str__(self) -> str:
+        """`10 %` or `3`."""
         return f"{self.number} %" if self.percent else str(self.number)
 
     def of(self, total: int) -> int:
@@ -168,7 +171,7 @@ def parse_portion(written: object) -> Portion:
 
 
 def plain_portion(given: Portion) -> int | str:
-    """The portion in the notation of an inventory."""
+    """The portion in the notation of an inventory. A number stays one; a percentage becomes a text."""
     return str(given) if given.percent else given.number
 
 

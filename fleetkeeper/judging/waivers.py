@@ -56,7 +56,7 @@ def waiver_note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: 
 
 
 def how_soon(left: timedelta) -> str:
-    """The time left in words.
+    """The time left in words. "today", "tomorrow" or "in N days".
 
     >>> how_soon(timedelta(0)), how_soon(timedelta(1)), how_soon(timedelta(2))
     ('today', 'tomorrow', 'in 2 days')

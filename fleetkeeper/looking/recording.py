@@ -72,6 +72,7 @@ def fact_of(recorded: Mapping[str, Any], observers: Observers) -> Facts | Unobse
     """The facts, or the Unobservable, in one entry of a recording.
 
     Raises LookupError for a topic without an observer, TypeError or ValidationError for values of another shape.
+    TypeError is for an Unobservable's keys.
     """
     if "unobservable" in recorded:
         return Unobservable(**recorded["unobservable"])

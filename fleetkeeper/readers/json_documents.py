@@ -64,7 +64,10 @@ def end_of_blanks(text: str, at: int) -> int:
 
 
 def refuse_constant(constant: str) -> NoReturn:
-    """Raise ValueError for NaN and Infinity, which Python's parser accepts."""
+    """Raise ValueError for NaN and Infinity, which Python's parser accepts.
+
+    It is the parser's callback: `constant` is the word.
+    """
     raise ValueError(f"{constant} is no number")
 
 

@@ -176,7 +176,7 @@ class Reader:
         self.states: list[State] = []
 
     def pattern(self) -> Pattern:
-        """The whole expression. Raises Unobservable."""
+        """The whole expression. Raises Unobservable for a bracket too many and for what is not followed."""
         whole = self.alternatives()
         if self.at < len(self.text):
             refuse_pattern("a bracket closes that was never opened")
@@ -193,7 +193,7 @@ class Reader:
         self.states[index] = State(state.test, (*state.ways, *ways), state.anchor)
 
     def peek(self) -> str:
-        """The next character; "" at the end."""
+        """The next character; "" at the end. It is not consumed."""
         return self.text[self.at : self.at + 1]
 
     def take(self) -> str:
@@ -299,7 +299,7 @@ class Reader:
         return self.among(char)
 
     def among(self, chars: str, *, none_of: bool = False) -> Test:
-        """The test for one of these characters, or for none of them."""
+        """The test for one of these characters, or for none of them; both cases with `ignore_case`."""
         members = frozenset(chars + chars.lower() + chars.upper()) if self.ignore_case else frozenset(chars)
         return lambda match: (match in members) != none_of
 

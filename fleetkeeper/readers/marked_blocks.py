@@ -64,7 +64,10 @@ def put_block(text: bytes, name: str, lines: Sequence[str]) -> bytes:
 
 
 def drop_block(text: bytes, name: str) -> bytes:
-    """The text without the block and its marks; the same text when there is no such block. Raises BlockError."""
+    """The text without the block and its marks; the same text when there is no such block.
+
+    Raises BlockError for marks that are broken or newer.
+    """
     rows = split_lines_exactly(text)
     span = find_block(rows, name)
     return text if span is None else b"".join([*rows[: span.first], *rows[span.last + 1 :]])
@@ -84,7 +87,9 @@ def remove_marks(text: bytes) -> bytes:
 
 
 def block_lines(text: bytes, name: str) -> tuple[str, ...] | None:
-    """The lines of the block, without their newlines; None when there is no such block. Raises BlockError.
+    """The lines of the block, without their newlines; None when there is no such block.
+
+    Raises BlockError for marks that are broken or newer.
 
     >>> block_lines(put_block(b"", "a.b", ["one", "two"]), "a.b")
     ('one', 'two')
@@ -139,7 +144,7 @@ def raise_if_newer(rows: Sequence[bytes]) -> None:
 
 
 def split_lines_exactly(text: bytes) -> list[bytes]:
-    """The lines with their newlines; only a newline ends a line."""
+    """The lines with their newlines; only a newline ends a line. The last one may lack it; [] for no text."""
     rows = text.split(b"\n")
     return [row + b"\n" for row in rows[:-1]] + ([rows[-1]] if rows[-1] else [])
 

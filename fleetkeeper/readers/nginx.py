@@ -94,7 +94,7 @@ def read_configuration(rc: int, printed: str) -> Nginx:
 
 
 def first_error(printed: str) -> str:
-    """The first error in nginx's output, else its last line."""
+    """The first error in nginx's output, else its last line. Without time and process, at most 300 characters."""
     lines = [line for line in split_lines(printed) if line.strip()]
     grave = [line for line in lines if re.search(r"\[(emerg|alert|crit)\]", line)]
     text = (grave[0] if grave else lines[-1]) if lines else "nothing was printed"

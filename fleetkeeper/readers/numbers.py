@@ -102,5 +102,5 @@ def written_out(number: int) -> str:
 
 
 def show_short(written: str) -> str:
-    """The text for a message: quoted, in ASCII, cut after 40 characters."""
+    """The text for a message: quoted, in ASCII, cut after 40 characters. `...` stands for what was cut."""
     return ascii(written if len(written) <= SHOWN else written[:SHOWN] + "...")

@@ -36,7 +36,7 @@ def units(lines: Sequence[str]) -> Iterator[dict[str, str]]:
 def command_lines(written: str) -> str:
     """The command lines of an ExecStart as `systemctl show` prints it, one a line.
 
-    A shell and its -c before a command are left out. Quotes are lost in that output.
+    A shell and its -c before a command are left out. Quotes are lost in that output. "" where there is none.
 
     >>> command_lines("{ path=/bin/sh ; argv[]=/bin/sh -c docker exec x backup ; ignore_errors=no ; pid=0 }")
     'docker exec x backup'

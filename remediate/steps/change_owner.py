@@ -63,7 +63,7 @@ class ChangeOwner:
         return True
 
     def show(self) -> str:
-        """One line with the user and the directory; files are not listed."""
+        """One line with the user and the directory; files are not listed. The user is UID:GID."""
         return f"give what {self.uid}:{self.gid} cannot use in {self.directory} to that user (old owners are kept)"
 
     def directories(self) -> tuple[str, ...]:

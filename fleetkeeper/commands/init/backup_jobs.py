@@ -23,7 +23,10 @@ NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)
 
 
 def scripts_to_read(printed: Snapshot) -> list[str]:
-    """The paths of scripts that schedules run and that must still be read from the node, each once."""
+    """The paths of scripts that schedules run and that must still be read from the node, each once.
+
+    Only of entries that show no backup themselves.
+    """
     behind = (scripted(text) for _, _, text in scheduled_entries(printed) if not any(made_by(text)))
     return list(dict.fromkeys(path for path in behind if path))
 

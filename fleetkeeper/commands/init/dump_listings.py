@@ -151,7 +151,10 @@ def with_files(listing: DumpListing, ask: Ask, unseen: list[str]) -> DumpListing
 
 
 def subdirectories(listing: DumpListing) -> list[str]:
-    """The directories in which dumps may be when none are at the root: a few, the one with the newest first."""
+    """The directories in which dumps may be when none are at the root: a few, the one with the newest first.
+
+    Empty when there are dumps here.
+    """
     if listing.dumps:
         return []
     kept = [file for file in listing.files if file.kind == "directory" and re.fullmatch(NAME, file.name)]
@@ -193,7 +196,10 @@ def volumes(fleet: Fleet, node: str) -> tuple[Volume, ...]:
 
 
 def is_on_network(fleet: Fleet, node: str, name: str) -> bool:
-    """Whether a node's volume of that name is on the network; False where its volumes were not seen."""
+    """Whether a node's volume of that name is on the network; False where its volumes were not seen.
+
+    Of a volume of that name there: False without one.
+    """
     return any(volume.name == name and volume.remote for volume in volumes(fleet, node))
 
 

@@ -29,6 +29,8 @@ EVERY_NIGHT = "0 3 * * *"
 def pattern_of(names: Iterable[str]) -> str:
     """The strftime pattern that most of the file names have; empty when none has one.
 
+    The first of several that are as frequent.
+
     >>> pattern_of(["backup_2026_11_22T00_00_01.sql.gz", "backup_2026_11_21T12_00_01.sql.gz", "notes.txt"])
     'backup_%Y_%m_%dT%H_%M_%S.sql.gz'
     """

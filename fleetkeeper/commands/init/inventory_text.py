@@ -140,7 +140,7 @@ def service_lines(findings: Findings) -> Lines:
 
 
 def service_keys(service: FoundService) -> dict[str, object]:
-    """The keys of a service and their values, without empty ones."""
+    """The keys of a service and their values, without empty ones. One user alone is a text, several are a list."""
     users: object = list(service.users) if len(service.users) > 1 else "".join(service.users)
     keys = {"name": service.name, "user": users, "master": service.master}
     return {key: value for key, value in keys.items() if value}

@@ -45,7 +45,10 @@ def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
 
 
 def why_absent(fleet: Fleet, name: str) -> str:
-    """Why a service of the swarm was seen on none of the nodes, in words."""
+    """Why a service of the swarm was seen on none of the nodes, in words.
+
+    Either it runs on members that were not looked at, or nowhere.
+    """
     tasks = (task for facts in managers(fleet) for task in facts.tasks)
     members = sorted({task.member for task in tasks if task.service == name and task.state == "running"})
     if members:
@@ -59,7 +62,7 @@ def is_visitor(container: Container) -> bool:
 
 
 def deployed_name(container: Container) -> str:
-    """The exact name that an inventory has for the service of a container."""
+    """The exact name that an inventory has for the service of a container. `project/service` for one of Compose."""
     compose, project = container.label(COMPOSE_SERVICE), container.label(COMPOSE_PROJECT)
     return f"{project}/{compose}" if compose and project else container.service
 
@@ -67,7 +70,7 @@ def deployed_name(container: Container) -> str:
 def keys_of(names: Iterable[str], lines: Mapping[str, SwarmService]) -> Iterator[str]:
     """A short unique key for each name, in their order: without stack or project, unless two would be equal.
 
-    `lines` are the services of the swarm, by name.
+    `lines` are the services of the swarm, by name. Characters that no key may have become `_`.
     """
     listed = list(names)
     short = [shortened(name, lines.get(name)) for name in listed]
@@ -76,7 +79,7 @@ def keys_of(names: Iterable[str], lines: Mapping[str, SwarmService]) -> Iterator
 
 
 def shortened(name: str, service: SwarmService | None) -> str:
-    """A service's name without its stack or project.
+    """A service's name without its stack or project. `service` is that of the swarm, None for another.
 
     >>> shortened("shop/web", None), shortened("rodan_db", SwarmService("1", "rodan_db", stack="rodan"))
     ('web', 'db')
@@ -126,7 +129,10 @@ def users_of(name: str, containers: list[Container]) -> tuple[tuple[str, ...], s
 
 
 def names_in(container: Container) -> list[str]:
-    """The users of a container's own processes, by the container's own names. Raises Unobservable."""
+    """The users of a container's own processes, by the container's own names. Raises Unobservable.
+
+    One for each process. It is raised when processes or a user were not seen.
+    """
     accounts = container.accounts if isinstance(container.accounts, dict) else {}
     names = {uid: name for name, uid in reversed(accounts.items()) if re.fullmatch(USER, name)}
     return [named(process.uid, names) for process in own_processes_of(container)]

@@ -90,7 +90,10 @@ def site_names(server: TlsContainer, ask: Ask, unseen: list[str]) -> tuple[list[
 
 
 def configured(inside: ContainerFiles) -> list[str]:
-    """The names of sites that serve TLS, and those in certbot's lineages, without wildcards and catch-alls."""
+    """The names of sites that serve TLS, and those in certbot's lineages, without wildcards and catch-alls.
+
+    Each once; empty without any.
+    """
     names = [name for site in inside.nginx.sites for name in site.names] if inside.nginx else []
     lineages = [name for lineage in inside.lineages for pem in lineage.chain[:1] for name in alternative(pem)]
     return [name for name in dict.fromkeys([*names, *lineages]) if is_valid_name(name)]

@@ -55,7 +55,10 @@ def expiry(numbers: Sequence[str], today: str) -> str:
 
 
 def days(text: str) -> int:
-    """A number of days as /etc/shadow has it; NEVER for none, and for a negative one."""
+    """A number of days as /etc/shadow has it; NEVER for none, and for a negative one.
+
+    So for any other text, and for numbers of more than eight digits.
+    """
     return int(text) if re.fullmatch("[0-9]{1,8}", text) else NEVER
 
 

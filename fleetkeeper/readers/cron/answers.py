@@ -44,13 +44,16 @@ class Answers:
 
     @property
     def programs(self) -> Mapping[str, bool]:
-        """Whether there is a program at each path that was asked or printed."""
+        """Whether there is a program at each path that was asked or printed.
+
+        False for one that was asked about and is not there.
+        """
         there = {*self.printed.lines.get("docker", []), *self.lines.lines.get("program", [])}
         return {**{word: False for word in self.asked if word.startswith("/")}, **dict.fromkeys(there, True)}
 
     @property
     def running(self) -> Mapping[str, bool]:
-        """Whether a process of each name that was asked runs."""
+        """Whether a process of each name that was asked runs. By name; others are left out."""
         names = {word[1:] for word in self.asked if word.startswith("&")}
         return {name: name in self.lines.lines.get("running", []) for name in names}
 

@@ -173,13 +173,15 @@ def split_times(text: str) -> tuple[str, str]:
 
 
 def first_word(text: str) -> tuple[str, str]:
-    """The text up to the first blanks, and the text after them."""
+    """The text up to the first blanks, and the text after them. The second is "" without blanks."""
     parts = BLANKS.split(text, maxsplit=1)
     return parts[0], parts[1] if len(parts) > 1 else ""
 
 
 def cut_at_percent(command: str) -> tuple[str, bool]:
     r"""The part of a command that cron gives to the shell: up to the first unescaped `%`; and whether there was one.
+
+    In it `\%` has become `%`.
 
     >>> cut_at_percent(r"date +\%F"), cut_at_percent("date +%F")
     (('date +%F', False), ('date +', True))

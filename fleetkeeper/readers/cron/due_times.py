@@ -48,7 +48,10 @@ class Range:
     first_name: int = 0
 
     def number(self, word: str) -> int:
-        """The number that a word stands for. Raises BadTimes."""
+        """The number that a word stands for. Raises BadTimes.
+
+        That is for a word that is neither a number nor one of the field's names.
+        """
         if word.isascii() and word.isdigit() and len(word) < LONGEST_WORD:
             return int(word)
         if word.lower() in self.names:
@@ -82,7 +85,10 @@ def canonical_times(fields: Sequence[str]) -> str:
 
 
 def day_exists(times: str) -> bool:
-    """Whether the canonical times ever match: cron accepts the 31st of February, and never runs it."""
+    """Whether the canonical times ever match: cron accepts the 31st of February, and never runs it.
+
+    False, too, for times that cron does not accept.
+    """
     try:
         CronSim(times, ANY)
     except CronSimError:
@@ -151,7 +157,7 @@ def parse_range(numbers: range, span: Range) -> range:
 
 
 def step_through(text: str) -> tuple[str, str]:
-    """The letters and digits at the beginning, and the rest."""
+    """The letters and digits at the beginning, and the rest. Either may be empty."""
     end = next((n for n, char in enumerate(text) if not (char.isascii() and char.isalnum())), len(text))
     return text[:end], text[end:]
 

@@ -48,7 +48,7 @@ def possible_loaders(printed: Snapshot) -> tuple[Loader, ...]:
 
 
 def loader_of(package: str, version: str) -> Loader | None:
-    """The kind of cron that a package holds; None for another.
+    """The kind of cron that a package holds; None for another. None, too, for a version without Debian's revision.
 
     >>> loader_of("cron", "3.0pl1-162"), loader_of("cron", "3.0pl1-197"), loader_of("cronie", "1.7.2-5")
     ('debian12', 'debian13', 'cronie')

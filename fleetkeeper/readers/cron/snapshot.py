@@ -106,7 +106,7 @@ def read(text: str) -> Snapshot:
 
 
 def file_contents(rows: list[str], start: int) -> Iterator[str]:
-    """The lines of a file from the row `start` on, without the `|` before each."""
+    """The lines of a file from the row `start` on, without the `|` before each. Up to the first row without it."""
     for at in range(start, len(rows)):  # a slice would copy all that follows, once a file
         if not rows[at].startswith("|"):
             return

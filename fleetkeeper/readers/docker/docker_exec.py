@@ -129,7 +129,7 @@ def of_client(command: ExecutedCommand, rest: Sequence[Word]) -> Iterator[Execut
 def same_lookup(command: ExecutedCommand, words: Sequence[Word]) -> Truth:
     """Whether the lookups that a condition expects to find something are those of the container itself.
 
-    Where they are others, it is not known whether they find anything.
+    Where they are others, it is not known whether they find anything. YES without lookups of either.
     """
     own = {part.text.strip() for word in words for part in word if part.kind == "command"}
     others = [lookup for lookup in command.lookups if own and lookup.strip() not in own]

@@ -79,6 +79,8 @@ def why_engine_is_silent(inspected: Output) -> str:
 def only_missing_containers(text: str) -> bool:
     """Whether all error lines are about containers that ended between the list and their inspection.
 
+    False without error lines.
+
     >>> [only_missing_containers(text) for text in ("Error: No such container: 5f2\\n", "Cannot connect to the daemon")]
     [True, False]
     """

@@ -94,7 +94,7 @@ def leaves_nothing(script: str, depth: int = 0, *, executing: bool = True) -> bo
 
 
 def is_harmless(operator: str, target: Word) -> bool:
-    """Whether a redirection touches no file.
+    """Whether a redirection touches no file. That is /dev/null, or a copy of another descriptor.
 
     >>> is_harmless(">&", (Part("text", "1"),)), is_harmless(">", (Part("text", "/var/log/x"),))
     (True, False)

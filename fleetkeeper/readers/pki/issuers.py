@@ -39,6 +39,8 @@ def canonical_name(name: x509.Name) -> CanonicalName:
 def canonical_value(value: str | bytes) -> str | bytes:
     """The value of an attribute as it is compared; bytes, which are no text, stay as they are.
 
+    Text is in lower case (ASCII), with single blanks and none around it.
+
     >>> canonical_value("  Example   Root "), canonical_value("É")
     ('example root', 'É')
     """

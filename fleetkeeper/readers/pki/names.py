@@ -14,12 +14,15 @@ from fleetkeeper.readers.pki.extensions import UNREADABLE
 
 
 def alternatives(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The names that a certificate is for (its subjectAltName): DNS names, then IP addresses."""
+    """The names that a certificate is for (its subjectAltName): DNS names, then IP addresses.
+
+    Empty without that extension, or when it cannot be read.
+    """
     return (*dns_names(certificate), *(str(ip) for ip in subject_alternatives(certificate, x509.IPAddress)))
 
 
 def dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The DNS names of the subjectAltName, in lower case."""
+    """The DNS names of the subjectAltName, in lower case. Empty without that extension, or when it cannot be read."""
     return tuple(name.lower() for name in subject_alternatives(certificate, x509.DNSName))
 
 

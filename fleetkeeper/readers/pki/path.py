@@ -128,7 +128,10 @@ def is_valid_at(certificate: x509.Certificate, when: datetime) -> bool:
 
 
 def purpose_faults(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
-    """A message for each authority on the path whose extended key usage does not include TLS servers."""
+    """A message for each authority on the path whose extended key usage does not include TLS servers.
+
+    None where it has no such extension; the leaf is not looked at.
+    """
     for certificate in certificates[1:]:
         usage = extension(certificate, x509.ExtendedKeyUsage)
         if usage is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in usage:
@@ -154,7 +157,10 @@ def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator
 
 
 def weaknesses(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
-    """A message for each certificate of a path whose key, or signature below the root, clients do not accept."""
+    """A message for each certificate of a path whose key, or signature below the root, clients do not accept.
+
+    The last one's signature is not looked at.
+    """
     for depth, certificate in enumerate(certificates):
         if why := key_weakness(certificate):
             yield f"the key of {subject_name(certificate)} is {why}"
@@ -217,7 +223,7 @@ def is_in_subtree(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
 
 
 def name_parts(name: x509.Name) -> list[str]:
-    """The relative distinguished names of a name as text, in lower case."""
+    """The relative distinguished names of a name as text, in lower case. In the order of the name."""
     return [rdn.rfc4514_string().lower() for rdn in name.rdns]
 
 

@@ -113,7 +113,7 @@ def must_be_authority(
 
 
 def must_sign(policy: x509.verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
-    """Raise ValueError when the key usage does not allow to sign certificates."""
+    """Raise ValueError when the key usage does not allow to sign certificates. Without that extension it may."""
     if usage is not None and not usage.key_cert_sign:
         raise ValueError(f"{subject_name(certificate)} may not sign certificates")
 

@@ -233,7 +233,10 @@ class Test:
 
 
 def evaluate_test(words: Sequence[Word], around: Surroundings, directory: str) -> tuple[Truth, list[str]]:
-    """The status of `test`, `[` or `[[`, and the lookups of containers that it expects to find something."""
+    """The status of `test`, `[` or `[[`, and the lookups of containers that it expects to find something.
+
+    Without its closing bracket there are no words, and it fails.
+    """
     inner = list(words[1:])
     if literal_text(words[0]) != "test":
         inner = inner[:-1] if inner and literal_text(inner[-1]) in ("]", "]]") else []
@@ -242,7 +245,10 @@ def evaluate_test(words: Sequence[Word], around: Surroundings, directory: str) -
 
 
 def explained(truth: Truth, shown: str) -> Truth:
-    """The truth with a sentence about the condition that is quoted as `shown`."""
+    """The truth with a sentence about the condition that is quoted as `shown`.
+
+    A reason that it had is kept only where it cannot be told.
+    """
     if truth.value is None:
         reason = f" ({truth.why})" if truth.why else ""
         return replace(truth, why=f"whether {shown} is true cannot be told{reason}")
@@ -276,7 +282,10 @@ def program_status(words: Sequence[Word], around: Surroundings, path: str, direc
 
 
 def process_status(process: str, around: Surroundings, shown: str) -> Truth:
-    """Whether a process of this name runs: one that does may end soon, so that nothing is known of the next time."""
+    """Whether a process of this name runs: one that does may end soon, so that nothing is known of the next time.
+
+    NO where none runs; not to be told in any other case.
+    """
     running = around.is_running(process)
     if running is False:
         return Truth(False, f"{shown} finds no process now")
@@ -284,7 +293,10 @@ def process_status(process: str, around: Surroundings, shown: str) -> Truth:
 
 
 def lookup_status(texts: Sequence[str | None], around: Surroundings, path: str, built_in: frozenset[str]) -> Truth:
-    """Whether `command -v` and the like find all programs that they name."""
+    """Whether `command -v` and the like find all programs that they name.
+
+    Not to be told without names, and for a name that is a variable.
+    """
     names = [text for text in texts if not (text or "").startswith("-")]
     result = YES if names else Truth(None)
     for name in names:
@@ -303,7 +315,10 @@ def process_name(base: str, texts: Sequence[str | None]) -> str:
 
 
 def pattern_fits(value: str | None, pattern: str | None) -> Truth:
-    """Whether a pattern of `case` fits a value."""
+    """Whether a pattern of `case` fits a value.
+
+    `*` always does; not to be told where either is None, which is not known.
+    """
     if pattern == "*":
         return YES
     if value is None or pattern is None:

@@ -141,7 +141,7 @@ def choose(entered: Truth, inside: Truth, before: Truth) -> Truth:
 
 
 def either_of(truths: Sequence[Truth]) -> Truth:
-    """Whether one of several is so."""
+    """Whether one of several is so. NO without any."""
     result = NO
     for truth in truths:
         result = either(result, truth)

@@ -95,7 +95,10 @@ def read_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, gua
 
 
 def unless_bash(around: Surroundings, ends: Truth, shown: str) -> Truth:
-    """Whether a failing special command ends the shell: in bash it does not."""
+    """Whether a failing special command ends the shell: in bash it does not.
+
+    Else it is `ends`, with a reason. `shown` names the command in it.
+    """
     if around.shell == "bash":
         return NO
     return ends if ends.why else replace(ends, why=f"whether {shown} ends the shell cannot be told")
@@ -145,7 +148,10 @@ def takes_pipefail(around: Surroundings) -> bool:
 
 
 def end(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`exit` and `return`: the outcome ends the script, with success for 0 or no number, unknown for a variable."""
+    """`exit` and `return`: the outcome ends the script, with success for 0 or no number, unknown for a variable.
+
+    A number other than 0 fails.
+    """
     code = literal_text(words[1]) if len(words) > 1 else "0"
     status = Truth(code == "0" if code is not None else None, f"{show(words)} ends it")
     return Outcome(status, Truth(True, f"{show(words)} ends it before"))

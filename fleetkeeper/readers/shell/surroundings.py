@@ -35,11 +35,14 @@ class Component:
 
     @property
     def type(self) -> str:
-        """One letter, as `ls -l` and find(1) show it: f, d, L, b, c, p or S."""
+        """One letter, as `ls -l` and find(1) show it: f, d, L, b, c, p or S. `?` for any other."""
         return TYPES.get(self.mode & 0xF000, "?")
 
     def allows(self, user: User, right: int) -> bool:
-        """Whether the mode gives a user this right: 4 to read, 2 to write, 1 to execute or search."""
+        """Whether the mode gives a user this right: 4 to read, 2 to write, 1 to execute or search.
+
+        By owner, else group, else others; root may read and write all.
+        """
         if user.uid == 0:
             return right != 1 or self.type == "d" or self.mode & 0o111 != 0
         shift = 6 if user.uid == self.uid else 3 if self.gid in user.groups else 0
@@ -103,7 +106,10 @@ class Surroundings:
         return self.user.name if self.user else "its user"
 
     def ask(self, question: str) -> None:
-        """Record a question, unless there are too many or it cannot be put."""
+        """Record a question, unless there are too many or it cannot be put.
+
+        That is one that is too long, or does not print.
+        """
         if len(self.questions) < MOST_QUESTIONS and question.isprintable() and len(question) < LONGEST_PATH:
             self.questions[question] = None
 
@@ -171,13 +177,16 @@ class Surroundings:
         return Truth(allowed)
 
     def mounted(self, path: str) -> Truth:
-        """Whether a file system is mounted at this path."""
+        """Whether a file system is mounted at this path. Not to be told as in `exists`."""
         there = self.exists(path)
         state = self.paths.get(path)
         return there if there.value is not True or state is None else Truth("m" in state.flags)
 
     def locked(self, path: str) -> Truth:
-        """Whether another program holds the lock of this file now; not known where that may be this very job."""
+        """Whether another program holds the lock of this file now; not known where that may be this very job.
+
+        NO where there is no such file; not to be told as in `exists`.
+        """
         there = self.exists(path)
         state = self.paths.get(path)
         if there.value is not True or state is None:
@@ -185,7 +194,10 @@ class Surroundings:
         return Truth("k" in state.flags)
 
     def can_open(self, operator: str, path: str) -> Truth:
-        """Whether the shell can open a file for a redirection: it creates one that is not there."""
+        """Whether the shell can open a file for a redirection: it creates one that is not there.
+
+        `operator` is `<`, `<>`, `>` and the like. Not to be told as in `exists`.
+        """
         if operator in ("<", "<>"):
             return self.passes(path, "r") if operator == "<" else self.can_write(path)
         return self.can_write(path)

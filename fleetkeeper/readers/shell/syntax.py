@@ -84,7 +84,7 @@ class Parser:
         self.at = self.depth = 0
 
     def peek(self, ahead: int = 0) -> Lexeme | None:
-        """The next lexeme, or one further on; None at the end."""
+        """The next lexeme, or one further on; None at the end. It is not consumed."""
         index = self.at + ahead
         return self.items[index] if index < len(self.items) else None
 
@@ -176,7 +176,7 @@ class Parser:
         return replace(command, redirected=tuple(redirected)) if redirected else command
 
     def parse_group(self) -> Group:
-        """A group in braces or brackets. Raises Unreadable."""
+        """A group in braces or brackets. Raises Unreadable. Moves behind it. It is raised where it is not closed."""
         subshell = self.peek() == "("
         self.at += 1
         body = self.parse_list(frozenset() if subshell else frozenset({"}"}))

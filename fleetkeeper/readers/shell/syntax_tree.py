@@ -90,7 +90,10 @@ Command = Simple | Compound
 
 
 def program_name(command: Command) -> str:
-    """The name of the program of a simple command; "a group" for a compound one."""
+    """The name of the program of a simple command; "a group" for a compound one.
+
+    Without a directory; "" for a word that is not plain.
+    """
     if not isinstance(command, Simple) or not command.words:
         return "a group"
     return (literal_text(command.words[0]) or "").rpartition("/")[2]

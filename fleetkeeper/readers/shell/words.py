@@ -83,6 +83,8 @@ def simple_commands(text: str) -> tuple[Simple, ...]:
 def redirections(text: str) -> tuple[tuple[str, Word], ...]:
     """The redirections of a script, as operator and target. Raises Unreadable.
 
+    Without the number of a descriptor before the operator.
+
     >>> [(operator, literal_text(target)) for operator, target in redirections("a > x 2>&1; b < y")]
     [('>', 'x'), ('>&', '1'), ('<', 'y')]
     """
@@ -110,7 +112,7 @@ def without_reserved_words(words: list[Word], piped: bool) -> list[Simple]:
 
 
 def assignment(word: Word) -> tuple[str, Word] | None:
-    """Name and value of an assignment; None for any other word."""
+    """Name and value of an assignment; None for any other word. The value may be empty."""
     first = word[0] if word else None
     if first is None or first.kind != "text" or not (match := ASSIGNMENT.match(first.text)):
         return None
@@ -244,7 +246,7 @@ class Reader:
             raise Unreadable("its quotes and brackets are nested too deep")
 
     def peek(self) -> str:
-        """The current character. Raises Unreadable at the end of the text."""
+        """The current character. Raises Unreadable at the end of the text. It is not consumed."""
         if self.at >= len(self.text):
             raise Unreadable("a quote or a bracket is not closed")
         return self.text[self.at]

@@ -63,7 +63,7 @@ def lock_is_free(options: Sequence[Word], context: Context) -> Truth:
 
 
 def is_too_long(words: Sequence[Word]) -> bool:
-    """Whether a `sleep` with these words takes a day or more."""
+    """Whether a `sleep` with these words takes a day or more. Words that are no duration count as none."""
     texts = [literal_text(word) or "" for word in words]
     units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": TOO_LONG}
     matches = [re.fullmatch(r"([0-9]{1,9})([smhd]?)", text) for text in texts]

@@ -24,7 +24,10 @@ MARK = "fleetkeeper-look"
 
 
 def handshake(where: str, options: Sequence[str]) -> Command:
-    """The command that makes one TLS handshake. `where` is ADDRESS:PORT, `options` are further words for s_client."""
+    """The command that makes one TLS handshake. `where` is ADDRESS:PORT, `options` are further words for s_client.
+
+    Not as root; nothing is run here. At most 20 s.
+    """
     return Command(("sh", "-c", load_script(HANDSHAKE), f"TLS handshake with {where}", where, *options), limit=20.0)
 
 

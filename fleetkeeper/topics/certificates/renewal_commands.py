@@ -136,7 +136,7 @@ def runs_other_script(words: Sequence[Word]) -> bool:
 
 
 def is_certbot(path: str) -> bool:
-    """Whether a path is that of certbot itself."""
+    """Whether a path is that of certbot itself. By the name of its file."""
     return path.rpartition("/")[2] in CERTBOTS
 
 

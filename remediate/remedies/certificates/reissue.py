@@ -184,7 +184,10 @@ def acme_account(acme: Acme, lineage: Lineage) -> Acme:
 
 
 def not_allowed(acme: object) -> str:
-    """Why certbot must not replace the certificate: the inventory forbids it, or does not say how."""
+    """Why certbot must not replace the certificate: the inventory forbids it, or does not say how.
+
+    It does not say how, too, while `acme` is undecided.
+    """
     if isinstance(acme, Undecided):
         return f"the inventory leaves open how it is renewed: {acme.undecided}"
     if isinstance(acme, Without):

@@ -257,7 +257,8 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
 def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Unobservable]:
     """An Unobservable when backups of unknown state would be more than `keep` asks for, if they were complete.
 
-    Nothing otherwise. Raises NotJudgedNow instead for an audit with --quick.
+    Nothing otherwise. Raises NotJudgedNow instead for an audit with --quick. Those that grow, or are dated oddly, are
+    left out.
     """
     policy = fleet.inventory.section(Policy)
     unknown = [
