@@ -42,7 +42,10 @@ CURRENT: dict[str, Using] = {}
 
 
 def use(inventory: Inventory, links: Links) -> None:
-    """Add an inventory to those that `fleet://` host names refer to, with the links to its nodes."""
+    """Add an inventory to those that `fleet://` host names refer to, with the links to its nodes.
+
+    One of the same name is replaced.
+    """
     CURRENT[inventory.name] = Using(inventory, links)
 
 

@@ -84,7 +84,7 @@ def narrow_to_agreed(fresh: Plan, agreed: Plan) -> Plan | None:
 
 
 def narrowed_step(fresh: AnyStep, agreed: AnyStep) -> AnyStep | None:
-    """The fresh step, limited to the agreed one; None when it does something else, or has no file left to delete."""
+    """The fresh step, of deletions only the agreed files; None when it does something else, or no file is left."""
     if isinstance(fresh, DeleteFiles) and isinstance(agreed, DeleteFiles):
         return fresh.within(agreed)
     return fresh if agreed_to(fresh) == agreed_to(agreed) else None

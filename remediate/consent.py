@@ -112,5 +112,5 @@ def is_covered(plan: Plan, agreed: Collection[Disturbs]) -> bool:
 
 
 def consent_kinds(plan: Plan) -> set[Disturbs]:
-    """The kinds of consent that a plan needs; a reload counts as "nothing"."""
+    """The kinds of consent that a plan needs; "nothing" for a reload, and for what disturbs nothing."""
     return {"nothing" if kind in HARMLESS else kind for kind in plan.disturbs or ("nothing",)}

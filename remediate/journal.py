@@ -265,7 +265,10 @@ class Journal:
         return is_process(run.pid, births[0][0] if births else "", datetime.fromisoformat(run.started))
 
     def noticed(self, run: str) -> None:
-        """Mark a run, and the attempts to undo it, as decided by a person: `interrupted` then leaves them out."""
+        """Mark a run, and the attempts to undo it, as decided by a person: `interrupted` then leaves them out.
+
+        Raises Unwritable.
+        """
         self.write("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (utc_now(), run, run))
 
     def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:

@@ -181,7 +181,7 @@ class Locks:
         return node in self.held and self.held[node].alive()
 
     def confirm(self, node: str) -> None:
-        """Check with the node that this run still holds its lock. Raises Lost when it does not."""
+        """Ask the node whether this run still holds its lock. Raises Lost when it does not say so."""
         if not self.alive(node):
             raise Lost(taken_away(node))
 

@@ -61,7 +61,7 @@ class Terms:
     limited_by: str = "--max-changes"
 
     def cover(self, planned: PlannedChange) -> bool:
-        """Whether a plan needs nothing that was not agreed to, and its rule is one that this run may mend."""
+        """Whether all that a plan disturbs was agreed to, and its rule is one that this run may mend."""
         return (self.rules is None or planned.rule.id in self.rules) and is_covered(planned.plan, self.agreed)
 
 
@@ -212,7 +212,7 @@ class PlanRun:
 
     @property
     def undoable(self) -> bool:
-        """Whether `remediate undo` can undo any step of this run."""
+        """Whether any step of this run has an inverse, so that `remediate undo` can undo it."""
         return any(row.inverse for row in self.begun)
 
     def next_context(self) -> StepContext:

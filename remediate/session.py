@@ -53,7 +53,7 @@ class Session:
     """Keys of the findings of the last proposal."""
 
     def link_by_name(self, node: str) -> Link:
-        """The open link to the node of this name. Raises Unobservable."""
+        """The open link to the node of this name. Raises Unobservable, or KeyError for a name that is not there."""
         return self.link_to(self.inventory.nodes[node])
 
     @property

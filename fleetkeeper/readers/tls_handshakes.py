@@ -31,7 +31,7 @@ def sent_chain(text: str) -> tuple[str, ...]:
 
 
 def pem_certificates(text: str) -> tuple[str, ...]:
-    """All certificates in a text, as PEM."""
+    """All certificates in a text, as PEM, in their order; () without any."""
     return tuple(pem(match) for match in PEM.findall(text))
 
 

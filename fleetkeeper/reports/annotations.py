@@ -24,7 +24,7 @@ MOST = 10
 
 
 def in_workflow(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process runs in a step of a GitHub workflow."""
+    """Whether this process runs in a step of a GitHub workflow, by $GITHUB_ACTIONS."""
     return environment.get(VARIABLE, "").lower() == "true"
 
 

@@ -108,7 +108,10 @@ class Memory:
 
 
 def file_of(state: Path, name: str, path: str) -> Path:
-    """The path of an inventory's memory. Two files of one name in two folders do not share it."""
+    """The path of the file in which the open findings of an inventory are kept.
+
+    `path` is that of the inventory's file: two files of one name in two folders do not share it. Nothing is made here.
+    """
     return state / "audits" / name / f"open-{hashlib.sha256(path.encode()).hexdigest()[:12]}.json"
 
 
@@ -170,7 +173,11 @@ def compare_findings(
 
 
 def with_reminder(changes: Changes, reminded: str, now: str) -> Changes:
-    """The changes with `long_red`, at most once a week. `reminded` is when it was last told, both in ISO 8601, UTC."""
+    """The changes with `long_red`, the errors that have been open for a week, at most once a week.
+
+    `reminded` is when they were told last (empty: never), `now` the present; both in ISO 8601, UTC. Without any such
+    error `reminded` stays.
+    """
     if reminded and not is_week_old(reminded, now):
         return replace(changes, reminded=reminded)
     still = [finding for finding in (*changes.old, *changes.unseen) if finding.severity == "error"]
@@ -217,7 +224,7 @@ def open_findings(items: Iterable[Judged], *, waived: bool = False) -> Iterator[
 
 
 def made(finding: Found, key: str) -> OpenFinding:
-    """A finding of results.json as an OpenFinding."""
+    """A finding of results.json as an OpenFinding, under the key that recognises it in the next audit."""
     about, saw, severity = finding["about"], finding["saw"], finding["severity"]
     return OpenFinding(key, finding["rule"], finding["subject"], finding["node"], about, saw, severity)
 
@@ -234,13 +241,13 @@ def sameness(finding: Found) -> tuple[str, ...]:
 
 
 def digest(parts: Iterable[str]) -> str:
-    """A hash of the parts (16 hex digits)."""
+    """A hash of the parts (the first 16 hex digits of a SHA-256)."""
     text = "\0".join(parts).encode("utf-8", "backslashreplace")
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def changes_document(changes: Changes) -> Change:
-    """The changes in the form of results.json."""
+    """The changes in the form of results.json. `previous` is None where there was no audit before."""
     names = ("new", "newly_judged", "gone", "old", "unseen", "waived")
     lists = {name: [vars(item) for item in getattr(changes, name)] for name in names}
     return cast("Change", {"inventory": changes.inventory, "previous": changes.previous or None, **lists})

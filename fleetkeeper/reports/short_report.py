@@ -86,7 +86,10 @@ def top_lines(items: Iterable[Judged]) -> list[str]:
 
 
 def follows_from(item: Judged, others: Iterable[Judged]) -> bool:
-    """Whether what is wrong follows from what another broken promise about the same subject or node tells."""
+    """Whether what is wrong follows from what another broken promise about the same subject or node tells.
+
+    CAUSES says which rules explain which.
+    """
     causes = CAUSES.get(item["rule"], ())
     names = names_of(item)
     return any(
@@ -155,7 +158,10 @@ def finding_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
 
 
 def finding_paragraph(findings: Sequence[Found], level: int) -> Paragraph:
-    """The paragraph about the findings of one rule; at `level` 1 without hints, whose cause has told them."""
+    """The paragraph about the findings of one rule, in three forms: with hints, without them, and one line for all.
+
+    `level` is the form to begin with: 1 for findings whose cause has told the hint.
+    """
     forms = (lines_with_hints(findings), [finding_line(finding) for finding in findings], [rule_line(findings)])
     return Paragraph(forms, level)
 
@@ -191,7 +197,7 @@ def rule_line(findings: Sequence[Found]) -> str:
 
 
 def name_some(names: Iterable[str], at_most: int = 4) -> str:
-    """The first names, and how many more there are.
+    """The first names, separated by commas, and how many more there are (`a, b and 3 more`).
 
     >>> name_some(["a", "b", "c"], 2)
     'a, b and 1 more'
@@ -221,7 +227,10 @@ def unknown_paragraphs(items: Iterable[Judged]) -> list[Paragraph]:
 
 
 def unknown_paragraph(why: str, hint: str, hidden: Sequence[tuple[str, str]]) -> Paragraph:
-    """The paragraph about one reason. `hidden` are pairs of node (may be empty) and promise."""
+    """The paragraph about one reason why something could not be seen.
+
+    `hidden` are pairs of node (may be empty) and promise.
+    """
     nodes = name_some(dict.fromkeys(node for node, _ in hidden if node))
     promises = name_some(dict.fromkeys(promise for _, promise in hidden), 2)
     line = one_line(f"{nodes + ': ' if nodes else ''}{why}; hides {promises}")

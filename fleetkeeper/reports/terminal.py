@@ -144,7 +144,7 @@ def write_short(reporter: pytest.TerminalReporter, items: Sequence[Judged], chan
 
 
 def detail_note(items: Sequence[Judged]) -> str:
-    """The end of the last line: how to see everything. Empty where there is nothing to see."""
+    """The end of the last line: `-v` tells each in full. Empty without findings and unknown checks."""
     return "; -v tells each in full" if any(item["findings"] or item["unknown"] for item in items) else ""
 
 
@@ -174,7 +174,7 @@ def write_lines(reporter: pytest.TerminalReporter, name: str, lines: Iterable[st
 
 
 def title(item: Judged) -> str:
-    """The title of an item: rule, subject and promise."""
+    """The title of an item: `RULE [SUBJECT] PROMISE`."""
     return f"{item['rule']} [{one_line(item['subject'])}] {item['promise']}"
 
 
@@ -214,7 +214,7 @@ def unknown_lines(items: Iterable[Judged]) -> Lines:
 
 
 def folded(names: Sequence[str], at_most: int = 3) -> str:
-    """The first names, and how many more there are.
+    """The first names, separated by commas, and how many more promises there are.
 
     >>> folded(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more promises'
@@ -290,7 +290,7 @@ def weekly_lines(changes: Changes) -> Lines:
 
 
 def known_line(finding: OpenFinding) -> str:
-    """One open finding on one line."""
+    """One open finding on one line: `RULE [SUBJECT] SAW`."""
     return one_line(f"{finding.rule} [{finding.subject}] {finding.saw}")
 
 
@@ -324,7 +324,7 @@ def next_command(items: Sequence[Judged], inventory: str) -> str:
 
 
 def quieten(reporter: pytest.TerminalReporter) -> None:
-    """Keep checks out of pytest's short summary, unless -r asked for it or a test that is not ours failed."""
+    """Keep checks out of pytest's short summary, where -r has its default and every failure is a check."""
     bad = [report for kind in ("failed", "error") for report in reporter.stats.get(kind, ())]
     if reporter.config.option.reportchars == "fE" and all(hasattr(report, "fleetkeeper") for report in bad):
         reporter.reportchars = ""

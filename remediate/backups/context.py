@@ -122,7 +122,7 @@ def open_context(
 
 
 def one_of(catalog: Catalog, name: str) -> Backup:
-    """The backup with that file name. Raises UsageError when there is none."""
+    """The backup with that file name. Raises UsageError when there is none. The hint names the newest."""
     matches = {backup.name: backup for backup in catalog.backups}
     if name not in matches:
         newest = catalog.backups[0].name if catalog.backups else "there is none at all"

@@ -307,7 +307,7 @@ def needed_mebibytes(size: int, form: str) -> int:
 
 
 def database_account(policy: Policy) -> tuple[str, str]:
-    """(user, database) in the inventory; each empty for the container's own."""
+    """(user, database) in the inventory; each empty where it has none: the container's own are used."""
     return policy.user or "", policy.database or ""
 
 
@@ -339,7 +339,7 @@ def describe_drill(done: Drill) -> list[Line]:
 
 
 def drill_lines(lacking: tuple[str, ...]) -> list[Line]:
-    """The differences as indented lines."""
+    """The differences as indented lines, each printable."""
     return [Line(f"  {safe_line(item)}") for item in lacking]
 
 

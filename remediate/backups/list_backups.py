@@ -156,7 +156,7 @@ def state_and_fate(row: BackupRow) -> tuple[str, ...]:
 
 
 def part_lines(parts: Iterable[File]) -> Iterator[Line]:
-    """A line for each file that an unfinished dump left."""
+    """A line for each file that an unfinished dump left: name, size, and that it is unfinished."""
     for part in parts:
         yield Line(f"{safe_line(part.name)}  {show_size(part.size)}  {UNFINISHED}", "loud")
 

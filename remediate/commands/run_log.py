@@ -84,7 +84,10 @@ def interrupted_run_lines(changed: str, run: RunRow, steps: list[StepRow]) -> It
 
 
 def interrupted_run_line(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
-    """One line about an interrupted run; none when it left nothing."""
+    """One line about an interrupted run that is not the latest such; none when it left no steps.
+
+    `changed` as for `interrupted_run_lines`.
+    """
     if steps:
         what = f"left {count_of(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
         yield f"run {run.id} on {safe_line(run.inventory)} ({run.started}) never came to its end either: it {what}"

@@ -70,7 +70,7 @@ class Screen:
                 self.out.put(line.text, STYLES.get(line.style, ""))
 
     def document(self, text: object) -> None:
-        """Print one JSON document on standard output."""
+        """Print one JSON document on standard output. Ends the program when that cannot be written."""
         try:
             click.echo(json_document(text))
         except OSError as why:

@@ -45,7 +45,7 @@ def end_lines(ends: Sequence[PlanEnd]) -> Iterator[Line]:
 
 
 def run_lines(runs: Iterable[RunRow]) -> Iterator[Line]:
-    """A line for each run."""
+    """A line for each run: id, beginning, who, inventory, exit code, and which run it undoes."""
     for run in runs:
         end = f"exit {run.exit}" if run.ended else "not ended"
         undoes = f", undoes {run.undoes}" if run.undoes else ""

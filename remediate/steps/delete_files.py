@@ -209,7 +209,7 @@ def in_batches(files: tuple[Identified, ...]) -> Iterator[tuple[Identified, ...]
 
 
 def some_names(names: list[str]) -> str:
-    """The first three names, and how many more there are.
+    """The first three names, separated by commas, and how many more there are.
 
     >>> some_names(["a", "b", "c", "d"])
     'a, b, c and 1 more'
@@ -219,7 +219,7 @@ def some_names(names: list[str]) -> str:
 
 
 def file_row(file: Identified) -> str:
-    """Name, size and note of a file as a line for a person."""
+    """Name, size and note of a file as a line for a person: `NAME (SIZE): NOTE`."""
     return f"{file.name} ({size_in_words(file.size)})" + (f": {file.note}" if file.note else "")
 
 

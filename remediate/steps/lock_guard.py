@@ -7,5 +7,5 @@ NOT_OURS = 79
 
 
 def taken_away(node: str) -> str:
-    """The message for that."""
+    """The message that the lock of a node was lost."""
     return f"the lock of {node} is not ours any more: the connection was silent for too long, or somebody removed it"

@@ -148,7 +148,7 @@ def read_content(link: Link, context: StepContext, what: What, target: str) -> b
 
 
 def ask_one(link: Link, command: Command) -> Output:
-    """The output of one command, whatever its exit status. Raises nothing for a lost connection: the output has it."""
+    """The output of one command, whatever its exit status, also when the connection was lost (the output has that)."""
     [output] = link.ask([command])
     return output
 

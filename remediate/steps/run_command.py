@@ -183,7 +183,7 @@ class RunInContainer:
         return outcome_of_exit(ask_one(link, self.command(self.words)), self)
 
     def command(self, words: tuple[str, ...]) -> Command:
-        """`docker exec` of these words in the container."""
+        """The `docker exec` of these words in the container, run by root; there as `user`, else the image's."""
         user = ("-u", self.user) if self.user else ()
         return Command(("docker", "exec", *user, self.container, *words), sudo=True, limit=self.limit)
 

@@ -151,7 +151,7 @@ def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
 
 
 def source(word: Word) -> str:
-    """The source text of a word for a shell: plain text as it is, substitutions and variables as they are written."""
+    """The source text of a word for a shell to read: plain text as it is, substitutions and variables as written."""
     forms = {"text": "{}", "command": "$({})", "variable": "${{{}}}"}
     return "".join(forms[part.kind].format(part.text) for part in word)
 

@@ -149,7 +149,10 @@ def proof_of_file(file: File, answers: Sequence[str], same: bool) -> DumpProof:
 
 
 def is_lasting(seen: Streamed, state: State) -> bool:
-    """Whether reading the same bytes again would give the same state."""
+    """Whether reading the same bytes again would give the same state, so that it may be remembered.
+
+    That is so for complete and broken ones, and for an unknown one that was too slow or whose reason does not pass.
+    """
     return state != "unknown" or (seen.rc == 0 and seen.reason not in PASSING) or seen.reason == "slow"
 
 

@@ -125,7 +125,7 @@ def parse_contents(word: str) -> DumpContents | None:
 
 
 def plain_name(name: str) -> str:
-    """A name of SQL without its quotes.
+    """A name of SQL without its quotes: `"public"."a b"` becomes `public.a b`.
 
     >>> plain_name('public."a ""b"'), plain_name("a.b")
     ('public.a "b', 'a.b')

@@ -66,7 +66,7 @@ class Volume(Strict):
     @field_validator("path")
     @classmethod
     def plain(cls, path: str | None) -> str | None:
-        """The path without needless slashes. Raises ValueError unless it is absolute."""
+        """The path without needless slashes; None stays. Raises ValueError unless it is absolute."""
         return path if path is None else absolute_path(path)
 
 
@@ -107,7 +107,7 @@ class Keep(Strict):
 
     @model_validator(mode="after")
     def keeps_something(self) -> Keep:
-        """Check that `keep` keeps anything at all. Raises ValueError."""
+        """The same `keep`. Raises ValueError when it keeps nothing at all."""
         if self.within is None and not any(getattr(self, field) for field in ("last", *PERIODS)):
             raise ValueError("keep would remove every backup: give at least one of last, daily, weekly, … above 0")
         return self
@@ -221,7 +221,7 @@ class Policy(Strict):
 
     @property
     def format(self) -> Format:
-        """What the files are, by the end of their names."""
+        """What the files are, by the end of their names, as the pattern has it."""
         return next(form for form in FORMATS if self.pattern.endswith("." + form))
 
     @field_validator("floors")
@@ -249,7 +249,7 @@ class Policy(Strict):
 
     @model_validator(mode="after")
     def has_an_age(self) -> Policy:
-        """Check that `max_age` is given where there is no schedule, which else would say it. Raises ValueError."""
+        """The same policy. Raises ValueError without `max_age` where there is no schedule, which else would say it."""
         if isinstance(self.schedule, Without) and self.max_age is None:
             raise ValueError("without a schedule, `max_age` must say how old the newest backup may be")
         return self
@@ -257,7 +257,7 @@ class Policy(Strict):
     @field_validator("path")
     @classmethod
     def below(cls, path: str) -> str:
-        """Check that a path lies below its volume. Raises ValueError."""
+        """The same path. Raises ValueError unless it lies below its volume."""
         if path.startswith(("/", "-")) or ".." in PurePosixPath(path).parts or not path.isprintable():
             raise ValueError("a path below the volume is wanted, without `..`")
         return path

@@ -70,7 +70,7 @@ def can_be_issued(view: View, lineage: Lineage) -> Said:
 
 
 def known_renewals(view: View) -> Sequence[Renewal]:
-    """The renewals of the node; none where they could not be seen, which other lines of the verdict say."""
+    """The renewals of the node; none where those could not be seen, which other lines of the verdict say."""
     renewals = view.facts.renewals
     return () if isinstance(renewals, Unobservable) else renewals
 

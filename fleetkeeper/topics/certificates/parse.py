@@ -112,7 +112,7 @@ def parse_plugins(parts: list[Section]) -> tuple[str, ...] | None:
 
 
 def directory_hooks(parts: list[Section], around: Surroundings) -> Reloading:
-    """What the hooks in renewal-hooks do."""
+    """What the hooks in renewal-hooks do, all together."""
     hooks = [part for part in parts if part.key == "hook"]
     return merge(file_effect(part.rest, part.rest, hook_file(part), around) for part in hooks)
 

@@ -75,7 +75,7 @@ class Surroundings:
     depth: int = 0
 
     def lacks(self, program: str) -> bool:
-        """Whether a program is certainly not there."""
+        """Whether a program is certainly not there: the node's script did not find it, and no shell has it built in."""
         return program.rpartition("/")[2] in self.absent - BUILT_IN
 
     @property
@@ -274,7 +274,7 @@ def sends_hangup(rest: Sequence[str]) -> bool:
 
 
 def is_first_process(words: Sequence[Word]) -> bool:
-    """Whether `kill` is given process 1, or what a file or program says is a web server's process."""
+    """Whether `kill` is given process 1, or the output of a command that names a web server's pid file or process."""
     last = words[-1]
     if literal_text(last) == "1":
         return len(words) > 2

@@ -72,7 +72,10 @@ def renewal_of(
 
 
 def missing_programs(command: CertbotCommand, around: Surroundings) -> Iterator[str]:
-    """A fault for each hook whose program is not there: certbot looks for them first, and ends without any."""
+    """A fault for each hook whose program is not there: certbot looks for them first, and ends without any.
+
+    Nothing for a program that was not looked for.
+    """
     for option, program in command.needs:
         file = around.files.get(program)
         if program in around.absent or (file is not None and file.trouble in ("is not there", "is not executable")):

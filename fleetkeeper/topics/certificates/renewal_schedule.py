@@ -209,7 +209,7 @@ def reach_of_certbot(text: str, context: Context | None) -> Truth:
 
 
 def mentions_certbot(words: Sequence[Word]) -> bool:
-    """Whether a command runs certbot, or has it among its words."""
+    """Whether `certbot` occurs in any plain word of a command, its program or another."""
     return any("certbot" in (literal_text(word) or "") for word in words)
 
 
@@ -253,7 +253,7 @@ def in_container(where: str, run: Execution, faults: Iterable[str], node: NodeSu
 
 
 def unfit(run: Execution) -> Iterator[str]:
-    """The harmful faults that a `docker exec` without a terminal has, in words."""
+    """The harmful faults that a `docker exec` without a terminal has, in words. Harmless ones are left out."""
     for fault in terminal(run):
         if not FAULTS[fault].harmless:
             yield FAULTS[fault].saw

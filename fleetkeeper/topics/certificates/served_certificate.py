@@ -45,7 +45,7 @@ class View:
 
     @property
     def handshakes(self) -> list[ServedCertificate]:
-        """The handshakes with this container for this name, one for each port that was asked."""
+        """The handshakes with this container for this name, also failed ones: one for each port that was asked."""
         mine = self.facts.served
         return [
             served for served in mine if (served.name, served.container) == (self.certificate.name, self.container.id)
@@ -80,7 +80,10 @@ class View:
 
 
 def each_certificate(inventory: Inventory) -> Iterable[Subject]:
-    """One subject for each name. Raises NotApplicable with the reason where there are no certificates."""
+    """One subject for each name of the inventory's certificates.
+
+    Raises NotApplicable with the reason where there are none.
+    """
     return (Subject("certificate", certificate.name) for certificate in inventory.section(Policy).certificates)
 
 

@@ -45,7 +45,7 @@ class Probe:
     kind: str = "now"
 
     def command(self, where: str) -> Command:
-        """The command that asks `where` (ADDRESS:PORT)."""
+        """The command that asks `where` (ADDRESS:PORT) for what `kind` says. It only builds the command."""
         if self.kind == "headers":
             return node_commands.headers(where, self.place.certificate.name, self.place.options)
         if self.kind == "now":
@@ -54,7 +54,7 @@ class Probe:
 
     @property
     def on_node(self) -> Command:
-        """The command that asks the published port on the node."""
+        """The command that asks the published port on the node. It only builds the command."""
         host = f"[{self.place.host}]" if ":" in self.place.host else self.place.host
         return self.command(f"{host}:{self.place.port}")
 
@@ -74,7 +74,7 @@ def options(certificate: Certificate) -> tuple[str, ...]:
 
 
 def is_ip(name: str) -> bool:
-    """Whether a name is an IP address."""
+    """Whether a name is an IP address (of version 4 or 6)."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

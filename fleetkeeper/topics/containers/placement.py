@@ -21,7 +21,7 @@ __all__ = [
 
 
 def service_of(fleet: Fleet, service: str) -> Service:
-    """The inventory's entry for a service, by its key, which must be there.
+    """The inventory's entry for a service, by its key. Raises KeyError for one that it has not.
 
     Raises NotApplicable with the reason when the inventory has no services.
     """
@@ -51,7 +51,7 @@ def all_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
 
 
 def unseen_nodes(fleet: Fleet) -> Iterator[Unobservable]:
-    """An Unobservable for each node whose containers could not be seen."""
+    """The Unobservable of each node whose containers could not be seen."""
     for node in fleet.inventory.nodes:
         try:
             fleet.of(node, Facts)

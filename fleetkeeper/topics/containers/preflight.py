@@ -196,7 +196,10 @@ def parse_denied(mount: Mount, section: str) -> Denied | None:
 
 
 def parse_helpers(printed: str) -> tuple[str, ...]:
-    """The helpers that a start path names, in the order of `ROOT_HELPERS`."""
+    """The helpers that a start path names in lines `helper NAME`, in the order of `ROOT_HELPERS`.
+
+    Others are ignored.
+    """
     named = {line.removeprefix("helper ") for line in split_lines(printed) if line.startswith("helper ")}
     return tuple(name for name in ROOT_HELPERS if name in named)
 

@@ -65,7 +65,7 @@ def missing(facts: Facts) -> str:
 
 
 def program(facts: Facts) -> str:
-    """The file name of the program behind /usr/sbin/sendmail."""
+    """The file name of the program behind /usr/sbin/sendmail; empty without one."""
     return facts.sendmail.rpartition("/")[2]
 
 

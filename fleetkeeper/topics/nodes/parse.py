@@ -41,7 +41,7 @@ def read_clock(printed: str) -> tuple[float, float, int]:
 
 
 def timezone_name(answer: Output) -> str:
-    """The name of the node's time zone; empty when it is not known.
+    """The name of the node's time zone, from the target of /etc/localtime; empty when it is not known.
 
     >>> timezone_name(Output(0, b"America/Toronto\\n")), timezone_name(Output(0, b"/usr/share/zoneinfo/Etc/UTC\\n"))
     ('America/Toronto', 'Etc/UTC')
@@ -51,7 +51,7 @@ def timezone_name(answer: Output) -> str:
 
 
 def printed_number(answer: Output) -> int | Unobservable:
-    """The number that was printed, or an Unobservable when there is none."""
+    """The whole number that was printed, or an Unobservable (returned, not raised) when there is none."""
     try:
         return whole_number(answer.text().strip())
     except Unobservable as why:

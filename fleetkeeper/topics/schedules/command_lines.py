@@ -200,7 +200,7 @@ def scripted(command: str) -> str:
 
 
 def mentions_dumps(text: str) -> bool:
-    """Whether a script mentions dumps, or docker and then backup in one line."""
+    """Whether a script mentions `pg_dump`, or docker and then backup in one line."""
     return bool(DUMP.search(text)) or occur_in_order(text, DOCKER, BACKUP, LINE)
 
 

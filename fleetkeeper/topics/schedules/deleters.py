@@ -103,7 +103,7 @@ def removes_in(command: ExecutedCommand, directory: str) -> bool:
 
 
 def deletes(name: str, words: Sequence[str | None]) -> bool:
-    """Whether a program with these words removes files."""
+    """Whether a program with these words removes files: `rm` and the like, or `find` with -delete or an `rm`."""
     return name in REMOVERS or (name == "find" and bool({"-delete", "rm", "/bin/rm", "unlink"} & set(words)))
 
 

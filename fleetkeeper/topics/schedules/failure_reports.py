@@ -59,9 +59,9 @@ def exposed_secrets(command: str, environment: Mapping[str, str]) -> Iterator[st
 
 
 def traced_secrets(text: str, run: Execution) -> Iterator[str]:
-    """How a script, or a line, exposes a password by printing its own commands; nothing where it does not.
+    """A sentence that a script, or a line, prints its own commands and so a secret; nothing where it does not.
 
-    The value is never part of the text.
+    It does with `-x` or `set -x`, and a name like PASSWORD in its text. The value is never part of the sentence.
     """
     option = text.startswith("#!") and re.match(r"#![^\n]{0,80} -\w{0,6}x", text) is not None
     if (run.fate.traced or option) and SECRET_NAME.search(text):

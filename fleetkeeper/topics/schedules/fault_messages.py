@@ -7,7 +7,7 @@ from fleetkeeper.topics.schedules.facts import Entry
 
 
 def harmful(entry: Entry) -> tuple[Fault, ...]:
-    """The faults that keep an entry from running."""
+    """The faults that keep an entry from running; those marked `harmless` are left out."""
     return tuple(fault for fault in entry.faults if not FAULTS[fault].harmless)
 
 

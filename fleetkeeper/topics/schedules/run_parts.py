@@ -33,7 +33,7 @@ DISTRIBUTION = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")
 
 
 def in_directories(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:
-    """Add what is found in the scripts of cron's directories to `scheduled`.
+    """Add what is found in the scripts of cron's directories (cron.daily …) to `scheduled`.
 
     `command_words` are the words of the command.
     """

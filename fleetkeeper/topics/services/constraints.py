@@ -14,7 +14,7 @@ READY, ACTIVE = "ready", "active"
 
 
 def hosts(members: Iterable[Member]) -> str:
-    """The host names of members, sorted, in words."""
+    """The host names of members, sorted, separated by commas."""
     return ", ".join(sorted(member.hostname for member in members))
 
 
@@ -107,7 +107,7 @@ def why_idle(member: Member) -> str:
 
 
 def quoted(constraints: Iterable[str]) -> str:
-    """The constraints in backquotes, in words."""
+    """The constraints in backquotes, joined by `and`."""
     return " and ".join(f"`{constraint}`" for constraint in constraints)
 
 

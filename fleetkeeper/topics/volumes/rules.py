@@ -77,7 +77,7 @@ def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
 
 
 def strangers(usage: Facts, policy: Policy) -> str:
-    """The biggest entries of the volume that are no backups, in words; empty without any.
+    """The biggest entries of the volume that are no backups, as the end of a sentence; empty without any.
 
     At most three, each at least 1 % of what it takes. The directory of the backups itself is left out.
     """

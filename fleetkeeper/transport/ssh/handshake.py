@@ -216,7 +216,7 @@ def shake_hands(connection: Connection, deadline: float) -> None:
 
 
 def broken_off(connection: Connection, why: str) -> str:
-    """Why there was no handshake: `why`, or what else answered on that port, judged by its first line."""
+    """Why there was no handshake, as a sentence: `why`, or that something else answers there, with its first line."""
     first = connection.socket.greeting.decode("ascii", "replace").strip().partition("\n")[0].strip()[:60]
     if connection.remote_version or first.startswith("SSH-"):
         return f"no SSH handshake: {why}"

@@ -57,7 +57,7 @@ class Wire:
         self.data, self.at = data, 0
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes, and move behind them. Raises ValueError when there are fewer."""
+        """The next `size` bytes, which are then consumed. Raises ValueError when there are fewer."""
         if self.at + size > len(self.data):
             raise ValueError("cut short")
         self.at += size
@@ -83,7 +83,7 @@ class Wire:
 
 
 def pack_string(*fields: bytes) -> bytes:
-    """The fields as strings of RFC 4251, one after the other."""
+    """The fields as strings of RFC 4251 (each behind its length), one after the other."""
     return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
 
 

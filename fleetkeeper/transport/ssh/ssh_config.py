@@ -91,10 +91,7 @@ def hostkey_algorithms(written: str) -> str:
 
 
 def from_printed_lines(request: SshRequest, config: str | None) -> SshTarget:
-    """The target of a host as `ssh -G` prints it.
-
-    Raises Unobservable when the configuration cannot be read.
-    """
+    """The target of a host as `ssh -G` prints it. Raises Unobservable when the configuration cannot be read."""
     options = tuple(f"-o{name}={value}" for name, value in (("User", request.user), ("Port", request.port)) if value)
     if not same_for_all_hosts(config_files(config)):
         return parse(
@@ -159,14 +156,15 @@ def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
 def same_for_all_hosts(read: tuple[str, ...]) -> bool:
     """Whether nothing in these configuration files depends on the host that is connected to.
 
-    `read` are their paths; Includes are followed. One that cannot be read has no lines. Cached for each tuple of paths.
+    `read` are their paths; Includes are followed. One that cannot be read has no lines. Computed once for the same
+    paths.
     """
     return not any(depends_on_host(line) for file in read for line in lines_of(Path(file).expanduser()))
 
 
 @lru_cache(maxsize=8)
 def written_keywords(read: tuple[str, ...]) -> frozenset[str]:
-    """The keywords, in lower case, that occur anywhere in these files."""
+    """The keywords, in lower case, that occur anywhere in these files. With what they include."""
     lines = (line for file in read for line in lines_of(Path(file).expanduser()))
     return frozenset(re.split(r"[\s=]+", line.strip().lower(), maxsplit=1)[0] for line in lines)
 

@@ -169,7 +169,7 @@ def proof_step(policy: Policy, directory: str, stay: Sequence[Backup], service: 
 
 
 def name_a_few(backups: Sequence[Backup]) -> str:
-    """The first NAMED names, and how many more there are."""
+    """The first names, separated by commas, and how many more there are."""
     more = f" and {len(backups) - NAMED} more" if len(backups) > NAMED else ""
     return ", ".join(backup.name for backup in backups[:NAMED]) + more
 

@@ -178,16 +178,13 @@ def is_rsa(lineage: Lineage) -> bool:
 
 
 def acme_account(acme: Acme, lineage: Lineage) -> Acme:
-    """`acme` with a server: the inventory's, else the lineage's, but no staging server (None: certbot's default)."""
+    """`acme` with a server: the inventory's, else the lineage's, but None (certbot's default) for a staging server."""
     server = acme.server or (None if STAGING.search(lineage.server) else lineage.server or None)
     return acme.model_copy(update={"server": server})
 
 
 def not_allowed(acme: object) -> str:
-    """Why certbot must not replace the certificate: the inventory forbids it, or does not say how.
-
-    It does not say how, too, while `acme` is undecided.
-    """
+    """Why certbot must not replace the certificate: the inventory forbids it, leaves it open, or does not say how."""
     if isinstance(acme, Undecided):
         return f"the inventory leaves open how it is renewed: {acme.undecided}"
     if isinstance(acme, Without):

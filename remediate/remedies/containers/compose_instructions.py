@@ -60,7 +60,7 @@ def written_in(container: Container) -> str:
 
 
 def compose_paths(container: Container) -> Iterator[PurePosixPath]:
-    """Paths of the compose files, from the container's labels."""
+    """Paths of the compose files, from the container's labels; relative ones without the label of their directory."""
     directory = PurePosixPath(container.label(DIRECTORY) or ".")
     return (directory / name for name in container.label(FILES).split(",") if name)
 

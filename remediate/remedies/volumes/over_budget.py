@@ -54,7 +54,10 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def too_much(usage: Volumes, policy: Policy) -> int:
-    """Bytes that must go to come within the budget, and to leave free what must stay free; 0 when none must."""
+    """Bytes that must go to come within the budget (if any), and to leave free what must stay free.
+
+    0 when none must.
+    """
     over = usage.used - policy.volume.budget if policy.volume.budget is not None else 0
     return max(over, policy.volume.free - usage.free, 0)
 

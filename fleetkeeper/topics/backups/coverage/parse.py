@@ -35,6 +35,8 @@ def parse_servers(output: Output) -> tuple[PostgresServer, ...]:
 def parse_content(output: Output, directories: Sequence[str]) -> dict[str, Content]:
     r"""What lies in each directory, by its path. Raises Unobservable when the script did not answer for each.
 
+    The lines must be as many as the directories, in their order.
+
     >>> parse_content(Output(0, b"data\nother\n"), ["/srv/a", "/run/docker.sock"])
     {'/srv/a': 'data', '/run/docker.sock': 'other'}
     """

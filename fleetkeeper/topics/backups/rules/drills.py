@@ -64,7 +64,7 @@ def wanted_drill(failed: Drill | None, policy: Policy) -> str:
 
 
 def show_age(age: timedelta) -> str:
-    """How long ago something was, in words, by dates that another machine wrote.
+    """How long ago something was, in words; `… ahead` for what is over `EARLY` in the future.
 
     >>> show_age(timedelta(days=3)), show_age(timedelta(days=-3))
     ('3 d ago', '3 d ahead, by a clock that was wrong')

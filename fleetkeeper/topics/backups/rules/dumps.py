@@ -284,7 +284,7 @@ def retention_of(fleet: Fleet, policy: Policy) -> Retention:
 def why_held(fleet: Fleet, policy: Policy) -> Hold | None:
     """Why no complete dump may go: sizes that cannot be believed, too many broken ones, a failed drill.
 
-    None when one may. Raises Unobservable as `retention_of` and `failed_drill` do.
+    None when one may go. Raises Unobservable as `retention_of` and `failed_drill` do.
     """
     return retention_of(fleet, policy).held or failed_drill(fleet, policy)
 

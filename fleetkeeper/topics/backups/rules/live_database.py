@@ -249,7 +249,7 @@ def difference(view: BackupsView, files: tuple[File, ...], policy: Policy, until
 
 
 def last_written(files: set[Shown]) -> Shown | None:
-    """The file written last; None without files."""
+    """The file written last, by its mtime, then its name; None without files."""
     return max(files, key=lambda item: (item[2], item[0]), default=None)
 
 

@@ -78,7 +78,7 @@ def runs_in(renewal: Renewal, view: View) -> bool:
 
 
 def reloads_view(effect: Reloading, renewal: Renewal, view: View) -> bool:
-    """Whether hooks reload the server of this container."""
+    """Whether hooks reload the server of this container: from within, or by a command on the node that names it."""
     return (effect.here and runs_in(renewal, view)) or view.container.id in effect.containers
 
 

@@ -129,7 +129,7 @@ def called(view: View) -> str:
 
 
 def all_renewals(view: View) -> list[Renewal]:
-    """Everything that runs certbot, in the container and on the node.
+    """Every renewal (a command that runs certbot) in the container and on the node.
 
     Raises Unobservable where the node's were not seen.
     """

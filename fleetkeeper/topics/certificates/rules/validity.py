@@ -159,7 +159,7 @@ def silent(view: View, served: ServedCertificate) -> Finding:
 
 
 def why_no_handshake(served: ServedCertificate) -> str:
-    """Why there was no handshake, in words."""
+    """Why there was no handshake, in words: the server's alert, or what the network answered."""
     if served.refused == "alert":
         return f"it refused the handshake: {served.said}"
     return external.WORDS.get(served.refused, served.said or "no answer")

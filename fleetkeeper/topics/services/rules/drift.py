@@ -47,7 +47,7 @@ def drift_findings(service: SwarmService) -> Iterator[Finding]:
 
 
 def left_behind(service: SwarmService) -> str:
-    """What an interrupted change has left on a service, in words.
+    """What an interrupted change has left on a service, in words: our update settings, or only their label.
 
     >>> left_behind(SwarmService("s1", "rodan_web", lent_updates="lent"))
     "rodan_web has fleetkeeper's update settings (stop-first, pause) instead of its own"

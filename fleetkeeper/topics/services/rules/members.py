@@ -144,7 +144,7 @@ def stranger_findings(member: Member, view: SwarmView) -> Iterator[Finding]:
 
 
 def name_a_few(services: list[str]) -> str:
-    """The names of some services, at most four, in words."""
+    """The names of some services, the first four by the alphabet, and how many more there are."""
     names = sorted(set(services))
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

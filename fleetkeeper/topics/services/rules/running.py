@@ -255,7 +255,10 @@ def reason(task: Task, strangers: set[str]) -> str:
 
 
 def strange_members(fleet: Fleet) -> set[str]:
-    """The host names of swarm nodes that are not in the inventory."""
+    """The host names of swarm nodes that are not in the inventory.
+
+    A node that was not seen is one of them: only what was seen tells a member's id.
+    """
     ours = {facts.node_id for facts in swarm_facts(fleet) if facts.node_id}
     return {member.hostname for facts in managers(fleet) for member in facts.members if member.id not in ours}
 
