@@ -19,13 +19,17 @@ NOT_WELL = ("(unhealthy)", "(health: starting)", "(Paused)")
 def form_swarm(engine: Engine) -> None:
     """Join the nodes in one swarm, `manager` leading it, and label them."""
     nodes.run_on(engine, MANAGER, "docker", "swarm", "init", "--advertise-addr", MANAGER.address)
-    token = nodes.run_on(engine, MANAGER, "docker", "swarm", "join-token", "--quiet", "worker").strip()
+    token = worker_token(engine)
     workers = [node for node in NODES if node != MANAGER]
     with ThreadPoolExecutor(len(workers)) as pool:
         list(pool.map(lambda node: join_swarm(engine, node, token), workers))
     for node in NODES:
         for label in node.labels:
             nodes.run_on(engine, MANAGER, "docker", "node", "update", "--label-add", label, node.name)
+
+
+def worker_token(engine: Engine) -> str:
+    return nodes.run_on(engine, MANAGER, "docker", "swarm", "join-token", "--quiet", "worker").strip()
 
 
 def join_swarm(engine: Engine, node: Node, token: str) -> None:

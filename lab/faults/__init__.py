@@ -182,6 +182,10 @@ FAULTS = {
         "The swarm may start nothing on `vgpu` any more: what ends there stays ended.",
         machines.pause_member, machines.activate_member,
     ),
+    "member-unlisted": Fault(
+        "A fourth machine has joined the swarm, and the inventory does not list it.",
+        machines.join_stray, machines.remove_stray,
+    ),
     "mail-lost": Fault(
         "The mailer of `data` has lost its configuration: what cron has to say there reaches nobody.",
         mail.lose_configuration, mail.find_configuration,

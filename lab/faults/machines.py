@@ -1,8 +1,8 @@
 """Faults of a whole machine: dead, without its Docker engine, or closed to the one who looks after it."""
 
-from lab import compose, nodes, swarm
+from lab import compose, disks, nodes, swarm
 from lab.engine import Engine
-from lab.names import BACKUPS, DATA, MANAGER, VGPU
+from lab.names import BACKUPS, DATA, MANAGER, VGPU, Node
 from lab.shell import wait_until
 
 KILL = 'pid=$(pgrep -x dockerd) || exit 0; kill -KILL $pid; while [ -e "/proc/$pid" ]; do sleep 0.05; done'
@@ -13,6 +13,8 @@ SHARE = f"backups.lab.example:/rodan {BACKUPS.removesuffix('/_data')} nfs4 defau
 """A mount point above the backups on which nothing is mounted."""
 FORGET_MOUNT = 'grep -qxF "$1" /etc/fstab || printf "%s\\n" "$1" >> /etc/fstab'
 UNFORGET_MOUNT = 'kept=$(grep -vxF "$1" /etc/fstab || :); printf "%s\\n" "$kept" | sed "/^$/d" > /etc/fstab'
+
+STRAY = Node("stray", 42204, "198.18.42.14")
 
 
 def freeze(engine: Engine) -> None:
@@ -66,3 +68,25 @@ def activate_member(engine: Engine) -> None:
 def set_availability(engine: Engine, availability: str) -> None:
     """Let the swarm start tasks on vgpu, or none any more; those that run there run on."""
     nodes.run_on(engine, MANAGER, "docker", "node", "update", "--availability", availability, VGPU.name)
+
+
+def join_stray(engine: Engine) -> None:
+    """Let a fourth machine join the swarm, with an empty disk of its own."""
+    if engine.attempt("inspect", STRAY.container).returncode != 0:
+        forget_disk(engine)
+        nodes.start_node(engine, STRAY, nodes.public_key())
+    joined = nodes.run_on(engine, STRAY, "docker", "info", "--format", "{{.Swarm.LocalNodeState}}").strip()
+    if joined != "active":
+        swarm.join_swarm(engine, STRAY, swarm.worker_token(engine))
+
+
+def remove_stray(engine: Engine) -> None:
+    """Switch the fourth machine off, and let swarm and disk forget it."""
+    engine.attempt("rm", "--force", "--volumes", STRAY.container)
+    nodes.attempt_on(engine, MANAGER, "docker", "node", "rm", "--force", STRAY.name)
+    forget_disk(engine)
+
+
+def forget_disk(engine: Engine) -> None:
+    """Remove what the engine of the fourth machine has kept: it would know a swarm that forgot it."""
+    disks.with_disk(engine, 'rm -rf "/lab/data/nodes/$1"', STRAY.name)

@@ -52,6 +52,7 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "database-forgotten": lambda lab: ask_node(lab, DATA, "docker ps -aqf name=ledger; docker volume ls -q"),
     "crash-loop": lambda lab: ask_node(lab, MANAGER, WORKER),
     "member-paused": lambda lab: ask_node(lab, MANAGER, "docker node ls --format '{{.Hostname}} {{.Availability}}'"),
+    "member-unlisted": lambda lab: ask_node(lab, MANAGER, "docker node ls --format '{{.Hostname}}' | sort"),
     "volume-over-budget": lambda lab: int(ask_node(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,
     "certificate-expiring": lambda lab: ask_node(lab, MANAGER, f"{SERVED} | {A_MONTH}"),
     "root-container": lambda lab: ask_node(lab, DATA, WEB_USER),

@@ -21,6 +21,10 @@ NAMED = {
     "share-unmounted": ("backups.lie_on_a_lasting_disk", "a mount point of /etc/fstab: nothing is mounted there"),
     "database-forgotten": ("backups.cover_every_database", "postgres runs as ledger"),
     "member-paused": ("services.can_run_on_every_member", "it takes no tasks (paused)"),
+    "member-unlisted": (
+        "services.can_run_on_every_member",
+        "stray is a member of the swarm that the inventory does not",
+    ),
     "second-deleter": ("backups.only_one_thing_deletes", f"{schedules.DELETER}:1 removes dumps, too, with `find`"),
     "cron-guarded": ("schedules.backup_runs_where_postgres_runs", "[ -e /srv/rodan/backups-are-on ]"),
     "account-expired": ("schedules.backup_runs_where_postgres_runs", "PAM refuses root to cron"),
@@ -28,11 +32,11 @@ NAMED = {
     "crash-loop": ("services.are_running", "ended by itself"),
 }
 """For each fault the rule that names it, and words of its finding."""
-WARNED = {"second-deleter"}
+WARNED = {"second-deleter", "member-unlisted"}
 """Those that are told as a warning, which fails no audit."""
 TOGETHER = (
     ("backup-foreign", "share-unmounted", "database-forgotten", "member-paused", "second-deleter", "cron-guarded"),
-    ("account-expired", "crash-loop"),
+    ("account-expired", "crash-loop", "member-unlisted"),
     ("database-frozen",),
 )
 
