@@ -84,7 +84,7 @@ def is_awake(engine: Engine, node: Node) -> bool:
     """Whether its Docker engine and sshd answer; a machine that went off is an error with its last words."""
     if attempt_on(engine, node, "sh", "-c", "docker version && ss -ltn | grep -q ':22 '").returncode == 0:
         return True
-    if node_states(engine).get(node.name) != "running":
+    if engine.attempt("inspect", "--format", "{{.State.Status}}", node.container).stdout.strip() != b"running":
         process = engine.attempt("logs", "--tail=5", node.container)
         raise LabError(f"{node.name} went off while starting: {(process.stdout + process.stderr).decode().strip()}")
     return False

@@ -111,3 +111,12 @@ def wait_for_locks(lab: Lab, limit: float = 60) -> None:
     while [file for file in look_at_rest(lab).files if file.endswith("fleetkeeper.lock")]:
         assert time.monotonic() < end, "a lock outlives its holder"
         time.sleep(0.5)
+
+
+def wait_for_rest(lab: Lab, before: Left, limit: float = 60) -> None:
+    """Wait until nothing more is left than there was before: what a killed run began on a node ends a bit later."""
+    wait_for_locks(lab)
+    end = time.monotonic() + limit
+    while (now := look_at_rest(lab)) != before and time.monotonic() < end:
+        time.sleep(1)
+    assert now == before

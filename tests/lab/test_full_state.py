@@ -15,7 +15,7 @@ import pytest
 
 from lab import faults, swarm
 from lab.names import BACKUPS, NODES
-from tests.lab.aftermath import database_oids, look_at_rest, spec_of, start_until, wait_for_locks
+from tests.lab.aftermath import database_oids, look_at_rest, spec_of, start_until, wait_for_locks, wait_for_rest
 from tests.lab.conftest import Lab, Ran
 from tests.lab.test_backups import RECORD
 
@@ -134,7 +134,7 @@ def test_a_full_disk_under_the_state_never_hides_a_change(broken: Callable[..., 
     finally:
         mend_all(lab, dumps)
     swarm.wait_for_services(lab.engine)
-    assert look_at_rest(lab) == aftermath
+    wait_for_rest(lab, aftermath)
 
 
 def leave_room(disk: Path, kibibytes: int) -> Path:
@@ -172,7 +172,7 @@ def test_a_disk_that_fills_while_a_restore_changes_the_names_hides_nothing_and_u
                 lab.run("remediate", "undo", "last", "--yes")
             mend_all(lab, dumps)
     assert True in cut, "no room ended the journal in the change of names: choose others"
-    assert look_at_rest(lab) == aftermath
+    wait_for_rest(lab, aftermath)
 
 
 def assert_told(ran: Ran, changed: list[str]) -> None:

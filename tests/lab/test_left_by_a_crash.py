@@ -16,7 +16,7 @@ from lab.faults.machines import KILL
 from lab.names import BACKUPS, DATA, MANAGER, VGPU
 from lab.shell import wait_until
 from remediate.journal import Journal
-from tests.lab.aftermath import look_at_rest, start_until, update_settings, wait_for_locks
+from tests.lab.aftermath import look_at_rest, start_until, update_settings, wait_for_locks, wait_for_rest
 from tests.lab.conftest import ROOT, Lab, rules_ending_so
 from tests.lab.test_trouble import dropped_packets
 
@@ -53,7 +53,7 @@ def careless(broken) -> Iterator[Lab]:
         "fleetkeeper.update-config",
     )
     swarm.wait_for_services(lab.engine)
-    assert look_at_rest(lab) == before
+    wait_for_rest(lab, before)
 
 
 def own_settings(lab: Lab) -> dict[str, object]:
@@ -197,8 +197,7 @@ def whole(broken) -> Iterator[Callable[..., Lab]]:
     lab = broken()
     before = look_at_rest(lab)
     yield broken
-    wait_for_locks(lab)
-    assert look_at_rest(lab) == before
+    wait_for_rest(lab, before)
 
 
 def dump_processes(lab: Lab) -> int:
