@@ -42,6 +42,12 @@ page lets an editor complete and check one.
 - {DURATION_GRAMMAR[0].upper()}{DURATION_GRAMMAR[1:]}.
 - **Secrets are never in an inventory**: only the name of a variable, file or command that gives them. What looks like
   a secret is refused, and not printed.
+- **Two databases have two inventories**, also two in one server: `backups` is about one. The second file repeats
+`nodes`
+  and `services`, and its `backups` names the other `database` (or `service`), a `command` that dumps that one, and a
+  `path` or `volume` of its own. Each excuses the other's database: `not_backed_up: [{{what: shop/postgres/tickets,
+  because: "kept by tickets.yml", until: 2027-06-30}}]`. `remediate` keeps one line for a service in a crontab; the line
+  of the second command is written by hand.
 - **Paths** are as seen from the folder of the inventory; `~` is the home of whoever runs the audit.
 
 Promises of your own, and their sections: [own-topics.md](own-topics.md).

@@ -183,6 +183,11 @@ class Policy(Strict):
         default=(),
         description="Tables whose rows dumps leave out on purpose: `[sessions, audit.*]`, as patterns of the shell.",
     )
+    remove_nothing: tuple[str, ...] = Field(
+        default=(),
+        description="Containers or services that run jobs of their own and can reach the dumps, and of which a person "
+        "knows that they remove none: `[shop/pgbackups]`, as patterns of the shell.",
+    )
     user: str | None = Field(default=None, description="Database user; default: the container's POSTGRES_USER.")
     database: str | None = Field(default=None, description="Database; default: the container's POSTGRES_DB.")
     directory: str = Field(default="/backups", description="Where the container sees the volume.")

@@ -1,6 +1,7 @@
 """What was seen of the containers on one node.
 
-Nothing secret is kept: no environment, no arguments, and of the labels only those of Docker itself and of our drills.
+Nothing secret is kept: no value of the environment, no arguments, and of the labels only those of Docker itself and of
+our drills. What speaks of jobs is kept by its name alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import ClassVar, Literal
 
 from fleetkeeper.looking.fleet import raise_if_unobservable
 from fleetkeeper.readers.docker.labels import COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
+from fleetkeeper.readers.docker.own_jobs import NO_JOBS, OwnJobs
 from fleetkeeper.transport.commands import Unobservable
 
 DOCKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+", re.ASCII)
@@ -128,7 +130,8 @@ class Container:
     (Config.User: the image's or the service's, may be empty). `patience` is how long (seconds) its health check may
     fail after a start before the engine gives it up. `pid` is its first process on the node, 0 when stopped. `accounts`
     are the uids in its own /etc/passwd, by name. `processes` is empty for a container that does not run. `preflight` is
-    only there where its processes run as another user than the inventory says.
+    only there where its processes run as another user than the inventory says. `jobs` is what says that it runs
+    something by itself.
     """
 
     id: str
@@ -151,6 +154,7 @@ class Container:
     processes: tuple[Process, ...] | Unobservable = ()
     accounts: dict[str, int] | Unobservable | None = None
     preflight: Preflight | Unobservable | None = None
+    jobs: OwnJobs = NO_JOBS
 
     @property
     def remapped(self) -> bool:

@@ -1,7 +1,7 @@
 """Facts from the output of `docker inspect`.
 
-Fields come and go between engines 20.10 and 29: a missing one is empty. Environment, arguments and foreign labels are
-never read.
+Fields come and go between engines 20.10 and 29: a missing one is empty. Of the environment, of arguments and of foreign
+labels only names are kept, and only those that speak of jobs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fleetkeeper.readers.docker.engine import has_healthcheck
+from fleetkeeper.readers.docker.own_jobs import jobs_of_container
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, part, parts, text_in, texts
 from fleetkeeper.readers.numbers import number_in, whole_number
 from fleetkeeper.topics.containers.facts import DRILL, Container, Isolation, Mount, Port
@@ -63,6 +64,7 @@ def parse_container(inspected: Json) -> Container:
         mounts=tuple(parse_mount(item) for item in parts(inspected, "Mounts")),
         ports=parse_ports(inspected),
         isolation=replace(parse_isolation(part(inspected, "HostConfig")), engine_maps=is_mapped(inspected)),
+        jobs=jobs_of_container(inspected),
     )
 
 

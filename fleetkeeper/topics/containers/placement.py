@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from fleetkeeper.inventory.schema import Service, require_policy
 from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement
 from fleetkeeper.transport.commands import Unobservable
 
 __all__ = [
     "Placement",
     "all_placements",
+    "container_names",
     "declared_service",
     "running_placements",
     "seen_containers",
@@ -75,3 +77,10 @@ def declared_service(fleet: Fleet, container: Container) -> str:
     if not isinstance(services, dict):
         return ""
     return next((key for key, service in services.items() if container.belongs_to(service.name)), "")
+
+
+def container_names(container: Container, key: str) -> tuple[str, ...]:
+    """The names by which people know a container: the inventory's key, PROJECT/SERVICE, its service, its own."""
+    compose, project = container.label(COMPOSE_SERVICE), container.label(COMPOSE_PROJECT)
+    whole = f"{project}/{compose}" if compose and project else ""
+    return tuple(dict.fromkeys(name for name in (whole, key, container.service, container.name) if name))

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
 from fleetkeeper.readers.cron.crontab_files import body
-from fleetkeeper.readers.docker.docker_exec import executions_of
+from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, executions_of
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.shell.execution import executed_commands
+from fleetkeeper.readers.shell.removals import REMOVERS, FilesIn, deletes, glob_of, is_within, removing_commands
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
-from fleetkeeper.readers.shell.words import Unreadable, Word, literal_text
+from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.systemd_units import command_lines, units
-from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.policy import WHEN, Policy
 from fleetkeeper.topics.schedules.facts import Deleter
 from fleetkeeper.topics.schedules.parse import ScheduledBackups
 
-REMOVERS = frozenset({"rm", "unlink", "shred", "tmpreaper", "tmpwatch"})
 CLEANER = re.compile(r"(?:[\w.]+[-_])?(?:clean|cleanup|prune|purge|rotate|expire)(?:[-_.]\w+)?", re.ASCII)
-SIGNS = re.compile(r"-delete|\brm\b|unlink|shred|tmpreaper|tmpwatch|clean|prune|purge|rotate|expire")
+SIGNS = re.compile(
+    r"--?del|--remove-source|\brm\b|\bmv\b|unlink|shred|tmpreaper|tmpwatch|clean|prune|purge|rotate|expire"
+)
 
 
 @dataclass(frozen=True)
 class DumpDirectories:
-    """The directory of the dumps, as the node and as the container sees it."""
+    """The dumps, as the node and as the database's container have them. `volume` is the name of their Docker volume."""
 
-    node: str
-    container: str
+    node: FilesIn
+    container: FilesIn
+    volume: str = ""
 
 
 def dump_directories(policy: Policy) -> DumpDirectories:
     """Where the node and the container have the dumps of a policy; a named volume is taken to be at Docker's path."""
     root = policy.volume.path or f"/var/lib/docker/volumes/{policy.volume.name}/_data"
-    return DumpDirectories(f"{root}/{policy.path}".rstrip("/"), f"{policy.directory}/{policy.path}".rstrip("/"))
+    example = WHEN.strftime(policy.pattern)
+    return DumpDirectories(
+        FilesIn(f"{root}/{policy.path}".rstrip("/"), example),
+        FilesIn(f"{policy.directory}/{policy.path}".rstrip("/"), example),
+        "" if policy.volume.path else policy.volume.name,
+    )
 
 
 def find_deleters(scheduled: ScheduledBackups, policy: Policy) -> Iterator[Deleter]:
@@ -42,8 +50,8 @@ def find_deleters(scheduled: ScheduledBackups, policy: Policy) -> Iterator[Delet
     directories = dump_directories(policy)
     for place, line, text in dict.fromkeys(scheduled_texts(scheduled)):
         if SIGNS.search(text):
-            for program, target in dict.fromkeys(removing_programs(text, directories)):
-                yield Deleter(place, line, program, target)
+            for program, target, elsewhere in dict.fromkeys(removing_programs(text, directories)):
+                yield Deleter(place, line, program, target, elsewhere)
 
 
 def scheduled_texts(scheduled: ScheduledBackups) -> Iterator[tuple[str, int, str]]:
@@ -65,54 +73,61 @@ def scheduled_texts(scheduled: ScheduledBackups) -> Iterator[tuple[str, int, str
             yield behind.suspect.place, behind.suspect.line, script.content.decode("utf-8", "surrogateescape")
 
 
-def removing_programs(text: str, directories: DumpDirectories) -> Iterator[tuple[str, Target | None]]:
-    """The programs in a script that remove files of the dumps, each with its container; None for the node itself.
+def removing_programs(text: str, dumps: DumpDirectories) -> Iterator[tuple[str, Target | None, bool]]:
+    """The programs in a script that remove dumps, each with its container (None: the node itself).
 
-    What is surely not run is left out. In a container a program named for cleaning up counts whatever its arguments.
-    A script that cannot be parsed yields nothing. `directories` are those of the dumps on the node and in the
-    container.
+    The third value says that it removes files in a container, and not where the database's has the dumps: in another
+    container they may be just these. What is surely not run is left out. In a container a program named for cleaning up
+    counts whatever its arguments. A script that cannot be parsed yields nothing. `dumps` are
+    those of the node and of the container.
 
-    >>> both = DumpDirectories("/srv/dumps", "/backups")
-    >>> [name for name, _ in removing_programs("find /srv/dumps -mtime +7 -delete; rm /tmp/x", both)]
+    >>> both = DumpDirectories(FilesIn("/srv/dumps"), FilesIn("/backups"))
+    >>> [name for name, *_ in removing_programs("find /srv/dumps -mtime +7 -delete; rm /tmp/x", both)]
     ['find']
     """
     context = Context()
     try:
         commands = executed_commands(text, context)
+        yield from ((command.name, None, False) for command in removing_commands(commands, dumps.node))
         for command in commands:
             if command.reach.value is False:
                 continue
-            if removes_in(command, directories.node):
-                yield command.name, None
+            if name := removed_by_new_container(command, dumps):
+                yield name, None, False
             for run in executions_of(command, context):
-                for words in run.inner():
-                    name = (words[0] or "").rpartition("/")[2] if words else ""
-                    if CLEANER.fullmatch(name) or (deletes(name, words) and below(words[1:], directories.container)):
-                        yield name, run.target
+                yield from ((name, run.target, other) for name, other in removed_inside(run, dumps.container))
     except Unreadable:
         return
 
 
-def removes_in(command: ExecutedCommand, directory: str) -> bool:
-    """Whether a command of the node removes files in this directory: by its words, its input, or by working in it."""
-    texts = list(map(beginning, command.words))
-    if command.name == "xargs" and command.before is not None:
-        return bool({"rm", "unlink"} & set(texts)) and below(list(map(beginning, command.before.words)), directory)
-    inside = below([command.directory], directory) and command.name != "find"
-    return deletes(command.name, texts) and (inside or below(texts[1:], directory))
+def removed_inside(run: Execution, files: FilesIn) -> Iterator[tuple[str, bool]]:
+    """The programs of a `docker exec` that remove files, each with whether that is not where the database has dumps."""
+    for words in run.inner():
+        name = (words[0] or "").rpartition("/")[2] if words else ""
+        if CLEANER.fullmatch(name):
+            yield name, False
+        elif deletes(name, words):
+            yield name, not any(is_within(word or "", files.directory) for word in words[1:])
+        elif name == "xargs" and REMOVERS & set(words):
+            yield name, True
 
 
-def deletes(name: str, words: Sequence[str | None]) -> bool:
-    """Whether a program with these words removes files: `rm` and the like, or `find` with -delete or an `rm`."""
-    return name in REMOVERS or (name == "find" and bool({"-delete", "rm", "/bin/rm", "unlink"} & set(words)))
+def removed_by_new_container(command: ExecutedCommand, dumps: DumpDirectories) -> str:
+    """The program that a `docker run` with the dumps mounted removes them with; "" for any other command.
+
+    Its options are not told from its words: any word that such a program has, after a mount of the dumps, counts.
+    """
+    texts = [glob_of(word) for word in command.words]
+    if command.name not in CLIENTS or "run" not in texts:
+        return ""
+    mounts = [text.split(":") for text in texts if ":" in text]
+    roots = [parts[1] for parts in mounts if shows_dumps(parts[0], dumps)]
+    programs = (re.split(r"[\s;|&]+", text) for text in texts)
+    name = next((word for words in programs for word in words if word in REMOVERS or word == "-delete"), "")
+    return (name.replace("-delete", "find") if roots else "") or ""
 
 
-def below(words: Sequence[str | None], directory: str) -> bool:
-    """Whether one of the words is this directory, or a path in it."""
-    return any(word == directory or (word or "").startswith(f"{directory}/") for word in words)
-
-
-def beginning(word: Word) -> str:
-    """The text of a word up to its first variable or substitution; "" for a word that begins with one."""
-    text = literal_text(word)
-    return text if text is not None else (word[0].text if word and word[0].kind == "text" else "")
+def shows_dumps(source: str, dumps: DumpDirectories) -> bool:
+    """Whether a mount of this source shows the dumps: their volume, their directory, or one above it."""
+    named = bool(dumps.volume) and source == dumps.volume
+    return named or (source.startswith("/") and source != "/" and is_within(dumps.node.directory, source.rstrip("/")))

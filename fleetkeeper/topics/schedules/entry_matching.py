@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import REBOOT, BadTimes, canonical_times
 from fleetkeeper.readers.docker.exec_targets import HEX, Target, resolve_target
+from fleetkeeper.topics.backups.job_runners import doubtful_jobs
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.topics.containers.facts import Facts as Containers
@@ -86,6 +87,15 @@ def doubtful_places(facts: Facts, home: Placement, containers: Sequence[Containe
             yield Unobservable(
                 why, "write it so that it can be read: `docker exec CONTAINER COMMAND`, in cron itself", node
             )
+
+
+def doubtful_sources(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Unobservable]:
+    """An Unobservable for each place and each container that may make the backups in a form that cannot be read.
+
+    Raises Unobservable where the schedules or containers of the service's node were not seen.
+    """
+    yield from doubtful_places(fleet.of(home.node, Facts), home, fleet.of(home.node, Containers).containers)
+    yield from doubtful_jobs(fleet, policy)
 
 
 def may_enter(target: Target | None, home: Container, containers: Sequence[Container]) -> bool:

@@ -70,12 +70,17 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Deleter:
-    """A place that removes files in the directory of dumps: with which program, and in which container, if any."""
+    """A place that removes files in the directory of dumps: with which program, and in which container, if any.
+
+    `elsewhere`: it removes files in that container, and not where the database's has the dumps. In another that mounts
+    them, they may be just these.
+    """
 
     place: str
     line: int
     program: str
     target: Target | None = None
+    elsewhere: bool = False
 
     @property
     def where(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from fleetkeeper.readers.docker.own_jobs import NO_JOBS, OwnJobs
 from fleetkeeper.transport.commands import Unobservable
 
 LENT = "fleetkeeper.user"
@@ -86,7 +87,8 @@ class SwarmService:
     its containers, without values of the environment: it differs when a person has changed one. `lent_updates` is
     "lent" while its own update settings are kept in a label and fleetkeeper's are in force, "changed" when somebody has
     set others since and the label is still there, else empty. `restart_delay` is how many seconds the swarm waits
-    before it starts a task again that has ended.
+    before it starts a task again that has ended. `jobs` is what its labels and settings say of a schedule or of
+    retention.
     """
 
     id: str
@@ -108,6 +110,7 @@ class SwarmService:
     shape: str = ""
     lent_updates: Literal["", "lent", "changed"] = ""
     restart_delay: float = 5.0
+    jobs: OwnJobs = NO_JOBS
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from fleetkeeper.readers.docker.engine import ROOT_HELPERS, has_healthcheck
+from fleetkeeper.readers.docker.own_jobs import jobs_of_service
 from fleetkeeper.readers.json_documents import (
     Json,
     flag_in,
@@ -168,6 +169,7 @@ def parse_service(inspected: Json) -> SwarmService:
         lent=parse_labels(spec, "Labels").get(LENT, ""),
         shape=spec_digest(made),
         restart_delay=number_in(part(task, "RestartPolicy"), "Delay", 5_000_000_000) / 1e9,
+        jobs=jobs_of_service(spec),
         lent_updates=lent_updates({"Labels": parse_labels(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
     )
 

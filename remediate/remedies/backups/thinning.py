@@ -16,7 +16,7 @@ from fleetkeeper.topics.backups.observe import database_service_name
 from fleetkeeper.topics.backups.periods import remaining_in
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import ExcessBackup, needed_for, reasons_to_keep
-from fleetkeeper.topics.backups.rules.deleters import other_deleters
+from fleetkeeper.topics.backups.rules.deleters import other_deleters, passed_over, unseen_deleters
 from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.topics.backups.rules.dumps import retention_of, why_held
 from remediate.plan import ForAPerson, Plan
@@ -25,7 +25,10 @@ from remediate.steps import DeleteFiles, Identified, Run
 NAMED = 6
 ACCEPT = "read it in the inventory, mend it, and remove `guessed: true` there: then it counts"
 
-TAKE_OUT = "take it out of the schedule: two retentions together keep less than either of them means to"
+TAKE_OUT = (
+    "take it out of the schedule: two retentions together keep less than either of them means to; a container that "
+    "removes none of them may be named under `backups.remove_nothing`"
+)
 
 
 def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
@@ -34,11 +37,13 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     While the newest complete dump is implausibly small, or the last drill is one that failed, only what is proven
     broken goes: who knows which dump is the last that comes back. Where more look broken than `keep.broken_at_most`,
     nothing goes. Nothing goes either by a `keep` that `fleetkeeper init` guessed, until `guessed: true` is removed, nor
-    while something else that is scheduled removes dumps.
+    while something else that is scheduled removes dumps. Where that was not seen on a node that cannot reach the dumps,
+    the plan says so and goes on.
 
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none. A person must act when nothing may go.
 
-    Raises Unobservable when the backups, drills or schedules were not seen.
+    Raises Unobservable when the backups or drills were not seen, and while it is not known whether something else on a
+    node that can reach the dumps removes them.
     """
     policy = fleet.inventory.section(Policy)
     gone = removable_backups(fleet, policy)
@@ -50,24 +55,32 @@ def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 def removable_backups(fleet: Fleet, policy: Policy) -> tuple[ExcessBackup, ...]:
     """Backups that `keep` does not ask for, oldest first; while a drill failed, only the broken ones among them.
 
-    Empty while `keep` is a guess, or something else removes dumps. Raises Unobservable as `failed_drill` does, and when
-    the backups were not seen.
+    Empty while `keep` is a guess, or something else removes dumps. Raises Unobservable as `failed_drill` does, when the
+    backups were not seen, and while it is not known whether something else removes them.
     """
     if policy.guesses or other_deleters(fleet):
         return ()
+    for why in unseen_deleters(fleet):
+        raise why
     excess = retention_of(fleet, policy).excess
     return tuple(item for item in excess if item.backup.state == "broken") if failed_drill(fleet, policy) else excess
 
 
 def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
-    """Why no complete dump may go, and until when; None when some may. Raises Unobservable as `why_held` does."""
+    """Why no complete dump may go, and until when; None when some may.
+
+    Raises Unobservable as `why_held` does, and while it is not known whether something else removes dumps.
+    """
     if policy.guesses:
         return ForAPerson(
             f"{policy.guesses}: `fleetkeeper init` guessed what stands there, and nothing is deleted by a guess", ACCEPT
         )
     if others := other_deleters(fleet):
-        node, deleter = others[0]
-        return ForAPerson(f"{deleter.where} on {node} removes dumps, too, with `{deleter.program}`", TAKE_OUT)
+        other = others[0]
+        saw = f"{other.where} on {other.node} removes dumps, too, with `{other.program}`"
+        return ForAPerson(saw, TAKE_OUT)
+    for why in unseen_deleters(fleet):
+        raise why
     hold = why_held(fleet, policy)
     return ForAPerson(hold.why, hold.what_to_do) if hold else None
 
@@ -88,6 +101,7 @@ def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *n
         *((f"{unknown} that are not known to be complete stay until they are",) if unknown else ()),
         *((f"{small} that are implausibly small stay: only a person knows what they are",) if small else ()),
         *((f"held up: {held.why}",) if held else ()),
+        *passed_over(fleet),
     )
     return Plan(
         steps=deletion_steps(fleet, policy, gone),

@@ -18,11 +18,10 @@ from fleetkeeper.readers.cron.due_times import due_times, same_due_times
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Placement
-from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.topics.schedules.entry_matching import (
     MatchedEntry,
-    doubtful_places,
+    doubtful_sources,
     read_entries,
     undecided_entries,
     wanted_times,
@@ -201,8 +200,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
     facts = fleet.of(home.node, Facts)
     entries, unclear = read_entries(fleet, home.node, home, policy)
     working = any(entry.does(home) for entry in entries)
-    containers = fleet.of(home.node, Containers).containers
-    doubts = [] if working else [*undecided_entries(entries, home.node), *doubtful_places(facts, home, containers)]
+    doubts = [] if working else [*undecided_entries(entries, home.node), *doubtful_sources(fleet, home, policy)]
     for why in (*unclear, *facts.unseen, *doubts):
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise replace(why, node=home.node)

@@ -25,7 +25,7 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     When the backups alone are within the budget, something else fills the volume: then none is removed for it.
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none. A person must act when nothing may go.
 
-    Raises Unobservable when the volume or the backups were not seen.
+    Raises Unobservable when the volume or the backups were not seen, and as `held_back` does.
     """
     policy = fleet.inventory.section(Policy)
     usage = fleet.of(policy.volume.node, Volumes)

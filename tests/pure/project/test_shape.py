@@ -115,6 +115,7 @@ NEEDED_TOPICS = {
         "backups",
         "containers",
     ): "a database that nobody wrote down runs in some container, and what it keeps in its mounts",
+    ("backups", "services"): "a job that the swarm starts by the clock is known by its service, and so is a share",
     ("certificates", "containers"): "what serves a name is a container",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
     (

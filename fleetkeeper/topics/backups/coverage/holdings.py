@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
-from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE
+from fleetkeeper.topics.backups.catalog import catalog_of
 from fleetkeeper.topics.backups.coverage.facts import Facts, PostgresServer
 from fleetkeeper.topics.backups.coverage.observe import belongs_to_any, is_below, kept_mounts
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.database.parse import GRANT
+from fleetkeeper.topics.backups.job_runners import copies_mount, is_archive, makes_backups, shows_backups
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.containers.placement import declared_service
+from fleetkeeper.topics.containers.placement import container_names, declared_service
 from fleetkeeper.transport.commands import Unobservable
 
 
@@ -25,7 +29,9 @@ class Holding:
     """A database or a volume on one node.
 
     `name` is what messages call it, `names` are all by which `not_backed_up` may name it. `uses` are the services that
-    write a volume. `standby`: it is a database that receives its data from another server.
+    write a volume. `standby`: it is a database that receives its data from another server. `kept` says what else may
+    keep it, and why that does not count, as a sentence; empty where nothing was seen. `inside`: it is one database of a
+    server.
     """
 
     node: str
@@ -34,6 +40,8 @@ class Holding:
     directory: str = ""
     uses: tuple[str, ...] = ()
     standby: bool = False
+    kept: str = ""
+    inside: bool = False
 
 
 def policy_of(inventory: Inventory) -> Policy | None:
@@ -60,9 +68,58 @@ def uncovered_databases(fleet: Fleet, node: str) -> Iterator[Holding | Unobserva
         elif container.drill:
             continue
         elif not is_dumped(fleet, container):
-            yield server_in_container(server, container, node, declared_service(fleet, container))
+            made = server_in_container(server, container, node, declared_service(fleet, container))
+            yield replace(made, kept=kept_otherwise(server, container, containers, policy_of(fleet.inventory)))
         elif several(server, container, servers, containers):
             yield from beside_the_dumped(fleet, server, container, node)
+    yield from undumped_databases(fleet, node)
+
+
+def undumped_databases(fleet: Fleet, node: str) -> Iterator[Holding | Unobservable]:
+    """The databases with rows in the dumped server that the policy's dumps are not made of.
+
+    Those that the newest complete dump holds, and what a restore has left beside its database, are no such ones. An
+    Unobservable where it was not seen whether one has rows, and where the server did not answer. Nothing where the
+    look left the servers out, or did not ask for their databases.
+    """
+    facts = fleet.facts.get((node, Databases.topic))
+    policy = policy_of(fleet.inventory)
+    if policy is None or facts is None:
+        return
+    for cluster in raise_if_unobservable(fleet.of(node, Databases).clusters, node):
+        container = next((item for item in fleet.of(node, Containers).containers if item.id == cluster.container), None)
+        names = container_names(container, policy.service) if container else (policy.service,)
+        held = databases_in_dumps(fleet, policy)
+        for other in cluster.others or ():
+            if other.filled is False or other.name in held or is_left_by_restore(other.name, cluster.database):
+                continue
+            whole = tuple(f"{name}/{other.name}" for name in names)
+            if other.filled is None:
+                yield Unobservable(f"whether the database {whole[0]} holds rows was not seen", hint=GRANT, node=node)
+            else:
+                yield Holding(node, whole[0], (*whole, other.name), kept=SECOND, inside=True)
+
+
+SECOND = "a second database has an inventory of its own, with `backups.database` (docs/inventory.md)"
+
+
+def databases_in_dumps(fleet: Fleet, policy: Policy) -> frozenset[str]:
+    """The databases by name that the newest complete dump has rows or tables of; empty where that is not known."""
+    with suppress(Unobservable):
+        whole = catalog_of(fleet, policy).proven
+        if whole and (contents := whole[0].contents):
+            return frozenset(part.database for part in contents.parts if part.dumped)
+    return frozenset()
+
+
+LEFT_BY_RESTORE = re.compile(r"(?P<short>\w+)_(?:restored|before|filling)_\w+", re.ASCII)
+
+
+def is_left_by_restore(name: str, database: str) -> bool:
+    """Whether a name is one that a restore of this database gives to a database beside it."""
+    left = LEFT_BY_RESTORE.fullmatch(name)
+    short = re.sub(r"[^A-Za-z0-9_]", "_", database, flags=re.ASCII)
+    return left is not None and bool(left["short"]) and short.startswith(left["short"])
 
 
 def beside_the_dumped(
@@ -124,11 +181,26 @@ def server_in_container(server: PostgresServer, container: Container, node: str,
     return Holding(node, names[0], named, server.directory, standby=server.standby)
 
 
-def container_names(container: Container, key: str) -> tuple[str, ...]:
-    """The names by which people know a container: the inventory's key, PROJECT/SERVICE, its service, its own."""
-    compose, project = container.label(COMPOSE_SERVICE), container.label(COMPOSE_PROJECT)
-    whole = f"{project}/{compose}" if compose and project else ""
-    return tuple(dict.fromkeys(name for name in (whole, key, container.service, container.name) if name))
+def kept_otherwise(
+    server: PostgresServer, container: Container, containers: Iterable[Container], policy: Policy | None
+) -> str:
+    """What a container beside a database, which makes backups by itself, may do about it, as a sentence; "" for none.
+
+    One that keeps the policy's own dumps makes none of this database.
+    """
+    data = [
+        mount.source
+        for mount in container.mounts
+        if server.directory and is_below(server.directory, [mount.destination])
+    ]
+    for other in containers:
+        if other is container or not makes_backups(other):
+            continue
+        if any(mount.source in data for mount in other.mounts):
+            return f"{other.name} copies its files while it runs, which no Postgres can be started from for sure"
+        if not (policy and any(shows_backups(mount, policy) for mount in other.mounts)):
+            return f"{other.name} makes backups by itself, and whether of this one is not seen"
+    return ""
 
 
 def uncovered_volumes(fleet: Fleet, node: str) -> Iterator[Holding | Unobservable]:
@@ -137,13 +209,16 @@ def uncovered_volumes(fleet: Fleet, node: str) -> Iterator[Holding | Unobservabl
     An Unobservable for one of which it could not be seen whether it holds data; nothing for one without. One that a
     service gets as a whole is named once. Raises Unobservable when containers, servers or content could not be seen at
     all. A mount that holds a database is left to the rule about databases, one that holds the backups or their copies
-    is covered. Excuses are not looked at.
+    is covered, and so is one that a container mounts read-only which makes backups by the clock. Excuses are not looked
+    at.
     """
     facts, containers = fleet.of(node, Facts), fleet.of(node, Containers).containers
     content, servers = raise_if_unobservable(facts.content, node), raise_if_unobservable(facts.postgres, node)
     for mount, users in written_mounts(fleet, containers):
         state = content.get(mount.source)
         if is_of_the_backups(fleet.inventory, mount, node) or holds_a_database(mount, users, servers, containers):
+            continue
+        if is_archive(users) or any(copies_mount(container, mount) for container in containers):
             continue
         keys = tuple(sorted({declared_service(fleet, container) for container in users}))
         named = mount.name or mount.source

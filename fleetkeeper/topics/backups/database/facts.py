@@ -55,6 +55,14 @@ class ShownFile:
 
 
 @dataclass(frozen=True)
+class OtherDatabase:
+    """Another database of the server: whether any of its tables has rows, None where that was not seen."""
+
+    name: str
+    filled: bool | None
+
+
+@dataclass(frozen=True)
 class BackupsView:
     """What the container sees where the backups are mounted in it: the files written last, the latest first.
 
@@ -78,6 +86,7 @@ class Cluster:
     for. `available` are the extensions that the server could create. `disk` is under the data directory. `view` is what
     the container shows of the backups; None where it mounts nothing there. `unmounted` has pairs (path in the
     container, mount point): the mount comes from below a mount point of /etc/fstab on which nothing is mounted.
+    `others` are up to 20 other databases of the server, without templates; None where they were not asked for.
     """
 
     container: str
@@ -91,6 +100,7 @@ class Cluster:
     disk: Disk | None = None
     view: BackupsView | None = None
     unmounted: tuple[tuple[str, str], ...] = ()
+    others: tuple[OtherDatabase, ...] | None = None
 
     @property
     def born(self) -> datetime:

@@ -15,6 +15,7 @@ from fleetkeeper.topics.backups.database.facts import (
     Cluster,
     Disk,
     LiveTable,
+    OtherDatabase,
     ShownFile,
     SilentServer,
 )
@@ -113,6 +114,7 @@ def cluster_of(block: Block) -> Cluster:
         available=tuple(block.all("available")) or None,
         disk=disk_of(block),
         view=view_of(block),
+        others=parse_others(block) if "others" in block.lines else None,
         unmounted=tuple((path, point) for path, _, point in (line.partition("\t") for line in block.all("unmounted"))),
     )
 
@@ -139,6 +141,19 @@ def live_tables(block: Block) -> tuple[LiveTable, ...]:
         if tab and filled == "1":
             tables.append(LiveTable(unquote(name), unquote(root) or unquote(name), *times.get(path, (None, None))))
     return tuple(tables)
+
+
+FILLED = {"1": True, "0": False}
+
+
+def parse_others(block: Block) -> tuple[OtherDatabase, ...]:
+    """The other databases of the server, in the order in which they were told.
+
+    >>> parse_others(Block("f", {"other": ["1 tickets", "- a%20b"]}))
+    (OtherDatabase(name='tickets', filled=True), OtherDatabase(name='a b', filled=None))
+    """
+    parts = (line.partition(" ") for line in block.all("other"))
+    return tuple(OtherDatabase(unquote(name), FILLED.get(rows)) for rows, _, name in parts)
 
 
 def epoch(told: str) -> float | None:

@@ -21,11 +21,12 @@ def cover_every_database(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     """Every Postgres that runs on a node is one that `backups` dumps, or is excused under `not_backed_up`.
 
     A database that nobody wrote down is the one that is missing after the disk has died. Looked for are processes of
-    Postgres on every node of the inventory, in a container of whatever service, or in none; throwaway servers of drills
-    do not count. A standby is a warning: its primary must be backed up. An excuse whose day is over excuses nothing,
-    and one that nothing needs is a warning. A node whose processes or containers were not seen is unknown, and so is
-    which of several servers in one container is dumped. The runbook does not ask for this: it is an addition of this
-    project.
+    Postgres on every node of the inventory, in a container of whatever service, or in none, and other databases with
+    rows in the server that is dumped (not those that the newest complete dump holds); throwaway servers of drills do
+    not count. Copies of a running server's files are no backup of it. A standby is a warning: its primary must be
+    backed up. An excuse whose day is over excuses nothing, and one that nothing needs is a warning. A node whose
+    processes or containers were not seen is unknown, and so is which of several servers in one container is dumped. The
+    runbook does not ask for this: it is an addition of this project.
     """
     yield from uncovered(fleet, uncovered_databases, database_finding)
     yield from unneeded_excuses(fleet)
@@ -37,9 +38,10 @@ def cover_every_volume(fleet: Fleet, subject: Subject) -> Iterator[Finding | Uno
     Uploads, queues and indexes are lost with their disk as the database is. Looked at are volumes and directories of
     the node that a running container of a declared service may write and that hold a file with content; not those of a
     database (`backups.cover_every_database`) or of the backups, and no configuration, sockets, caches or logs (below
-    /etc, /run, /tmp, /var/cache, /var/log). Findings are warnings: fleetkeeper dumps databases only, so whoever else
-    keeps a volume is named in its excuse. Unknown where it could not be seen whether one holds data. The runbook does
-    not ask for this: it is an addition of this project.
+    /etc, /run, /tmp, /var/cache, /var/log), nor one that a container mounts read-only which makes backups by the clock
+    (a sidecar that packs volumes), with what that one writes. Findings are warnings: fleetkeeper dumps databases only,
+    so whoever else keeps a volume is named in its excuse. Unknown where it could not be seen whether one holds data.
+    The runbook does not ask for this: it is an addition of this project.
     """
     yield from uncovered(fleet, uncovered_volumes, volume_finding)
 
@@ -86,15 +88,17 @@ def in_force(excuse: NotBackedUp, today: date) -> bool:
 def coverage_hint(holding: Holding, over: Iterable[NotBackedUp]) -> str:
     """What to do about it. `over` are excuses of it whose day is over."""
     ended = "".join(f"its excuse ended on {excuse.until} ({excuse.because}); " for excuse in over)
-    return f"{ended}back it up, or say why not: `not_backed_up: [{{what: {holding.name}, because: …, until: …}}]`"
+    kept = f"{holding.kept}; " if holding.kept else ""
+    return f"{ended}{kept}back it up, or say why not: `not_backed_up: [{{what: {holding.name}, because: …, until: …}}]`"
 
 
 def database_finding(holding: Holding, hint: str) -> Finding:
     """The finding about a database; a warning about a standby."""
     at = f" in {holding.directory}" if holding.directory and holding.directory != holding.name else ""
     kind = "a standby of postgres" if holding.standby else "postgres"
+    saw = f"{kind} runs as {holding.name}{at}" if not holding.inside else f"the database {holding.name} holds rows"
     return Finding(
-        saw=f"{kind} runs as {holding.name}{at}, and no `backups` covers it",
+        saw=f"{saw}, and no `backups` covers it",
         want="a backup of every database",
         why=LOST,
         node=holding.node,

@@ -14,13 +14,12 @@ from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, is_understood, sam
 from fleetkeeper.readers.cron.faults import FAULTS
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.topics.schedules import fault_messages
 from fleetkeeper.topics.schedules.entry_matching import (
     MatchedEntry,
-    doubtful_places,
+    doubtful_sources,
     read_entries,
     undecided_entries,
     wanted_times,
@@ -39,8 +38,9 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
     tells nobody. Every place that cron and systemd read is looked at. An entry counts when its command resolves, now
     and on that node, to exactly the service's one container, when it is due exactly when the policy says, and when
     nothing keeps it from firing. The runbook's own line counts. A service that runs nowhere, or several times, is a
-    finding itself. What was not seen, and an entry that may run the backup and is not understood, are unknown. Source:
-    docs/runbook.md, "Backups on a schedule".
+    finding itself. What was not seen, and an entry that may run the backup and is not understood, are unknown; so is,
+    without an entry that works, a container that may make it by itself: a sidecar with a SCHEDULE, a scheduler's label.
+    Source: docs/runbook.md, "Backups on a schedule".
     """
     policy = fleet.inventory.section(Policy)
     wanted_times(policy)
@@ -90,7 +90,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
         unclear = [*unclear, *([] if working else undecided_entries(entries, home.node))]
         findings = list(broken_entries(entries, home, alone=not working))
         yield from findings
-        doubtful = [] if working else list(doubtful_places(facts, home, fleet.of(home.node, Containers).containers))
+        doubtful = [] if working else list(doubtful_sources(fleet, home, policy))
         if not (working or unclear or doubtful or facts.unseen or any(item.severity == "error" for item in findings)):
             yield missing_entry(facts, home, policy)
         if working:

@@ -207,6 +207,23 @@ def test_a_role_with_few_rights_is_unknown_with_the_grant_that_helps(server: Pri
     assert seen(server, role="few").unread == 0
 
 
+def test_other_databases_of_the_server_are_named_with_whether_they_hold_rows(server: PrivateServer) -> None:
+    for name in ("tickets", "void", "created", "blobs", '"od d"'):
+        server.sql(f"CREATE DATABASE {name}")
+    server.sql("CREATE TABLE t(i int); INSERT INTO t VALUES (1)", "tickets")
+    server.sql("CREATE TABLE t(i int)", "created")
+    server.sql("SELECT lo_create(7)", "blobs")
+    server.sql(
+        "CREATE ROLE poor LOGIN; GRANT pg_read_all_settings TO poor; REVOKE CONNECT ON DATABASE blobs FROM PUBLIC"
+    )
+    held = {"postgres": False, "tickets": True, "void": False, "created": False, "blobs": True, "od d": None}
+    assert {other.name: other.filled for other in seen(server).others or ()} == held
+    poor = {other.name: other.filled for other in seen(server, role="poor").others or ()}
+    assert poor == held | {"tickets": None, "blobs": None}
+    for name in ("tickets", "void", "created", "blobs", '"od d"'):
+        server.sql(f"DROP DATABASE {name}")
+
+
 def test_a_server_that_is_stopped_is_told_within_seconds(server: PrivateServer) -> None:
     pid = int((server.folder / "data/postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGSTOP)

@@ -14,10 +14,11 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import NotBackedUp
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject, subjects_of
 from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.readers.docker.own_jobs import OwnJobs
 from fleetkeeper.topics.backups.coverage.facts import Facts, PostgresServer
 from fleetkeeper.topics.backups.coverage.observe import kept_mounts
 from fleetkeeper.topics.backups.coverage.parse import parse_content, parse_servers
-from fleetkeeper.topics.backups.database.facts import Cluster
+from fleetkeeper.topics.backups.database.facts import Cluster, OtherDatabase
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.containers.facts import Container, Isolation, Mount, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers
@@ -280,3 +281,84 @@ def test_an_answer_that_was_cut_short_is_unknown() -> None:
     with pytest.raises(Unobservable):
         parse_servers(Output(3, b"", b"hidden"))
     assert parse_servers(Output(0, b"")) == ()
+
+
+def with_databases(*others: OtherDatabase, **changes: Any) -> Fleet:
+    return coverage_fleet(clusters=(replace(CLUSTER, database="rodan", others=others),), **changes)
+
+
+def test_a_second_database_with_rows_in_the_dumped_server_is_a_finding_that_says_how_it_is_written_down() -> None:
+    look = with_databases(OtherDatabase("tickets", True), OtherDatabase("postgres", False))
+    [finding] = coverage_verdict(look).findings
+    assert finding.saw == "the database shop/postgres/tickets holds rows, and no `backups` covers it"
+    assert "an inventory of its own" in finding.hint
+
+
+@pytest.mark.parametrize("what", ["tickets", "shop/postgres/tickets", "postgres/tickets", "*/tickets"])
+def test_an_excuse_names_one_database_of_a_server(what: str) -> None:
+    verdict = coverage_verdict(with_databases(OtherDatabase("tickets", True), excuses=[make_excuse(what)]))
+    assert (verdict.outcome, verdict.warnings) == (Outcome.HOLDS, ())
+
+
+@pytest.mark.parametrize("name", ["rodan_restored_20261130", "rodan_before_20261130T0200", "rodan_filling_1"])
+def test_what_a_restore_left_beside_its_database_lacks_no_backup(name: str) -> None:
+    assert coverage_verdict(with_databases(OtherDatabase(name, True))).outcome is Outcome.HOLDS
+    assert coverage_verdict(with_databases(OtherDatabase(f"x{name}", True))).outcome is Outcome.FINDING
+
+
+def test_a_database_of_which_it_was_not_seen_whether_it_holds_rows_is_unknown_with_the_grant_that_helps() -> None:
+    verdict = coverage_verdict(with_databases(OtherDatabase("tickets", None)))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "GRANT" in str(verdict.unknown[0].hint)
+
+
+def test_a_server_that_did_not_answer_may_have_other_databases() -> None:
+    assert coverage_verdict(coverage_fleet(clusters=Unobservable("it hangs"))).outcome is Outcome.UNKNOWN
+
+
+PACKER = Container(
+    "9" * 64,
+    "shop-archive-1",
+    labels=compose_labels("archive"),
+    pid=5,
+    mounts=(replace(UPLOADS, destination="/backup/uploads", rw=False), replace(VOLUME, destination="/pg", rw=False)),
+    jobs=OwnJobs(("BACKUP_CRON_EXPRESSION",), "", dumps=True),
+)
+WRITER = replace(WEB_SERVER, mounts=(UPLOADS,))
+
+
+def test_a_volume_that_a_packer_reads_by_the_clock_is_covered_and_one_that_it_does_not_read_is_not() -> None:
+    content = {UPLOADS.source: "data"}
+
+    def warnings(packer: Container) -> list[str]:
+        look = coverage_fleet(containers=(POSTGRES, WRITER, packer), content=content)
+        return [warning.about for warning in coverage_verdict(look, "cover_every_volume").warnings]
+
+    assert warnings(PACKER) == []
+    assert warnings(replace(PACKER, mounts=())) == ["uploads"]
+    assert warnings(replace(PACKER, mounts=(UPLOADS,))) == ["uploads"]
+    assert warnings(replace(PACKER, state="exited")) == ["uploads"]
+    assert warnings(replace(PACKER, jobs=OwnJobs(("SESSION_TIMER",)))) == ["uploads"]
+
+
+def test_the_archive_that_only_a_packer_writes_is_no_data_of_a_service() -> None:
+    archive = Mount("volume", "/var/lib/docker/volumes/archive/_data", "/archive", "archive")
+    packer = replace(PACKER, labels=compose_labels("web"), mounts=(*PACKER.mounts, archive))
+    look = coverage_fleet(containers=(POSTGRES, packer), content={archive.source: "data"})
+    assert coverage_verdict(look, "cover_every_volume").warnings == ()
+    alone = replace(packer, mounts=(archive,))
+    look = coverage_fleet(containers=(POSTGRES, alone), content={archive.source: "data"})
+    assert [warning.about for warning in coverage_verdict(look, "cover_every_volume").warnings] == ["archive"]
+
+
+def test_a_copy_of_a_running_databases_files_is_no_backup_of_it_and_a_dumper_beside_it_is_named() -> None:
+    other = replace(SECOND, mounts=(replace(VOLUME, name="pg2", source="/srv/pg2"),))
+    servers = (SERVER, PostgresServer(80, DATA, (OTHER,)))
+    packer = replace(PACKER, mounts=(Mount("bind", "/srv/pg2", "/backup/pg2", rw=False),))
+    [finding] = coverage_verdict(coverage_fleet(servers, (POSTGRES, other, packer))).findings
+    assert "shop-archive-1 copies its files while it runs" in finding.hint
+    [finding] = coverage_verdict(coverage_fleet(servers, (POSTGRES, other, replace(PACKER, mounts=())))).findings
+    assert "shop-archive-1 makes backups by itself, and whether of this one is not seen" in finding.hint
+    mine = replace(PACKER, mounts=(DUMPS,))
+    [finding] = coverage_verdict(coverage_fleet(servers, (POSTGRES, other, mine))).findings
+    assert "shop-archive-1" not in finding.hint

@@ -18,7 +18,7 @@ from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.cron.due_times import due_times
 from fleetkeeper.topics import schedules
-from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules.facts import Facts
@@ -784,6 +784,28 @@ POSTGRES_NOW = "$(docker ps -q -f name=postgres)"
         (f"docker exec {POSTGRES_NOW} sh -c 'find /backups -mtime +7 -delete'", "find"),
         ("find /srv/other -mtime +7 -delete", ""),
         (f"find {DUMPS} -newer x", ""),
+        (f"ls -t {DUMPS}/* | tail -n +8 | xargs rm", "xargs"),
+        (f"cd {DUMPS} && ls -t | tail -n +8 | xargs -r rm -f", "xargs"),
+        (f"rm -f $(ls -1t {DUMPS}/* | tail -n +8)", "rm"),
+        (f"cd {DUMPS}; rm -f $(ls -t | tail -n +8)", "rm"),
+        (f"for f in $(ls -t {DUMPS} | tail -n +3); do rm -f {DUMPS}/$f; done", "rm"),
+        (f'find {DUMPS} -mtime +3 | while read f; do rm "$f"; done', "rm"),
+        (f"(cd {DUMPS}; find . -mtime +7 -delete)", "find"),
+        ("find /var/lib/docker -name '*.gz' -mtime +9 -delete", "find"),
+        ("rm -rf /var/lib/docker/volumes/rodan_pg_backup", "rm"),
+        (f"rsync -a --delete /a/ {DUMPS}/", "rsync"),
+        (f"mv {DUMPS}/*.gz /archive/", "mv"),
+        ("docker run --rm -v rodan_pg_backup:/b alpine find /b -mtime +3 -delete", "find"),
+        (f"docker run --rm -v {DUMPS}:/b alpine sh -c 'ls -t /b | tail -n +9 | xargs rm'", "rm"),
+        (f"docker exec {POSTGRES_NOW} sh -c 'rm -f /backups/*.sql.gz'", "rm"),
+        (f"docker exec {POSTGRES_NOW} rm -f /tmp/x", ""),
+        ("docker run --rm -v other:/b alpine find /b -mtime +3 -delete", ""),
+        (f"find {DUMPS} -name '*.tmp' -delete", ""),
+        (f"rm -f {DUMPS}/.lock", ""),
+        (f"mv {DUMPS}/x.tmp {DUMPS}/x.sql.gz", ""),
+        ("find /var -name '*.log' -mtime +9 -delete", ""),
+        ("find / -xdev -name core -delete", ""),
+        ("rsync -a --delete /a/ /b/", ""),
         (f"false && rm -f {DUMPS}/x", ""),
         ("docker exec $(docker ps -q -f name=rodan_nginx) clean", ""),
     ],
@@ -795,3 +817,21 @@ def test_what_else_removes_dumps_is_named_and_nothing_is_thinned_then(command: s
     assert verdict.outcome is Outcome.HOLDS
     warnings = [warning.saw for warning in verdict.warnings]
     assert warnings == ([f"{ROOT}:3 removes dumps, too, with `{program}`"] if program else [])
+
+
+def test_a_line_that_removes_files_in_another_container_counts_where_that_one_may_write_the_dumps() -> None:
+    line = "5 5 * * * docker exec $(docker ps -q -f name=other_postgres) find /dumps -mtime +9 -delete"
+    machine = Machine(crontab_with_entry(f"{RUNBOOK}\n{line}"))
+
+    def warnings(*mounts: Mount) -> list[str]:
+        seen = schedule_fleet(machine, here=(POSTGRES, replace(OTHER, mounts=mounts)))
+        return [warning.saw for warning in verdict_of(seen, "backups.only_one_thing_deletes").warnings]
+
+    assert warnings(Mount("volume", DUMPS, "/dumps", "rodan_pg_backup"))
+    assert not warnings(Mount("volume", DUMPS, "/dumps", "rodan_pg_backup", rw=False))
+    assert not warnings(Mount("volume", "/srv/x", "/dumps", "another"))
+
+
+def test_crontabs_that_could_not_be_read_leave_it_unknown_what_else_removes_dumps() -> None:
+    seen = schedule_fleet(data=Machine({}, unseen=("/var/spool/cron/crontabs",)))
+    assert verdict_of(seen, "backups.only_one_thing_deletes").outcome is Outcome.UNKNOWN

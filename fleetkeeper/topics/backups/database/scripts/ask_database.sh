@@ -4,7 +4,8 @@
 # directory below that, user and database (empty: the container's own), then tables to be counted.
 #
 # A server that lacks the database can still be recognised: it came up empty. One that takes no connection is `silent`,
-# with its reason. The limits are the server's own: a psql that waits for a lock goes on waiting when `docker exec` was
+# with its reason. Of up to 20 other databases it prints whether they hold rows: `other 1 NAME`, `other 0 NAME`, or
+# `other - NAME` where that was not seen, names as in a URL. The limits are the server's own: a psql that waits for a lock goes on waiting when `docker exec` was
 # ended. Whether a table has rows is asked of the 300 biggest ones, of which the first row is read.
 
 # include fleetkeeper/topics/backups/scripts/storage.sh
@@ -64,6 +65,41 @@ if [ -n "$seen" ]; then
     done
   fi
 fi
+names=$(query -v name="$database" 2>/dev/null <<'SQL'
+SELECT replace(replace(replace(replace(datname, '%', '%25'), ' ', '%20'), chr(10), '%0A'), chr(13), '%0D')
+  FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> :'name' ORDER BY oid LIMIT 20;
+SQL
+) && echo others
+holds_rows() { # of PGDATABASE: 1, 0, or - where the biggest tables did not all answer
+  rows=$(query -v ON_ERROR_STOP=0 2>/dev/null <<'SQL'
+SET statement_timeout = '3s';
+SET lock_timeout = '500ms';
+SET row_security = off;
+SELECT 'tables ' || least(20, count(*)) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE relkind = 'r' AND relpersistence <> 't' AND nspname !~ '^(pg_|information_schema$)'
+    AND pg_relation_size(c.oid) > 0
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e');
+SELECT format('SELECT EXISTS (SELECT FROM ONLY %I.%I)::int', nspname, relname)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE relkind = 'r' AND relpersistence <> 't' AND nspname !~ '^(pg_|information_schema$)'
+    AND pg_relation_size(c.oid) > 0
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+  ORDER BY pg_relation_size(c.oid) DESC, c.oid LIMIT 20 \gexec
+SELECT 1 WHERE EXISTS (SELECT FROM pg_largeobject_metadata);
+SQL
+)
+  printf '%s\n' "$rows" | awk '
+    $1 == "tables" { asked = $2; heard = 1 }
+    $0 == "0" || $0 == "1" { answers++; if ($0 == "1") filled = 1 }
+    END { if (filled) print 1; else if (heard && answers + 0 >= asked + 0) print 0; else print "-" }'
+}
+for name in $names; do
+  case $name in
+    *%*) rows=- ;;
+    *) rows=$(PGDATABASE=$name && holds_rows) ;;
+  esac
+  printf 'other %s %s\n' "$rows" "$name"
+done
 [ "$there" = 0 ] || PGDATABASE=$database
 for table; do
   if [ "$PGDATABASE" != "$database" ]; then printf 'rows -1 %s\n' "$table"; continue; fi
