@@ -308,7 +308,8 @@ def judge_damage(seen: Streamed) -> tuple[State, str]:
         return ("unknown", GARBAGE) if whole else ("broken", BROKEN[seen.reason].format(seen.line))
     if any(sign in text for sign in NO_GZIP):
         other = PACKED.get(seen.kind) or TEXTS.get(seen.kind) or "something else"
-        return "unknown", f"its name says gzip, and it is {other}: rename it, or let `pattern` end as such files do"
+        named = "an archive of pg_dump" if "valid archive" in text else "gzip"
+        return "unknown", f"its name says {named}, and it is {other}: rename it, or let `pattern` end as such files do"
     if why := next((why for sign, why in DAMAGE if sign in text), ""):
         return "broken", why
     ended = UNKNOWN["slow"] if seen.rc in ENDED else f"exit status {seen.rc}"
