@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fleetkeeper.looking.fleet import Fleet
-from fleetkeeper.readers.docker.own_jobs import SCHEDULERS, OwnJobs, speaks_of_dumps, speaks_of_retention
+from fleetkeeper.readers.docker.own_jobs import (
+    SCHEDULERS,
+    OwnJobs,
+    speaks_of_dumps,
+    speaks_of_retention,
+    speaks_of_schedule,
+)
+from fleetkeeper.readers.shell.wrappers import SHELLS
 from fleetkeeper.topics.backups.coverage.observe import SYSTEM, is_below
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Mount, Process
@@ -20,7 +27,8 @@ from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.transport.commands import Unobservable
 
-SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
+SOCKETS = ("docker.sock", "podman.sock")
+"""How the paths of an engine's sockets end, also of a rootless one."""
 INITS = frozenset({"tini", "docker-init", "dumb-init", "catatonit", "sleep"})
 """Processes that start a `sleep` and are no loop: their container only stays."""
 STOPPED = frozenset({"created", "exited", "dead"})
@@ -32,7 +40,8 @@ class JobRunner:
 
     `names` are those that an inventory may call it by, the first for messages. `main` is its scheduler, "loop", or
     empty. `mounts` are those through which it sees the dumps. `engine`: it may talk to the Docker engine.
-    `of_database`: it is the database's own. `anywhere`: it is a service, whose tasks may run on any node.
+    `of_database`: it is the database's own. `anywhere`: it is a service, whose tasks may run on any node. `busy`: it
+    speaks of dumps, and a program runs in it, which may have a clock of its own.
     """
 
     node: str
@@ -43,6 +52,7 @@ class JobRunner:
     engine: bool = False
     of_database: bool = False
     anywhere: bool = False
+    busy: bool = False
 
     @property
     def scheduled(self) -> bool:
@@ -58,7 +68,8 @@ class JobRunner:
     def signs(self) -> str:
         """What says that it runs jobs, for a message: at most four names of settings, and its main process."""
         names = [*self.jobs.settings[:4], *(["…"] if len(self.jobs.settings) > 4 else [])]
-        return ", ".join([*names, *([f"its main process is a {self.main}"] if self.main else [])])
+        signs = [*names, *([f"its main process is a {self.main}"] if self.main else [])]
+        return ", ".join(signs) or "its name speaks of dumps, and it may write where they are"
 
 
 def job_runners(fleet: Fleet, node: str, policy: Policy) -> Iterator[JobRunner]:
@@ -72,7 +83,7 @@ def job_runners(fleet: Fleet, node: str, policy: Policy) -> Iterator[JobRunner]:
         if container.drill or container.state in STOPPED:
             continue
         made = container_runner(container, node, declared_service(fleet, container), policy, database)
-        if made.scheduled or made.jobs.settings:
+        if made.scheduled or made.jobs.settings or (made.busy and made.writes):
             yield made
     yield from service_runners(fleet, node, policy, database)
 
@@ -85,8 +96,9 @@ def container_runner(container: Container, node: str, key: str, policy: Policy, 
         container.jobs,
         container.jobs.main or main_of(container),
         tuple(mount for mount in container.mounts if shows_backups(mount, policy)),
-        any(mount.source in SOCKETS for mount in container.mounts),
+        any(mount.source.endswith(SOCKETS) for mount in container.mounts),
         container.belongs_to(database),
+        busy=container.jobs.dumps and is_busy(container),
     )
 
 
@@ -102,6 +114,13 @@ def main_of(container: Container) -> str:
         process.name == "sleep" and waited_for(process, own) for process in own
     )
     return scheduler or ("loop" if waits else "")
+
+
+def is_busy(container: Container) -> bool:
+    """Whether a process of a container is more than an `init`, a shell or something that waits; True if unseen."""
+    if isinstance(container.processes, Unobservable):
+        return True
+    return any(not process.entered and process.name not in INITS | SHELLS | {"tail"} for process in container.processes)
 
 
 def waited_for(sleep: Process, own: Iterable[Process]) -> bool:
@@ -163,13 +182,14 @@ def may_make_backups(runner: JobRunner) -> bool:
 
     In the database's own: a label of a scheduler, a cron among its processes, or a setting that speaks of a schedule
     for dumps. In another: a schedule, together with a word about dumps or with the dumps' directory, or with the
-    engine, through which a scheduler enters any container.
+    engine, through which a scheduler enters any container; and a program that speaks of dumps and may write where they
+    are.
     """
     if runner.of_database:
         named = any(map(speaks_of_dumps, runner.jobs.settings)) and runner.jobs.scheduled
         return bool(runner.jobs.labels) or bool(runner.main) or named
     reaches = runner.jobs.dumps or runner.writes or (runner.engine and runner.main not in ("", "loop"))
-    return runner.scheduled and reaches
+    return (runner.scheduled and reaches) or (runner.busy and runner.writes)
 
 
 def doubtful_jobs(fleet: Fleet, policy: Policy) -> Iterator[Unobservable]:
@@ -210,9 +230,14 @@ def retention_of_runner(runner: JobRunner) -> tuple[str, ...]:
 def may_remove(runner: JobRunner) -> bool:
     """Whether what a container does by the clock is not known, and may be to remove dumps."""
     if runner.of_database:
-        return bool(runner.main) or any(not speaks_of_dumps(label) for label in runner.jobs.labels)
+        return bool(runner.main) or any(map(is_other_job, runner.jobs.labels))
     if runner.engine and runner.main not in ("", "loop"):
         return True
     if not runner.writes or (runner.jobs.understood and runner.main in ("", "loop")):
         return False
     return runner.scheduled or bool(runner.jobs.retention)
+
+
+def is_other_job(label: str) -> bool:
+    """Whether a label schedules a job in its container that does not speak of dumps, and may be any."""
+    return speaks_of_schedule(label) and not speaks_of_dumps(label) and not label.endswith(("enable", "enabled"))

@@ -72,11 +72,14 @@ def only_one_thing_deletes(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 def deleters_on(fleet: Fleet, node: str) -> Iterator[OtherDeleter | Unobservable]:
     """What on a node removes dumps besides the policy; an Unobservable for what could not be seen or told."""
     policy = fleet.inventory.section(Policy)
+    items: dict[OtherDeleter | Unobservable, None] = {}
     for search in (scheduled_deleters, container_deleters):
         try:
-            yield from search(fleet, node, policy)
+            for item in search(fleet, node, policy):
+                items[item] = None
         except Unobservable as why:
-            yield replace(why, node=node)
+            items[replace(why, node=node)] = None
+    yield from items
 
 
 def scheduled_deleters(fleet: Fleet, node: str, policy: Policy) -> Iterator[OtherDeleter | Unobservable]:

@@ -25,7 +25,18 @@ from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson
 from remediate.remedies.backups.thinning import held_back, removable_backups
 from remediate.remedies.schedules.entries import schedule_backup
-from tests.example_fleets.schedules import GOOD, NGINX, POSTGRES, TEXT, Machine, schedule_fleet, verdict_of
+from tests.example_fleets.schedules import (
+    GOOD,
+    NGINX,
+    POSTGRES,
+    ROOT,
+    RUNBOOK,
+    TEXT,
+    Machine,
+    crontab_with_entry,
+    schedule_fleet,
+    verdict_of,
+)
 
 SCHEDULED, DELETES = "schedules.backup_runs_where_postgres_runs", "backups.only_one_thing_deletes"
 DUMPS = ("/var/lib/docker/volumes/rodan_pg_backup/_data", "/b", "rodan_pg_backup", True)
@@ -86,6 +97,8 @@ MAKERS = {
     "a loop of bash": Sidecar(command=("bash", "-c", "for ((;;)); do /dump.sh; sleep 3600; done")),
     "a scheduler with the engine": Sidecar("mcuadros/ofelia", command=("ofelia", "daemon"), mounts=(SOCKET,)),
     "cron with the engine": Sidecar("docker-crontab", command=("crond", "-f", "-d", "8"), mounts=(SOCKET,)),
+    "a program with a clock of its own": Sidecar("acme/pg-dumper", command=("python", "/x.py"), processes=("python",)),
+    "a rootless engine": Sidecar("x/y", command=("crond",), mounts=(("/run/user/9/docker.sock", "/s", "", True),)),
     "a directory above the dumps": Sidecar(env=("SCHEDULE",), mounts=(("/var/lib/docker/volumes", "/all", "", True),)),
 }
 
@@ -149,6 +162,17 @@ def test_labels_of_a_scheduler_on_the_database_are_unknown(kind: str) -> None:
     [made] = parse_containers(json.dumps([inspected]))
     verdict = outcome_of(look(labels={"jobs": made.jobs}), SCHEDULED)
     assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
+
+
+def test_a_label_about_dumps_removes_none_and_one_about_another_job_may() -> None:
+    def outcome(job: str) -> Outcome:
+        labels = {"ofelia.enabled": "true", f"ofelia.job-exec.{job}.schedule": "@daily"}
+        inspected = {"Id": "9" * 64, "Name": "/x", "Config": {"Labels": labels}, "State": {"Pid": 1}}
+        [made] = parse_containers(json.dumps([inspected]))
+        return outcome_of(look(labels={"jobs": made.jobs}, files=GOOD), DELETES).outcome
+
+    assert outcome("pg-dump") is Outcome.HOLDS
+    assert outcome("nightly") is Outcome.UNKNOWN
 
 
 def test_a_label_that_only_stops_the_database_meanwhile_is_none() -> None:
@@ -229,6 +253,14 @@ def test_a_service_that_a_scheduler_of_the_swarm_starts_is_known_while_none_of_i
     assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
     assert any("rodan_dump may make the backups" in str(why) for why in verdict.unknown)
     assert outcome_of(fleet, DELETES).outcome is Outcome.UNKNOWN
+
+
+def test_a_line_of_the_node_is_named_though_the_containers_were_not_seen() -> None:
+    line = "5 5 * * * find /var/lib/docker/volumes/rodan_pg_backup/_data -mtime +9 -delete"
+    fleet = schedule_fleet(Machine(crontab_with_entry(f"{RUNBOOK}\n{line}")), here=Unobservable("hidden"))
+    verdict = outcome_of(fleet, DELETES)
+    assert [warning.saw for warning in verdict.warnings] == [f"{ROOT}:3 removes dumps, too, with `find`"]
+    assert [why.why for why in verdict.unknown] == ["hidden"]
 
 
 DARK = Unobservable("the schedules were not seen")
