@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from fleetkeeper.readers.cron.crontab import Job, Table, parse
 from fleetkeeper.readers.cron.faults import Fault
-from fleetkeeper.readers.cron.loader import Loader
+from fleetkeeper.readers.cron.loader import CRON_PATH, Loader, default_path, possible_loaders
 from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.linear_patterns import occur_in_order
 from fleetkeeper.readers.numbers import whole_number
@@ -83,6 +85,52 @@ def table_faults(table: Table) -> Iterator[Fault]:
         yield "syntax error in file"
     if table.unended:
         yield "no final newline"
+
+
+@dataclass(frozen=True)
+class CrontabFile:
+    """A parsed crontab, and the faults of the whole file.
+
+    `users` are some accounts that exist on the node. `doubt` is why it is not known whether cron takes the file, ""
+    when it is. `default_path` is the PATH where it sets none.
+    """
+
+    file: SnapshotFile
+    table: Table
+    faults: Sequence[Fault]
+    users: frozenset[str] = frozenset({"root"})
+    doubt: str = ""
+    default_path: str = CRON_PATH
+
+    @property
+    def system(self) -> bool:
+        """Whether its lines have a user field."""
+        return self.file.kind == "system"
+
+    @cached_property
+    def other_users(self) -> tuple[tuple[str, int], ...]:
+        """The users in its user fields, each with the number of its first line; () for cronie, which judges lines."""
+        if self.table.loader == "cronie":
+            return ()
+        return tuple({job.user: (job.user, job.line) for job in reversed(self.table.jobs) if job.user}.values())
+
+
+def crontab_file(file: SnapshotFile, uids: Mapping[str, str], printed: Snapshot) -> CrontabFile:
+    """A crontab as the cron of the node (`printed`) reads it; where several may, and differ, it is in doubt.
+
+    `uids` are those of the accounts, by name. Raises Unobservable when the uid of its user is no number.
+    """
+    readings: list[CrontabFile] = []
+    for loader in possible_loaders(printed):
+        table = parse(body(file), system=file.kind == "system", loader=loader)
+        faults = [*file_faults(file, uids.get(file.name, "none"), loader), *table_faults(table)]
+        users = frozenset({"root", *uids})
+        readings.append(CrontabFile(file, table, faults, users, default_path=default_path(printed)))
+    first = readings[0]
+    if all(bool(other.faults) == bool(first.faults) and other.table.jobs == first.table.jobs for other in readings):
+        return first
+    clean = next((reading for reading in readings if not reading.faults), first)
+    return replace(clean, doubt="whether cron takes its file depends on which cron this is, which is not known")
 
 
 RUN_PARTS, LINE = re.compile(r"run-parts\b"), re.compile(r"\n")

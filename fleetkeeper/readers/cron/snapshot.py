@@ -22,13 +22,13 @@ FILES = frozenset({"user", "system", "directory", "script"})
 ABOUT_FILES = frozenset({"at", "binary", "fifo", "uid", "unseen", "program", "running"})
 ABOUT_USERS = frozenset({"access", "day", "denied", "login", "noshadow", "pam", "shadow", "user"})
 ABOUT_CRON = frozenset({"anacron", "boot", "cron", "crontz", "exe", "hidden", "host", "installed", "localtime"})
-ABOUT_SYSTEM = frozenset({"package", "pipefail", "sh", "unread", "zone"})
+ABOUT_SYSTEM = frozenset({"package", "pipefail", "sh", "today", "unread", "zone"})
 KEYS = (
     ABOUT_FILES
     | ABOUT_USERS
     | ABOUT_CRON
     | ABOUT_SYSTEM
-    | {"account", "docker", "end", "manager", "service", "timer", "unit"}
+    | {"account", "docker", "end", "manager", "service", "setting", "timer", "unit"}
 )
 """First words of the lines that the scripts print, besides `file`."""
 OCTAL = re.compile(r"[0-7]{1,7}")

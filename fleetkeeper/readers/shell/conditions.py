@@ -39,13 +39,15 @@ EXPECTED_NAMES = (
     "head hostname install ln local logger ls mail mkdir mktemp mv nice pg_dump pg_dumpall pigz podman printf "
     "pwd rclone readonly renice restic rm rsync sed set shift shopt sleep sort stat sync tail tar tee touch "
     "trap ulimit umask uname unset wait wc wget xz zstd declare typeset tr cut awk cat certbot nginx umount "
-    "mount borg aws s3cmd"
+    "mount borg aws s3cmd apachectl apache2ctl haproxy caddy openresty angie"
 )
 EXPECTED = frozenset(EXPECTED_NAMES.split())
 """Programs that are used to do something, and are expected to succeed; any other in front of `&&` is a condition."""
 LOOKUP = re.compile(r"\s*(?:\S*/)?(?:docker|podman)(?:-compose)?\s+(?:container\s+|compose\s+)?(?:ps|ls)\b")
 NUMBER = re.compile(r"-?[0-9]{1,12}")
 HOST_COMMANDS = (["hostname"], ["uname", "-n"], ["cat", "/etc/hostname"], ["hostname", "-s"], ["hostname", "--short"])
+WAITING = re.compile(r"perl|python[0-9.]*")
+"""Programs of which lines that certbot's and Debian's pages recommend make nothing but a random delay."""
 LONGEST_SHOWN = 100
 
 
@@ -238,7 +240,7 @@ def evaluate_test(words: Sequence[Word], around: Surroundings, directory: str) -
     Without its closing bracket there are no words, and it fails.
     """
     inner = list(words[1:])
-    if literal_text(words[0]) != "test":
+    if (literal_text(words[0]) or "").rpartition("/")[2] != "test":
         inner = inner[:-1] if inner and literal_text(inner[-1]) in ("]", "]]") else []
     test = Test(inner, around, directory)
     return explained(test.evaluate(), show(words)), test.lookups
@@ -277,8 +279,14 @@ def program_status(words: Sequence[Word], around: Surroundings, path: str, direc
         return explained(lookup_status(texts, around, path, built_in), shown)
     if process := process_name(base, texts):
         return process_status(process, around, shown)
-    why = f"{shown} is expected to succeed" if base in EXPECTED else f"whether {shown} succeeds cannot be told"
-    return Truth(True if base in EXPECTED else None, why, expected=True)
+    works = base in EXPECTED or only_waits(base, texts)
+    why = f"{shown} is expected to succeed" if works else f"whether {shown} succeeds cannot be told"
+    return Truth(True if works else None, why, expected=True)
+
+
+def only_waits(base: str, texts: Sequence[str | None]) -> bool:
+    """Whether a line of Perl or Python is a random delay, as Debian's crontab and certbot's own page have it."""
+    return bool(WAITING.fullmatch(base)) and texts[:1] in (["-e"], ["-c"]) and "sleep" in (texts[-1] or "")
 
 
 def process_status(process: str, around: Surroundings, shown: str) -> Truth:

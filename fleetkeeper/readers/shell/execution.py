@@ -20,6 +20,7 @@ from fleetkeeper.readers.shell.script_state import (
     ExecutedCommand,
     Outcome,
     choose,
+    command_in,
     either_of,
     errors_of,
     set_positional,
@@ -44,7 +45,7 @@ from fleetkeeper.readers.shell.syntax_tree import (
 )
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
-from fleetkeeper.readers.shell.wrapper_programs import is_too_long, wrappers_run
+from fleetkeeper.readers.shell.wrapper_programs import LONG_IN_LOOP, TOO_LONG, is_too_long, wrappers_run
 from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, new_user, script_of, source, unwrap_command
 
 MOST_COMMANDS = 5000
@@ -208,9 +209,11 @@ class Follower:
 
     def follow_loop(self, command: Loop, reach: Truth) -> Outcome:
         """Follow `while` and `until`: what comes after a loop without an end is never run. Raises Unreadable."""
+        kept, self.context.repeated = self.context.repeated, True
         asked = self.follow_list(command.condition, reach, guard=True)
         status = opposite(asked.status) if command.negated else asked.status
         body = self.follow_list(command.body, both(reach, status), guard=False)
+        self.context.repeated = kept
         ends = both(status, body.ends)
         if status.value is True and body.leaves.value is False and body.ends.value is False:
             endless = status.why.endswith(("always succeeds", "always fails"))
@@ -310,26 +313,11 @@ class Follower:
             script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=anywhere)
             if script is not None:
                 return self.follow_inner(script, rest, new_user(rest) if anywhere else user, reach, guard)
-        lookups = tuple(context.lookups)
-        self.commands.append(
-            ExecutedCommand(
-                tuple(rest),
-                tuple(words),
-                own,
-                reach,
-                set_path,
-                not context.assigned,
-                context.before,
-                context.directory,
-                user,
-                lookups,
-                context.fate,
-            )
-        )
+        self.commands.append(command_in(context, (rest, words), own, reach, set_path))
         if rest and literal_text(words[0]) == "exec":
             return Outcome(YES, Truth(True, f"{show(words)} takes the place of the shell"))
-        if name == "sleep" and is_too_long(rest[1:]):
-            return Outcome(ends=Truth(None, f"{show(rest)} waits for longer than a day"))
+        if name == "sleep" and is_too_long(rest[1:], LONG_IN_LOOP if context.repeated else TOO_LONG):
+            return Outcome(ends=Truth(None, f"{show(rest)} waits for too long"))
         return Outcome(status_of(rest or words, set_path or context.around.search_path, guard, context))
 
     def follow_inner(self, script: str, rest: Sequence[Word], user: str, reach: Truth, guard: bool) -> Outcome:

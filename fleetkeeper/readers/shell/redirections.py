@@ -29,8 +29,9 @@ def opened(redirected: Redirections, context: Context) -> Truth:
 def opened_one(operator: str, target: Word, context: Context) -> Truth:
     """Whether the shell can open the file of one redirection.
 
-    YES also where neither its name nor its directory is known, for here-documents, and for copies of descriptors. Not
-    to be told where the node was not asked yet; else a Truth of False with the reason. `operator` is as written.
+    YES also where neither its name nor its directory is known, where conditions are presumed, for here-documents, and
+    for copies of descriptors. Not to be told where the node was not asked yet; else a Truth of False with the reason.
+    `operator` is as written.
     """
     around, operator = context.around, operator.lstrip(DESCRIPTORS)
     if operator in (">&", "<&"):
@@ -52,7 +53,7 @@ def opened_one(operator: str, target: Word, context: Context) -> Truth:
     else:
         result = around.can_open(operator, place) if place else Truth(None)
     if result.value is None:
-        return Truth(None, f"whether {shown} can be opened cannot be told")
+        return YES if around.presumed else Truth(None, f"whether {shown} can be opened cannot be told")
     return result if result.value else Truth(False, f"{shown} cannot be opened by {around.account}")
 
 

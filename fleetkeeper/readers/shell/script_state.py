@@ -9,6 +9,7 @@ from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Command, Redirections
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, either
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
+from fleetkeeper.readers.shell.wrappers import new_user
 
 DEEPEST = 4
 """Shells inside each other that are followed."""
@@ -43,6 +44,7 @@ class ExecutedCommand:
     `path` is the PATH that is set for it, or "". `quiet`: no variable that may hold a secret is set for it. `before` is
     the command whose output it reads, `directory` where it runs, "" where that is not known. `user` is the account that
     runuser or sudo gives it, or "". `lookups` are lookups of containers that are expected to have found something.
+    `repeated`: it stands in a `while` or `until`, or a `for` without an end.
     """
 
     words: tuple[Word, ...]
@@ -56,6 +58,7 @@ class ExecutedCommand:
     user: str = ""
     lookups: tuple[str, ...] = ()
     fate: Fate = NO_FATE
+    repeated: bool = False
 
     @property
     def name(self) -> str:
@@ -68,7 +71,8 @@ class Context:
     """State of a script while it is followed: variables, whether any was assigned besides PATH, and the command before.
 
     `depth` counts the shells around it. `errexit`: it ends at the first command that fails (`set -e`). `pipefail`: the
-    status of a pipe is that of any command in it. `fate` is what becomes of the commands that are followed now.
+    status of a pipe is that of any command in it. `fate` is what becomes of the commands that are followed now, and
+    `repeated` says whether they stand in a loop without a fixed end.
     """
 
     variables: dict[str, Word] = field(default_factory=dict)
@@ -79,6 +83,7 @@ class Context:
     errexit: bool = False
     pipefail: bool = False
     fate: Fate = NO_FATE
+    repeated: bool = False
     user: str = ""
     functions: dict[str, Command] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
@@ -108,6 +113,30 @@ class Context:
             pipefail=False,
             functions=dict(self.functions),
         )
+
+
+def command_in(
+    context: Context, words: tuple[Sequence[Word], Sequence[Word]], own: Mapping[str, Word], reach: Truth, path: str
+) -> ExecutedCommand:
+    """The command with these words (without wrappers such as sudo, and with them) that runs in a context now.
+
+    `own` are its assignments, `path` the PATH that is set for it, or "".
+    """
+    rest, written = words
+    return ExecutedCommand(
+        tuple(rest),
+        tuple(written),
+        own,
+        reach,
+        path,
+        quiet=not context.assigned,
+        before=context.before,
+        directory=context.directory,
+        user=new_user(written[: len(written) - len(rest)]) or context.user,
+        lookups=tuple(context.lookups),
+        fate=context.fate,
+        repeated=context.repeated,
+    )
 
 
 @dataclass(frozen=True)

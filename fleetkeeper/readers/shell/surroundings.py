@@ -7,6 +7,7 @@ are words for `ask_about_words.sh`: `?/path` asks about a path, `/path` about a 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -83,7 +84,8 @@ class Surroundings:
     `shell` is the kind of shell that reads it (dash, bash, busybox …), "" where that is not known; `pipefail`: it takes
     `set -o pipefail`. `script` is the path of the script, "" for a line. `programs` and `running` say of a path, or of
     a name, whether it is there. `sourced` are files that the command reads as a script; `texts` those that were read.
-    `search_path` is the PATH with which it is started.
+    `search_path` is the PATH with which it is started. `absent` are names of programs that are nowhere. `presumed`: the
+    place cannot be asked, and these conditions, as they are written, count as met; directories and files as there.
     """
 
     user: User | None = None
@@ -99,6 +101,8 @@ class Surroundings:
     texts: Mapping[str, str] = field(default_factory=dict)
     questions: dict[str, None] = field(default_factory=dict)
     sourced: dict[str, None] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    presumed: re.Pattern[str] | None = None
 
     @property
     def account(self) -> str:
@@ -231,6 +235,8 @@ class Surroundings:
         Not to be told while one of them was not asked, and without any absolute directory in PATH. A `name` with a
         slash is looked for at its own path only.
         """
+        if name.rpartition("/")[2] in self.absent:
+            return NO
         if "/" in name:
             places = [self.absolute(name, "")]
         else:

@@ -212,12 +212,14 @@ class Parser:
         condition = self.parse_list(frozenset({"do"}))
         return Loop(condition, self.parse_body(), negated)
 
-    def parse_for(self) -> For:
-        """The `for NAME in WORDS` that begins here, up to its `done`. Without `in`, its words are None.
+    def parse_for(self) -> For | Loop:
+        """The `for NAME in WORDS`, or `for ((…))`, that begins here, up to its `done`. Without `in`, words are None.
 
         Raises Unreadable.
         """
         self.at += 1
+        if self.peek() == "(":
+            return self.parse_counting_loop()
         name = self.keyword()
         self.at += 1
         self.skip_lines()
@@ -231,6 +233,25 @@ class Parser:
         while self.peek() in (";", "\n"):
             self.at += 1
         return For(name, None if words is None else tuple(words), self.parse_body())
+
+    def parse_counting_loop(self) -> For | Loop:
+        """The `for ((…; …; …))` of bash: a loop without an end where nothing stands between the semicolons.
+
+        Any other counts as one turn. Raises Unreadable.
+        """
+        inside: list[Lexeme] = []
+        while self.peek() != ")":
+            if self.peek() is None:
+                raise Unreadable("`for ((` is not closed")
+            inside.append(self.items[self.at])
+            self.at += 1
+        self.expect(")")
+        self.expect(")")
+        while self.peek() in (";", "\n"):
+            self.at += 1
+        if all(item in ("(", ";", ";;") for item in inside):
+            return Loop(parse_script(":"), self.parse_body())
+        return For("", ((Part("variable", "a number"),),), self.parse_body())
 
     def parse_case(self) -> Case:
         """The `case WORD in` that begins here, up to its `esac`. Raises Unreadable."""

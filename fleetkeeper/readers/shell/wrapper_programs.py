@@ -13,6 +13,8 @@ from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, WRAPPERS
 JOURNAL = "/run/systemd/journal/stdout"
 TOO_LONG = 86400
 """Seconds of a `sleep` after which a command in front of the next day's is as good as never run."""
+LONG_IN_LOOP = 30 * 86400
+"""The same in a loop, which waits for its own next turn and for nobody else's day."""
 
 
 def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context: Context) -> Truth:
@@ -62,9 +64,9 @@ def lock_is_free(options: Sequence[Word], context: Context) -> Truth:
     return Truth(None, f"the lock `{path}` is held by another program now") if held.value else YES
 
 
-def is_too_long(words: Sequence[Word]) -> bool:
-    """Whether a `sleep` with these words takes a day or more. Words that are no duration count as none."""
+def is_too_long(words: Sequence[Word], limit: int) -> bool:
+    """Whether a `sleep` with these words takes `limit` seconds or more."""
     texts = [literal_text(word) or "" for word in words]
-    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": TOO_LONG}
+    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
     matches = [re.fullmatch(r"([0-9]{1,9})([smhd]?)", text) for text in texts]
-    return sum(int(match[1]) * units[match[2]] for match in matches if match) >= TOO_LONG
+    return sum(int(match[1]) * units[match[2]] for match in matches if match) >= limit

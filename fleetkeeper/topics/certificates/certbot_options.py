@@ -110,7 +110,7 @@ def read_certbot(words: Sequence[str | None]) -> CertbotCommand | None:
         unclear = unclear or "it reads further options from a file (--config)"
     hooks = tuple((option, given[option]) for option in HOOKS if option in given)
     return CertbotCommand(
-        faults=tuple(option_faults(verb or "run", given)),
+        faults=(*option_faults(verb or "run", given), *shell_faults(operands)),
         unclear=unclear,
         lineage=given.get("--cert-name") or "",
         names=() if verb == "renew" else tuple(name.strip().lower() for name in names if name.strip()),
@@ -196,6 +196,12 @@ def option_faults(verb: str, given: dict[str, str | None]) -> Iterator[str]:
         yield f"it keeps its certificates in {place} (--config-dir), not in {ITS_PLACE}"
     if verb == "renew" and "--domains" in given:
         yield "`certbot renew` takes no names (-d), and ends at once: it takes --cert-name"
+
+
+def shell_faults(operands: Sequence[str]) -> Iterator[str]:
+    """The fault of an operator of the shell that certbot itself is given, as by systemd; else none."""
+    if stray := [word for word in operands if word in ("&&", "||", "|", ";", "&", ">", ">>", "2>&1")]:
+        yield f"certbot is given `{stray[0]}` as an argument, since no shell reads the line, and ends at once"
 
 
 def needed_programs(given: dict[str, str | None]) -> Iterator[tuple[str, str]]:

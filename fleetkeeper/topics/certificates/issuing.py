@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
@@ -63,16 +62,25 @@ def can_be_issued(view: View, lineage: Lineage) -> Said:
                 "the directory that certbot writes challenges to",
                 f"make it in {view.service}, and keep it in the image",
             ).at(view)
-    if not any(renewal.authenticator for renewal in (*view.inside.renewals, *known_renewals(view))):
-        yield from authenticator_findings(view, lineage)
-    if lineage.authenticator in ("webroot", "nginx"):
+    chosen = next((renewal.authenticator for renewal in renewals_here(view) if renewal.authenticator), "")
+    hooked = lineage.hooked or chosen == "manual"
+    used = replace(lineage, authenticator=chosen, hooked=hooked) if chosen else lineage
+    yield from authenticator_findings(view, used)
+    if used.authenticator in ("webroot", "nginx"):
         yield from challenge_findings(view) or unserved_webroots(view, lineage)
 
 
-def known_renewals(view: View) -> Sequence[Renewal]:
-    """The renewals of the node; none where those could not be seen, which other lines of the verdict say."""
-    renewals = view.facts.renewals
-    return () if isinstance(renewals, Unobservable) else renewals
+def renewals_here(view: View) -> list[Renewal]:
+    """The renewals that run certbot in this container; none of the node's where they could not be seen.
+
+    Other lines of the verdict say that.
+    """
+    renewals = () if isinstance(view.facts.renewals, Unobservable) else view.facts.renewals
+    return [
+        renewal
+        for renewal in (*view.inside.renewals, *renewals)
+        if renewal.inside or renewal.containers == (view.container.id,)
+    ]
 
 
 def authenticator_findings(view: View, lineage: Lineage) -> Said:
@@ -114,11 +122,7 @@ def is_taken(view: View, lineage: Lineage) -> bool:
     """
     published = any(port.host == HTTP and port.container == HTTP for port in view.container.ports)
     answers = (view.facts.http or {}).get(view.certificate.name)
-    here = [
-        renewal
-        for renewal in (*view.inside.renewals, *known_renewals(view))
-        if renewal.inside or renewal.containers == (view.container.id,)
-    ]
+    here = renewals_here(view)
     free = lineage.hooked or lineage.port != HTTP or not here or any(renewal.prepares for renewal in here)
     return bool(published and answers and not isinstance(answers, Unobservable) and view.inside.nginx and not free)
 

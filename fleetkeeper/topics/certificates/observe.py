@@ -20,7 +20,7 @@ from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
 from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.readers.json_documents import json_document
-from fleetkeeper.topics.certificates import node_commands, renewal_schedule
+from fleetkeeper.topics.certificates import node_commands, renewal_processes, renewal_schedule
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts
 from fleetkeeper.topics.certificates.parse import parse
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from fleetkeeper.looking.observer import Look
 
 Asked = dict[Command, Output]
-MOST_WORDS = 100
-"""Users and paths in lines that run certbot, about which one node is asked."""
+MOST_WORDS, MOST_ROUNDS = 100, 2
+"""Users and paths in lines that run certbot, about which one node is asked at once, and rounds for their scripts."""
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
@@ -68,9 +68,13 @@ def observe(node: Node, inventory: Inventory) -> Look:
     questions = yield from ask_for_certificates(
         [*about_lines, *inside.values(), *http.values()], [probe for endpoint in at for probe in probes_of(endpoint)]
     )
-    with suppress(Unobservable):  # what was not answered leaves its lines unclear
-        if isinstance(answers, Answers) and about_lines:
-            answers.add(words, schedules.read(questions[about_lines[0]].text()))
+    if isinstance(answers, Answers) and about_lines:
+        add_answer(answers, words, questions[about_lines[0]])
+        for _ in range(MOST_ROUNDS):  # a script that was read raises questions of its own
+            if not (words := words_about_lines(answers, containers)):
+                break
+            [answer] = yield [schedules.ask(words)]
+            add_answer(answers, words, answer)
     return replace(
         scheduled_here(
             answers,
@@ -155,15 +159,21 @@ def hook_words(answers: Answers | Unobservable, only_of_root: bool) -> list[str]
 
 
 def words_about_lines(answers: Answers | Unobservable, containers: Sequence[Container]) -> list[str]:
-    """The users and paths that the node must be asked about, to say whether its lines get to certbot; at most 100.
+    """The users, paths and scripts that the node must be asked about, to say whether its lines get to certbot.
 
-    Empty where the schedules cannot be read.
+    At most 100, and none that it was asked about before; empty where the schedules cannot be read.
     """
     if isinstance(answers, Unobservable):
         return []
-    node = renewal_schedule.node_surroundings(containers, {}, answers)
+    node = renewal_processes.node_surroundings(containers, {}, answers)
     list(renewal_schedule.renewals_on_node(answers.printed, node))
-    return [word for word in node.questions if word.isprintable()][:MOST_WORDS]
+    return [word for word in node.questions if word.isprintable() and word not in answers.asked][:MOST_WORDS]
+
+
+def add_answer(answers: Answers, words: Sequence[str], answer: Output) -> None:
+    """Take in the answer to these words; what was not answered leaves its lines unclear."""
+    with suppress(Unobservable):
+        answers.add(words, schedules.read(answer.text()))
 
 
 def scheduled_here(
@@ -181,13 +191,13 @@ def scheduled_here(
     """
     if isinstance(answers, Unobservable):
         return Facts(renewals=answers, crontab=answers, cron=answers)
-    node, printed = renewal_schedule.node_surroundings(containers, inside, answers), answers.printed
+    node, printed = renewal_processes.node_surroundings(containers, inside, answers), answers.printed
     return Facts(
         renewals=(
             *renewal_schedule.renewals_on_node(printed, node),
-            *renewal_schedule.main_processes(inspected, node),
+            *renewal_processes.main_processes(inspected, node),
         ),
-        reloaders=tuple(renewal_schedule.self_reloaders(inspected)),
+        reloaders=tuple(renewal_processes.self_reloaders(inspected)),
         crontab=read_own_crontab(own, printed, renewal_schedule.BLOCK),
         cron=renewal_schedule.cron_runs(printed),
         unseen=tuple(printed.lines.get("unseen", [])),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from fleetkeeper.readers import nginx
+from fleetkeeper.readers.cron.crontab_files import VALID_NAME
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.numbers import number_in, whole_number
 from fleetkeeper.readers.tls_handshakes import pem_certificates
@@ -277,8 +278,24 @@ def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
     for part in parts:
         if part.key == "cron":
             yield from container_cron_renewals(part, around, faults)
-        elif part.key == "loop" and part.rest != "certbot":
-            yield from loop_renewals(f"the process {part.rest}", part.text.rstrip(), around)
+            continue
+        renewals: Iterator[Renewal] = iter(())
+        if part.key == "loop" and part.rest != "certbot":
+            renewals = loop_renewals(f"the process {part.rest}", part.text.rstrip(), around)
+        elif part.key == "started":
+            renewals = renewals_in(f"the process {part.rest}", part.text, around, loops=True)
+        elif part.key == "periodic":
+            renewals = periodic_renewals(part, around, faults)
+        yield from (replace(renewal, inside=True) for renewal in renewals)
+
+
+def periodic_renewals(part: Section, around: Surroundings, faults: tuple[str, ...]) -> Iterator[Renewal]:
+    """The renewals of a script in a directory of cron in a container: run-parts skips one with a dot in its name."""
+    own = [f"{part.rest} {part.trouble}"] if part.trouble else []
+    if not VALID_NAME.fullmatch(part.rest.rpartition("/")[2]):
+        own.append("its name has a sign that run-parts takes in no name")
+    for renewal in renewals_in(part.rest, part.text, around):
+        yield replace(renewal, faults=(*faults, *own, *renewal.faults))
 
 
 def container_cron_renewals(part: Section, around: Surroundings, faults: tuple[str, ...]) -> Iterator[Renewal]:

@@ -1,7 +1,7 @@
 """Whether a command that runs after a renewal makes a web server read its certificates again.
 
-A hook counts only where it is understood as a reload, and its program is there, where it runs. What is not understood
-is unknown; what is understood as something else does not count.
+A hook counts only where it is understood as a reload, the script around it gets there, and its program is there, where
+it runs. What is not understood is unknown; what is understood as something else does not count.
 """
 
 from __future__ import annotations
@@ -11,40 +11,49 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from fleetkeeper.readers.docker.docker_exec import CLIENTS, docker_execution
+from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_execution
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project, resolve_target
+from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options, option_value
-from fleetkeeper.readers.shell.words import (
-    CLOSERS,
-    OPENERS,
-    Part,
-    Reader,
-    Unreadable,
-    Word,
-    literal_text,
-    without_reserved_words,
-)
-from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, script_of, unwrap_command
+from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
+from fleetkeeper.readers.shell.surroundings import Surroundings as ShellSurroundings
+from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
+from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, script_of
 from fleetkeeper.topics.certificates.facts import Reloading
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Unobservable
 
 SERVERS = ("nginx", "openresty", "angie", "freenginx", "tengine")
 WEB = (*SERVERS, "apache2", "httpd", "haproxy", "caddy", "lighttpd")
+CONTROLS = ("apachectl", "apache2ctl", "httpd", "caddy")
 MANAGERS = frozenset({"systemctl", "service", "rc-service", "supervisorctl", "sv", "s6-svc"})
 AGAIN_WORDS = "reload restart force-reload try-restart reload-or-restart try-reload-or-restart hup graceful"
 AGAIN = frozenset(AGAIN_WORDS.split())
 HANGUP = frozenset({"HUP", "SIGHUP", "1"})
-KNOWN = frozenset({*SERVERS, *MANAGERS, *CLIENTS, "kill", "pkill", "killall", "apachectl", "apache2ctl", "httpd"})
+OTHER_SIGNALS = frozenset({"USR1", "SIGUSR1", "USR2", "SIGUSR2", "WINCH"})
+"""Signals on which Caddy, Apache or HAProxy reload, and nginx does not."""
+KNOWN = frozenset({*SERVERS, *MANAGERS, *CLIENTS, *CONTROLS, "kill", "pkill", "killall"})
 """Programs that may reload a server: whether each of them is there is asked where hooks run."""
 BUILT_IN = frozenset({"kill", "exit", "return", "set", "export", ".", "source"})
-OTHERS = INERT | {"chmod", "chown", "install", "ln", "openssl", "sendmail", "mailx", "msmtp", "umask", "trap", "wait"}
-"""Programs that certainly reload no server."""
-BLOCKS = ("if", "while", "until", "for", "case")
-PROGRAM_TEST = re.compile(r"(test|\[) (-[xfeS] \S*(certbot|nginx|docker|docker\.sock)( |$)|-n \$|\$ -(eq|gt|ge) [01])")
-"""The usual guards of packages in front of their own programs, and those that ask whether a container was found."""
-GUARDS = ("[", "test", "false", "mountpoint", "grep", "pgrep")
+OTHER_WORDS = (
+    "chmod chown install ln openssl sendmail mailx msmtp umask trap wait postfix postconf doveadm certbot flock"
+)
+OTHERS = INERT | frozenset(OTHER_WORDS.split())
+"""Programs that certainly reload no web server."""
+PRESUMED = re.compile(
+    r"(test|\[) -[xfeS] \S{0,80}?(certbot|nginx|docker|docker\.sock)( |$)|"
+    r"(test|\[) -[fsre] \S{0,80}?nginx\S{0,9}\.pid |"
+    r"(pgrep|pidof)( -\S{1,9}){0,3} nginx$|systemctl( -\S{1,9}){0,3} is-active( -\S{1,9}){0,3} nginx(\.service)?$|"
+    r"\S{1,40} configtest$|service nginx (status|configtest)$"
+)
+"""Conditions in a place that cannot be asked: guards of packages in front of their own programs, and whether the
+server runs, without which there is nothing to reload."""
 KILL_VALUES = frozenset({"-s", "--signal", "-t", "--time"})
+RENEWED: Mapping[str, Word] = {
+    "RENEWED_LINEAGE": (Part("text", "/etc/letsencrypt/live/"), Part("variable", "NAME")),
+    "RENEWED_DOMAINS": (Part("variable", "HOST"), Part("text", ".")),
+}
+"""What certbot sets for a hook: not known, and never empty."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +88,25 @@ class Surroundings:
         return program.rpartition("/")[2] in self.absent - BUILT_IN
 
     @property
+    def deeper(self) -> Surroundings:
+        """The same place for a script inside a script. Raises Unreadable for too many of them."""
+        if self.depth > 3:
+            raise Unreadable("too many shells inside each other")
+        return replace(self, depth=self.depth + 1)
+
+    @property
     def elsewhere(self) -> Surroundings:
         """What is known of another place that has the same files: not which programs are there."""
         files = {
             path: replace(file, trouble="", unread=True) if file.needs else file for path, file in self.files.items()
         }
         return replace(self, absent=frozenset(), files=files)
+
+    def context(self) -> Context:
+        """The state of a shell in which a script begins here: nothing can be asked, and what is usual is presumed."""
+        texts = {path: file.text for path, file in self.files.items() if file.text}
+        around = ShellSurroundings(texts=texts, absent=self.absent - BUILT_IN, presumed=PRESUMED)
+        return Context(dict(RENEWED), around=around)
 
 
 def merge(many: Iterable[Reloading]) -> Reloading:
@@ -113,125 +135,68 @@ def reloading_of(where: str, script: str, around: Surroundings) -> Reloading:
     if "\r" in script:
         return Reloading(vain=(f"{where} has line ends of Windows (CR LF)",))
     try:
-        parts = list(effects(where, script, around))
+        context = around.context()
+        together = effects(where, executed_commands(script, context), around.deeper)
     except Unreadable as odd:
         return Reloading(unclear=(f"{where} could not be read: {odd}",))
-    together = merge(parts)
+    unread = [path for path in context.around.sourced if path not in context.around.texts]
+    if unread and not together.here:
+        together = merge([together, Reloading(unclear=(f"what {unread[0]} does could not be seen",))])
     if together == Reloading():
         return Reloading(vain=(f"{where} does something else",))
     return together
 
 
-@dataclass(frozen=True)
-class Step:
-    """One simple command, its words, and why it may not be reached (`guarded`), empty where it is."""
+def effects(where: str, commands: Iterable[ExecutedCommand], around: Surroundings) -> Reloading:
+    """What the commands of a script do about servers: a reload that may not be reached is `unclear`.
 
-    words: tuple[Word, ...]
-    guarded: str = ""
-
-    @property
-    def name(self) -> str:
-        """Its program as it is written; "" where that is not plain text."""
-        return literal_text(self.words[0]) or ""
-
-
-def steps(script: str) -> Iterator[Step]:
-    """The simple commands of a script up to an `exit` that is always reached, each with what it depends on.
-
-    Raises Unreadable. A loop of `while true` counts as reached.
+    One that is never reached is `vain`. Raises Unreadable.
     """
-    words: list[Word] = []
-    before, last = "", ""
-    blocks: list[str] = []
-    for token in (*Reader(script).tokens(), "\n"):
-        if isinstance(token, tuple):
-            words.append(token)
-            continue
-        follow_blocks(words, blocks)
-        for command in without_reserved_words(words, piped=False):
-            if not command.words:
-                continue
-            step = Step(command.words, guarded_by(before, last, blocks))
-            yield step
-            if step.name in ("exit", "return") and not step.guarded:
-                return
-            if blocks[-1:] in (["while"], ["until"]) and step.name in (":", "true", "false"):
-                blocks[-1] = "for"
-            last = " ".join(literal_text(word) or "$" for word in command.words)
-        before, words = token, []
+    return merge(effect for command in commands for effect in reached_effects(where, command, around))
 
 
-def follow_blocks(words: Sequence[Word], blocks: list[str]) -> None:
-    """Open and close blocks as the reserved words before a command do: changes `blocks`, the words that opened them.
-
-    Words after the first that is not reserved do not count.
-    """
-    for word in words:
-        text = literal_text(word) or ""
-        if text in BLOCKS:
-            blocks.append(text)
-        elif text in ("fi", "done", "esac") and blocks:
-            blocks.pop()
-        if text not in OPENERS | CLOSERS:
-            return
-
-
-def guarded_by(before: str, last: str, blocks: Sequence[str]) -> str:
-    """Why a command may not be reached, from the separator and command before it, and the blocks around it; else empty.
-
-    Guards of the usual kind (`PROGRAM_TEST`) and loops of `for` count as passed.
-    """
-    if any(block != "for" for block in blocks):
-        return "only under a condition that is not judged here"
-    first = last.split(" ", maxsplit=1)[0].rpartition("/")[2]
-    if before == "||" or (before == "&&" and first in GUARDS and not PROGRAM_TEST.match(last)):
-        return f"only as `{last[:60]}` decides"
-    return ""
-
-
-def effects(where: str, script: str, around: Surroundings) -> Iterator[Reloading]:
-    """What each command of a script does about servers; nothing for those that certainly do something else.
-
-    A reload that may not be reached is `unclear`. Raises Unreadable.
-    """
-    if around.depth > 3:
-        raise Unreadable("too many shells inside each other")
-    for step in steps(script):
-        words, _, _ = unwrap_command(step.words)
-        if not words:
-            continue
-        name = (literal_text(words[0]) or "").rpartition("/")[2]
-        for effect in command_effects(where, name, words, around):
-            certain = not step.guarded or effect == Reloading(vain=effect.vain)
-            yield effect if certain else Reloading(unclear=(f"{where} reloads, but {step.guarded}",))
+def reached_effects(where: str, command: ExecutedCommand, around: Surroundings) -> Iterator[Reloading]:
+    """What one command does, as far as its script gets to it. Raises Unreadable."""
+    for effect in command_effects(where, command.name, command.words, around) if command.words else ():
+        reloads = effect.here or effect.containers
+        if command.reach.value is False:
+            if reloads:
+                yield Reloading(vain=(f"{where} never gets to its reload: {command.reach.why}",))
+        elif command.reach.value is None and reloads:
+            yield Reloading(unclear=(f"{where} reloads, but {command.reach.why or 'only under a condition'}",))
+        else:
+            yield effect
 
 
 def command_effects(where: str, name: str, words: Sequence[Word], around: Surroundings) -> Iterator[Reloading]:
-    """What one command does. `name` is its program without a directory; a shell's script is followed.
+    """What one command does. `name` is its program without a directory.
 
     `vain` where its program is not there, `unclear` for a program that is not known; nothing for one that certainly
     reloads no server. Raises Unreadable for a script that cannot be read.
     """
-    path = literal_text(words[0]) or ""
-    deeper = replace(around, depth=around.depth + 1)
     if reloads_here(name, words):
         lacking = around.lacks(name)
         yield Reloading(vain=(f"{where} needs `{name}`, which is not there",)) if lacking else Reloading(here=True)
     elif name in CLIENTS:
         yield from docker_effects(where, words, around)
-    elif name in SHELLS and (script := script_of(words[1:])) is not None:
-        yield from effects(where, script, deeper)
     elif (file := around.files.get(shell_file(name, words))) is not None:
-        yield file_effect(where, shell_file(name, words), file, deeper)
-    elif name not in OTHERS | KNOWN | BUILT_IN | OPENERS and not path.startswith("#"):
+        yield file_effect(where, shell_file(name, words), file, around.deeper)
+    elif name in ("kill", "pkill", "killall") and OTHER_SIGNALS & {text.lstrip("-") for text in texts_of(words)}:
+        yield Reloading(unclear=(f"{where} sends a signal on which some servers reload, and others do not",))
+    elif name not in OTHERS | KNOWN | BUILT_IN:
         yield Reloading(unclear=(f"{where} runs `{name or 'a variable'}`, and what that does is not known here",))
+
+
+def texts_of(words: Sequence[Word]) -> list[str]:
+    """The texts of words; "" for one that is not plain."""
+    return [literal_text(word) or "" for word in words]
 
 
 def shell_file(name: str, words: Sequence[Word]) -> str:
     """The path of the script that a command runs: its program, or the operand of a shell; "" for no plain text."""
-    texts = [literal_text(word) or "" for word in words]
+    texts = texts_of(words)
     operands = [text for text in texts[1:] if not text.startswith("-")]
-    return operands[0] if name in SHELLS | {".", "source"} and operands else texts[0]
+    return operands[0] if name in SHELLS and operands else texts[0]
 
 
 def file_effect(where: str, path: str, file: HookFile, around: Surroundings) -> Reloading:
@@ -244,18 +209,14 @@ def file_effect(where: str, path: str, file: HookFile, around: Surroundings) -> 
 
 
 def reloads_here(name: str, words: Sequence[Word]) -> bool:
-    """Whether a command reloads or restarts a web server where it runs. `name` is its program without a directory.
-
-    That is by signal, `-s reload`, an init script, or a service manager.
-    """
-    texts = [literal_text(word) for word in words]
-    rest = [text or "" for text in texts[1:]]
-    if (texts[0] or "").startswith("/etc/init.d/"):
+    """Whether a command reloads or restarts a web server where it runs. `name` is its program without a directory."""
+    first, *rest = texts_of(words)
+    if first.startswith("/etc/init.d/"):
         return name in WEB and bool(AGAIN & set(rest))
     if name in SERVERS:
         return any(pair in (("-s", "reload"), ("-s", "HUP")) for pair in pairwise(rest))
-    if name in ("apachectl", "apache2ctl", "httpd"):
-        return bool(AGAIN & set(rest))
+    if name in CONTROLS or name == "haproxy":
+        return bool((AGAIN | {"-sf"}) & set(rest))
     if name in ("kill", "pkill", "killall"):
         return sends_hangup(rest) and (is_first_process(words) if name == "kill" else any(web in rest for web in WEB))
     if name in MANAGERS:
@@ -284,28 +245,49 @@ def is_first_process(words: Sequence[Word]) -> bool:
 def docker_effects(where: str, words: Sequence[Word], around: Surroundings) -> Iterator[Reloading]:
     """The containers whose server a command of Docker reloads or restarts; nothing for a command that does neither.
 
-    `vain` where the client is not there, `unclear` where it is not known which container it names.
+    `vain` where the client is not there, `unclear` where it is not known which container it names, or what it runs.
     """
     if around.lacks(literal_text(words[0]) or "docker"):
         yield Reloading(vain=(f"{where} needs `docker`, which is not there",))
         return
+    run = docker_execution(words, (literal_text(words[0]) or "").rpartition("/")[2])
+    inside = inside_effects(where, run, around) if run else Reloading()
+    if inside.unclear and not inside.here:
+        yield Reloading(unclear=inside.unclear)
     try:
-        targets = list(docker_targets(words))
-        for target in targets:
+        for target in [*([run.target] if run and inside.here else []), *docker_targets(words)]:
             found = resolve_target(target, around.containers)
             yield Reloading(containers=tuple(container.id for container in found))
     except Unobservable as why:
         yield Reloading(unclear=(f"{where}: {why.why}",))
+    if OTHER_SIGNALS & {text.removeprefix("--signal=").lstrip("-") for text in texts_of(words)}:
+        yield Reloading(unclear=(f"{where} sends a signal on which some servers reload, and others do not",))
+
+
+def inside_effects(where: str, run: Execution, around: Surroundings) -> Reloading:
+    """What a `docker exec` does in its container, of which nothing is known; programs that are not known are left out.
+
+    A script of its own, by its path, is `unclear`. Raises Unreadable.
+    """
+    words = as_words(run.words)
+    there = Surroundings(depth=around.deeper.depth)
+    script = inner_script(words)
+    if script is not None:
+        return reloading_of(where, script, there)
+    first = (literal_text(words[0]) or "") if words else ""
+    if first.startswith("/") and first.rpartition("/")[2] not in KNOWN | OTHERS:
+        return Reloading(unclear=(f"{where} runs `{first[:60]}` in a container, which could not be seen",))
+    return Reloading(here=bool(words) and reloads_here(first.rpartition("/")[2], words))
+
+
+def inner_script(words: Sequence[Word]) -> str | None:
+    """The script that a command gives to a shell; None for any other command."""
+    name = (literal_text(words[0]) or "").rpartition("/")[2] if words else ""
+    return script_of(words[1:]) if name in SHELLS else None
 
 
 def docker_targets(words: Sequence[Word]) -> Iterator[Target]:
-    """The containers that a command of Docker's client restarts, sends HUP to, or reloads a server in, if any.
-
-    Raises Unreadable for a script that cannot be parsed.
-    """
-    run = docker_execution(words, (literal_text(words[0]) or "").rpartition("/")[2])
-    if run and any(reloads_here((line[0] or "").rpartition("/")[2], as_words(line)) for line in run.inner() if line):
-        yield run.target
+    """The containers that a command of Docker's client restarts, or sends HUP to, if any."""
     rest = after_options(words[1:], frozenset({"-H", "--host", "-c", "--context"}))
     compose = literal_text(words[0]) == "docker-compose" or (rest and literal_text(rest[0]) == "compose")
     if compose:

@@ -3,63 +3,113 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from fleetkeeper.readers.shell.execution import executed_commands
+from fleetkeeper.readers.shell.script_state import ExecutedCommand
+from fleetkeeper.readers.shell.truth import YES, Truth
 from fleetkeeper.readers.shell.words import Unreadable, Word, literal_text
-from fleetkeeper.readers.shell.wrappers import SHELLS, script_of, unwrap_command
+from fleetkeeper.readers.shell.wrappers import SHELLS
 from fleetkeeper.topics.certificates.certbot_options import CERTBOTS, CertbotCommand, read_certbot
 from fleetkeeper.topics.certificates.facts import Reloading, Renewal
 from fleetkeeper.topics.certificates.reload_commands import (
+    HookFile,
     Surroundings,
-    command_effects,
+    effects,
     merge,
     reloading_of,
-    steps,
+    texts_of,
 )
 
-REPEATS = re.compile(r"\b(while|until|for|watch|supercronic)\b")
 MENTIONS = re.compile(r"\b(certbot|letsencrypt|acme\.sh|dehydrated|lego)\b")
 NAMED = re.compile(r"certbot|letsencrypt|acme|dehydrated|\blego\b|renew|ssl|\bcerts?\b")
 """Parts of the names of scripts that may renew certificates."""
-DEEPEST = 4
 NOTHING = Reloading()
+NOT_KNOWN = "what its script does is not known here"
 
 
-def renewals_in(where: str, script: str, around: Surroundings) -> Iterator[Renewal]:
-    """The renewals of a shell text that runs beside certbot itself: on a node, or in a container.
+@dataclass(frozen=True)
+class CertbotRun:
+    """One renewing command of certbot in a script, whether the script gets to it, and what the commands behind it do.
 
-    One that is `unclear` where the text cannot be read and has `certbot` and `renew` in it, or runs a script whose name
-    speaks of certificates; else nothing where it runs no certbot that renews.
+    `repeated`: it stands in a loop. `program` is certbot as it is written, `path` the PATH and `user` the account that
+    its script gives it, each "" without one.
+    """
+
+    command: CertbotCommand
+    reach: Truth = YES
+    behind: Reloading = NOTHING
+    repeated: bool = False
+    program: str = "certbot"
+    path: str = ""
+    user: str = ""
+
+
+def certbot_runs(commands: Sequence[ExecutedCommand], around: Surroundings) -> Iterator[CertbotRun]:
+    """The renewing commands of certbot among those of a script. Raises Unreadable.
+
+    Options of certbot's own file (`around.ini`) come before those written. What else a loop does comes behind it.
+    """
+    for number, command in enumerate(commands):
+        program, *options = map(literal_text, command.words or ((),))
+        if read := read_certbot([program, *around.ini, *options]):
+            others = [other for other in commands[:number] if command.repeated and other.repeated]
+            behind = effects("the command behind it", [*commands[number + 1 :], *others], around)
+            found = CertbotRun(read, command.reach, behind, command.repeated)
+            yield replace(found, program=program or "certbot", path=command.path, user=command.user)
+
+
+def renewals_in(where: str, script: str, around: Surroundings, *, loops: bool = False) -> Iterator[Renewal]:
+    """The renewals of a shell text that runs in a container, beside certbot itself; `loops`: only those in a loop.
+
+    One that is unclear where the text cannot be read and has `certbot` and `renew` in it, or runs a script whose name
+    speaks of certificates and whose text is not known; else nothing where it runs no certbot that renews.
     """
     try:
-        commands = list(certbot_commands(script, around))
+        commands = executed_commands(script, around.context())
+        runs = [run for run in certbot_runs(commands, around.deeper) if run.repeated or not loops]
     except Unreadable as odd:
         if "certbot" in script and "renew" in script:
             yield Renewal(where, unclear=f"its command line could not be read: {odd}")
         return
-    for command, guarded, behind in commands:
-        yield renewal_of(where, command, around, guarded, behind)
-    if not commands and any(runs_other_script(step.words) for step in steps(script)):
-        yield Renewal(where, unclear="what its script does is not known here")
+    for run in runs:
+        yield renewal_of(where, run, around)
+    for command in commands:
+        path = called_script(command.words)
+        speaks = NAMED.search(path.rpartition("/")[2].replace("_", "-")) and not is_certbot(path)
+        if path and (file := around.files.get(path)) is not None:
+            by_shell = command.name in SHELLS and file.trouble == "is not executable"
+            yield from renewals_of_file(where, path, replace(file, trouble="") if by_shell else file, around)
+        elif speaks and not runs:
+            yield Renewal(where, unclear=NOT_KNOWN)
 
 
-def renewal_of(
-    where: str, command: CertbotCommand, around: Surroundings, guarded: str = "", behind: Reloading = NOTHING
-) -> Renewal:
-    """The renewal that a command of certbot is. `behind` is what the commands after it do.
+def renewals_of_file(where: str, path: str, file: HookFile, around: Surroundings) -> Iterator[Renewal]:
+    """The renewals of a script in a container that a line there runs; a fault where it cannot run."""
+    if file.trouble:
+        yield Renewal(where, faults=(f"{path} {file.trouble}",))
+    elif file.unread:
+        yield Renewal(where, unclear=f"what {path} does could not be seen")
+    else:
+        yield from renewals_in(where, file.text, around.deeper)
 
-    `guarded` is why it may not be reached (`only under …`), which makes it `unclear`; empty where it is reached.
-    """
+
+def renewal_of(where: str, run: CertbotRun, around: Surroundings) -> Renewal:
+    """The renewal that a command of certbot is, unclear where its script may not get to it."""
+    command, reach = run.command, run.reach
     hooks = [
         reloading_of(option, text, around) if text is not None else Reloading(unclear=(f"{option} is a variable",))
         for option, text in command.hooks
     ]
     own = Reloading(here=command.installer in ("nginx", "apache"))
+    unreached = (f"it is never reached: {reach.why}",) if reach.value is False else ()
+    doubt = "" if reach.value is not None else reach.why or "whether its line gets to it is not known"
     return Renewal(
         where,
-        reloading=merge([own, *hooks, behind]),
-        faults=(*command.faults, *missing_programs(command, around)),
-        unclear=command.unclear or (f"it runs {guarded}" if guarded else ""),
+        reloading=merge([own, *hooks, run.behind]),
+        faults=(*unreached, *command.faults, *missing_programs(command, around)),
+        unclear=command.unclear or doubt,
         lineage=command.lineage,
         names=command.names,
         server=command.server,
@@ -83,59 +133,12 @@ def missing_programs(command: CertbotCommand, around: Surroundings) -> Iterator[
             yield f"`{program}` of {option} {trouble}, so certbot ends before it renews anything"
 
 
-def certbot_commands(
-    script: str, around: Surroundings, depth: int = 0
-) -> Iterator[tuple[CertbotCommand, str, Reloading]]:
-    """Each renewing command of certbot in a text, why it may not be reached, and what follows it. Raises Unreadable.
-
-    Scripts in shells inside are followed; options of certbot's own file (`around.ini`) come before those written. The
-    second is "" where it is reached.
-    """
-    if depth > DEEPEST:
-        raise Unreadable("too many shells inside each other")
-    every = list(steps(script))
-    for number, step in enumerate(every):
-        words, _, _ = unwrap_command(step.words)
-        inner = inner_script(words)
-        if inner is not None:
-            yield from certbot_commands(inner, around, depth + 1)
-        command = read_certbot(
-            [*(literal_text(word) for word in words[:1]), *around.ini, *map(literal_text, words[1:])]
-        )
-        if command is not None:
-            yield command, step.guarded, effects_behind([later.words for later in every[number + 1 :]], around)
-
-
-def inner_script(words: Sequence[Word]) -> str | None:
-    """The script that a command gives to a shell; None for any other command."""
-    name = (literal_text(words[0]) or "").rpartition("/")[2] if words else ""
-    return script_of(words[1:]) if name in SHELLS else None
-
-
-def effects_behind(commands: Iterable[Sequence[Word]], around: Surroundings) -> Reloading:
-    """What the commands behind certbot reload; what they do besides, or what is not understood, does not matter.
-
-    Raises Unreadable for one that cannot be parsed.
-    """
-    found: list[Reloading] = []
-    for words in commands:
-        rest, _, _ = unwrap_command(words)
-        name = (literal_text(rest[0]) or "").rpartition("/")[2] if rest else ""
-        found += command_effects("the command behind it", name, rest, around) if rest else []
-    together = merge(found)
-    return Reloading(together.here, together.containers, together.vain)
-
-
-def runs_other_script(words: Sequence[Word]) -> bool:
-    """Whether a command is a script, or a shell with one, whose name says that it is about certificates.
-
-    Certbot itself is none. Raises Unreadable for a command that cannot be parsed.
-    """
-    rest, _, _ = unwrap_command(words)
-    texts = [literal_text(word) or "" for word in rest]
-    name = texts[0].rpartition("/")[2] if texts else ""
-    paths = texts[1:2] if name in SHELLS else texts[:1] if "/" in (texts or [""])[0] else []
-    return any(NAMED.search(path.rpartition("/")[2].replace("_", "-")) and not is_certbot(path) for path in paths)
+def called_script(words: Sequence[Word]) -> str:
+    """The path of the script that a command is, or gives to a shell; "" for a program without `/` in its path."""
+    name, *operands = texts_of(words) or [""]
+    if name.rpartition("/")[2] in SHELLS:
+        return next((text for text in operands if not text.startswith("-")), "")
+    return name if "/" in name else ""
 
 
 def is_certbot(path: str) -> bool:
@@ -146,13 +149,11 @@ def is_certbot(path: str) -> bool:
 def loop_renewals(where: str, title: str, around: Surroundings) -> Iterator[Renewal]:
     """The renewals of a process that runs for ever, from its command line with blanks between its words.
 
-    A process without a loop is no schedule; a script about certificates is unclear. Raises Unreadable as `renewals_in`
-    may.
+    A process without a loop is no schedule; a script about certificates is unclear.
     """
     _, shell, script = title.partition(" -c ")
     name = title.split(" ", maxsplit=1)[0].rpartition("/")[2]
     if shell and name in SHELLS:
-        if REPEATS.search(script):
-            yield from renewals_in(where, script, around)
+        yield from renewals_in(where, script, around, loops=True)
     elif MENTIONS.search(title.replace("_", "-")) and name in SHELLS:
-        yield Renewal(where, unclear="what its script does is not known here")
+        yield Renewal(where, unclear=NOT_KNOWN)

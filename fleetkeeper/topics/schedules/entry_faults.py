@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleetkeeper.looking.fleet import or_why
-from fleetkeeper.readers.cron.accounts import refusal_of
 from fleetkeeper.readers.cron.answers import Answers
-from fleetkeeper.readers.cron.crontab_files import VALID_NAME
 from fleetkeeper.readers.cron.daemon import Daemon, daemon
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
-from fleetkeeper.readers.cron.loader import possible_loaders
+from fleetkeeper.readers.cron.line_start import cron_starts
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.topics.schedules.facts import Entry
 from fleetkeeper.topics.schedules.parse import Candidate, with_reach
@@ -52,41 +50,15 @@ def entry_with_faults(candidate: Candidate, answers: Answers) -> Entry:
 
 
 def started(candidate: Candidate, answers: Answers) -> Truth:
-    """Whether the daemon starts the command of an entry at all: PAM, a home directory, a file on which cron hangs.
+    """Whether the daemon starts the command of an entry at all: the account that acts, and what cron itself needs.
 
-    NO with the reason; not to be told where access.conf is not understood. A timer is always started.
+    NO with the reason; not to be told where access.conf is not understood. A timer needs no cron.
     """
+    acting = candidate.acting
+    if acting and acting in answers.asked and acting not in answers.lines.lines.get("user", []):
+        return Truth(False, f"there is no user {acting[:40]} as whom it would run")
     entry = candidate.entry
-    if (
-        candidate.acting
-        and candidate.acting in answers.asked
-        and candidate.acting not in answers.lines.lines.get("user", [])
-    ):
-        return Truth(False, f"there is no user {candidate.acting[:40]} as whom it would run")
-    if entry.kind == "timer":
-        return YES
-    pipes = [path for path in answers.printed.lines.get("fifo", []) if VALID_NAME.fullmatch(path.rpartition("/")[2])]
-    loaders = possible_loaders(answers.printed)
-    if pipes and "cronie" not in loaders:
-        return Truth(False, f"cron hangs in {pipes[0]}, a named pipe, and reads no crontab any more")
-    refusal = refusal_of(entry.user, answers.lines)
-    if refusal is None:
-        return Truth(None, f"whether access.conf lets cron run anything for {entry.user} cannot be told")
-    if refusal:
-        return Truth(False, f"PAM refuses {entry.user} to cron: {refusal}")
-    return home_there(candidate, answers) if loaders == ("cronie",) else YES
-
-
-def home_there(candidate: Candidate, answers: Answers) -> Truth:
-    """Whether the home directory in which cronie starts the command is there: without it nothing is run.
-
-    Yes for one that was not looked for.
-    """
-    if candidate.home == "":
-        return Truth(False, "its crontab sets an empty HOME, in which cronie starts nothing")
-    home = home_of(candidate, answers)
-    state = answers.paths.get(home)
-    return Truth(False, f"its home directory {home[:100]} is not there") if state and state.missing else YES
+    return YES if entry.kind == "timer" else cron_starts(entry.user, candidate.home, answers)
 
 
 def home_of(candidate: Candidate, answers: Answers) -> str:

@@ -6,18 +6,19 @@ Everything else in people's crontabs is dropped here: it is not ours, and it may
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 
 from fleetkeeper.readers.cron.answers import Answers
-from fleetkeeper.readers.cron.crontab import BLANKS, Job, LineProblem, Table, cut_at_percent, first_word, parse
-from fleetkeeper.readers.cron.crontab_files import body, file_faults, table_faults
+from fleetkeeper.readers.cron.called_scripts import ScriptCall, called_scripts
+from fleetkeeper.readers.cron.crontab import BLANKS, Job, LineProblem, cut_at_percent, first_word
+from fleetkeeper.readers.cron.crontab_files import CrontabFile, crontab_file
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
-from fleetkeeper.readers.cron.loader import CRON_PATH, Loader, default_path, possible_loaders
+from fleetkeeper.readers.cron.line_start import line_surroundings, shell_starts
+from fleetkeeper.readers.cron.loader import CRON_PATH
 from fleetkeeper.readers.cron.script_start import Starter
-from fleetkeeper.readers.cron.snapshot import SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.docker.sole_purpose import has_sole_purpose
@@ -27,8 +28,6 @@ from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, WRAPPERS
 from fleetkeeper.topics.schedules.command_lines import (
     MENTIONS,
     NOTHING,
-    ScriptCall,
-    called_scripts,
     command_runs,
     faults_of,
     is_followed,
@@ -107,41 +106,22 @@ def find_backups(scheduled: ScheduledBackups, command: str) -> None:
         if file.kind not in ("user", "system"):
             continue
         try:
-            crontab = crontab_file(file, uids, command_words, possible_loaders(printed))
+            read = crontab_file(file, uids, printed)
         except Unobservable:
             printed.cannot_tell(file.path)
             continue
-        scheduled.jobs += len(crontab.table.jobs) if file.kind == "user" else 0
-        in_table(replace(crontab, default_path=default_path(printed)), scheduled)
+        scheduled.jobs += len(read.table.jobs) if file.kind == "user" else 0
+        crontab = SearchedCrontab(
+            file, read.table, read.faults, read.users, read.doubt, read.default_path, command_words
+        )
+        in_table(crontab, scheduled)
 
 
 @dataclass(frozen=True)
-class CrontabFile:
-    """A parsed crontab, and the faults of the whole file.
+class SearchedCrontab(CrontabFile):
+    """A crontab in which a command is looked for: `wanted` are the words of the policy's command."""
 
-    `wanted` are the words of the policy's command, `users` some accounts that exist on the node. `doubt` is why it is
-    not known whether cron takes the file, "" when it is. `default_path` is the PATH where it sets none.
-    """
-
-    file: SnapshotFile
-    table: Table
-    wanted: Sequence[str]
-    faults: Sequence[Fault]
-    users: frozenset[str] = frozenset({"root"})
-    doubt: str = ""
-    default_path: str = CRON_PATH
-
-    @property
-    def system(self) -> bool:
-        """Whether its lines have a user field."""
-        return self.file.kind == "system"
-
-    @cached_property
-    def other_users(self) -> tuple[tuple[str, int], ...]:
-        """The users in its user fields, each with the number of its first line; () for cronie, which judges lines."""
-        if self.table.loader == "cronie":
-            return ()
-        return tuple({job.user: (job.user, job.line) for job in reversed(self.table.jobs) if job.user}.values())
+    wanted: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -154,27 +134,7 @@ class LineReading:
     starts: Truth = YES
 
 
-def crontab_file(
-    file: SnapshotFile, uids: Mapping[str, str], wanted: Sequence[str], loaders: Sequence[Loader]
-) -> CrontabFile:
-    """A crontab as the node's cron reads it; where several may, and differ, it is in doubt.
-
-    `uids` are those of the accounts, by name; `wanted` are the words of the policy's command; `loaders` the crons that
-    may read it, at least one. Raises Unobservable when the uid of its user is no number.
-    """
-    readings: list[CrontabFile] = []
-    for loader in loaders:
-        table = parse(body(file), system=file.kind == "system", loader=loader)
-        faults = [*file_faults(file, uids.get(file.name, "none"), loader), *table_faults(table)]
-        readings.append(CrontabFile(file, table, wanted, faults, frozenset({"root", *uids})))
-    first = readings[0]
-    if all(bool(other.faults) == bool(first.faults) and other.table.jobs == first.table.jobs for other in readings):
-        return first
-    clean = next((reading for reading in readings if not reading.faults), first)
-    return replace(clean, doubt="whether cron takes its file depends on which cron this is, which is not known")
-
-
-def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
+def in_table(crontab: SearchedCrontab, scheduled: ScheduledBackups) -> None:
     """Add the candidates, suspects and scripts of one crontab to `scheduled`.
 
     Lines that are commented out are candidates only in a file without any other. What is beyond the limits of a
@@ -201,11 +161,11 @@ def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
             )
 
 
-def suspect_job(crontab: CrontabFile, job: Job, scheduled: ScheduledBackups) -> None:
+def suspect_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups) -> None:
     """Add the scripts that a line runs, and the line itself if it may make backups unread, to `scheduled`."""
     text = cut_at_percent(job.command)[0]
     user = job.user or crontab.file.name
-    around = surroundings_of(job, user, scheduled.answers)
+    around = line_surroundings(job, user, scheduled.answers)
     suspect = Suspect(crontab.file.path, job.line)
     calls = [call for call in called_scripts(text, around, job.environment) if is_followed(call.path)]
     path = job.environment.get("PATH", crontab.default_path)
@@ -230,12 +190,7 @@ def ask_for_sourced(around: Surroundings, suspect: Suspect, scheduled: Scheduled
             scheduled.suspects.append(replace(suspect, why=f"it reads {path}, which could not be read"))
 
 
-def surroundings_of(job: Job, user: str, answers: Answers) -> Surroundings:
-    """The surroundings of a line's command: as this user, with the SHELL and the HOME that its crontab sets."""
-    return answers.surroundings(user, job.environment.get("SHELL", "/bin/sh"), job.environment.get("HOME", ""))
-
-
-def in_job(crontab: CrontabFile, job: Job, scheduled: ScheduledBackups | None) -> Iterator[Candidate]:
+def in_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups | None) -> Iterator[Candidate]:
     """The candidates of one line, read with and without a user field; empty when it does not run the wanted command.
 
     The questions that they raise are added to `scheduled`; without it, nothing is asked.
@@ -248,7 +203,7 @@ def in_job(crontab: CrontabFile, job: Job, scheduled: ScheduledBackups | None) -
         if not crontab.system and first in crontab.users:
             readings.insert(0, (crontab.file.name, rest, ("user field in a user's crontab",)))
     for user, command, faults in readings:
-        around = surroundings_of(job, user, scheduled.answers) if scheduled else Surroundings()
+        around = line_surroundings(job, user, scheduled.answers) if scheduled else Surroundings()
         runs = command_runs(command, crontab.wanted, job.environment, around)
         if runs and scheduled:
             scheduled.questions.update(around.questions)
@@ -263,25 +218,15 @@ def may_be_user(word: str) -> bool:
     return "/" not in word and word not in CLIENTS | WRAPPERS.keys() | SHELLS | INERT and word.isprintable()
 
 
-def shell_starts(job: Job, around: Surroundings) -> Truth:
-    """Whether cron can start the shell that the crontab sets: NO for no whole path, and where it is missing."""
-    shell = job.environment.get("SHELL", "/bin/sh")
-    if not shell.startswith("/"):
-        return Truth(False, f"its crontab sets SHELL={shell[:60]}, which is no whole path, so cron cannot start it")
-    if shell != "/bin/sh" and around.is_program(shell) is False:
-        return Truth(False, f"its crontab sets SHELL={shell[:60]}, which is not there")
-    return YES
-
-
-def candidate_of_script(crontab: CrontabFile, job: Job, answers: Answers, run: Execution) -> Candidate:
+def candidate_of_script(crontab: SearchedCrontab, job: Job, answers: Answers, run: Execution) -> Candidate:
     """The candidate of a line whose script runs the command. The line itself is not kept: it is not the command."""
     user = job.user or crontab.file.name
-    starts = shell_starts(job, surroundings_of(job, user, answers))
+    starts = shell_starts(job, line_surroundings(job, user, answers))
     made = candidate(crontab, job, LineReading(user, run, faults_of(run), starts))
     return replace(made, entry=replace(made.entry, written=""))
 
 
-def candidate(crontab: CrontabFile, job: Job, reading: LineReading) -> Candidate:
+def candidate(crontab: SearchedCrontab, job: Job, reading: LineReading) -> Candidate:
     """The candidate of one line for a run of the command in it.
 
     Its target is unclear where the crontab sets a shell that is not known here, or another Docker engine. What it may
@@ -332,7 +277,7 @@ def with_reach(entry: Entry, reach: Truth) -> Entry:
     return entry if reach.value else replace(entry, blocked=reach.why or "its command is not run")
 
 
-def in_problem(crontab: CrontabFile, problem: LineProblem, scheduled: ScheduledBackups) -> Iterator[Candidate]:
+def in_problem(crontab: SearchedCrontab, problem: LineProblem, scheduled: ScheduledBackups) -> Iterator[Candidate]:
     """The candidates of a line that cron cannot parse and that is meant to run the wanted command all the same.
 
     Each has the fault "too long" or "bad times", and times that are not known.

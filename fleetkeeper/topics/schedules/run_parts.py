@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fleetkeeper.readers.cron.called_scripts import called_scripts, start_of
 from fleetkeeper.readers.cron.crontab_files import VALID_NAME, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
@@ -15,14 +16,12 @@ from fleetkeeper.readers.shell.truth import both
 from fleetkeeper.topics.schedules.command_lines import (
     MENTIONS,
     NOTHING,
-    called_scripts,
     faults_of,
     is_followed,
     mentions_dumps,
     own_dump,
     programs,
     running_anywhere,
-    start_of,
     why_undecided,
 )
 from fleetkeeper.topics.schedules.facts import Entry, Suspect

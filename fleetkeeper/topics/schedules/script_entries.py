@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fleetkeeper.readers.cron.called_scripts import called_scripts, start_of
 from fleetkeeper.readers.cron.script_start import Starter, can_start, shell_of
 from fleetkeeper.readers.cron.snapshot import SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.readers.shell.truth import Truth, both
 from fleetkeeper.topics.schedules.command_lines import (
     MENTIONS,
-    called_scripts,
     is_followed,
     mentions_dumps,
     own_dump,
     running_anywhere,
-    start_of,
     why_undecided,
 )
 from fleetkeeper.topics.schedules.failure_reports import traced_secrets

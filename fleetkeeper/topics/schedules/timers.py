@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from fleetkeeper.readers.cron.called_scripts import ScriptStart, called_scripts
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.docker.docker_exec import Execution
-from fleetkeeper.readers.systemd_units import command_lines, cron_fields, units
+from fleetkeeper.readers.shell.truth import both
+from fleetkeeper.readers.systemd_timers import service_script, timer_starts
+from fleetkeeper.readers.systemd_units import cron_fields, units
 from fleetkeeper.topics.schedules.command_lines import (
     MENTIONS,
-    called_scripts,
     faults_of,
     is_followed,
     own_dump,
@@ -40,18 +42,23 @@ def find_timer(
 
     Candidates, else scripts or a suspect. `command_words` are those of the policy's command.
     """
-    script = command_lines(service.get("ExecStart", ""))
+    settings = scheduled.answers.printed.lines.get("setting", [])
+    script = service_script(service, settings)
     suspect = Suspect(timer.get("Id", "a timer"), 0)
     made = partial(candidate, timer, service)
     user = service.get("User", "") or "root"
     around = scheduled.answers.surroundings(user)
     around.search_path = UNIT_PATH
-    runs = script_runs(script, command_words, around=around)
-    scheduled.candidates.extend(map(made, runs))
+    around.directory = service.get("WorkingDirectory", "").lstrip("!-") or "/"
+    starts = timer_starts(timer, service, settings, around)
+    runs = script_runs(script, command_words, around=around, start=ScriptStart(errexit=True))
+    scheduled.candidates.extend(made(replace(run, reach=both(starts, run.reach))) for run in runs)
     if runs:
         scheduled.questions.update(around.questions)
         return
     calls = [call for call in called_scripts(script, around) if is_followed(call.path)]
+    scheduled.questions.update(around.questions if calls else {})
+    calls = [replace(call, reach=both(starts, call.reach)) for call in calls]
     scheduled.behind.extend(Behind(call, suspect, made, user, "systemd", UNIT_PATH) for call in calls)
     ask_for_sourced(around, suspect, scheduled)
     if not calls and MENTIONS.search(script):

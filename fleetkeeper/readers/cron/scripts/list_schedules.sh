@@ -8,6 +8,18 @@ shown() { # kind directory
     if ! [ -r "$2" ] || ! [ -x "$2" ]; then say "unseen $2"; return; fi
     for path in "$2"/*; do show "$1" "$path"; done
 }
+about=Id,LoadState,ActiveState,Result,NeedDaemonReload,User,DynamicUser,WorkingDirectory,ExecStart
+about=$about,ConditionResult,ConditionTimestamp,FragmentPath,DropInPaths
+services=
+settings() { # unit files: the lines that say what a service starts, and when not; nothing of its environment
+    awk 'FNR == 1 { line = "" }
+        { line = line $0 }
+        /\\$/ { sub(/\\$/, " ", line); next }
+        line ~ /^[ \t]*(Exec(Condition|StartPre|Start|StartPost)|(Condition|Assert)[A-Za-z]+)[ \t]*=/ {
+            print "setting " FILENAME " " line }
+        { line = "" }' "$@" 2>/dev/null | head -c 131072
+    echo
+}
 for spool in /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron; do
     shown user "$spool"
     for path in "$spool"/*; do
@@ -31,6 +43,7 @@ dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' cron cronie 2>/de
 rpm -q --qf 'package %{NAME} %{VERSION}-%{RELEASE}\n' cronie 2>/dev/null | grep '^package [a-z]* [0-9]'
 say "localtime $(readlink -f /etc/localtime)"
 if [ -r /etc/timezone ]; then say "zone $(cat /etc/timezone)"; fi
+say "today $(date +%F)"
 say "boot $(sed -n 's/^btime //p' /proc/stat)"
 [ -r /proc/1/status ] || say hidden
 for process in /proc/[0-9]*; do
@@ -57,12 +70,16 @@ if [ -d /run/systemd/system ]; then
         state=$(systemctl is-enabled "$unit.service" 2>/dev/null)
         case $state in enabled* | disabled | masked*) say "unit $unit $state" ;; esac
     done
-    if timers=$(systemctl show -p Id,ActiveState,Unit,TimersCalendar,FragmentPath '*.timer'); then
+    if timers=$(systemctl show -p Id,ActiveState,SubState,UnitFileState,Unit,TimersCalendar,TimersMonotonic '*.timer'); then
         printf '%s\n' "$timers" | sed 's/^/timer /'
         units=$(printf '%s\n' "$timers" | sed -n 's/^Unit=//p')
         # Names of units hold no blanks.
         # shellcheck disable=SC2086 # names of units, to be split
-        [ -z "$units" ] || systemctl show -p Id,ExecStart,User $units | sed 's/^/service /'
+        [ -z "$units" ] || services=$(systemctl show -p "$about" $units)
+        printf '%s\n' "$services" | sed 's/^/service /'
+        # shellcheck disable=SC2046 # paths of unit files, to be split
+        set -- $(printf '%s\n' "$services" | sed -n 's/^FragmentPath=//p; s/^DropInPaths=//p' | tr ' ' '\n' | sort -u)
+        [ $# = 0 ] || settings "$@"
     else
         say "unseen the timers of systemd"
     fi

@@ -163,18 +163,45 @@ processes() {
     case $title in
     *fleetkeeper*) ;;
     *certbot*) say "loop $name"; printf '%s\n' "$title" | head -c 4096 | indent ;;
+    *) started "$title" ;;
     esac
   done
 }
+started() { # command line: a script in a shell, with its text where that has certbot in it
+  case ${1%% *} in sh | bash | ash | dash | */sh | */bash | */ash | */dash) rest=${1#* } ;; *) return ;; esac
+  while :; do case $rest in -c* | '') return ;; -*' '*) rest=${rest#* } ;; *) break ;; esac; done
+  path=${rest%% *}
+  case $path in -* | '') return ;; /*) ;; *) path=$(readlink "$process/cwd")/$path ;; esac
+  if speaks "$path"; then text started "$path"; fi
+}
+speaks() { # path: whether it is a script with certbot in it, and not certbot itself
+  case $1 in */certbot | */certbot-auto) return 1 ;; esac
+  clean "$1" && [ -f "$1" ] && [ -r "$1" ] && head -c 16384 <"$1" | tr -d '\0' | grep -qi certbot
+}
+text() { # kind path: a script, and whether it can be executed
+  say "$1 $2"
+  [ -x "$2" ] || say "!is not executable"
+  head -c 16384 <"$2" | indent
+  echo
+}
 schedules() {
-  for table in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /etc/crontabs/* /etc/cron.*ly/* \
-    /etc/periodic/*/*; do
+  for table in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /etc/crontabs/*; do
     { [ -f "$table" ] && clean "$table"; } || continue
-    grep -sqi certbot "$table" || continue
+    lines=$(grep -v '^[[:space:]]*#' "$table" | head -c 65536)
+    called=$(printf '%s\n' "$lines" | tr -s " \t;&|<>()\"'" '\n' | sed -n '/^\/./p' | sort -u | head -n 50 |
+      while read -r path; do if speaks "$path"; then say "$path"; fi; done)
+    lines=$(printf '%s\n' "$lines" | grep -iF "$words${called:+$newline$called}") || continue
     say "cron $table"
-    grep -i certbot "$table" | head -c 16384 | indent
+    printf '%s\n' "$lines" | head -c 16384 | indent
+    printf '%s\n' "$called" | while read -r path; do if [ -n "$path" ]; then text script "$path"; fi; done
+  done
+  for file in /etc/cron.hourly/* /etc/cron.daily/* /etc/cron.weekly/* /etc/cron.monthly/* /etc/periodic/*/*; do
+    if speaks "$file"; then text periodic "$file"; fi
   done
 }
+newline='
+'
+words="certbot${newline}letsencrypt${newline}acme${newline}dehydrated${newline}renew"
 web_server "$@"
 for file; do
   case $file in /*) certificates file "$file" ;; hook:*) script script "${file#hook:}" ;; esac

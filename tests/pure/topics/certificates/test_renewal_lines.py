@@ -9,11 +9,12 @@ import pytest
 from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.readers.cron.answers import Answers
 from fleetkeeper.readers.cron.snapshot import read as printed_schedules
-from fleetkeeper.topics.certificates import renewal_schedule
+from fleetkeeper.topics.certificates import renewal_processes, renewal_schedule
 from fleetkeeper.topics.certificates.certbot_options import read_certbot
-from fleetkeeper.topics.certificates.facts import Reloading
+from fleetkeeper.topics.certificates.facts import Reloading, Renewal
 from fleetkeeper.topics.certificates.observe import words_about_lines
 from fleetkeeper.topics.certificates.reload_commands import HookFile, Surroundings, reloading_of
+from fleetkeeper.topics.certificates.renewal_scripts import NodeSurroundings
 from fleetkeeper.topics.containers.facts import Container, Mount
 from tests.example_fleets.certificates import CONTAINER, FACTS, ID, INSIDE, VOLUME, certificate_fleet, verdict_of
 from tests.pure.topics.certificates.test_observation import crontab_with
@@ -24,10 +25,10 @@ BESIDE = Container("77" * 32, "certbot", mounts=(VOLUME,))
 THERE = Surroundings(
     frozenset({"systemctl", "service", "docker"}), {"/hooks/reload.sh": HookFile("#!/bin/sh\nnginx -s reload\n")}
 )
-NODE = renewal_schedule.NodeSurroundings([CONTAINER, BESIDE], {ID: THERE})
+NODE = NodeSurroundings([CONTAINER, BESIDE], {ID: THERE})
 
 
-def judged(line: str, node: renewal_schedule.NodeSurroundings = NODE, **inside: object) -> Verdict:
+def judged(line: str, node: NodeSurroundings = NODE, **inside: object) -> Verdict:
     """What is said of the good world with this one line in root's crontab."""
     printed = printed_schedules(crontab_with(f"25 3,15 * * * {line}"))
     renewals = tuple(renewal_schedule.renewals_on_node(printed, node))
@@ -182,7 +183,7 @@ def main_process(script: str, key: str = BESIDE.id, shell: str = "/bin/sh") -> l
 
 
 def test_certbot_in_a_loop_beside_the_server_renews() -> None:
-    [match] = renewal_schedule.main_processes(main_process(LOOP % ""), NODE)
+    [match] = renewal_processes.main_processes(main_process(LOOP % ""), NODE)
     assert (match.where, match.entered, match.containers) == ("the main process of beside", True, (BESIDE.id,))
     world = certificate_fleet(replace(FACTS, renewals=(match,)))
     both = replace(world.facts["web", "containers"], containers=(CONTAINER, BESIDE))
@@ -194,25 +195,23 @@ def test_certbot_in_a_loop_beside_the_server_renews() -> None:
 
 
 def test_a_loop_that_keeps_nothing_or_lies_elsewhere_does_not_count() -> None:
-    [match] = renewal_schedule.main_processes(main_process(LOOP % " --dry-run"), NODE)
+    [match] = renewal_processes.main_processes(main_process(LOOP % " --dry-run"), NODE)
     assert match.faults
     elsewhere = replace(BESIDE, mounts=(Mount("volume", "/v/other", "/etc/letsencrypt", "other"),))
-    [match] = renewal_schedule.main_processes(
-        main_process(LOOP % ""), renewal_schedule.NodeSurroundings([CONTAINER, elsewhere])
-    )
+    [match] = renewal_processes.main_processes(main_process(LOOP % ""), NodeSurroundings([CONTAINER, elsewhere]))
     assert verdict_of("will_renew", certificate_fleet(replace(FACTS, renewals=(match,)))).outcome is Outcome.FINDING
 
 
 def test_a_main_process_that_is_a_script_about_certificates_is_unclear() -> None:
     item = {"Id": BESIDE.id, "Name": "/beside", "Path": "/bin/bash", "Args": ["/scripts/run_certbot.sh"]}
-    [match] = renewal_schedule.main_processes([item], NODE)
+    [match] = renewal_processes.main_processes([item], NODE)
     assert match.unclear
 
 
 def test_a_server_that_reloads_itself_from_time_to_time_is_known() -> None:
     script = 'while :; do sleep 6h & wait ${!}; nginx -s reload; done & nginx -g "daemon off;"'
-    assert list(renewal_schedule.self_reloaders(main_process(script, ID))) == [ID]
-    assert list(renewal_schedule.self_reloaders(main_process('nginx -g "daemon off;"', ID))) == []
+    assert list(renewal_processes.self_reloaders(main_process(script, ID))) == [ID]
+    assert list(renewal_processes.self_reloaders(main_process('nginx -g "daemon off;"', ID))) == []
 
 
 @pytest.mark.parametrize(
@@ -257,6 +256,7 @@ def test_reloads_are_told_from_other_commands(script: str, here: bool) -> None:
 
 
 ANSWERS = """user root
+program /usr/bin/docker
 login root 0 0 /root
 at 0:0:41ed,0:0:41ed,0:0:41ed,none -wxs /var/log/nodir/certbot.log
 at 0:0:41ed,0:0:41ed,none -wxs /etc/absent
@@ -266,7 +266,7 @@ end
 """
 
 
-def asked_and_judged(line: str) -> tuple[list[str], renewal_schedule.Renewal]:
+def asked_and_judged(line: str) -> tuple[list[str], Renewal]:
     """What the node is asked about a line in root's crontab, and the renewal that it is once it has answered."""
     printed = printed_schedules(crontab_with(f"25 3,15 * * * {line}"))
     answers = Answers(printed)
