@@ -71,11 +71,13 @@ def renewing(view: View) -> Said:
 def is_not_certbots(view: View) -> bool:
     """Whether certbot has nothing to do with this container: it keeps nothing there, and nobody runs it there.
 
-    Traefik and Caddy get their certificates themselves, acme.sh and people bring theirs. Raises Unobservable when
+    Traefik, Caddy and Apache's mod_md get their certificates themselves, some of them into a volume of that name;
+    acme.sh, lego, dehydrated and people bring theirs. Raises Unobservable when
     container or schedules were not seen.
     """
     inside = view.inside
-    traces = inside.certbot or inside.lineages or inside.letsencrypt or inside.renewals or mount_of(view.container)
+    kept = inside.nginx is not None and (inside.letsencrypt or mount_of(view.container))
+    traces = inside.certbot or inside.lineages or inside.renewals or kept
     named = [path for site in (inside.nginx.sites if inside.nginx else ()) for path in site.certificates]
     if traces or any(path.startswith(LETSENCRYPT) for path in named):
         return False

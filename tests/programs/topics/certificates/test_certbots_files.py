@@ -60,7 +60,9 @@ class Certbot:
 
     def printed(self, *words: str, shell: tuple[str, ...] = ("sh",)) -> str:
         script = load_script("fleetkeeper/topics/certificates/scripts/look_inside.sh")
-        script = script.replace("/etc/letsencrypt", str(self.at))
+        for own, there in (("/etc/letsencrypt", self.at), ("/etc/crontabs/", f"{self.folder}/crontabs/")):
+            script = script.replace(own, str(there))
+        script = script.replace("/etc/periodic/", f"{self.folder}/periodic/")
         env = {"PATH": f"{self.folder}/bin:/usr/bin:/bin", "HOME": str(self.folder)}
         done = subprocess.run(
             (*shell, "-c", script, node_commands.MARK, *words), capture_output=True, check=True, env=env
@@ -181,3 +183,33 @@ def test_the_plugins_beside_certbot_are_listed_by_their_own_lists(shell: tuple[s
         (packages / f"{name}-1.dist-info").mkdir(parents=True)
         (packages / f"{name}-1.dist-info/entry_points.txt").write_text(text)
     assert certbot.seen(shell=shell).plugins == ("dns-ovh", "manual", "webroot")
+
+
+@each_shell
+def test_what_a_cron_in_the_container_runs_is_followed_into_its_scripts(
+    shell: tuple[str, ...], certbot: Certbot
+) -> None:
+    folder, reload = certbot.folder, "certbot renew --deploy-hook 'nginx -s reload'"
+    certbot.write(
+        "../crontabs/root", f"# certbot\n0 3 * * * {folder}/a.sh\n1 3 * * * sh {folder}/b\n5 5 * * * x hunter2\n"
+    )
+    certbot.write("../a.sh", f"#!/bin/sh\nif [ -f /on ]; then\n  {reload}\nfi\n", 0o755)
+    certbot.write("../b", f"#!/bin/sh\n{reload}\n")
+    certbot.write("../periodic/daily/le", f"#!/bin/sh\n{reload}\n", 0o755)
+    certbot.write("../periodic/daily/le.sh", f"#!/bin/sh\n{reload}\n", 0o755)
+    certbot.write("../periodic/daily/other", "#!/bin/sh\nhunter2\n", 0o755)
+    printed = certbot.printed(shell=shell)
+    assert "hunter2" not in printed
+    renewals = parse.parse(printed.replace("end\n", "process crond\nend\n"), "id", "nginx").renewals
+    found = {(item.where.rpartition("/")[2], bool(item.unclear), bool(item.faults)) for item in renewals if item.inside}
+    assert {("root", True, False), ("root", False, False), ("le", False, False), ("le.sh", False, True)} <= found
+
+
+@each_shell
+def test_a_script_that_loops_beside_the_server_is_read(shell: tuple[str, ...], certbot: Certbot) -> None:
+    certbot.write("../loop.sh", "while :; do\n  sleep 40 & wait $!\n  certbot renew && nginx -s reload\ndone\n")
+    with subprocess.Popen(["sh", "-u", "loop.sh"], cwd=certbot.folder, stdout=subprocess.DEVNULL) as loop:
+        renewals = certbot.seen(shell=shell).renewals
+        loop.kill()
+    own = [item for item in renewals if item.where == f"the process {certbot.folder}/loop.sh"]
+    assert [(item.inside, item.reloading.here, item.faults, item.unclear) for item in own] == [(True, True, (), "")]

@@ -28,9 +28,9 @@ THERE = Surroundings(
 NODE = NodeSurroundings([CONTAINER, BESIDE], {ID: THERE})
 
 
-def judged(line: str, node: NodeSurroundings = NODE, **inside: object) -> Verdict:
+def judged(line: str, node: NodeSurroundings = NODE, times: str = "25 3,15 * * *", **inside: object) -> Verdict:
     """What is said of the good world with this one line in root's crontab."""
-    printed = printed_schedules(crontab_with(f"25 3,15 * * * {line}"))
+    printed = printed_schedules(crontab_with(f"{times} {line}"))
     renewals = tuple(renewal_schedule.renewals_on_node(printed, node))
     facts = replace(FACTS, renewals=renewals, inside=(replace(INSIDE, **inside),))
     world = certificate_fleet(facts)
@@ -59,6 +59,21 @@ FINE = {
         f"c=$(docker ps -q -f name=rodan_nginx); [ -n $c ] && docker exec $c certbot renew {HOOK}"
     ),
     "an installer": f"{RENEW} -i nginx",
+    "the delay of certbot's own page": (
+        f"/opt/certbot/bin/python -c 'import time; time.sleep(random.random() * 3600)' && {RENEW} {HOOK}"
+    ),
+    "in a condition": f"if {RENEW}; then {EXEC} nginx -s reload; fi",
+    "in a condition of the container": f"{EXEC} sh -c 'if certbot renew; then nginx -s reload; fi'",
+    "a guard about the server": f"{RENEW} --deploy-hook '[ -s /run/nginx.pid ] && nginx -s reload'",
+    "what certbot tells a hook": (
+        f"{RENEW} --deploy-hook 'sh -c \"[ -z $RENEWED_LINEAGE ] && exit 0; nginx -s reload\"'"
+    ),
+    "a loop over what was found": (
+        f"for c in $(docker ps -q -f name=rodan_nginx); do docker exec $c certbot renew {HOOK}; done"
+    ),
+    "behind programs in the container": f"{EXEC} env HOME=/root timeout 600 certbot renew {HOOK}",
+    "behind a program that is told of failures": f"chronic {RENEW} {HOOK}",
+    "a script of its own behind a shell": f"{RENEW} --deploy-hook 'sh /hooks/reload.sh'",
 }
 
 
@@ -87,6 +102,11 @@ VAIN = {
     "no such script": (f"{RENEW} --deploy-hook /etc/letsencrypt/reload.sh", "/etc/letsencrypt/reload.sh` of --deploy"),
     "never reached": (f"false && {RENEW} {HOOK}", "it is never reached: `false` always fails"),
     "behind an end": (f"exit 0; {RENEW} {HOOK}", "it is never reached"),
+    "never reached in the container": (f"{EXEC} sh -c 'false && certbot renew {HOOK}'", "it is never reached"),
+    "in a function that nothing calls": (f"renew() {{ {RENEW} {HOOK}; }}", "nothing calls the function"),
+    "too rarely": (f"{RENEW} {HOOK}", "is due too rarely"),
+    "a mail about it": ("echo run certbot renew | mail -s x root", "nothing runs `certbot renew`"),
+    "a shell that nobody reads the line with": (f"{EXEC} certbot renew '&&' nginx -s reload", "as an argument"),
     "on the node": (f"certbot renew -q {HOOK}", "it runs on the node"),
 }
 
@@ -96,7 +116,8 @@ def test_a_line_that_does_not_renew_this_certificate_does_not_count(what: str) -
     line, words = VAIN[what]
     gone = {"/etc/letsencrypt/reload.sh": HookFile(trouble="is not there")}
     around = replace(THERE, files={**THERE.files, **gone})
-    [finding] = judged(line, replace(NODE, inside={ID: around})).findings
+    times = "0 3 1 */2 *" if what == "too rarely" else "25 3,15 * * *"
+    [finding] = judged(line, replace(NODE, inside={ID: around}), times=times).findings
     assert words in finding.saw
     assert finding.want == "certbot renew, twice a day"
 
@@ -107,6 +128,13 @@ IDLE = {
     "a reload on the node": (f"{RENEW} && nginx -s reload", "nothing reloads rodan_nginx afterwards"),
     "another container": (f"{RENEW} && docker restart certbot", "nothing reloads rodan_nginx afterwards"),
     "another server": (f"{RENEW} --deploy-hook 'pkill -HUP postfix'", "--deploy-hook does something else"),
+    "a reload that is never reached": (f"{RENEW} --deploy-hook 'sh -c \"exit 0; nginx -s reload\"'", "never gets to"),
+    "a reload after a failure only": (f"{RENEW} || {EXEC} nginx -s reload", "never gets to its reload"),
+    "a reload that its container never reaches": (
+        f"{RENEW}; {EXEC} sh -c 'exit 0; nginx -s reload'",
+        "nothing reloads",
+    ),
+    "a reload in another container": (f"{RENEW}; docker exec certbot nginx -s reload", "nothing reloads"),
     "hooks that are passed over": (f"{RENEW} --no-directory-hooks", "nothing reloads rodan_nginx afterwards"),
     "a script with line ends of Windows": (f"{RENEW} --deploy-hook /hooks/crlf.sh", "line ends of Windows (CR LF)"),
     "a script whose interpreter is not there": (f"{RENEW} --deploy-hook /hooks/zsh.sh", "needs the interpreter"),
@@ -150,6 +178,13 @@ UNCLEAR = [
     f"{RENEW} --deploy-hook /opt/unknown",
     f'{RENEW} --deploy-hook "$HOOK"',
     f"{RENEW} --deploy-hook 'if [ -f /x ]; then nginx -s reload; fi'",
+    f"{RENEW} --deploy-hook '[ -f /etc/maintenance ] && exit 0; nginx -s reload'",
+    f"{RENEW}; /usr/local/bin/reload-web",
+    f"{RENEW}; {EXEC} /reload.sh",
+    f"{RENEW} | grep -q Congratulations && {EXEC} nginx -s reload",
+    f"{RENEW} && docker kill -s USR2 rodan_nginx.1.x",
+    "run-parts /etc/cron.custom",
+    f"systemd-run --wait {RENEW} {HOOK}",
     f"{RENEW} $OPTIONS {HOOK}",
     f"{RENEW} -c /etc/other.ini {HOOK}",
     "/usr/local/bin/certbot-renew.sh",
@@ -200,6 +235,58 @@ def test_a_loop_that_keeps_nothing_or_lies_elsewhere_does_not_count() -> None:
     elsewhere = replace(BESIDE, mounts=(Mount("volume", "/v/other", "/etc/letsencrypt", "other"),))
     [match] = renewal_processes.main_processes(main_process(LOOP % ""), NodeSurroundings([CONTAINER, elsewhere]))
     assert verdict_of("will_renew", certificate_fleet(replace(FACTS, renewals=(match,)))).outcome is Outcome.FINDING
+
+
+LOOPS = {
+    "while :; do certbot renew; sleep 12h & wait $!; done": True,
+    "until false; do certbot renew; sleep 1d; done": True,
+    "for ((;;)); do certbot renew; sleep 43200; done": True,
+    "for (( ; ; )); do sleep 1d; certbot renew; done": True,
+    "while sleep 12h; do certbot renew -q; done": True,
+    "trap 'exit 0' TERM\nwhile [ 1 ]; do\n  certbot renew\n  sleep 12h\ndone": True,
+    "for d in a b; do certbot renew --cert-name $d; done": False,
+    "for ((i = 0; i < 3; i++)); do certbot renew; done": False,
+    "sleep 60; certbot renew": False,
+    "while :; do sleep 12h; done; certbot renew": False,
+}
+
+
+@pytest.mark.parametrize("script", LOOPS)
+def test_only_a_loop_without_an_end_renews_again(script: str) -> None:
+    matches = renewal_processes.main_processes(main_process(script), NODE)
+    assert [(item.faults, item.unclear) for item in matches] == ([((), "")] if LOOPS[script] else [])
+
+
+def test_a_loop_that_waits_for_months_is_unclear() -> None:
+    [match] = renewal_processes.main_processes(main_process("while :; do sleep 90d; certbot renew; done"), NODE)
+    assert "waits for too long" in match.unclear
+
+
+@pytest.mark.parametrize(
+    ("words", "unclear"),
+    [
+        ("crond -f", "what `crond` starts is not known here"),
+        ("/sbin/tini -- crond -f", "what `crond` starts is not known here"),
+        ("/usr/bin/supervisord -n", "what `supervisord` starts"),
+        ("/init", "what `init` starts"),
+        ("/bin/sh /entry.sh", "not known here"),
+        ("/docker-entrypoint.sh nginx -g x", ""),
+        ("postfix start-fg", ""),
+        ("certbot renew", ""),
+    ],
+)
+def test_a_main_process_that_may_start_certbot_is_unclear(words: str, unclear: str) -> None:
+    path, *arguments = words.split()
+    item = {"Id": BESIDE.id, "Name": "/beside", "Path": path, "Args": arguments}
+    matches = list(renewal_processes.main_processes([item], NODE))
+    assert [unclear in match.unclear for match in matches] == ([True] if unclear else [])
+
+
+@pytest.mark.parametrize("image", ["nginxproxy/acme-companion", "goacme/lego:v4", "certbot/dns-ovh"])
+def test_a_container_of_an_image_for_certificates_is_unclear(image: str) -> None:
+    node = replace(NODE, containers=[CONTAINER, replace(BESIDE, image=image)])
+    item = {"Id": BESIDE.id, "Name": "/beside", "Path": "/app/start", "Args": ["x"]}
+    assert [match.unclear for match in renewal_processes.main_processes([item], node)] != []
 
 
 def test_a_main_process_that_is_a_script_about_certificates_is_unclear() -> None:

@@ -452,6 +452,29 @@ def test_a_server_that_is_not_certbot_s_is_one_unknown_and_never_a_finding(proce
     assert on_disk_verdict.outcome is (Outcome.NOT_APPLICABLE if known else Outcome.UNKNOWN)
 
 
+def test_a_server_that_keeps_its_own_files_under_certbot_s_directory_is_not_certbot_s() -> None:
+    """Traefik's acme.json, or Caddy's data, on a volume at /etc/letsencrypt."""
+    own = replace(TRAEFIK, letsencrypt=True)
+    verdict = verdict_of("will_renew", certificate_fleet(replace(FACTS, inside=(own,), renewals=()), CONTAINER))
+    assert (verdict.outcome, verdict.findings, len(verdict.unknown)) == (Outcome.UNKNOWN, (), 1)
+    emptied = replace(INSIDE, lineages=(), certbot="")
+    verdict = verdict_of("will_renew", certificate_fleet(replace(FACTS, inside=(emptied,), renewals=()), CONTAINER))
+    assert verdict.outcome is Outcome.FINDING
+
+
+def test_the_plugin_that_a_line_chooses_must_be_in_the_image() -> None:
+    chosen = replace(RENEWAL, authenticator="dns-ovh")
+    world = replace(FACTS, renewals=(chosen,), inside=(replace(INSIDE, plugins=("manual", "webroot")),))
+    [finding] = verdict_of("will_renew", certificate_fleet(world)).findings
+    assert "has no plugin dns-ovh" in finding.saw
+    elsewhere = replace(chosen, where="other", containers=("ab" * 32,))
+    both = replace(world, renewals=(RENEWAL, elsewhere))
+    assert verdict_of("will_renew", certificate_fleet(both)).outcome is Outcome.HOLDS
+    standing = replace(LINEAGE, authenticator="dns-ovh")
+    lacking = replace(both, inside=(replace(INSIDE, plugins=("webroot",), lineages=(standing,)),))
+    assert verdict_of("will_renew", certificate_fleet(lacking)).outcome is Outcome.FINDING
+
+
 def test_what_the_inventory_says_about_it_is_quoted() -> None:
     facts = replace(FACTS, inside=(TRAEFIK,), renewals=())
     world = certificate_fleet(facts, BARE, policy=", acme: {none: traefik gets it}")
