@@ -23,6 +23,7 @@ from fleetkeeper.readers.shell.syntax_tree import (
     Loop,
     Pipeline,
     Script,
+    simple_command,
 )
 from fleetkeeper.readers.shell.words import LONGEST, Part, Reader, Simple, Unreadable, Word, assignment, literal_text
 
@@ -343,13 +344,3 @@ class Parser:
             else:
                 words.append((Part("text", item),) if isinstance(item, str) else item)
         return words
-
-
-def simple_command(words: list[Word], redirected: list[tuple[str, Word]]) -> Simple:
-    """The simple command with these words, of which the first may be assignments."""
-    rest = list(words)
-    assigned: list[tuple[str, Word]] = []
-    while rest and (pair := assignment(rest[0])):
-        assigned.append(pair)
-        rest.pop(0)
-    return Simple(tuple(assigned), tuple(rest), redirected=tuple(redirected))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fleetkeeper.readers.shell.words import Simple, Word, literal_text
+from fleetkeeper.readers.shell.words import Simple, Word, assignment, literal_text
 
 
 @dataclass(frozen=True)
@@ -105,3 +105,13 @@ def does_nothing(pipeline: Pipeline) -> bool:
     if others or not isinstance(command, Simple):
         return False
     return [literal_text(word) for word in command.words] in (["true"], [":"], ["exit", "0"], ["/bin/true"])
+
+
+def simple_command(words: list[Word], redirected: list[tuple[str, Word]]) -> Simple:
+    """The simple command with these words, of which the first may be assignments."""
+    rest = list(words)
+    assigned: list[tuple[str, Word]] = []
+    while rest and (pair := assignment(rest[0])):
+        assigned.append(pair)
+        rest.pop(0)
+    return Simple(tuple(assigned), tuple(rest), redirected=tuple(redirected))

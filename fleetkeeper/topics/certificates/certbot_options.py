@@ -210,3 +210,20 @@ def needed_programs(given: dict[str, str | None]) -> Iterator[tuple[str, str]]:
         words = (given.get(option) or "").split(None, 1)
         if words:
             yield option, words[0]
+
+
+def ini_words(line: str) -> Iterator[str]:
+    """A line of certbot's own file of options as words of a command line; only those that matter for renewals.
+
+    Nothing for `false`, and for a `server` that is no staging one.
+
+    >>> [list(ini_words(line)) for line in ("deploy-hook = nginx -s reload", "dry-run = true", "server = https://a")]
+    [['--deploy-hook=nginx -s reload'], ['--dry-run'], []]
+    """
+    name, equals, value = (text.strip() for text in line.partition("="))
+    if name == "server" and "staging" not in value:
+        return  # which authority it is by default: the lineage's own configuration says so, too
+    if value.lower() in ("true", "yes", "1") or not equals:
+        yield f"--{name}"
+    elif value.lower() not in ("false", "no", "0", ""):
+        yield f"--{name}={value}"

@@ -15,6 +15,7 @@ from fleetkeeper.readers.cron.crontab_files import VALID_NAME
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.numbers import number_in, whole_number
 from fleetkeeper.readers.tls_handshakes import pem_certificates
+from fleetkeeper.topics.certificates.certbot_options import ini_words
 from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Key, Lineage, Reloading, Renewal
 from fleetkeeper.topics.certificates.reload_commands import HookFile, Surroundings, file_effect, merge, reloading_of
 from fleetkeeper.topics.certificates.renewal_commands import loop_renewals, renewals_in
@@ -340,20 +341,3 @@ def hook_file(part: Section) -> HookFile:
     """A file that is run as a hook, as the script printed it; `unread` where it printed neither text nor trouble."""
     trouble = "has line ends of Windows (CR LF)" if "\r" in part.trouble else part.trouble
     return HookFile(part.text if part.lines else "", trouble, unread=not part.lines and not trouble)
-
-
-def ini_words(line: str) -> Iterator[str]:
-    """A line of certbot's own file of options as words of a command line; only those that matter for renewals.
-
-    Nothing for `false`, and for a `server` that is no staging one.
-
-    >>> [list(ini_words(line)) for line in ("deploy-hook = nginx -s reload", "dry-run = true", "server = https://a")]
-    [['--deploy-hook=nginx -s reload'], ['--dry-run'], []]
-    """
-    name, equals, value = (text.strip() for text in line.partition("="))
-    if name == "server" and "staging" not in value:
-        return  # which authority it is by default: the lineage's own configuration says so, too
-    if value.lower() in ("true", "yes", "1") or not equals:
-        yield f"--{name}"
-    elif value.lower() not in ("false", "no", "0", ""):
-        yield f"--{name}={value}"

@@ -74,7 +74,7 @@ def test_what_else_cron_needs_to_start_a_line_is_asked_for_certbot_s_too() -> No
         crontab_with(f"5 5 * * * {RENEW}", mode="755").replace("account", "package cronie 1.7\naccount")
     )
     assert "cronie takes no file" in executable.faults[0]
-    denied = line(f"runuser -u ops -- {RENEW}", "user ops\nlogin ops 7 7 /\ndenied ops\nprogram /usr/sbin/runuser\n")
+    denied = line(f"runuser -u ops -- {RENEW}", "user ops\nlogin ops 7 7 /\ndenied ops\nprogram /usr/bin/runuser\n")
     assert denied.faults == ("runs as ops, who may not talk to Docker",)
 
 
