@@ -21,7 +21,6 @@ TOKEN, PIECES = re.compile(rf"(?:{PIECE})+"), re.compile(PIECE)
 REFERENCE = re.compile(r"\$\$|%%|\$\{(\w+)\}|\$(\w+)|%\w", re.ASCII)
 ESCAPE = re.compile(r"\\(.)")
 BLANK = {"n": "\n", "t": "\t", "s": " "}
-NEXT = re.compile(r"next_elapse=(\S+)")
 DAY = re.compile(r"next_elapse=\w+ ([0-9]{4}-[0-9]{2}-[0-9]{2}) ", re.ASCII)
 CONDITION = re.compile(r"(Condition|Assert)(\w+)", re.ASCII)
 FILE_TESTS = {
@@ -111,10 +110,9 @@ def timer_starts(
     `lines` are as in `unit_settings`. What the node must be asked about is recorded in `around`.
     """
     state = service.get("LoadState", "")
-    elapsed = timer.get("SubState") == "elapsed" or next_times(timer) == {"n/a"}
     if state in LOST:
         return Truth(False, f"its service is {LOST[state]}")
-    if elapsed and timer.get("ActiveState") == "active":
+    if timer.get("SubState") == "elapsed":
         return Truth(False, "its timer has no next time")
     result = both(working_directory_there(service, around), conditions_met(service, lines, around))
     if timer.get("UnitFileState") == "disabled":
@@ -124,12 +122,6 @@ def timer_starts(
     if service.get("ActiveState") == "failed":
         result = both(result, Truth(None, f"its last run failed ({service.get('Result', '')[:30]})"))
     return result
-
-
-def next_times(timer: Mapping[str, str]) -> set[str]:
-    """The next times of a timer, each by its first word; `n/a` for one that never comes. Empty where none is known."""
-    monotonic = timer.get("TimersMonotonic", "")
-    return set() if monotonic else set(NEXT.findall(timer.get("TimersCalendar", "")))
 
 
 def next_date(timer: Mapping[str, str]) -> str:

@@ -13,11 +13,8 @@ from fleetkeeper.readers.systemd_units import units
 from fleetkeeper.transport.script_files import load_script
 
 SYSTEMCTL = """#!/bin/sh
-case $* in
-*.timer*) printf 'Id=le.timer\\nActiveState=active\\nUnit=le.service\\n' ;;
-is-enabled*) echo enabled ;;
-*) printf 'Id=le.service\\nExecStart=\\nFragmentPath=%s/le.service\\nDropInPaths=%s/x.conf\\n' FOLDER FOLDER ;;
-esac
+case $* in *.timer*) printf 'Id=le.timer\\nUnit=le.service\\n'; exit ;; is-enabled*) echo enabled; exit ;; esac
+printf 'Id=le.service\\nExecStart=\\nFragmentPath=%s/le.service\\nDropInPaths=%s/x.conf\\n' FOLDER FOLDER
 """
 UNIT = """[Unit]
 ConditionPathExists=/etc/letsencrypt
