@@ -13,6 +13,7 @@ from dataclasses import replace
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.command_status import status_of
 from fleetkeeper.readers.shell.conditions import show
+from fleetkeeper.readers.shell.parsed_scripts import PARSED
 from fleetkeeper.readers.shell.redirections import opened
 from fleetkeeper.readers.shell.script_state import (
     DEEPEST,
@@ -28,7 +29,7 @@ from fleetkeeper.readers.shell.script_state import (
 )
 from fleetkeeper.readers.shell.special_commands import SPECIAL
 from fleetkeeper.readers.shell.surroundings import Surroundings
-from fleetkeeper.readers.shell.syntax import lexemes, parse_script
+from fleetkeeper.readers.shell.syntax import lexemes
 from fleetkeeper.readers.shell.syntax_tree import (
     AndOr,
     Case,
@@ -86,7 +87,7 @@ class Follower:
         if self.around.shell == "dash" and "|&" in text and "|&" in lexemes(text):
             reach = both(reach, Truth(False, "dash, which is /bin/sh here, has no `|&`"))
         own = set(self.context.functions)
-        outcome = self.follow_list(parse_script(text), reach, guard)
+        outcome = self.follow_list(PARSED.parse(text), reach, guard)
         for name in [name for name in self.context.functions if name not in own | self.context.called]:
             self.follow_command(
                 self.context.functions[name], Truth(False, f"nothing calls the function `{name}`"), False

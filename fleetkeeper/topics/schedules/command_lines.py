@@ -106,7 +106,8 @@ def running_anywhere(
         return []
     except Unreadable as odd:
         unknown = Truth(None, f"its script cannot be read as a whole: {odd}")
-    return [replace(run, reach=unknown) for line in text.split("\n") for run in script_runs(line, command_words)]
+    lines = filter(str.strip, text.split("\n"))
+    return [replace(run, reach=unknown) for line in lines for run in script_runs(line, command_words)]
 
 
 def is_followed(path: str) -> bool:
