@@ -16,6 +16,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import Untrusted
 from remediate.plan import ForAPerson, Plan, Remedy
 from remediate.steps import agreed_to, content_digest
+from remediate.sudo_mode import nodes_without_root
 
 GATE = "services.postgres_kept_its_data"
 GATED = frozenset({"schedules", "backups", "volumes", "containers"})
@@ -32,10 +33,14 @@ def never_tried(rule: str, subject: str, memory: str) -> str:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The limits of a proposal: the nodes of --limit (empty: all), and `tried`: why a plan is not made again."""
+    """The limits of a proposal: the nodes of --limit (empty: all), and `tried`: why a plan is not made again.
+
+    `asks`: a person is going to be asked for consent, and not for what cannot be done for lack of root.
+    """
 
     limit: frozenset[str] = frozenset()
     tried: TriedBefore = never_tried
+    asks: bool = False
 
 
 EVERYTHING = Bounds()
@@ -121,6 +126,7 @@ def propose(
         withheld_plans(plan, gate)
         or plans_beyond_limit(plan, bounds.limit)
         or plans_tried_before(plan, bounds.tried)
+        or (bounds.asks and plans_without_root(plan, fleet))
         or plan
         for plan in plans
     ]
@@ -226,6 +232,13 @@ def plans_tried_before(change: PlannedChange, tried: TriedBefore) -> list[ByHand
     why = tried(change.rule.id, change.subject.name, change.memory)
     answer = ForAPerson(why, "mend the cause first; --again plans it all the same")
     return [ByHand(finding, answer) for finding in change.findings] if why else []
+
+
+def plans_without_root(change: PlannedChange, fleet: Fleet) -> list[ByHand]:
+    """The findings of a plan, each with the reason, where our account is not root on one of its nodes; else empty."""
+    lacking = list(nodes_without_root(fleet, change.plan.nodes))
+    answers = [ForAPerson(f"not tried: {why}", why.hint) for why in lacking[:1]]
+    return [ByHand(finding, answer) for finding in change.findings for answer in answers]
 
 
 def order_plans(plans: list[PlannedChange], rules: list[str]) -> list[PlannedChange]:

@@ -41,7 +41,7 @@ from remediate.remedies.certificates.certbot import ServingContainer
 from remediate.render.console import Screen
 from remediate.runner import OF_END, PlanRun, RequestedPlan, Runner
 from remediate.session import Session
-from remediate.sudo_mode import for_repairs
+from remediate.sudo_mode import for_repairs, nodes_without_root
 
 RULE = "certificates.will_renew"
 TOPICS = ("nodes", "containers", "certificates")
@@ -62,7 +62,12 @@ class Rehearsal:
         An answer of no is FINDINGS_REMAIN, and nothing is run. So is nothing when there is no plan; the code is then
         that of the reasons.
         """
-        planned, codes = self.plans(self.session.look(TOPICS), certificates)
+        fleet = self.session.look(TOPICS)
+        planned, codes = self.plans(fleet, certificates)
+        for why in nodes_without_root(fleet, {node for change in planned for node in change.plan.nodes}):
+            planned = [change for change in planned if why.node not in change.plan.nodes]
+            self.screen.error(f"not tried: {why}", hint=why.hint)
+            codes.append(Exit.NOT_ALL_SEEN)
         if not planned:
             return worst_exit(codes)
         if not yes:

@@ -30,6 +30,7 @@ from remediate.plan_end import Changed, Proof
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import RequestedPlan
 from remediate.steps import ABSENT, WriteFile
+from remediate.sudo_mode import require_root
 
 RULE = "services.postgres_kept_its_data"
 TOPICS = ("nodes", "containers", "databases", "services", "backups")
@@ -46,6 +47,7 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
     try:
         records, accepted = accepted_records(fleet, desk.policy), running_database(fleet, account_and_machine())
         newest = dump_to_accept(fleet, desk.policy, asked=bool(because.strip()))
+        require_root(fleet, [desk.policy.volume.node])
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN

@@ -20,6 +20,7 @@ from remediate.proposal import GATE
 from remediate.remedies.backups.create_dump import make_backup
 from remediate.runner import RequestedPlan
 from remediate.steps import RunInContainer
+from remediate.sudo_mode import require_root
 
 RULE = "backups.are_fresh"
 NO_ROOM = ForAPerson("there is no room for it", "thin first: `remediate --only backups.are_thinned --fix`")
@@ -107,6 +108,7 @@ def create(desk: Desk) -> Exit:
     fleet = desk.look()
     try:
         made = creating.plan(fleet)
+        require_root(fleet, made.nodes if isinstance(made, Plan) else ())
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN

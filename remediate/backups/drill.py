@@ -36,6 +36,7 @@ from remediate.plan import ForAPerson
 from remediate.remedies.backups.create_dump import backup_mount, no_single_container
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import PlanRun
+from remediate.sudo_mode import require_root
 
 DESCRIBE_LIVE_DATABASE = "remediate/backups/scripts/describe_live_database.sh"
 DRILL = "remediate/backups/scripts/drill.sh"
@@ -72,6 +73,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
         placements = running_placements(fleet, desk.policy.service)
         records = accepted_records(fleet, desk.policy)
         now = true_clock(fleet, desk.policy.volume.node)
+        require_root(fleet, {desk.policy.volume.node, *(placement.node for placement in placements)})
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN

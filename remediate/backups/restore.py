@@ -42,6 +42,7 @@ from remediate.render.plan_text import Line, safe_line
 from remediate.runner import PlanRun as Applying
 from remediate.runner import RequestedPlan
 from remediate.steps import Run, Stale, StepContext
+from remediate.sudo_mode import require_root
 
 DESCRIBE_SERVER = "remediate/backups/scripts/describe_server.sh"
 
@@ -111,6 +112,7 @@ def prepare_restore(desk: Desk, name: str, stamp: str = "") -> Prepared:
         raise Refused(state, "only a complete backup is restored; `remediate backups list` shows them")
     policy = desk.policy
     placement, mount = find_database(desk, fleet)
+    require_root(fleet, {placement.node, policy.volume.node})
     server = server_of(desk, placement)
     if server.prepared:
         number = count_of(len(server.prepared), "prepared transaction")

@@ -162,7 +162,7 @@ class Remediation:
             self.inventory,
             self.link_to,
             self.only,
-            Bounds(frozenset(self.call.limit), tried),
+            Bounds(frozenset(self.call.limit), tried, asks=self.call.fix and self.call.asks and not self.call.yes),
             patience=self.call.patience,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.units import count_of
+from fleetkeeper.topics.nodes.observe import WHO_AS_ROOT
+from fleetkeeper.topics.nodes.parse import printed_number
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
@@ -27,7 +29,7 @@ from remediate.render.outcome_text import log_lines, run_lines
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import PlanRun, Runner
 from remediate.steps import AlreadyBack, LeftInPlace, Stale, StepContext
-from remediate.sudo_mode import for_repairs
+from remediate.sudo_mode import for_repairs, why_no_root
 from remediate.undo import inverse_of, take_back, undoable_steps
 
 
@@ -166,6 +168,10 @@ class Undoing:
             self.screen.lines([Line(f"nothing of run {self.run.id} can be undone", "bad")])
             self.journal.noticed(self.run.id)
             return Exit.FINDINGS_REMAIN
+        if lacking := self.nodes_without_root(rows):
+            for why in lacking:
+                self.screen.error(f"not undone: {why}", hint=why.hint)
+            return Exit.REMEDY_FAILED
         if not self.person_agrees(yes):
             self.journal.noticed(self.run.id)
             return Exit.FINDINGS_REMAIN
@@ -186,6 +192,22 @@ class Undoing:
         except (Stale, Unobservable) as why:
             return f"cannot be undone on {row.node}: {what}: {why}"
         return f"on {row.node}: {what}"
+
+    def nodes_without_root(self, rows: Sequence[StepRow]) -> list[Unobservable]:
+        """Why nothing can be undone, when our account is root on none of the nodes that steps have to be undone on.
+
+        Empty where it is on some of them, and where that could not be asked.
+        """
+        reasons = [self.why_no_root(node) for node in sorted({row.node for row in rows if row.inverse})]
+        return [why for why in reasons if why] if all(reasons) else []
+
+    def why_no_root(self, node: str) -> Unobservable | None:
+        """Why nothing can be changed on a node for lack of root; None where it can, or where it cannot be asked."""
+        try:
+            [answer] = self.link_to(node).ask([WHO_AS_ROOT])
+        except Unobservable:
+            return None
+        return why_no_root(printed_number(answer), node)
 
     def losses_of(self, row: StepRow) -> tuple[str, ...]:
         """Lines for a person before a step is undone: what was entered since, and where it stays.

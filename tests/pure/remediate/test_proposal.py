@@ -41,6 +41,7 @@ from remediate.steps import (
     UpdateService,
     WriteFile,
 )
+from tests.pure.topics.test_nodes import GOOD
 
 GOLDEN = Path(__file__).parents[2] / "plans"
 NONE = Without(none="a test")
@@ -176,6 +177,19 @@ def test_a_remedy_that_needs_a_node_outside_limit_is_refused_whole() -> None:
     result = propose_plans([rule("a", "b", FOUND)], remedies, bounds=Bounds(frozenset({"data"})))
     assert result.planned == ()
     assert result.by_hand[0].answer.what_to_do == "add --limit vgpu"
+
+
+@pytest.mark.parametrize(("uid", "planned"), [(0, 1), (1000, 0), (Unobservable("sudo: a password is required"), 0)])
+def test_nobody_is_asked_about_a_plan_for_which_root_is_missing(uid: int | Unobservable, planned: int) -> None:
+    seen = replace(example_fleet(), facts={("data", "nodes"): replace(GOOD, uid=1000, root_uid=uid)})
+    judged = judge_rules([rule("a", "b", FOUND)], seen)
+    remedies = {"a.b": lambda finding, fleet: plan_for()}
+    result = propose(seen, judged, remedies, bounds=Bounds(asks=True))
+    assert len(result.planned) == planned
+    assert [action.answer.why.startswith("not tried: data: it takes root there") for action in result.by_hand] == (
+        [] if planned else [True]
+    )
+    assert len(propose(seen, judged, remedies).planned) == 1  # the plan itself is shown to everybody
 
 
 def test_limit_judges_only_its_nodes() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.served_certificate import views_of
@@ -15,6 +17,7 @@ from remediate.rehearse import RULE, Rehearsal, certbot_views, chosen_certificat
 from remediate.render.console import Screen
 from remediate.steps import RunInContainer
 from tests.example_fleets.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, certificate_fleet, make_inventory
+from tests.pure.topics.test_nodes import GOOD
 
 
 def plan_for() -> PlannedChange:
@@ -51,6 +54,22 @@ def test_without_a_terminal_and_without_yes_nothing_is_looked_at() -> None:
         rehearse_renewals((), "no-such-inventory", None, yes=False)
     with pytest.raises(UsageError, match="--yes needs --hosts"):
         rehearse_renewals((), None, None, yes=True)
+
+
+def test_nobody_is_asked_to_rehearse_where_root_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = certificate_fleet()
+    nodes = {(name, "nodes"): replace(GOOD, root_uid=1000) for name in fleet.inventory.nodes}
+    session = SimpleNamespace(look=lambda topics: replace(fleet, facts={**fleet.facts, **nodes}))
+    lines: list[str] = []
+    screen = Screen()
+    screen.error = lambda text, hint="": lines.append(f"{text}; {hint}")  # type: ignore[method-assign]
+    monkeypatch.setattr("click.confirm", lambda *words, **more: pytest.fail("nobody may be asked"))
+    rehearsal = Rehearsal(fleet.inventory, session, screen, None)  # type: ignore[arg-type]
+    assert rehearsal.run(fleet.inventory.section(Policy).certificates, yes=False) is Exit.NOT_ALL_SEEN
+    [line] = lines
+    assert "not tried: " in line
+    assert "it takes root there" in line
+    assert "set `sudo: true` for the node" in line
 
 
 def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
