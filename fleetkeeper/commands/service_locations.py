@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from math import inf
 from typing import Any
 
-from fleetkeeper.errors import NotApplicable, UsageError, nearest_name
+from fleetkeeper.commands.enter_commands import EnterCommands
+from fleetkeeper.errors import NotApplicable, UsageError, nearest_name, quoted
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service
+from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.observer import Look, Observer
 from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
@@ -20,12 +22,14 @@ from fleetkeeper.topics.backups import facts as backups
 from fleetkeeper.topics.backups import observe as backups_observe
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers import facts as containers
-from fleetkeeper.topics.containers.facts import DOCKER_NAME, Container
+from fleetkeeper.topics.containers.facts import DOCKER_NAME, Container, Placement
 from fleetkeeper.topics.containers.parse import parse_containers
-from fleetkeeper.topics.containers.placement import seen_containers, unseen_nodes
+from fleetkeeper.topics.containers.placement import declared_service, seen_containers, unseen_nodes
 from fleetkeeper.topics.services import facts as services
 from fleetkeeper.topics.services import observe as services_observe
-from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.topics.services.facts import Task
+from fleetkeeper.topics.services.rules.running import reasons, swarm_facts, unseen
+from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.untrusted import one_line
 
 ID = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
@@ -49,6 +53,28 @@ OBSERVERS: Mapping[str, Observer] = {
     "backups": Observer(backups.Facts, backups_observe.observe),
 }
 """All that is asked, in one round trip: with --quick, the look at backups reads no dump."""
+ENDED = 3
+"""How many of the containers that have ended are told where none runs."""
+
+
+def observers_within(seconds: float) -> dict[str, Observer]:
+    """OBSERVERS, with no command allowed to take longer than that: an engine that hangs holds nobody up."""
+    return {
+        name: replace(observer, observe=partial(observe_within, observer, seconds))
+        for name, observer in OBSERVERS.items()
+    }
+
+
+def observe_within(observer: Observer, seconds: float, node: Node, inventory: Inventory) -> Look:
+    """The look of an observer, each of its commands with this limit at most. Raises what the observer raises."""
+    look = observer.observe(node, inventory)
+    answers: list[Output] | None = None
+    while True:
+        try:
+            commands = next(look) if answers is None else look.send(answers)
+        except StopIteration as done:
+            return done.value
+        answers = yield [replace(command, limit=min(command.limit, seconds)) for command in commands]
 
 
 @dataclass(frozen=True)
@@ -80,51 +106,105 @@ class Whereabouts:
     task_error: str = ""
 
 
-def whereabouts(fleet: Fleet, name: str = "") -> list[Whereabouts]:
-    """Where the service `name` runs (a key of the inventory, or a name that Docker knows); empty: every service.
+def whereabouts(fleet: Fleet, name: str = "", entering: EnterCommands | None = None) -> list[Whereabouts]:
+    """Where the service `name` runs, and others that it may mean; empty: every service.
 
-    Raises UsageError when neither the inventory nor a container has that name, and every node was seen.
+    The name is a key of the inventory, a name that Docker or the swarm knows, a container's name or id, or the
+    beginning of any. `entering` makes the commands (None: by the inventory alone). Raises UsageError when there is none
+    and every node was seen.
     """
     declared = fleet.inventory.services
     known: dict[str, Service | None] = dict(declared) if isinstance(declared, dict) else {}
     if not known:
         known = dict.fromkeys(sorted({seen.container.service for seen in seen_containers(fleet)}))
-    if name and name not in known:
-        matches = [seen for seen in seen_containers(fleet) if seen.container.belongs_to(name)]
-        if not matches and not list(unseen_nodes(fleet)):
-            raise UsageError(f"no service is called {name!r}", hint=nearest_name(name, known, "services"))
-        key = next((key for key, service in known.items() if service and service.name == name), name)
-        return [located(fleet, key, known.get(key))]
-    return [located(fleet, key, service) for key, service in known.items() if name in ("", key)]
+    entering = entering or EnterCommands(fleet.inventory)
+    if not name:
+        return [located(fleet, key, service, entering) for key, service in known.items()]
+    keys = keys_named(fleet, name)
+    if not keys and not dark_nodes(fleet):
+        raise UsageError(f"no service is called {quoted(name)}", hint=nearest_name(name, known, "services"))
+    return [located(fleet, key, known.get(key), entering) for key in keys or [name]]
 
 
-def located(fleet: Fleet, key: str, service: Service | None) -> Whereabouts:
+def keys_named(fleet: Fleet, name: str) -> list[str]:
+    """The services that a name means: each that has exactly that name, else each with a name that begins so.
+
+    A service is given by its key in the inventory, else by the name that Docker knows; capitals do not count for the
+    beginning of a name.
+    """
+    by_name: dict[str, dict[str, None]] = {}
+    for key, names in service_names(fleet):
+        for known in names:
+            by_name.setdefault(known, {})[key] = None
+    if name in by_name:
+        return [name] if name in by_name[name] else list(by_name[name])
+    begun = [keys for known, keys in by_name.items() if known.lower().startswith(name.lower())]
+    return list(dict.fromkeys(key for keys in begun for key in keys))
+
+
+def service_names(fleet: Fleet) -> Iterator[tuple[str, set[str]]]:
+    """Pairs of a service (key of the inventory, else Docker's name) and names by which it is known."""
+    declared = fleet.inventory.services
+    keys = {service.name: key for key, service in declared.items()} if isinstance(declared, dict) else {}
+    for name, key in keys.items():
+        yield key, {key, name}
+    for seen in seen_containers(fleet):
+        container = seen.container
+        key = declared_service(fleet, container) or container.service
+        yield key, {container.service, container.name, container.id} - {""}
+    for facts in swarm_facts(fleet):
+        yield from ((keys.get(service.name, service.name), {service.name}) for service in facts.services)
+
+
+def located(fleet: Fleet, key: str, service: Service | None, entering: EnterCommands) -> Whereabouts:
     """The whereabouts of one service; `service` is its entry in the inventory, None for one that has none.
 
-    Its running containers, or where none runs those that have ended. Nodes that were not seen are left out.
+    Its running containers, or where none runs at most three that have ended, and why the swarm starts none. Nodes that
+    were not seen are left out.
     """
     name = service.name if service else key
     matches = [seen for seen in seen_containers(fleet) if seen.container.belongs_to(name)]
     running = [seen for seen in matches if seen.container.running]
     places = tuple(
-        location_of(fleet.inventory, fleet.inventory.nodes[seen.node], seen.container, service)
-        for seen in running or matches
+        location_of(fleet.inventory.nodes[seen.node], seen.container, service, entering)
+        for seen in running or sorted(matches, key=started_at, reverse=True)[:ENDED]
     )
-    return Whereabouts(key, places, last_proven_backup(fleet, key), last_task_error(fleet, name))
+    error = last_task_error(fleet, name) if running else reasons(fleet, name)[0] or last_task_error(fleet, name)
+    return Whereabouts(key, places, last_proven_backup(fleet, key), error)
 
 
-def location_of(inventory: Inventory, node: Node, container: Container, service: Service | None) -> Location:
+def started_at(seen: Placement) -> str:
+    """When a container was started (ISO 8601, UTC); empty for one that never was."""
+    return seen.container.started_at
+
+
+def location_of(node: Node, container: Container, service: Service | None, entering: EnterCommands) -> Location:
     """One container of a service on its node, and the command to enter it.
 
-    No command, "", for one that does not run, or whose name and id are none that Docker gives: `note` says so.
+    No command, "", for one that does not run, that has no name or id that Docker gives, or whose node has no known way:
+    `note` says so.
     """
-    state = container.state if container.running else f"{container.state}, exit status {container.exit_code}"
+    state = container.state if container.running or container.pid else f"{container.state}, {end_of(container)}"
     user, note = user_to_enter(container, service)
     handle = plain_handle(container)
-    enter = enter_command(inventory, node, handle, user) if container.running and handle else ""
-    if container.running and not handle:
+    enter = ""
+    if not container.running:
+        note = "it does not run, and nobody can enter it"
+    elif not handle:
         note = "its name and id are none that Docker gives: enter it by hand"
+    else:
+        try:
+            enter = entering.enter(node, handle, user)
+        except Unobservable as why:
+            note = f"the way to its node is not known: {why.why}"
+        if node.sudo == "audit":
+            note = "; ".join(filter(None, [note, "the inventory's account may only look: enter with your own"]))
     return Location(node.name, container.name, state, user, enter, note)
+
+
+def end_of(container: Container) -> str:
+    """How a container that does not run has ended, in words."""
+    return "it never ran" if container.state == "created" else f"exit status {container.exit_code}"
 
 
 def plain_handle(container: Container) -> str:
@@ -141,52 +221,6 @@ def user_to_enter(container: Container, service: Service | None) -> tuple[str, s
     if container.user and USER.fullmatch(container.user):
         return container.user, "the inventory names no user: this is the container's own"
     return "", "the inventory names no user, and the container has none of its own: this enters as root"
-
-
-def enter_command(inventory: Inventory, node: Node, handle: str, user: str) -> str:
-    """The command, to be pasted here, that enters a container of a node as a user (empty: the container's own).
-
-    `handle` is the container's name or id. For another connection than SSH it is for the node itself, as it says.
-    """
-    sudo = ["sudo"] if node.sudo is True else []
-    as_user = ["-u", user] if user else []
-    inside = [*sudo, "docker", "exec", "-it", *as_user, handle, "sh"]
-    if node.connection == "local":
-        return shlex.join(inside)
-    if node.connection not in ("", "ssh"):
-        return f"{shlex.join(inside)}   # on {node.name} ({node.connection})"
-    return shlex.join([*ssh_words(inventory, node), shlex.join(inside)])
-
-
-def ssh_words(inventory: Inventory, node: Node) -> list[str]:
-    """The words of `ssh` that reach a node as the inventory says, with a terminal and the keys of its known_hosts.
-
-    The node's jump must be as `ssh -J` takes it: see `with_jumps_resolved`. Without an address or user in the inventory
-    ssh's own configuration decides.
-    """
-    kept = Path(inventory.known_hosts or Path(inventory.path).with_name("known_hosts"))
-    keys = ["-o", f'UserKnownHostsFile="{kept}" ~/.ssh/known_hosts'] if kept.is_file() else []
-    port = ["-p", str(node.port)] if node.port else []
-    identity = ["-i", node.identity] if node.identity else []
-    jump = ["-J", node.jump] if node.jump else []
-    user = f"{node.user}@" if node.user else ""
-    return ["ssh", "-t", *keys, *port, *identity, *jump, f"{user}{node.address}"]
-
-
-def with_jumps_resolved(inventory: Inventory) -> Inventory:
-    """The inventory whose nodes name a jump as `ssh -J` takes it, instead of by the name of another node."""
-
-    def hop(name: str | None) -> str | None:
-        """A node's jump as `ssh -J` takes it: all hops with commas, from the nearest to us; None without one."""
-        if name is None or "@" in name or name not in inventory.nodes:
-            return name
-        node = inventory.nodes[name]
-        user, port = f"{node.user}@" if node.user else "", f":{node.port}" if node.port else ""
-        before = hop(node.jump)
-        return f"{before + ',' if before else ''}{user}{node.address}{port}"
-
-    nodes = {name: node.model_copy(update={"jump": hop(node.jump)}) for name, node in inventory.nodes.items()}
-    return inventory.model_copy(update={"nodes": nodes})
 
 
 def last_proven_backup(fleet: Fleet, key: str) -> str:
@@ -215,24 +249,26 @@ def last_proven_backup(fleet: Fleet, key: str) -> str:
 
 
 def last_task_error(fleet: Fleet, name: str) -> str:
-    """The first error of a task of a swarm service, with its node; empty without one, or where no manager was seen.
+    """The last error of a task of a swarm service, with its node and age; empty without one, or without a manager."""
+    failed = [task for facts in swarm_facts(fleet) for task in facts.tasks if task.service == name and task.error]
+    if not failed:
+        return ""
+    last = min(failed, key=age_or_ancient)
+    ago = f", {show_duration(timedelta(seconds=last.age))} ago" if last.age is not None else ""
+    return f"{last.error} ({last.state}{' on ' + last.member if last.member else ''}{ago})"
 
-    In the order of the nodes in the inventory.
-    """
-    for node in fleet.inventory.nodes:
-        try:
-            tasks = fleet.of(node, services.Facts).tasks
-        except Unobservable:
-            continue
-        for task in tasks:
-            if task.service == name and task.error:
-                return f"{task.error} ({task.state}{' on ' + task.member if task.member else ''})"
-    return ""
+
+def age_or_ancient(task: Task) -> float:
+    """For how many seconds a task has been in its state; infinite where that is not known."""
+    return inf if task.age is None else task.age
 
 
 def dark_nodes(fleet: Fleet) -> dict[str, str]:
-    """By node: why its containers could not be seen."""
-    return {why.node: str(why) for why in unseen_nodes(fleet)}
+    """By node: why its containers, or its part of the swarm, could not be seen; by its cause where there is one."""
+    dark: dict[str, str] = {}
+    for why in (*unseen_nodes(fleet), *unseen(fleet)):
+        dark.setdefault(why.node, why.cause or why.why)
+    return dark
 
 
 def where_lines(entries: list[Whereabouts], dark: Mapping[str, str]) -> Iterator[str]:
@@ -242,8 +278,8 @@ def where_lines(entries: list[Whereabouts], dark: Mapping[str, str]) -> Iterator
     """
     for entry in entries:
         if not entry.locations:
-            unsure = f"; it may run on {', '.join(dark)}" if dark else ""
-            yield one_line(f"{entry.service}: runs on no node that was seen{unsure}")
+            unsure = f" that was seen; it may run on {', '.join(dark)}" if dark else ""
+            yield one_line(f"{entry.service}: runs on no node{unsure}")
         for location in entry.locations:
             yield one_line(f"{entry.service}: on {location.node}, container {location.container} ({location.state})")
             if location.enter:

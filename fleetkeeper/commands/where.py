@@ -30,28 +30,30 @@ def complete_services(context: click.Context, option: click.Parameter, begun: st
 @click.command()
 @click.argument("service", required=False, default="", shell_complete=complete_services)
 @click.option("--wait", type=click.FloatRange(min=0.1), default=2.0, show_default=True, metavar="SECONDS",
-              help="How long a node may take to be reached; what comes later counts as not seen.")  # fmt: skip
+              help="How long to reach a node, and each answer, may take; what is later is not seen.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @HOSTS
 @STATE
 def where(service: str, wait: float, as_json: bool, hosts: str | None, state: Path | None) -> None:
     """Say on which node a SERVICE runs (all without one), in which container, and the command that enters it.
 
-    With it go its last proven backup and the last error of its tasks. One round trip; what could not be seen is named.
+    SERVICE is its name in the inventory or in Docker, a container's name or id, or the beginning of one. With it go its
+    last proven backup and the last error of its tasks. One round trip; what could not be seen is named.
     """
     from datetime import UTC, datetime
 
     from fleetkeeper.audit import open_audit
     from fleetkeeper.commands import service_locations as locations
+    from fleetkeeper.commands.enter_commands import EnterCommands, user_configuration
     from fleetkeeper.looking.look import look_at_fleet
     from fleetkeeper.transport.pool import Links
     from fleetkeeper.untrusted import json_document, printable_text
 
     inventory = open_audit(named_or_last(hosts, state), quick=True, state=state).only_inventory()
     with Links(inventory, limit=wait) as links:
-        fleet = look_at_fleet(inventory, links.to, locations.OBSERVERS, datetime.now(UTC))
-    resolved = type(fleet)(locations.with_jumps_resolved(inventory), fleet.looked_at, fleet.facts)
-    entries, dark = locations.whereabouts(resolved, service), locations.dark_nodes(resolved)
+        fleet = look_at_fleet(inventory, links.to, locations.observers_within(wait), datetime.now(UTC))
+    entering = EnterCommands(inventory, user_configuration)
+    entries, dark = locations.whereabouts(fleet, service, entering), locations.dark_nodes(fleet)
     if as_json:
         click.echo(json_document(locations.where_document(entries, dark)))
     else:

@@ -211,7 +211,7 @@ def ssh_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple
         **({name: value for name, value in SAFE_SINCE_8_7.items() if name.lower() in known_to_ssh()}),
         "User": request.user,
         "Port": str(request.port) if request.port else None,
-        "IdentityFile": literal_option(request.identity) if request.identity else None,
+        "IdentityFile": shlex.quote(literal_option(request.identity)) if request.identity else None,
         "IdentitiesOnly": "yes" if request.identity else None,
         "UserKnownHostsFile": hosts_files(request, inventory, ssh_config),
         "KexAlgorithms": None

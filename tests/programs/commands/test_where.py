@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from fleetkeeper.commands.enter_commands import EnterCommands, user_configuration
 from fleetkeeper.commands.main import cli
 from fleetkeeper.exit_codes import Exit
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Without
+from tests.helpers.sshd import run_sshd
 
 INVENTORY = """
 nodes:
@@ -41,3 +47,24 @@ def test_the_text_names_what_was_not_seen() -> None:
     ran = CliRunner().invoke(cli, ["where", "postgres", "--hosts=./mine.yml"])
     assert "runs on no node that was seen; it may run on" in ran.output
     assert "not seen: there: " in ran.output
+
+
+def test_ssh_itself_takes_the_command_through_two_jump_hosts_whose_keys_only_the_inventory_has(tmp_path: Path) -> None:
+    with run_sshd(tmp_path / "server") as server:
+        folder = tmp_path / "a folder 100%h"
+        shutil.copytree(server.folder, folder)
+        jumps = {"near": None, "middle": "near", "last": "middle"}
+        nodes = {name: server.node(name, jump=jump, identity=str(folder / "id")) for name, jump in jumps.items()}
+        inventory = Inventory(
+            name="mine", path="", nodes=nodes, known_hosts=str(folder / "known_hosts"), services=Without(none="a test")
+        )
+        words = EnterCommands(inventory, user_configuration).ssh_words(nodes["last"])
+        ran = subprocess.run(
+            ["ssh", "-o", "BatchMode=yes", *words, "echo entered"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert ran.stdout == "entered\n", ran.stderr
+        assert server.log.count("Accepted publickey") == len(nodes)
