@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
@@ -347,6 +347,4 @@ def drill_lines(lacking: tuple[str, ...]) -> list[Line]:
 
 def show_seconds(seconds: float) -> str:
     """A number of seconds as text for a person."""
-    from datetime import timedelta
-
     return show_duration(timedelta(seconds=seconds))

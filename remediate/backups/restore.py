@@ -45,12 +45,10 @@ from remediate.steps import Run, Stale, StepContext
 from remediate.sudo_mode import require_root
 
 DESCRIBE_SERVER = "remediate/backups/scripts/describe_server.sh"
-
 RULE = "services.postgres_kept_its_data"
 QUIET, MOST = 3, 60
 """A change of names that was sent and not answered has ended when the server shows nothing of it so many times, a
-second apart; it is waited for so often at most.
-"""
+second apart; it is waited for so often at most."""
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
 
 
