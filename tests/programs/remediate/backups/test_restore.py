@@ -42,7 +42,7 @@ def test_it_is_restored_beside_the_live_database_first_and_the_way_back_is_to_dr
 
 
 def test_the_change_of_names_is_one_step_whose_way_back_is_itself_turned_round():
-    plan = RESTORING.change()
+    plan = RESTORING.change_plan()
     [step] = plan.steps
     names = ("rodan_restored_20260615_163000", "rodan_before_20260615_163000")
     assert step.words[4:8] == ("rodan", "rodan", *names)
@@ -104,7 +104,7 @@ def test_a_damaged_live_database_does_not_keep_anybody_from_restoring():
 
 def test_where_the_live_database_is_gone_the_restored_one_only_takes_its_name():
     gone = replace(RESTORING, there=False)
-    [step] = gone.change().steps
+    [step] = gone.change_plan().steps
     assert step.inverse(None, None) is None
     assert step.words[-1] == "-", "a database of that name that is there by then is left alone"
     assert "end all sessions" not in step.show()
