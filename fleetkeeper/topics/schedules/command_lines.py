@@ -61,6 +61,20 @@ def script_runs(
     Where some are surely run, only those: another in the same script is run instead of them. Else only the first that
     may be run, else the first that is not. `environment` is what the crontab sets: cron expands nothing in it.
     """
+    try:
+        return runs_of(script, command_words, environment, around, start)
+    except Unreadable:
+        return []
+
+
+def runs_of(
+    script: str,
+    command_words: Sequence[str],
+    environment: Mapping[str, str] = NOTHING,
+    around: Surroundings | None = None,
+    start: ScriptStart | None = None,
+) -> list[Execution]:
+    """The same runs as `script_runs` gives. Raises Unreadable for a script that cannot be parsed."""
     context = Context(
         {name: (Part("text", value),) for name, value in environment.items()},
         around=around if around is not None else Surroundings(),
@@ -68,10 +82,7 @@ def script_runs(
     if start is not None:
         context.errexit = start.errexit
         context.variables.update({name: (Part("text", value),) for name, value in start.arguments.items()})
-    try:
-        executions = list(docker_executions(script, context))
-    except Unreadable:
-        return []
+    executions = list(docker_executions(script, context))
     runs = [run for run in executions if without_returns(run).runs(command_words)]
     for value in (True, None, False):
         if best := [run for run in runs if run.reach.value is value]:
@@ -96,11 +107,17 @@ def running_anywhere(
     read without them as well, since with them its reserved words are none. Empty where the script can be parsed and has
     none.
     """
-    if runs := script_runs(text, command_words, around=around, start=start):
-        return runs
+    readable = True
+    try:
+        if runs := runs_of(text, command_words, around=around, start=start):
+            return runs
+    except Unreadable:
+        readable = False
     plain = RETURNED.sub("", text)
     if plain != text and (runs := script_runs(plain, command_words, around=around, start=start)):
         return [replace(run, words=(*run.words[:-1], f"{run.words[-1] or ''}\r")) for run in runs]
+    if readable:
+        return []
     try:
         executed_commands(text, Context(around=around or Surroundings()))
         return []
