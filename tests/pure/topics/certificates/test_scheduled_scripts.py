@@ -107,6 +107,12 @@ def test_a_line_that_is_due_too_rarely_is_no_renewal(times: str, words: str) -> 
     assert [words in text for text in line(RENEW, times=times).faults] == ([True] if words else [])
 
 
+def test_a_loop_that_is_started_with_the_node_renews_and_a_crowd_of_lines_is_read_in_part() -> None:
+    assert line(f"while :; do {RENEW}; sleep 12h; done", times="@reboot").faults == ()
+    crowd = renewals(crontab_with(*[f"5 5 * * * {RENEW}"] * 300))
+    assert (len(crowd), bool(crowd[-1].unclear)) == (201, True)
+
+
 SCRIPTS = {
     "plain": (f"#!/bin/sh\n{RENEW}\n", "", ""),
     "with a variable and a function": (
