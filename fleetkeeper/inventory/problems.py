@@ -68,9 +68,14 @@ def translate_errors(
 ) -> Iterator[InventoryProblem]:
     """A problem for each of pydantic's errors, with the line of `document`; `file` is the name for messages.
 
-    For an item of a list that we refused, the line and key of the list.
+    For an item of a list that we refused, the line and key of the list. That the list is too short without its refused
+    items is no problem of its own.
     """
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    inside = {detail["loc"][:-1] for detail in details if detail["loc"]}
+    for detail in details:
+        if detail["type"] == "too_short" and detail["input"] and detail["loc"] in inside:
+            continue
         path = path_in_file(document.data, detail["loc"])
         shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path
         what, hint = message_and_hint(detail, model)

@@ -10,10 +10,15 @@ from fleetkeeper import state
 from fleetkeeper.audit import open_audit
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.repairs import Repairs
+from fleetkeeper.judging.rule import matching_rules
 from fleetkeeper.reports.night_repairs import NightRepairs, RepairEnd, remember_repairs, repairs_file
+from fleetkeeper.topics.registry import rules_in, topics_of
 from remediate.commands.fix import Call, remediate
 from remediate.plan_end import PlanEnd
+from remediate.render.console import Screen
+from remediate.session import remedies_of
 
 CONTRARY = ("only", "limit", "allow", "max_changes", "again", "replay")
 """Options that would make the repairs other ones than the inventory lists."""
@@ -32,6 +37,8 @@ def repair_nightly(call: Call) -> Exit:
             f"{inventory.name} lists no repairs for the night; nothing was changed",
             hint='write for example `repairs: {nightly: [backups.are_thinned, "certificates.*"]}` into the inventory',
         )
+    for glob in without_remedy(inventory, inventory.repairs):
+        Screen().note(f"repairs.nightly: {glob} has no remedy, so nothing is done about it at night")
     file = repairs_file(state.directory(call.state), inventory.name, inventory.path)
     night = NightRepairs(datetime.now(UTC).isoformat(timespec="seconds"))
     remember_repairs(file, night)
@@ -45,6 +52,13 @@ def repair_nightly(call: Call) -> Exit:
     outcomes = tuple(RepairEnd(end.planned.rule.id, end.planned.subject.name, end.end.value, end.why) for end in ends)
     remember_repairs(file, replace(finished(night), run=run, exit=int(code), ends=outcomes))
     return code
+
+
+def without_remedy(inventory: Inventory, repairs: Repairs) -> list[str]:
+    """The names in `repairs` that match no rule with a remedy, ours or a topic's own."""
+    topics = topics_of(inventory)
+    remedies, rules = remedies_of(topics), rules_in(topics)
+    return [glob for glob in repairs.nightly if not matching_rules([glob], rules) & set(remedies)]
 
 
 def check_call(call: Call) -> None:

@@ -91,7 +91,9 @@ def unmet(service: SwarmService, members: Sequence[Member]) -> tuple[str, str]:
         return "", ""
     if fitting := [member for member in members if fits(member, service.constraints)]:
         states = ", ".join(f"{member.hostname} ({why_idle(member)})" for member in fitting)
-        return f"only {states} may run it", "`docker node update --availability active NODE`, when it is up again"
+        idle = [shown_word(member.hostname) for member in fitting if is_ready(member)] or ["NODE"]
+        hint = f"`docker node update --availability active {idle[0]}` on a manager, when it is up and its work is over"
+        return f"only {states} may run it", hint
     missing = [rule for rule in service.constraints if not any(satisfied(member, rule) for member in able)]
     if not missing:
         return f"no member meets all of {quoted(service.constraints)}", ""

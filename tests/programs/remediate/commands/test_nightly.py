@@ -122,6 +122,16 @@ def test_a_mistake_in_repairs_is_told_with_its_line(night: World, written: str, 
         load_inventory(night.folder / "world.yml")
     assert "world.yml:8" in str(refused.value)
     assert message in str(refused.value)
+    assert str(refused.value).count("world.yml:8") == 1
+
+
+def test_a_rule_that_nothing_mends_is_told_and_the_others_are_mended(
+    night: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    night.write(LISTED.replace("wanted]", "wanted, services.are_running]"))
+    assert repaired(night) == Exit.NOTHING_LEFT
+    assert "repairs.nightly: services.are_running has no remedy" in capsys.readouterr().err
+    assert night.paper.read_text() == "new\n"
 
 
 def test_a_night_that_was_killed_that_failed_or_that_never_came_is_told(tmp_path: Path) -> None:
