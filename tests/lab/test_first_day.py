@@ -198,7 +198,7 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
     fix = ("--fix", "--yes", "--allow", "delete,restart,ownership", "--only", "backups.are_thinned")
     tried = account.run("remediate", "--hosts=./strict.yml", *fix)
     assert tried.status == 4, tried.said
-    assert "a password is required" in tried.said
+    assert "sudo asks this account for a password" in tried.said
     assert refused_as(account.lab, "sudo", "-n", "id")
     assert refused_as(account.lab, *AUDIT_RIGHT, "sh", "-c", "id")
     assert not refused_as(account.lab, *AUDIT_RIGHT, "id", "-u")
