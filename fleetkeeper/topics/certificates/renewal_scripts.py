@@ -38,6 +38,8 @@ CERTBOT, RENEWING, APART = re.compile(r"\bcertbot\b"), re.compile(r"\b(renew|cer
 NUMBER = re.compile("[0-9]+")
 OF_CRON = re.compile(r"/etc/cron\.(hourly|daily|weekly|monthly|yearly)/?")
 PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")
+SETTINGS = ("/etc/default/", "/etc/sysconfig/", "/etc/environment", "/lib/lsb/")
+"""Where packages have settings that their scripts read, and nothing that renews."""
 DEEPEST = 2
 """Scripts that call each other that are followed."""
 
@@ -264,7 +266,7 @@ def renewals_behind(
             yield Renewal(script.where, unclear=f"what run-parts starts in {directory[:100]} was not seen")
         for call in script_calls(command, around):
             yield from renewals_of_call(call, script, node)
-    for path in around.sourced:
+    for path in (path for path in around.sourced if not path.startswith(SETTINGS)):
         if path not in around.texts and not node.was_asked_for(path):
             node.ask_for(path)
         if node.is_unseen(path):

@@ -172,6 +172,9 @@ def test_scripts_of_any_name_that_call_or_read_others_are_followed() -> None:
     [renewal] = renewals(crontab_with("5 5 * * * /root/nightly"), sourcing + lib + there)
     assert (renewal.containers, renewal.faults, renewal.unclear) == ((ID,), (), "")
     assert renewals(crontab_with("5 5 * * * /root/nightly"), script("#!/bin/sh\ndate\n", "/root/nightly")) == []
+    unread = "unseen /etc/default/x\nunseen /opt/lib.sh\nat 0:0:41ed,0:0:41ed,0:0:81a4 -s /etc/default/x\n"
+    assert renewals(crontab_with("5 5 * * * . /etc/default/x; date"), unread) == []
+    assert line(". /opt/lib.sh; date", unread).unclear == "/opt/lib.sh, which it reads, could not be read"
 
 
 def test_what_run_parts_starts_elsewhere_is_unclear_and_names_that_it_skips_are_named() -> None:
