@@ -49,7 +49,7 @@ fix: venv ## show what would be repaired on HOSTS, and ask
 docs: venv ## write the generated reference pages again
 	@$(BIN)/python -m docs
 
-bench: venv ## measure against other tools, on a stage of its own (a quarter of an hour)
+bench: venv ## measure against other tools, on servers of its own (a quarter of an hour)
 	@$(BIN)/python -m benchmarks
 
 lock: venv ## write requirements.lock again from pyproject.toml

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: builds the stage, measures everybody in turns, prints the table."""
+"""`python -m benchmarks`: starts the servers, measures every tool in turns, prints the table."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from benchmarks import stage as stages
-from benchmarks import tools
+from benchmarks import servers, tools
 from benchmarks.goals import goals_text
 from benchmarks.measuring import LIMIT, Failed, Sample, TooLong, median_sample, run
 from benchmarks.scripts import case_folder
-from benchmarks.stage import INSIDE, BenchmarkServers, run_servers
+from benchmarks.servers import INSIDE, BenchmarkServers, run_servers
 from benchmarks.table import Case, Results, results_table
 from benchmarks.tools import FLOOR, LOOK, OPENSSH, OURS, TOOLS, WHOLE, Tool
 
@@ -77,54 +76,54 @@ def positive_number(text: str) -> int:
     return int(text)
 
 
-def benchmark_cases(namespace: argparse.Namespace) -> Iterator[Case]:
+def benchmark_cases(arguments: argparse.Namespace) -> Iterator[Case]:
     """Near ones first, then 50 ms away: there the wire is what costs, so 10 and 100 nodes say enough."""
-    yield from (Case(number) for number in namespace.nodes)
-    if not namespace.no_delay:
-        yield from (Case(number, delayed=True) for number in namespace.nodes if number in FAR)
+    yield from (Case(number) for number in arguments.nodes)
+    if not arguments.no_delay:
+        yield from (Case(number, delayed=True) for number in arguments.nodes if number in FAR)
 
 
-def has_turn(of: Case, tool: Tool, number: int) -> bool:
+def has_turn(case: Case, tool: Tool, number: int) -> bool:
     """Whether a tool has a turn in a round of a case: the slow once, many nodes twice, where it says something."""
-    if of.nodes > MANY:
+    if case.nodes > MANY:
         return number < TWICE and tool.name in (FLOOR, LOOK, WHOLE)
-    if of.nodes > (FEW if tool.slow and of.delayed else tool.most):
+    if case.nodes > (FEW if tool.slow and case.delayed else tool.most):
         return False
     return number == 0 or not tool.slow
 
 
-def measure_once(built: BenchmarkServers, of: Case, tool: Tool, patience: float) -> Sample:
+def measure_once(built: BenchmarkServers, case: Case, tool: Tool, patience: float) -> Sample:
     """One run. What our look prints is its own time, without the start of its process."""
-    folder = case_folder(built, of.nodes, delayed=of.delayed)
-    stages.count_trips()
+    folder = case_folder(built, case.nodes, delayed=case.delayed)
+    servers.count_trips()
     try:
         sample, printed = run(tool.words(built, folder), tools.tool_environment(built, folder), patience)
     except TooLong:
         if not tool.slow:
             raise
         return Sample(patience, 0.0, 0.0, ended=True)
-    if of.delayed:
-        sample = replace(sample, trips=stages.count_trips()[1] / of.nodes)
+    if case.delayed:
+        sample = replace(sample, trips=servers.count_trips()[1] / case.nodes)
     return replace(sample, wall=float(printed.split()[-1])) if tool.name in (LOOK, OPENSSH) else sample
 
 
-def measure_all(namespace: argparse.Namespace, missing: dict[str, str]) -> Iterator[tuple[str, Case, Sample]]:
+def measure_all(arguments: argparse.Namespace, missing: dict[str, str]) -> Iterator[tuple[str, Case, Sample]]:
     """The medians of every case. Within a case the tools take turns, so that all meet the same noise."""
     with tempfile.TemporaryDirectory(prefix="fleetkeeper-bench-") as folder, run_servers(Path(folder), 1000) as built:
-        for of in benchmark_cases(namespace):
+        for case in benchmark_cases(arguments):
             samples: dict[str, list[Sample]] = {}
-            for number, name in product(range(namespace.rounds), namespace.tools):
-                if name in missing or not has_turn(of, TOOLS[name], number):
+            for number, name in product(range(arguments.rounds), arguments.tools):
+                if name in missing or not has_turn(case, TOOLS[name], number):
                     continue
                 try:
-                    patience = namespace.patience if TOOLS[name].slow else LIMIT
-                    samples.setdefault(name, []).append(measure_once(built, of, TOOLS[name], patience))
+                    patience = arguments.patience if TOOLS[name].slow else LIMIT
+                    samples.setdefault(name, []).append(measure_once(built, case, TOOLS[name], patience))
                 except Failed as why:
-                    missing[name] = f"failed with {of} nodes"
-                    say(f"{name}, {of}: {why}")
+                    missing[name] = f"failed with {case} nodes"
+                    say(f"{name}, {case}: {why}")
                 else:
-                    say(f"{of}, {name}: {samples[name][-1].wall:.2f} s")
-            yield from ((name, of, median_sample(match)) for name, match in samples.items() if match)
+                    say(f"{case}, {name}: {samples[name][-1].wall:.2f} s")
+            yield from ((name, case, median_sample(runs)) for name, runs in samples.items())
 
 
 def say(text: str) -> None:
@@ -132,24 +131,24 @@ def say(text: str) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    question = parse_arguments(words)
+    arguments = parse_arguments(words)
     if INSIDE not in os.environ:
-        stages.install_missing()
-        if why := stages.why_impossible():
-            say(f"no stage can be built: {why}")
+        servers.install_missing()
+        if why := servers.why_impossible():
+            say(f"the servers cannot be started: {why}")
             return 2
-        if not set(question.tools) <= set(OURS):
+        if not set(arguments.tools) <= set(OURS):
             tools.install_tools()
-        stages.enter_namespaces(words)
+        servers.enter_namespaces(words)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     missing = {name: "not installed" for name in tools.PACKAGES if not tools.program_path(name).exists()}
-    missing = {name: why for name, why in missing.items() if name in question.tools}
+    missing = {name: why for name, why in missing.items() if name in arguments.tools}
     load = os.getloadavg()[0]
-    results = {(name, of): sample for name, of, sample in measure_all(question, missing)}
-    text = results_page(results, missing, question.rounds, load)
+    results = {(name, case): sample for name, case, sample in measure_all(arguments, missing)}
+    text = results_page(results, missing, arguments.rounds, load)
     print(text)  # noqa: T201
-    if question.save:
-        PAGE.write_text(replace_sentence(PAGE.read_text("utf-8"), text), "utf-8")
+    if arguments.save:
+        PAGE.write_text(replace_measured(PAGE.read_text("utf-8"), text), "utf-8")
     return 0
 
 
@@ -163,15 +162,15 @@ def results_page(results: Results, missing: dict[str, str], rounds: int, load: f
     return "\n\n".join((results_table(results, missing), how, goals_text(results)))
 
 
-def replace_sentence(text: str, sentence: str) -> str:
+def replace_measured(text: str, measured: str) -> str:
     r"""A page with what was measured between its two marks.
 
-    >>> replace_sentence(f"a\n{BEGIN}\nold\n{END}\nb\n", "new") == f"a\n{BEGIN}\n\nnew\n\n{END}\nb\n"
+    >>> replace_measured(f"a\n{BEGIN}\nold\n{END}\nb\n", "new") == f"a\n{BEGIN}\n\nnew\n\n{END}\nb\n"
     True
     """
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{sentence}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{measured}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def goals_text(results: Results) -> str:
     >>> print(goals_text({(FLOOR, Case(10)): Sample(1, 1, 8), (LOOK, Case(10)): Sample(1.1, 1, 60)}).splitlines()[3])
     | looking ≤ 1.2 times the floor at 10 nodes | yes | 1.10 at 10 |
     """
-    match = (
+    goals = (
         Goal(
             "looking ≤ 1.05 times the floor from 100 nodes on", [*look_goals(results, 1.05, lambda nodes: nodes >= 100)]
         ),
@@ -114,5 +114,5 @@ def goals_text(results: Results) -> str:
         Goal("3 times ahead of pyinfra", [*times_ahead(results, "pyinfra", 3)]),
     )
     return "\n".join(
-        ["| goal | reached | measured |", "|------|---------|----------|", *(goal.row() for goal in match)]
+        ["| goal | reached | measured |", "|------|---------|----------|", *(goal.row() for goal in goals)]
     )

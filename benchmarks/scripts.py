@@ -1,11 +1,11 @@
-"""The same five observations, written as each tool wants them: files below the stage's folder."""
+"""The same five observations, written as each tool wants them: files below the servers' folder."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
 
-from benchmarks.stage import DELAYED, OBSERVATIONS, PORT, BenchmarkServers, loopback_addresses
+from benchmarks.servers import DELAYED, OBSERVATIONS, PORT, BenchmarkServers, loopback_addresses
 
 TOPIC = '''"""What is asked of every node, as a topic of a team's own."""
 
@@ -90,55 +90,55 @@ pipelining = {pipelining}
 ssh_args = -C -o ControlMaster=auto -o ControlPersist=60s -F {config}
 """
 """Ansible's defaults (five forks, one master a node, the interpreter found by itself), with and without the pipelining
-that its documentation recommends; -F names the keys of the stage."""
+that its documentation recommends; -F names the keys of the servers."""
 
 
 def port_of_case(*, delayed: bool) -> int:
     return DELAYED if delayed else PORT
 
 
-def case_folder(stage: BenchmarkServers, number: int, *, delayed: bool) -> Path:
+def case_folder(servers: BenchmarkServers, number: int, *, delayed: bool) -> Path:
     """The folder with everything for so many nodes, written now if it is not there."""
-    folder = stage.folder / f"{number}{'-delayed' if delayed else ''}"
+    folder = servers.folder / f"{number}{'-delayed' if delayed else ''}"
     if not folder.exists():
         folder.mkdir()
-        for name, text in tool_files(stage, loopback_addresses(number), port_of_case(delayed=delayed)).items():
+        for name, text in tool_files(servers, loopback_addresses(number), port_of_case(delayed=delayed)).items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text)
     return folder
 
 
-def inventory_text(stage: BenchmarkServers, nodes: list[str], at: int, connection: str) -> str:
+def inventory_text(servers: BenchmarkServers, nodes: list[str], at: int, connection: str) -> str:
     """Our inventory of the nodes."""
-    more = f"port: {at}, identity: {stage.identity}, connection: {connection}"
-    return INVENTORY.format(known_hosts=stage.known_hosts) + "".join(
+    more = f"port: {at}, identity: {servers.identity}, connection: {connection}"
+    return INVENTORY.format(known_hosts=servers.known_hosts) + "".join(
         f"  n{node}: {{address: {node}, {more}}}\n" for node in nodes
     )
 
 
-def tool_files(stage: BenchmarkServers, nodes: list[str], at: int) -> dict[str, str]:
+def tool_files(servers: BenchmarkServers, nodes: list[str], at: int) -> dict[str, str]:
     """Every tool's files, by their names below the folder of a case."""
     lines = [shlex.join(words) for words in OBSERVATIONS]
-    settings = {"ssh_user": "root", "ssh_port": at, "ssh_key": str(stage.identity)}
-    settings["ssh_known_hosts_file"] = str(stage.known_hosts)
+    settings = {"ssh_user": "root", "ssh_port": at, "ssh_key": str(servers.identity)}
+    settings["ssh_known_hosts_file"] = str(servers.known_hosts)
     playbook = "".join(f"    - command: {line}\n" for line in lines)
     return {
         "nodes": "".join(f"{node}\n" for node in nodes),
         "five.py": TOPIC.format(words=repr(OBSERVATIONS)),
-        "inventory.yml": inventory_text(stage, nodes, at, "''"),
-        "openssh.yml": inventory_text(stage, nodes, at, "ssh"),
+        "inventory.yml": inventory_text(servers, nodes, at, "''"),
+        "openssh.yml": inventory_text(servers, nodes, at, "ssh"),
         "only_five.py": ONLY_FIVE,
         "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n",
         "ours/test_five.py": "".join(CHECK.format(number=number) for number in range(len(lines))),
         "theirs/test_hosts.py": "".join(
             TESTINFRA.format(number=number, line=line) for number, line in enumerate(lines)
         ),
-        "ssh_config": stage.ssh_config.read_text() + f"    Port {at}\n",
-        "usual_config": stage.usual_config.read_text() + f"    Port {at}\n",
+        "ssh_config": servers.ssh_config.read_text() + f"    Port {at}\n",
+        "usual_config": servers.usual_config.read_text() + f"    Port {at}\n",
         "pyinfra_inventory.py": f"nodes = {[(node, settings) for node in nodes]!r}\n",
         "pyinfra_deploy.py": PYINFRA.format(lines=lines),
         "ansible.ini": "".join(f"{node} ansible_port={at} ansible_user=root\n" for node in nodes),
         "ansible.yml": f"- hosts: all\n  gather_facts: false\n  tasks:\n{playbook}",
-        "ansible.cfg": ANSIBLE_CONFIG.format(config=stage.usual_config, pipelining=True),
-        "ansible_as_it_comes.cfg": ANSIBLE_CONFIG.format(config=stage.usual_config, pipelining=False),
+        "ansible.cfg": ANSIBLE_CONFIG.format(config=servers.usual_config, pipelining=True),
+        "ansible_as_it_comes.cfg": ANSIBLE_CONFIG.format(config=servers.usual_config, pipelining=False),
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.stage import BenchmarkServers
+from benchmarks.servers import BenchmarkServers
 
 Words = tuple[str, ...]
 FLOOR, LOOK, WHOLE, AUDIT = "ssh host true", "our look", "our whole pytest", "our whole audit"
@@ -60,44 +60,45 @@ def program_path(name: str) -> Path:
     return cache_folder() / "bin" / {PYINFRA: "pyinfra"}.get(name, "ansible-playbook")
 
 
-def tool_environment(stage: BenchmarkServers, folder: Path) -> Mapping[str, str]:
+def tool_environment(servers: BenchmarkServers, folder: Path) -> Mapping[str, str]:
     """The variables that every tool gets: nothing of the user's own configuration."""
     return {
         "PATH": os.environ["PATH"],
         "LC_ALL": "C.UTF-8",
-        "HOME": str(stage.folder),
-        "XDG_STATE_HOME": str(stage.folder),
-        "XDG_CACHE_HOME": str(stage.folder),
-        "ANSIBLE_HOME": str(stage.folder / "ansible"),
+        "HOME": str(servers.folder),
+        "XDG_STATE_HOME": str(servers.folder),
+        "XDG_CACHE_HOME": str(servers.folder),
+        "ANSIBLE_HOME": str(servers.folder / "ansible"),
         "PYTHONPATH": f"{Path(__file__).parents[1]}:{folder}",
     }
 
 
-def floor_command(stage: BenchmarkServers, folder: Path) -> Words:
+def floor_command(servers: BenchmarkServers, folder: Path) -> Words:
     each = ("xargs", "-a", str(folder / "nodes"), "-P", str(AT_ONCE), "-I{}")
     return (*each, "ssh", "-F", str(folder / "ssh_config"), "--", "{}", "true")
 
 
-def our_look(stage: BenchmarkServers, folder: Path) -> Words:
-    return (sys.executable, "-m", "benchmarks.looking", str(folder / "inventory.yml"))
+def look_command(inventory: str) -> Callable[[BenchmarkServers, Path], Words]:
+    """Our look at the nodes of that inventory in the case's folder."""
+
+    def words(servers: BenchmarkServers, folder: Path) -> Words:
+        return (sys.executable, "-m", "benchmarks.looking", str(folder / inventory))
+
+    return words
 
 
-def our_look_through_openssh(stage: BenchmarkServers, folder: Path) -> Words:
-    return (sys.executable, "-m", "benchmarks.looking", str(folder / "openssh.yml"))
+def our_pytest(servers: BenchmarkServers, folder: Path) -> Words:
+    return (*our_audit(servers, folder), "-p", "only_five")
 
 
-def our_pytest(stage: BenchmarkServers, folder: Path) -> Words:
-    return (*our_audit(stage, folder), "-p", "only_five")
-
-
-def our_audit(stage: BenchmarkServers, folder: Path) -> Words:
+def our_audit(servers: BenchmarkServers, folder: Path) -> Words:
     return (*PYTEST, f"--hosts={folder}/inventory.yml", "--rootdir", str(folder), str(folder / "ours"))
 
 
 def testinfra_command(kind: str) -> Callable[[BenchmarkServers, Path], Words]:
     """Plain testinfra, without our plug-in."""
 
-    def words(stage: BenchmarkServers, folder: Path) -> Words:
+    def words(servers: BenchmarkServers, folder: Path) -> Words:
         hosts = ",".join(f"{kind}://{node}" for node in (folder / "nodes").read_text().split())
         return (
             *PYTEST,
@@ -108,14 +109,14 @@ def testinfra_command(kind: str) -> Callable[[BenchmarkServers, Path], Words]:
     return words
 
 
-def pyinfra_command(stage: BenchmarkServers, folder: Path) -> Words:
+def pyinfra_command(servers: BenchmarkServers, folder: Path) -> Words:
     return (str(program_path("pyinfra")), "-y", str(folder / "pyinfra_inventory.py"), str(folder / "pyinfra_deploy.py"))
 
 
 def ansible_command(configuration: str) -> Callable[[BenchmarkServers, Path], Words]:
     """A playbook of five tasks. Each configuration has control sockets of its own: no masters are inherited."""
 
-    def words(stage: BenchmarkServers, folder: Path) -> Words:
+    def words(servers: BenchmarkServers, folder: Path) -> Words:
         settings = (
             f"ANSIBLE_CONFIG={folder}/{configuration}.cfg",
             f"ANSIBLE_SSH_CONTROL_PATH_DIR={folder}/{configuration}",
@@ -137,8 +138,8 @@ TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
         Tool(FLOOR, floor_command),
-        Tool(LOOK, our_look),
-        Tool(OPENSSH, our_look_through_openssh),
+        Tool(LOOK, look_command("inventory.yml")),
+        Tool(OPENSSH, look_command("openssh.yml")),
         Tool(WHOLE, our_pytest),
         Tool(AUDIT, our_audit),
         Tool(PYINFRA, pyinfra_command),

@@ -119,7 +119,7 @@ def table_cell(text: str) -> str:
 
 
 def show_default(default: Any) -> str:
-    """The default as Markdown code; "" for an empty one."""
+    """The default as Markdown code, a text as it is and anything else as JSON; "" for an empty one."""
     if default in (None, "", [], {}):
         return ""
     return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default, ensure_ascii=False)}`"

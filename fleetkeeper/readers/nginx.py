@@ -211,7 +211,7 @@ def served_directories(block: Block) -> tuple[str, ...] | None:
 
 
 def tls_ports(server: Block) -> Iterator[int]:
-    """The ports on which a server's own directives enable TLS."""
+    """The ports of a server's `listen` directives that enable TLS (`ssl`, `quic`), or all with `ssl on`."""
     listens = server.values("listen")
     for words in listens:
         if {"ssl", "quic"} & set(words[1:]) or server.values("ssl") == [["on"]]:

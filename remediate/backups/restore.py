@@ -228,7 +228,7 @@ class Restoring:
         return self.change_names(restored, before)
 
     def drop_restored(self) -> Exit:
-        """Drop the restored database, since nobody agreed. Returns the exit code: FINDINGS_REMAIN, or worse."""
+        """Drop the restored database, since nobody agreed, and print that. Returns FINDINGS_REMAIN or a worse code."""
         self.desk.screen.say(f"not restored; {self.swap.new} is dropped again")
         code = self.apply_plan(
             self.swap.drop_plan(),

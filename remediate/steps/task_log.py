@@ -49,7 +49,9 @@ def last_words(link: Link, task: str, spec: Mapping[str, Any]) -> tuple[str, ...
 
 
 def strike_secrets(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
-    """The last LINES lines of what was printed, without the values `hidden` and without what looks like a secret.
+    """The last LINES lines of what was printed, each cut to WIDTH, without the values `hidden` and other secrets.
+
+    What looks like a secret, also a long random word, becomes `***`.
 
     >>> strike_secrets("can't reach db as hunter2\\n", ["hunter2"])
     ("can't reach db as ***",)

@@ -1,4 +1,4 @@
-"""A small world of backups for unit tests: a good one, of which each test breaks one thing."""
+"""A small fleet of backups for unit tests: a good one, of which each test breaks one thing."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ certificates: {none: "not here"}
 
 
 def make_inventory(text: str = TEXT) -> Inventory:
-    """The inventory of the good world, or a changed one."""
+    """The inventory of the good fleet, or a changed one."""
     return load_inventory(Path("world.yml"), text)
 
 
 def make_policy(**changes: Any) -> Policy:
-    """The policy of the good world; a change is given as it is written in the inventory."""
+    """The policy of the good fleet; a change is given as it is written in the inventory."""
     written = {
         "service": "postgres",
         "schedule": "0 0,12 * * *",
@@ -126,7 +126,7 @@ def backup_fleet(
     volume: Volumes | Unobservable | None = None,
     now: datetime = NOW,
 ) -> Fleet:
-    """One look at the world. `verified` None: every file is proven complete."""
+    """One look at the fleet. `verified` None: every file is proven complete."""
     seen = files if isinstance(files, Unobservable) else tuple(files)
     if verified is None:
         verified = () if isinstance(files, Unobservable) else proofs_of(files)
@@ -158,7 +158,7 @@ def volume_usage(files: Sequence[File], **changes: Any) -> Volumes:
     return replace(made, **changes)
 
 
-def verdict_of(rule: str, world: Fleet) -> Verdict:
-    """What a rule says about its one subject in this world."""
-    [subject] = subjects_of(RULES[rule], world.inventory)
-    return judge_subject(RULES[rule], world, subject)
+def verdict_of(rule: str, fleet: Fleet) -> Verdict:
+    """What a rule says about its one subject in this fleet."""
+    [subject] = subjects_of(RULES[rule], fleet.inventory)
+    return judge_subject(RULES[rule], fleet, subject)

@@ -1,4 +1,4 @@
-"""A small world of certificates for unit tests: a good one, of which each test breaks one thing."""
+"""A small fleet of certificates for unit tests: a good one, of which each test breaks one thing."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ certificates:
 
 
 def make_inventory(policy: str = "") -> Inventory:
-    """The inventory of the good world; `policy` are further keys of its certificate, such as `, hsts: true`."""
+    """The inventory of the good fleet; `policy` are further keys of its certificate, such as `, hsts: true`."""
     return load_inventory(Path("world.yml"), (TEXT % policy).replace("CA", authorities_pem()))
 
 
@@ -225,7 +225,7 @@ def certificate_fleet(
     now: datetime = NOW,
     outside: Sequence[ServedCertificate] = (),
 ) -> Fleet:
-    """One look at the world; `container` None: the service runs nowhere. `outside` is what it looks like from here."""
+    """One look at the fleet; `container` None: the service runs nowhere. `outside` is what it looks like from here."""
     clock = Nodes(ahead=ahead, uncertainty=0.01, hostname="web", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
     present = Containers("present", (container,) if container else ())
     seen = {("web", "certificates"): facts, ("web", "containers"): present, ("web", "nodes"): clock}
@@ -234,10 +234,10 @@ def certificate_fleet(
     return Fleet(make_inventory(policy), now, seen)
 
 
-def verdict_of(rule: str, world: Fleet) -> Verdict:
-    """What a rule says about the name (or the one service) in this world."""
-    [subject] = subjects_of(RULES[rule], world.inventory)
-    return judge_subject(RULES[rule], world, subject)
+def verdict_of(rule: str, fleet: Fleet) -> Verdict:
+    """What a rule says about the name (or the one service) in this fleet."""
+    [subject] = subjects_of(RULES[rule], fleet.inventory)
+    return judge_subject(RULES[rule], fleet, subject)
 
 
 SUBJECT = Subject("certificate", NAME)

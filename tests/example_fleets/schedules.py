@@ -1,4 +1,4 @@
-"""A small world of schedules for unit tests: a good one, of which each test breaks one thing."""
+"""A small fleet of schedules for unit tests: a good one, of which each test breaks one thing."""
 
 from __future__ import annotations
 

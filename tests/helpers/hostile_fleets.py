@@ -68,7 +68,7 @@ def database_fleets() -> dict[str, Fleet]:
 
 def data_fleets() -> dict[str, Fleet]:
     """Dumps that hold too little, servers that are silent, dumps and data on a disk that is not mounted."""
-    from tests.pure.topics.backups.test_live_database import world
+    from tests.pure.topics.backups.test_live_database import database_fleet
 
     names = frozenset({"public.a"})
     contents = DumpContents(
@@ -77,14 +77,14 @@ def data_fleets() -> dict[str, Fleet]:
         extensions=("postgis",),
         subscriptions=("upstream",),
     )
-    base = world(storage=Storage("ext4", ("/srv/bk",)), unmounted=(("/var/lib/postgresql/data", "/srv/pg"),))
+    base = database_fleet(storage=Storage("ext4", ("/srv/bk",)), unmounted=(("/var/lib/postgresql/data", "/srv/pg"),))
     seen = base.facts["data", "backups"]
     assert isinstance(seen, Backups)
     assert not isinstance(seen.verified, Unobservable)
     proven = tuple(replace(proof, contents=contents) for proof in seen.verified)
     return {
         "unmounted": replace(base, facts={**base.facts, ("data", "backups"): replace(seen, verified=proven)}),
-        "silent": world(silent="the database system is starting up"),
+        "silent": database_fleet(silent="the database system is starting up"),
     }
 
 

@@ -1,4 +1,4 @@
-"""A small world with a real database: its backups are real dumps, its container is a private server of postgres."""
+"""A small fleet with a real database: its backups are real dumps, its container is a private server of postgres."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LIVE = "live"
 
 @dataclass
 class Database:
-    """The world: a server with a database `live` of a table `t`, and a folder with its dumps."""
+    """A server with a database `live` of a table `t`, and a folder with its dumps."""
 
     server: PrivateServer
     folder: Path
@@ -91,19 +91,19 @@ class Database:
 
     def fleet(self) -> Fleet:
         """One look at it."""
-        world = backups.backup_fleet(tuple(self.files), text=TEXT, now=datetime.now(UTC))
+        fleet = backups.backup_fleet(tuple(self.files), text=TEXT, now=datetime.now(UTC))
         system = self.server.sql("SELECT system_identifier FROM pg_control_system()")
-        seen = world.facts["data", "backups"]
+        seen = fleet.facts["data", "backups"]
         assert isinstance(seen, Backups)
         facts = {
-            **world.facts,
+            **fleet.facts,
             ("data", "backups"): replace(seen, directory=str(self.dumps)),
             ("data", "containers"): Containers("present", (self.container,)),
             ("vgpu", "containers"): Containers("present", ()),
             ("data", "databases"): Databases((Cluster(self.link.container, system, "/d"),), self.recorded),
             ("vgpu", "databases"): Databases(()),
         }
-        return replace(world, inventory=self.inventory, facts=facts)
+        return replace(fleet, inventory=self.inventory, facts=facts)
 
     @property
     def recorded(self) -> Records:
@@ -133,12 +133,12 @@ class Database:
 
     @property
     def session(self) -> DatabaseSession:
-        return DatabaseSession(self.inventory, lambda node: self.link, patience=0, world=self)
+        return DatabaseSession(self.inventory, lambda node: self.link, patience=0, database=self)
 
 
 @dataclass
 class FolderDesk(Desk):
-    """A desk whose locks and kept content are in the world's folder."""
+    """A desk whose locks and kept content are in the database's folder."""
 
     context: StepContext = field(default_factory=lambda: StepContext("", 0))
 
@@ -149,10 +149,10 @@ class FolderDesk(Desk):
 
 @dataclass
 class DatabaseSession(Session):
-    """A session whose looks see the world."""
+    """A session whose looks see the database."""
 
-    world: Database | None = None
+    database: Database | None = None
 
     def look(self, topics: Collection[str] = ()) -> Fleet:
-        assert self.world is not None
-        return self.world.fleet()
+        assert self.database is not None
+        return self.database.fleet()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import stage, tools
-from benchmarks.__main__ import BEGIN, END, PAGE, benchmark_cases, has_turn, parse_arguments, replace_sentence
+from benchmarks import servers, tools
+from benchmarks.__main__ import BEGIN, END, PAGE, benchmark_cases, has_turn, parse_arguments, replace_measured
 from benchmarks.delay import Proxy, Traffic, Trips
 from benchmarks.goals import goals_text
 from benchmarks.measuring import Failed, Sample, median_sample, run
@@ -24,11 +24,11 @@ HERE = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 
 def test_a_thousand_nodes_have_an_address_each() -> None:
-    assert len(set(stage.loopback_addresses(1000))) == 1000
+    assert len(set(servers.loopback_addresses(1000))) == 1000
 
 
 def test_each_node_is_known_near_and_far() -> None:
-    lines = stage.known_hosts("ssh-ed25519 AAAA host", 2).splitlines()
+    lines = servers.known_hosts("ssh-ed25519 AAAA host", 2).splitlines()
     assert lines == [
         f"{name} ssh-ed25519 AAAA" for name in ("127.0.0.1", "[127.0.0.1]:2222", "127.0.0.2", "[127.0.0.2]:2222")
     ]
@@ -109,7 +109,7 @@ def test_each_goal_is_judged_by_what_was_measured_alone() -> None:
 
 def test_only_what_was_measured_changes_on_the_page() -> None:
     assert PAGE.read_text("utf-8").count(BEGIN) == PAGE.read_text("utf-8").count(END) == 1
-    assert replace_sentence(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new").split("\n\n") == [
+    assert replace_measured(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new").split("\n\n") == [
         f"before\n{BEGIN}",
         "new",
         f"{END}\nafter\n",
@@ -195,13 +195,13 @@ def test_the_far_network_is_late_both_ways_and_counts(monkeypatch: pytest.Monkey
 
 
 def test_everybody_gets_nothing_of_the_users_own_configuration(tmp_path: Path) -> None:
-    variables = tools.tool_environment(stage.BenchmarkServers(tmp_path, 1), tmp_path / "1")
+    variables = tools.tool_environment(servers.BenchmarkServers(tmp_path, 1), tmp_path / "1")
     assert variables["HOME"] == str(tmp_path)
     assert "SSH_AUTH_SOCK" not in variables
 
 
-def test_two_nodes_are_measured_on_a_real_stage_that_leaves_nothing_behind(tmp_path: Path) -> None:
-    if why := stage.why_impossible():
+def test_two_nodes_are_measured_on_real_servers_that_leaves_nothing_behind(tmp_path: Path) -> None:
+    if why := servers.why_impossible():
         pytest.skip(why)
     words = ("--nodes", "2", "--rounds", "1", "--no-delay", "--tools", f"{FLOOR},{LOOK},{WHOLE}")
     command = (sys.executable, "-m", "benchmarks", *words)

@@ -73,8 +73,8 @@ def of(files: tuple[File, ...], **changes: object) -> Retention:
     return apply_keep(catalog_of_files(files, **changes), make_policy(**changes), NOW)
 
 
-def plan_for(world, rule: str = "backups.are_thinned") -> Plan | ForAPerson:
-    return REMEDIES[rule](verdict_of(rule, world).findings[0], world)
+def plan_for(fleet, rule: str = "backups.are_thinned") -> Plan | ForAPerson:
+    return REMEDIES[rule](verdict_of(rule, fleet).findings[0], fleet)
 
 
 @says_that(
@@ -198,12 +198,12 @@ def _never() -> None:
 def _held() -> None:
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     files = (replace(files[0], size=410), *files[1:])
-    world = backup_fleet(files, text=SMALL, volume=volume_usage(files, free=0))
-    assert isinstance(plan_for(world), ForAPerson)
-    assert isinstance(plan_for(world, "volumes.are_within_budget"), ForAPerson)
+    fleet = backup_fleet(files, text=SMALL, volume=volume_usage(files, free=0))
+    assert isinstance(plan_for(fleet), ForAPerson)
+    assert isinstance(plan_for(fleet, "volumes.are_within_budget"), ForAPerson)
     from remediate.remedies.backups.create_dump import room_first, room_needed
 
-    assert isinstance(room_first(world, make_policy(), room_needed(world, make_policy())), ForAPerson)
+    assert isinstance(room_first(fleet, make_policy(), room_needed(fleet, make_policy())), ForAPerson)
 
 
 @says_that("`volumes.will_last` then says on which day budget or disk are full without thinning.")
@@ -266,10 +266,10 @@ def _giant() -> None:
 @says_that("Then those count again, the giant stays, and a warning names it until a size is accepted.")
 def _released() -> None:
     files = sized(*[MIB] * 60, 10 * MIB, *[MIB] * 60)
-    world = backup_fleet(files, text=DAILY)
-    [warning] = verdict_of("backups.have_plausible_size", world).warnings
+    fleet = backup_fleet(files, text=DAILY)
+    [warning] = verdict_of("backups.have_plausible_size", fleet).warnings
     assert warning.about == files[60].name
-    assert files[60].name not in {item.name for item in thinning(world).steps[1].files}
+    assert files[60].name not in {item.name for item in thinning(fleet).steps[1].files}
     assert not verdict_of("backups.have_plausible_size", with_size(files, accept_database(files[0]), DAILY)).warnings
 
 
@@ -337,12 +337,12 @@ def _many() -> None:
 
 @says_that("While the record of drills and sizes cannot be read, nothing goes either.")
 def _record() -> None:
-    world = backup_fleet(twice_a_day(100))
+    fleet = backup_fleet(twice_a_day(100))
     unseen = Databases((), Unobservable("permission denied"))
-    dark = replace(world, facts={**world.facts, ("data", "databases"): unseen})
+    dark = replace(fleet, facts={**fleet.facts, ("data", "databases"): unseen})
     assert verdict_of("backups.are_thinned", dark).outcome is Outcome.UNKNOWN
     with pytest.raises(Unobservable):
-        REMEDIES["backups.are_thinned"](verdict_of("backups.are_thinned", world).findings[0], dark)
+        REMEDIES["backups.are_thinned"](verdict_of("backups.are_thinned", fleet).findings[0], dark)
 
 
 @says_that(

@@ -21,8 +21,8 @@ from tests.pure.topics.test_nodes import GOOD
 
 
 def plan_for() -> PlannedChange:
-    world = certificate_fleet()
-    [view] = views_of(world, world.inventory.section(Policy).certificates[0])
+    fleet = certificate_fleet()
+    [view] = views_of(fleet, fleet.inventory.section(Policy).certificates[0])
     return PlannedChange(1, RULES[RULE.partition(".")[2]], SUBJECT, (), dry_run(view))
 
 
@@ -85,14 +85,14 @@ def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
 
 @pytest.mark.parametrize("inside", [replace(INSIDE, certbot=""), replace(INSIDE, lineages=())])
 def test_what_certbot_does_not_keep_cannot_be_rehearsed(inside: object) -> None:
-    world = certificate_fleet(replace(FACTS, inside=(inside,)))
-    [certificate] = world.inventory.section(Policy).certificates
+    fleet = certificate_fleet(replace(FACTS, inside=(inside,)))
+    [certificate] = fleet.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="certbot keeps no certificate"):
-        list(certbot_views(views_of(world, certificate), certificate))
+        list(certbot_views(views_of(fleet, certificate), certificate))
 
 
 def test_a_service_that_runs_nowhere_cannot_be_rehearsed() -> None:
-    world = certificate_fleet(FACTS, None)
-    [certificate] = world.inventory.section(Policy).certificates
+    fleet = certificate_fleet(FACTS, None)
+    [certificate] = fleet.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="no container of nginx runs"):
-        list(certbot_views(views_of(world, certificate), certificate))
+        list(certbot_views(views_of(fleet, certificate), certificate))

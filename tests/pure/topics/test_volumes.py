@@ -156,11 +156,11 @@ def test_while_the_newest_is_implausible_the_day_is_told_as_if_nothing_were_remo
 def test_the_disk_is_reckoned_so_too_after_a_drill_that_failed():
     files = tuple(replace(item, size=100 * MIB, blocks=100 * MIB) for item in twice_a_day(60))
     drill = Drill("x", NOW, 1.0, 1.0, error="it does not restore")
-    world = backup_fleet(files, volume=volume_usage(files, free=4 * 2**30))
-    assert verdict_of("volumes.will_last", world).outcome is Outcome.HOLDS
+    fleet = backup_fleet(files, volume=volume_usage(files, free=4 * 2**30))
+    assert verdict_of("volumes.will_last", fleet).outcome is Outcome.HOLDS
     record = Databases((), Records(drills=(drill,)))
     [match] = verdict_of(
-        "volumes.will_last", replace(world, facts={**world.facts, ("data", "databases"): record})
+        "volumes.will_last", replace(fleet, facts={**fleet.facts, ("data", "databases"): record})
     ).findings
     assert match.saw.startswith("x did not come back when it was last tried")
     assert "without thinning rodan_pg_backup runs out of disk about 2026-07-03" in match.saw
@@ -181,8 +181,8 @@ def test_a_small_newest_file_says_nothing_of_the_blocks_of_bigger_ones(size, blo
         dump_file(NOW - timedelta(minutes=29), size, blocks=blocks),
         dump_file(NOW - timedelta(hours=13), 238_490, blocks=241_664),
     )
-    world = backup_fleet(files, text=TEXT.replace("60 GiB", "20 MiB"))
-    assert verdict_of("volumes.will_last", world).findings == ()
+    fleet = backup_fleet(files, text=TEXT.replace("60 GiB", "20 MiB"))
+    assert verdict_of("volumes.will_last", fleet).findings == ()
 
 
 def test_dumps_that_the_disk_has_not_counted_are_reckoned_by_their_bytes():

@@ -28,7 +28,7 @@ def server() -> Iterator[PrivateServer]:
 
 
 @pytest.fixture
-def world(server: PrivateServer, tmp_path: Path) -> Iterator[Database]:
+def database(server: PrivateServer, tmp_path: Path) -> Iterator[Database]:
     """A live database with a backup."""
     made = Database(server, tmp_path)
     made.inventory = make_inventory(TEXT.replace("node: data,", f"node: data, path: {made.dumps},"))
@@ -40,32 +40,32 @@ def world(server: PrivateServer, tmp_path: Path) -> Iterator[Database]:
         server.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def made_since(world: Database) -> list[Path]:
+def made_since(database: Database) -> list[Path]:
     """The files beside the backup that was there, once none is being written any more."""
     end = time.monotonic() + 30
-    while list(world.dumps.glob("*.part")) and time.monotonic() < end:
+    while list(database.dumps.glob("*.part")) and time.monotonic() < end:
         time.sleep(0.1)
-    return [path for path in world.dumps.iterdir() if path.name != world.files[0].name]
+    return [path for path in database.dumps.iterdir() if path.name != database.files[0].name]
 
 
 def is_whole(path: Path) -> bool:
     return b"PostgreSQL database dump complete" in gzip.decompress(path.read_bytes())
 
 
-def test_a_backup_that_is_asked_for_is_made(world: Database) -> None:
-    assert create(world.desk()) is Exit.NOTHING_LEFT
-    [made] = made_since(world)
+def test_a_backup_that_is_asked_for_is_made(database: Database) -> None:
+    assert create(database.desk()) is Exit.NOTHING_LEFT
+    [made] = made_since(database)
     assert is_whole(made)
 
 
 def test_cut_at_any_answer_it_never_says_failed_of_what_was_done(
-    world: Database, capsys: pytest.CaptureFixture[str]
+    database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for cut in range(1, MOST):
-        world.link.cut_at = cut
-        code = create(world.desk())
-        whole, world.link.cut_at = world.link.cut_at, None
-        made, captured = made_since(world), capsys.readouterr()
+        database.link.cut_at = cut
+        code = create(database.desk())
+        whole, database.link.cut_at = database.link.cut_at, None
+        made, captured = made_since(database), capsys.readouterr()
         said = captured.out + captured.err
         assert code is not Exit.NOTHING_LEFT or made, cut
         if made:
@@ -82,24 +82,24 @@ def test_cut_at_any_answer_it_never_says_failed_of_what_was_done(
 
 
 @pytest.fixture
-def held_up(world: Database) -> Iterator[Callable[[], int]]:
+def held_up(database: Database) -> Iterator[Callable[[], int]]:
     """What ends a session that keeps pg_dump from the table for a while."""
     words = ("BEGIN", "LOCK t", "SELECT 'held'", "SELECT pg_sleep(3)")
     psql = ("psql", "-X", "-qAt", "-d", LIVE, *(word for sql in words for word in ("-c", sql)))
-    with Popen(psql, env=world.server.environment, stdout=PIPE) as session:
+    with Popen(psql, env=database.server.environment, stdout=PIPE) as session:
         assert session.stdout is not None
         assert session.stdout.readline() == b"held\n"
         yield session.wait
 
 
 def test_a_dump_that_goes_on_behind_a_cut_connection_is_unknown_not_failed(
-    world: Database, held_up: Callable[[], int], capsys: pytest.CaptureFixture[str]
+    database: Database, held_up: Callable[[], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.link.slow = "pg_dump"
-    assert create(world.desk()) is Exit.NOT_ALL_SEEN
+    database.link.slow = "pg_dump"
+    assert create(database.desk()) is Exit.NOT_ALL_SEEN
     said = "".join(capsys.readouterr())
     assert "may still go on" in said
     assert "failed" not in said
     held_up()
-    [made] = made_since(world)
+    [made] = made_since(database)
     assert is_whole(made)

@@ -104,7 +104,7 @@ CAME_BACK = b"seconds|9\nuser|postgres\nrows public.t|100\nrows large objects|0\
 
 
 @pytest.fixture
-def world(own: PrivateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(own: PrivateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     monkeypatch.setattr(drill, "WAIT", 0.0)
     made = Database(own, tmp_path)
     own.sql("INSERT INTO t SELECT generate_series(1, 100)", LIVE)
@@ -115,40 +115,40 @@ def world(own: PrivateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_failed_drill_is_written_down_whatever_else_was_written_meanwhile(
-    world: Database, capsys: pytest.CaptureFixture[str]
+    database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = Drill("other", NOW, 1.0, 1.0)
 
     def meanwhile() -> Output:
-        world.record(Records(drills=(other,)))
+        database.record(Records(drills=(other,)))
         return BAD
 
-    world.link.drill = meanwhile
-    assert drill.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
+    database.link.drill = meanwhile
+    assert drill.drill(database.desk(), None) is Exit.FINDINGS_REMAIN
     out = capsys.readouterr().out
     assert "did not come back: it does not restore: syntax error (line 7 of its SQL)" in out
     assert "done" not in out.replace("What was done", "done")
-    assert [(item.backup, bool(item.error)) for item in world.recorded.drills] == [
+    assert [(item.backup, bool(item.error)) for item in database.recorded.drills] == [
         ("other", False),
-        (world.files[0].name, True),
+        (database.files[0].name, True),
     ]
 
 
-def test_a_drill_that_succeeds_says_which_database_is_the_right_one(world: Database) -> None:
-    world.link.drill = lambda: Output(0, CAME_BACK)
-    assert drill.drill(world.desk(), None) is Exit.NOTHING_LEFT
-    assert world.recorded.accepted is not None
+def test_a_drill_that_succeeds_says_which_database_is_the_right_one(database: Database) -> None:
+    database.link.drill = lambda: Output(0, CAME_BACK)
+    assert drill.drill(database.desk(), None) is Exit.NOTHING_LEFT
+    assert database.recorded.accepted is not None
 
 
 def test_beside_a_live_database_that_came_up_empty_nothing_is_accepted(
-    world: Database, capsys: pytest.CaptureFixture[str]
+    database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.server.sql("DELETE FROM t", LIVE)
-    world.link.drill = lambda: Output(0, CAME_BACK)
-    assert drill.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
+    database.server.sql("DELETE FROM t", LIVE)
+    database.link.drill = lambda: Output(0, CAME_BACK)
+    assert drill.drill(database.desk(), None) is Exit.FINDINGS_REMAIN
     assert "table public.t has 0 rows in the live database, and 100 in the dump" in capsys.readouterr().out
-    assert world.recorded.accepted is None
-    assert not world.recorded.drills[-1].error
+    assert database.recorded.accepted is None
+    assert not database.recorded.drills[-1].error
 
 
 @pytest.mark.parametrize(
@@ -161,20 +161,20 @@ def test_beside_a_live_database_that_came_up_empty_nothing_is_accepted(
     ],
 )
 def test_a_drill_that_could_not_be_tried_is_not_one_that_failed(
-    world: Database, capsys: pytest.CaptureFixture[str], answer: Output, why: str
+    database: Database, capsys: pytest.CaptureFixture[str], answer: Output, why: str
 ) -> None:
-    world.link.drill = lambda: answer
-    assert drill.drill(world.desk(), None) is Exit.NOT_ALL_SEEN
+    database.link.drill = lambda: answer
+    assert drill.drill(database.desk(), None) is Exit.NOT_ALL_SEEN
     assert why in capsys.readouterr().err
-    [refused] = world.recorded.drills
+    [refused] = database.recorded.drills
     assert (refused.error, why in refused.refused) == ("", True)
 
 
 def test_a_failed_drill_waits_for_a_lock_that_somebody_else_holds(
-    world: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.link.drill = lambda: BAD
-    taken = locks_of("other", lambda node: world.link, step_context(world.folder))
+    database.link.drill = lambda: BAD
+    taken = locks_of("other", lambda node: database.link, step_context(database.folder))
     taken.take(["data"])
     noted = drill.write_down
 
@@ -186,23 +186,23 @@ def test_a_failed_drill_waits_for_a_lock_that_somebody_else_holds(
             raise
 
     monkeypatch.setattr(drill, "write_down", busy)
-    assert drill.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
-    assert world.recorded.drills[-1].error
+    assert drill.drill(database.desk(), None) is Exit.FINDINGS_REMAIN
+    assert database.recorded.drills[-1].error
 
 
 @pytest.mark.parametrize("how", ["locked", "full"])
 def test_a_failed_drill_that_cannot_be_written_down_is_said_and_never_called_nothing_changed(
-    world: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
-    world.link.drill = lambda: BAD
+    database.link.drill = lambda: BAD
     monkeypatch.setattr(drill, "TRIES", 1)
     if how == "full":
-        world.journal.db.execute("PRAGMA query_only = ON")
-    taken = locks_of("other", lambda node: world.link, step_context(world.folder))
+        database.journal.db.execute("PRAGMA query_only = ON")
+    taken = locks_of("other", lambda node: database.link, step_context(database.folder))
     taken.take(["data"] if how == "locked" else [])
     try:
-        assert drill.drill(world.desk(), None) is Exit.REMEDY_FAILED
+        assert drill.drill(database.desk(), None) is Exit.REMEDY_FAILED
     finally:
         taken.release()
     assert "failed, and that is not written down" in capsys.readouterr().err
-    assert not world.recorded.drills
+    assert not database.recorded.drills

@@ -44,7 +44,7 @@ class Restoring(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         make_empty(self.server)
-        self.world = Database(self.server, self.folder)
+        self.database = Database(self.server, self.folder)
         self.next, self.dumps = 0, list[str]()
         self.ever = set[int]()
         self.insert(3)
@@ -59,14 +59,14 @@ class Restoring(RuleBasedStateMachine):
 
     @rule()
     def dump(self) -> None:
-        self.dumps.append(self.world.dump())
+        self.dumps.append(self.database.dump())
 
     @rule()
     def restart(self) -> None:
         """The server ends without a word, and its container is replaced."""
         self.server.stop("immediate")
         self.server.start()
-        self.world.replaced()
+        self.database.replaced()
 
     @rule(
         which=st.integers(0),
@@ -75,30 +75,30 @@ class Restoring(RuleBasedStateMachine):
         cut=st.none() | st.integers(1, 12),
     )
     def restore(self, which: int, agrees: bool, kill: float | None, cut: int | None) -> None:
-        link = self.world.link
+        link = self.database.link
         link.killed_after, link.cut_at = kill, cut
         before = self.server.databases()[LIVE]
         name = self.dumps[which % len(self.dumps)]
         code = (
-            restore(self.world.desk(Screen(quiet=True)), name, LIVE)
+            restore(self.database.desk(Screen(quiet=True)), name, LIVE)
             if agrees
-            else refusal_of(self.world.desk(Screen(quiet=True)), name)
+            else refusal_of(self.database.desk(Screen(quiet=True)), name)
         )
         link.killed_after = link.cut_at = None
         changed = self.server.databases()[LIVE] != before
         assert (code is Exit.NOTHING_LEFT) <= changed, "success is said of what was done only"
         assert code is not Exit.USAGE
 
-    @precondition(lambda self: self.world.journal.runs())
+    @precondition(lambda self: self.database.journal.runs())
     @rule(which=st.integers(0), kill=st.none() | st.floats(0.02, 0.5))
     def undo(self, which: int, kill: float | None) -> None:
-        runs = self.world.journal.runs(-1)
+        runs = self.database.journal.runs(-1)
         run = runs[which % len(runs)]
         if run.undoes:
             return
-        self.world.link.killed_after = kill
-        self.world.undo(run.id, Screen(quiet=True))
-        self.world.link.killed_after = None
+        self.database.link.killed_after = kill
+        self.database.undo(run.id, Screen(quiet=True))
+        self.database.link.killed_after = None
 
     @rule()
     def rename_back_by_hand(self) -> None:
@@ -113,15 +113,15 @@ class Restoring(RuleBasedStateMachine):
         names = self.server.databases()
         assert LIVE in names
         assert all(name == LIVE or SECOND.fullmatch(name) for name in names)
-        self.ever |= self.world.rows()
+        self.ever |= self.database.rows()
         match = set[int]()
         for name in names:
             if "_filling_" not in name:
-                match |= self.world.rows(name)
+                match |= self.database.rows(name)
         assert self.ever <= match
 
     def teardown(self) -> None:
-        self.world.journal.close()
+        self.database.journal.close()
         make_empty(self.server)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -62,120 +62,120 @@ def shown_text(path: Path) -> str:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[TrustScene]:
+def scene(tmp_path: Path) -> Iterator[TrustScene]:
     with run_sshd(tmp_path / "sshd", kinds=("ed25519", "ecdsa")) as server:
         yield TrustScene(tmp_path, server)
 
 
-def test_case_12_keys_are_shown_as_ssh_keygen_shows_them_and_kept_after_a_yes(world: TrustScene) -> None:
-    assert world.trust("yes")
-    for fingerprint in world.fingerprints:
-        assert fingerprint in "\n".join(world.said)
-    assert world.reached()
+def test_case_12_keys_are_shown_as_ssh_keygen_shows_them_and_kept_after_a_yes(scene: TrustScene) -> None:
+    assert scene.trust("yes")
+    for fingerprint in scene.fingerprints:
+        assert fingerprint in "\n".join(scene.said)
+    assert scene.reached()
 
 
-def test_case_12_nothing_is_kept_without_a_yes(world: TrustScene) -> None:
-    assert not world.trust("no")
-    assert not world.trust("y")
-    assert not world.known_hosts.exists()
+def test_case_12_nothing_is_kept_without_a_yes(scene: TrustScene) -> None:
+    assert not scene.trust("no")
+    assert not scene.trust("y")
+    assert not scene.known_hosts.exists()
 
 
-def test_case_12_nothing_is_kept_where_nobody_can_be_asked(world: TrustScene) -> None:
-    assert not world.trust()
-    assert not world.known_hosts.exists()
-    assert "--fingerprint" in world.said[-2]
+def test_case_12_nothing_is_kept_where_nobody_can_be_asked(scene: TrustScene) -> None:
+    assert not scene.trust()
+    assert not scene.known_hosts.exists()
+    assert "--fingerprint" in scene.said[-2]
 
 
-def test_a_named_fingerprint_is_trusted_and_no_other_key(world: TrustScene) -> None:
-    [expected, other] = world.fingerprints
-    assert world.trust(fingerprints=(expected,))
-    assert expected in world.said[1] or expected in world.said[2]
-    assert len(world.known_hosts.read_text().splitlines()) == 1
-    assert world.reached()
+def test_a_named_fingerprint_is_trusted_and_no_other_key(scene: TrustScene) -> None:
+    [expected, other] = scene.fingerprints
+    assert scene.trust(fingerprints=(expected,))
+    assert expected in scene.said[1] or expected in scene.said[2]
+    assert len(scene.known_hosts.read_text().splitlines()) == 1
+    assert scene.reached()
     assert other != expected
 
 
-def test_a_fingerprint_that_the_node_does_not_show_trusts_nothing(world: TrustScene) -> None:
-    assert not world.trust(fingerprints=("SHA256:" + "A" * 43,))
-    assert not world.known_hosts.exists()
+def test_a_fingerprint_that_the_node_does_not_show_trusts_nothing(scene: TrustScene) -> None:
+    assert not scene.trust(fingerprints=("SHA256:" + "A" * 43,))
+    assert not scene.known_hosts.exists()
 
 
-def test_a_trusted_node_is_left_alone(world: TrustScene) -> None:
-    world.trust("yes")
-    before = world.known_hosts.read_bytes()
-    assert world.trust()
-    assert world.known_hosts.read_bytes() == before
+def test_a_trusted_node_is_left_alone(scene: TrustScene) -> None:
+    scene.trust("yes")
+    before = scene.known_hosts.read_bytes()
+    assert scene.trust()
+    assert scene.known_hosts.read_bytes() == before
 
 
-def known_as_another(world: TrustScene) -> str:
+def known_as_another(scene: TrustScene) -> str:
     """Write down another key for the server. Returns its fingerprint."""
-    other = make_key_pair(world.folder / "other")
-    line = f"[127.0.0.1]:{world.server.port} {public_key(other)}\n"
-    world.known_hosts.write_text(f"# ours\nweb.example.org {public_key(other)}\n{line}")
+    other = make_key_pair(scene.folder / "other")
+    line = f"[127.0.0.1]:{scene.server.port} {public_key(other)}\n"
+    scene.known_hosts.write_text(f"# ours\nweb.example.org {public_key(other)}\n{line}")
     return shown_text(other.with_suffix(".pub"))
 
 
-def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes(world: TrustScene) -> None:
-    old = known_as_another(world)
-    before = world.known_hosts.read_bytes()
-    assert not world.trust("yes")
-    text = "\n".join(world.said)
+def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes(scene: TrustScene) -> None:
+    old = known_as_another(scene)
+    before = scene.known_hosts.read_bytes()
+    assert not scene.trust("yes")
+    text = "\n".join(scene.said)
     assert old in text
-    assert all(fingerprint in text for fingerprint in world.fingerprints)
-    assert world.known_hosts.read_bytes() == before
+    assert all(fingerprint in text for fingerprint in scene.fingerprints)
+    assert scene.known_hosts.read_bytes() == before
 
 
-def test_case_11_a_changed_key_is_never_replaced_without_a_terminal(world: TrustScene) -> None:
-    known_as_another(world)
-    before = world.known_hosts.read_bytes()
-    assert not world.trust(fingerprints=tuple(world.fingerprints))
-    assert world.known_hosts.read_bytes() == before
+def test_case_11_a_changed_key_is_never_replaced_without_a_terminal(scene: TrustScene) -> None:
+    known_as_another(scene)
+    before = scene.known_hosts.read_bytes()
+    assert not scene.trust(fingerprints=tuple(scene.fingerprints))
+    assert scene.known_hosts.read_bytes() == before
 
 
-def test_case_11_a_changed_key_is_replaced_when_the_nodes_name_is_typed(world: TrustScene) -> None:
-    known_as_another(world)
-    assert world.trust("db")
-    text = world.known_hosts.read_text()
+def test_case_11_a_changed_key_is_replaced_when_the_nodes_name_is_typed(scene: TrustScene) -> None:
+    known_as_another(scene)
+    assert scene.trust("db")
+    text = scene.known_hosts.read_text()
     assert text.startswith("# ours\nweb.example.org ")
     assert len(list(parse(text))) == 3
-    assert world.reached()
+    assert scene.reached()
 
 
-def test_a_node_that_does_not_answer_is_said_and_nothing_is_kept(world: TrustScene) -> None:
-    world.server.stop()
-    assert not world.trust("yes")
-    assert "refused" in world.said[0]
-    assert not world.known_hosts.exists()
+def test_a_node_that_does_not_answer_is_said_and_nothing_is_kept(scene: TrustScene) -> None:
+    scene.server.stop()
+    assert not scene.trust("yes")
+    assert "refused" in scene.said[0]
+    assert not scene.known_hosts.exists()
 
 
-def test_yes_without_a_fingerprint_is_refused(world: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(world.folder)
+def test_yes_without_a_fingerprint_is_refused(scene: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(scene.folder)
     ran = CliRunner().invoke(cli, ["trust", "--hosts=./mine.yml", "--yes"])
     assert ran.exit_code == 1
     assert "--fingerprint" in str(ran.exception)
-    assert not world.known_hosts.exists()
+    assert not scene.known_hosts.exists()
 
 
 def test_hosts_that_no_inventory_has_are_kept_beside_the_one_that_will_be(
-    world: TrustScene, monkeypatch: pytest.MonkeyPatch
+    scene: TrustScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(world.folder)
-    words = [word for print_ in world.fingerprints for word in ("--fingerprint", print_)]
-    host = f"{world.server.user}@127.0.0.1:{world.server.port}"
+    monkeypatch.chdir(scene.folder)
+    words = [word for print_ in scene.fingerprints for word in ("--fingerprint", print_)]
+    host = f"{scene.server.user}@127.0.0.1:{scene.server.port}"
     ran = CliRunner().invoke(cli, ["trust", host, "--yes", *words])
     assert ran.exit_code == 0, ran.output
-    assert world.reached()
+    assert scene.reached()
 
 
-def test_at_a_terminal_a_person_is_asked(world: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(world.folder)
+def test_at_a_terminal_a_person_is_asked(scene: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(scene.folder)
     ours, theirs = pty.openpty()
     words = (
         sys.executable,
         "-m",
         "fleetkeeper.commands.main",
         "trust",
-        f"{world.server.user}@127.0.0.1:{world.server.port}",
+        f"{scene.server.user}@127.0.0.1:{scene.server.port}",
     )
     child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     os.write(ours, b"yes\n")
@@ -184,7 +184,7 @@ def test_at_a_terminal_a_person_is_asked(world: TrustScene, monkeypatch: pytest.
     os.close(theirs)
     assert child.returncode == 0, text
     assert "Are these the keys" in text
-    assert world.reached()
+    assert scene.reached()
 
 
 @given(st.lists(st.sampled_from(["a 1", "b 2", "# c", ""]), max_size=6), st.sets(st.integers(1, 6)))

@@ -88,7 +88,7 @@ class CopyScene:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> CopyScene:
+def scene(tmp_path: Path) -> CopyScene:
     tmp_path = tmp_path.resolve()
     here, present = tmp_path / "here", tmp_path / "there"
     here.mkdir()
@@ -104,35 +104,35 @@ def step_of(here: Path, path: Path) -> CopyFile:
     return CopyFile("manager", str(path), "data", str(here), file, sha_of((here / NAME).read_bytes()))
 
 
-def test_a_copy_has_content_time_and_mode_and_nothing_else_is_left(world):
-    assert world.run() == sha_of(CONTENT)
-    copy = world.there / NAME
+def test_a_copy_has_content_time_and_mode_and_nothing_else_is_left(scene):
+    assert scene.run() == sha_of(CONTENT)
+    copy = scene.there / NAME
     assert copy.read_bytes() == CONTENT
     assert (copy.stat().st_mtime, copy.stat().st_mode & 0o777, copy.stat().st_nlink) == (WRITTEN, 0o600, 1)
-    assert world.left == [NAME]
+    assert scene.left == [NAME]
 
 
 @pytest.mark.parametrize("length", [1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK])
-def test_every_length_arrives_whole(world, length):
-    (world.here / NAME).write_bytes(CONTENT[:length])
-    world.step = step_of(world.here, world.there)
-    assert world.run() == sha_of(CONTENT[:length])
-    assert (world.there / NAME).read_bytes() == CONTENT[:length]
+def test_every_length_arrives_whole(scene, length):
+    (scene.here / NAME).write_bytes(CONTENT[:length])
+    scene.step = step_of(scene.here, scene.there)
+    assert scene.run() == sha_of(CONTENT[:length])
+    assert (scene.there / NAME).read_bytes() == CONTENT[:length]
 
 
-def test_a_missing_directory_is_made_for_root_only_and_the_plan_says_so(world):
-    deep = world.there / "a" / "b"
-    world.step = replace(world.step, target=str(deep), makes=True)
-    assert f"{deep} is made, for root only" in world.step.show()
-    world.run()
+def test_a_missing_directory_is_made_for_root_only_and_the_plan_says_so(scene):
+    deep = scene.there / "a" / "b"
+    scene.step = replace(scene.step, target=str(deep), makes=True)
+    assert f"{deep} is made, for root only" in scene.step.show()
+    scene.run()
     assert (deep / NAME).exists()
     assert deep.stat().st_mode & 0o777 == 0o700
 
 
-def test_two_directories_of_one_node_will_do(world):
-    world.step = replace(world.step, node="data")
-    world.sink = world.source
-    assert world.run() == sha_of(CONTENT)
+def test_two_directories_of_one_node_will_do(scene):
+    scene.step = replace(scene.step, node="data")
+    scene.sink = scene.source
+    assert scene.run() == sha_of(CONTENT)
 
 
 def test_it_needs_both_nodes():
@@ -140,89 +140,89 @@ def test_it_needs_both_nodes():
     assert Plan((step,)).nodes == {"manager", "data"}
 
 
-def test_both_kinds_survive_the_journal(world):
-    for step in (world.step, world.step.inverse(world.sink, world.place)):
+def test_both_kinds_survive_the_journal(scene):
+    for step in (scene.step, scene.step.inverse(scene.sink, scene.place)):
         assert load(dump(step)) == step
 
 
 # ── what stands in the way ──
 
 
-def refusal_of(world: CopyScene, match: str, kind: type[Exception] = StepFailed) -> Exception:
-    before = {path.name: path.read_bytes() for path in world.there.iterdir()} if world.there.is_dir() else {}
+def refusal_of(scene: CopyScene, match: str, kind: type[Exception] = StepFailed) -> Exception:
+    before = {path.name: path.read_bytes() for path in scene.there.iterdir()} if scene.there.is_dir() else {}
     with pytest.raises(kind, match=match) as why:
-        world.run()
+        scene.run()
     assert not getattr(why.value, "changed", False)
-    if world.there.is_dir():
-        assert {path.name: path.read_bytes() for path in world.there.iterdir()} == before
+    if scene.there.is_dir():
+        assert {path.name: path.read_bytes() for path in scene.there.iterdir()} == before
     return why.value
 
 
-def test_a_name_that_is_taken_is_never_written_over(world):
-    (world.there / NAME).write_bytes(b"somebody else's")
-    refusal_of(world, "is there already")
+def test_a_name_that_is_taken_is_never_written_over(scene):
+    (scene.there / NAME).write_bytes(b"somebody else's")
+    refusal_of(scene, "is there already")
 
 
 @pytest.mark.parametrize("odd", ["directory", "link", "dangling", "fifo"])
-def test_a_name_that_something_odd_has_is_left_alone(world, odd):
-    path = world.there / NAME
+def test_a_name_that_something_odd_has_is_left_alone(scene, odd):
+    path = scene.there / NAME
     make = {
         "directory": path.mkdir,
-        "link": lambda: path.symlink_to(world.here / NAME),
+        "link": lambda: path.symlink_to(scene.here / NAME),
         "dangling": lambda: path.symlink_to("/nowhere"),
         "fifo": lambda: os.mkfifo(path),
     }
     make[odd]()
     with pytest.raises(StepFailed, match="is there already"):
-        world.run()
-    assert world.left == [NAME]
+        scene.run()
+    assert scene.left == [NAME]
 
 
 @pytest.mark.parametrize("odd", ["directory", "dangling", "fifo"])
-def test_a_part_s_name_that_something_odd_has_is_refused_at_once(world, odd):
-    path = world.there / f".fleetkeeper.{NAME}.part"
+def test_a_part_s_name_that_something_odd_has_is_refused_at_once(scene, odd):
+    path = scene.there / f".fleetkeeper.{NAME}.part"
     {"directory": path.mkdir, "dangling": lambda: path.symlink_to("/nowhere"), "fifo": lambda: os.mkfifo(path)}[odd]()
     begun = time.monotonic()
     with pytest.raises(StepFailed, match=r"no regular file|part"):
-        world.run()
+        scene.run()
     assert time.monotonic() - begun < 30
-    assert world.left == [path.name]
+    assert scene.left == [path.name]
 
 
-def test_a_second_place_behind_a_link_is_refused(world, tmp_path):
-    (tmp_path / "link").symlink_to(world.there)
+def test_a_second_place_behind_a_link_is_refused(scene, tmp_path):
+    (tmp_path / "link").symlink_to(scene.there)
     for target in (tmp_path / "link", tmp_path / "link" / "below"):
-        world.step = replace(world.step, target=str(target.absolute()))
-        refusal_of(world, "through a link")
+        scene.step = replace(scene.step, target=str(target.absolute()))
+        refusal_of(scene, "through a link")
 
 
-def test_too_little_room_is_noticed_before_anything_is_sent(world):
-    world.step = replace(world.step, reserve=2**60)
-    refusal_of(world, "does not fit")
+def test_too_little_room_is_noticed_before_anything_is_sent(scene):
+    scene.step = replace(scene.step, reserve=2**60)
+    refusal_of(scene, "does not fit")
 
 
-def test_a_source_that_is_no_longer_what_was_seen_is_stale(world):
-    (world.here / NAME).write_bytes(CONTENT + b"more")
-    refusal_of(world, "no longer the file that was seen", Stale)
-    (world.here / NAME).unlink()
-    refusal_of(world, "is gone", Stale)
+def test_a_source_that_is_no_longer_what_was_seen_is_stale(scene):
+    (scene.here / NAME).write_bytes(CONTENT + b"more")
+    refusal_of(scene, "no longer the file that was seen", Stale)
+    (scene.here / NAME).unlink()
+    refusal_of(scene, "is gone", Stale)
 
 
-def test_a_source_whose_content_is_another_under_the_same_time_is_not_copied(world):
-    (world.here / NAME).write_bytes(b"X" + CONTENT[1:])
-    os.utime(world.here / NAME, (WRITTEN, WRITTEN))
-    refusal_of(world, "another digest")
+def test_a_source_whose_content_is_another_under_the_same_time_is_not_copied(scene):
+    (scene.here / NAME).write_bytes(b"X" + CONTENT[1:])
+    os.utime(scene.here / NAME, (WRITTEN, WRITTEN))
+    refusal_of(scene, "another digest")
 
 
-def test_a_source_that_changes_while_it_is_read_is_not_copied(world):
+def test_a_source_that_changes_while_it_is_read_is_not_copied(scene):
     class Changing(Through):
         def read(self, size: int = 65536) -> bytes:
-            with (world.here / NAME).open("ab") as grown:
+            with (scene.here / NAME).open("ab") as grown:
                 grown.write(b"!")
             return self.inner.read(size)
 
-    world.source.wrap = Changing
-    refusal_of(world, "no longer the file that was seen")
+    scene.source.wrap = Changing
+    refusal_of(scene, "no longer the file that was seen")
 
 
 class Through:
@@ -246,15 +246,15 @@ def cut_after(count: int) -> Callable[[Stream], Stream]:
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.999])
-def test_case_29_a_cut_connection_at_any_byte_leaves_nothing_under_the_name(world, share):
-    world.sink.wrap = cut_after(int(len(CONTENT) * share))
+def test_case_29_a_cut_connection_at_any_byte_leaves_nothing_under_the_name(scene, share):
+    scene.sink.wrap = cut_after(int(len(CONTENT) * share))
     with pytest.raises(Lost):
-        world.run()
-    settled(world, lambda: world.left == [])
-    assert NAME not in world.left
+        scene.run()
+    settled(scene, lambda: scene.left == [])
+    assert NAME not in scene.left
 
 
-def test_a_source_that_is_cut_leaves_nothing(world):
+def test_a_source_that_is_cut_leaves_nothing(scene):
     class Short(Through):
         count = 0
 
@@ -264,44 +264,44 @@ def test_a_source_that_is_cut_leaves_nothing(world):
                 raise Unobservable("the connection was lost")
             return self.inner.read(size)
 
-    world.source.wrap = Short
-    refusal_of(world, "the connection was lost")
-    assert world.left == []
+    scene.source.wrap = Short
+    refusal_of(scene, "the connection was lost")
+    assert scene.left == []
 
 
-def test_case_68_ctrl_c_in_the_middle_leaves_nothing(world):
+def test_case_68_ctrl_c_in_the_middle_leaves_nothing(scene):
     class Interrupted(Through):
         def read(self, size: int = 65536) -> bytes:
             raise KeyboardInterrupt
 
-    world.source.wrap = Interrupted
+    scene.source.wrap = Interrupted
     with pytest.raises(KeyboardInterrupt):
-        world.run()
-    settled(world, lambda: world.left == [])
+        scene.run()
+    settled(scene, lambda: scene.left == [])
 
 
-def settled(world: CopyScene, test: Callable[[], bool]) -> None:
+def settled(scene: CopyScene, test: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not test() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert test(), world.left
+    assert test(), scene.left
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next(world):
-    (world.there / f".fleetkeeper.{NAME}.part").write_bytes(b"half")
-    (world.there / ".fleetkeeper.backup_2020_01_01T00_00_00.sql.gz.part").write_bytes(b"half")
-    (world.there / "foreign.part").write_bytes(b"not ours")
-    world.run()
-    assert world.left == [NAME, "foreign.part"]
+def test_what_a_killed_run_left_is_removed_by_the_next(scene):
+    (scene.there / f".fleetkeeper.{NAME}.part").write_bytes(b"half")
+    (scene.there / ".fleetkeeper.backup_2020_01_01T00_00_00.sql.gz.part").write_bytes(b"half")
+    (scene.there / "foreign.part").write_bytes(b"not ours")
+    scene.run()
+    assert scene.left == [NAME, "foreign.part"]
 
 
-def test_a_taker_that_lingers_after_its_run_died_harms_nothing(world):
+def test_a_taker_that_lingers_after_its_run_died_harms_nothing(scene):
     words = (
         "sh",
         "-c",
         load_script("remediate/steps/scripts/take_copy.sh"),
         "sh",
-        str(world.there),
+        str(scene.there),
         NAME,
         "5",
         sha_of(b"other"),
@@ -309,25 +309,25 @@ def test_a_taker_that_lingers_after_its_run_died_harms_nothing(world):
         "1",
     )
     with subprocess.Popen(words, stdin=subprocess.PIPE) as lingering:
-        settled(world, lambda: bool(world.left))
+        settled(scene, lambda: bool(scene.left))
         assert lingering.stdin is not None
         lingering.stdin.write(b"oth")
         lingering.stdin.flush()
-        world.run()
+        scene.run()
         lingering.stdin.close()
     assert lingering.returncode == copy_scripts.SHORT
-    assert world.left == [NAME]
-    assert (world.there / NAME).read_bytes() == CONTENT
+    assert scene.left == [NAME]
+    assert (scene.there / NAME).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGHUP])
-def test_a_taker_that_is_ended_takes_its_part_with_it(world, which):
+def test_a_taker_that_is_ended_takes_its_part_with_it(scene, which):
     words = (
         "sh",
         "-c",
         load_script("remediate/steps/scripts/take_copy.sh"),
         "sh",
-        str(world.there),
+        str(scene.there),
         NAME,
         "5",
         sha_of(b"other"),
@@ -335,18 +335,18 @@ def test_a_taker_that_is_ended_takes_its_part_with_it(world, which):
         "1",
     )
     with subprocess.Popen(words, stdin=subprocess.PIPE) as taking:
-        settled(world, lambda: bool(world.left))
+        settled(scene, lambda: bool(scene.left))
         taking.send_signal(which)
         assert taking.stdin is not None
         taking.stdin.close()
     assert taking.returncode in {71, copy_scripts.SHORT}  # whichever it notices first: nothing is left of it
-    assert world.left == []
+    assert scene.left == []
 
 
-def test_long_copies_say_how_far_they_are(world, monkeypatch):
+def test_long_copies_say_how_far_they_are(scene, monkeypatch):
     monkeypatch.setattr("remediate.steps.copy_file.EVERY", 0.0)
-    world.run()
-    assert any(line.startswith(f"  {NAME}: ") and line.endswith(" %") for line in world.said)
+    scene.run()
+    assert any(line.startswith(f"  {NAME}: ") and line.endswith(" %") for line in scene.said)
 
 
 @contextmanager
@@ -372,7 +372,7 @@ def putting_links(name: Path, to: Path) -> Iterator[None]:
 
 @each_shell
 @pytest.mark.parametrize("which", [f".fleetkeeper.{NAME}.part", NAME])
-def test_whoever_may_write_in_the_second_place_leads_no_byte_out_of_it(world, tmp_path, shell, which):
+def test_whoever_may_write_in_the_second_place_leads_no_byte_out_of_it(scene, tmp_path, shell, which):
     (tmp_path / "node/cron.daily").mkdir(parents=True)
     victim = tmp_path / "node/victim"
     victim.write_text("precious")
@@ -381,7 +381,7 @@ def test_whoever_may_write_in_the_second_place_leads_no_byte_out_of_it(world, tm
         "-c",
         load_script("remediate/steps/scripts/take_copy.sh"),
         "sh",
-        str(world.there),
+        str(scene.there),
         NAME,
         "5",
         sha_of(b"other"),
@@ -389,26 +389,26 @@ def test_whoever_may_write_in_the_second_place_leads_no_byte_out_of_it(world, tm
         "1",
     )
     for to in (victim, victim.parent / "cron.daily", victim.parent / "made"):
-        with putting_links(world.there / which, to):
+        with putting_links(scene.there / which, to):
             for _ in range(2):
                 subprocess.run(words, input=b"other", check=False, capture_output=True, timeout=60)
                 with suppress(OSError):
-                    (world.there / NAME).unlink()
+                    (scene.there / NAME).unlink()
     assert victim.read_text() == "precious"
     assert sorted(path.name for path in victim.parent.rglob("*")) == ["cron.daily", "victim"]
 
 
 @each_shell
-def test_a_directory_is_never_made_through_a_link(world, tmp_path, shell):
+def test_a_directory_is_never_made_through_a_link(scene, tmp_path, shell):
     (tmp_path / "node").mkdir()
-    (world.there / "link").symlink_to(tmp_path / "node")
+    (scene.there / "link").symlink_to(tmp_path / "node")
     for target in ("link/x", "link/x/y", "x/../link/z"):
         words = (
             *shell,
             "-c",
             load_script("remediate/steps/scripts/take_copy.sh"),
             "sh",
-            f"{world.there}/{target}",
+            f"{scene.there}/{target}",
             NAME,
             "5",
             sha_of(b"other"),
@@ -419,14 +419,14 @@ def test_a_directory_is_never_made_through_a_link(world, tmp_path, shell):
     assert list((tmp_path / "node").iterdir()) == []
 
 
-def test_where_there_are_no_hard_links_the_name_is_given_all_the_same(world, tmp_path):
+def test_where_there_are_no_hard_links_the_name_is_given_all_the_same(scene, tmp_path):
     path = programs(tmp_path / "bin", without="ln")
     words = (
         "sh",
         "-c",
         load_script("remediate/steps/scripts/take_copy.sh"),
         "sh",
-        str(world.there),
+        str(scene.there),
         NAME,
         "5",
         sha_of(b"other"),
@@ -434,11 +434,11 @@ def test_where_there_are_no_hard_links_the_name_is_given_all_the_same(world, tmp
         "1",
     )
     done = subprocess.run(words, input=b"other", env={"PATH": path}, check=False)
-    assert (done.returncode, world.left) == (0, [NAME])
+    assert (done.returncode, scene.left) == (0, [NAME])
 
 
 @pytest.mark.skipif(not shutil.which("busybox"), reason="no BusyBox here")
-def test_busybox_sends_and_takes_as_well(world, tmp_path):
+def test_busybox_sends_and_takes_as_well(scene, tmp_path):
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in (
@@ -458,7 +458,7 @@ def test_busybox_sends_and_takes_as_well(world, tmp_path):
         "mv",
     ):
         (folder / name).symlink_to(shutil.which("busybox"))
-    step, env = world.step, {"PATH": str(folder)}
+    step, env = scene.step, {"PATH": str(folder)}
     send, take = (load_script(f"remediate/steps/scripts/{script}_copy.sh") for script in ("send", "take"))
     sent = subprocess.run(
         (folder / "sh", "-c", send, "sh", step.directory, NAME, step.file.identity),
@@ -469,7 +469,7 @@ def test_busybox_sends_and_takes_as_well(world, tmp_path):
         (folder / "sh", "-c", take, "sh", step.target, NAME, str(len(CONTENT)), step.sha256, "@5", "1"),
         env=env, input=CONTENT, check=False,
     )  # fmt: skip
-    assert (taken.returncode, world.left) == (0, [NAME])
+    assert (taken.returncode, scene.left) == (0, [NAME])
 
 
 def programs(folder: Path, without: str) -> str:
@@ -484,43 +484,43 @@ def programs(folder: Path, without: str) -> str:
 # ── the way back ──
 
 
-def back(world: CopyScene) -> RemoveCopy:
-    return world.step.inverse(world.sink, world.place)
+def back(scene: CopyScene) -> RemoveCopy:
+    return scene.step.inverse(scene.sink, scene.place)
 
 
-def test_the_way_back_removes_the_copy_and_nothing_else(world):
-    world.run()
-    undo = back(world)
-    undo.still_true(world.sink, world.place)
-    assert undo.do(world.sink, world.place).after == ABSENT
-    assert world.left == []
+def test_the_way_back_removes_the_copy_and_nothing_else(scene):
+    scene.run()
+    undo = back(scene)
+    undo.still_true(scene.sink, scene.place)
+    assert undo.do(scene.sink, scene.place).after == ABSENT
+    assert scene.left == []
     with pytest.raises(AlreadyBack):
-        undo.still_true(world.sink, world.place)
+        undo.still_true(scene.sink, scene.place)
 
 
-def test_the_way_back_removes_a_directory_that_was_made_if_nothing_else_is_in_it(world):
-    world.step = replace(world.step, target=str(world.there / "new"), makes=True)
-    world.run()
-    back(world).do(world.sink, world.place)
-    assert world.left == []
+def test_the_way_back_removes_a_directory_that_was_made_if_nothing_else_is_in_it(scene):
+    scene.step = replace(scene.step, target=str(scene.there / "new"), makes=True)
+    scene.run()
+    back(scene).do(scene.sink, scene.place)
+    assert scene.left == []
 
 
-def test_a_copy_that_somebody_has_changed_since_stays(world):
-    world.run()
-    (world.there / NAME).write_bytes(b"changed")
+def test_a_copy_that_somebody_has_changed_since_stays(scene):
+    scene.run()
+    (scene.there / NAME).write_bytes(b"changed")
     with pytest.raises(Stale):
-        back(world).still_true(world.sink, world.place)
+        back(scene).still_true(scene.sink, scene.place)
     with pytest.raises(StepFailed):
-        back(world).do(world.sink, world.place)
-    assert world.left == [NAME]
+        back(scene).do(scene.sink, scene.place)
+    assert scene.left == [NAME]
 
 
-def test_the_way_back_of_a_killed_copy_removes_its_part(world):
-    (world.there / f".fleetkeeper.{NAME}.part").write_bytes(b"half")
-    undo = back(world)
-    undo.still_true(world.sink, world.place)
-    undo.do(world.sink, world.place)
-    assert world.left == []
+def test_the_way_back_of_a_killed_copy_removes_its_part(scene):
+    (scene.there / f".fleetkeeper.{NAME}.part").write_bytes(b"half")
+    undo = back(scene)
+    undo.still_true(scene.sink, scene.place)
+    undo.do(scene.sink, scene.place)
+    assert scene.left == []
 
 
 # ── in a plan, under both locks ──

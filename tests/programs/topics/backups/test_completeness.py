@@ -28,7 +28,7 @@ from fleetkeeper.topics.backups.observe import newest_first, observe, split_by_b
 from fleetkeeper.topics.backups.parse import list_directory, parse_entries, parse_listing
 from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from tests.example_fleets.backups import TEXT as WORLD
+from tests.example_fleets.backups import TEXT as FLEET
 from tests.example_fleets.backups import (
     backup_fleet,
     judging_awk,
@@ -366,10 +366,10 @@ def test_absurd_facts_of_one_file_cost_that_file(facts):
     unusual = facts + b"/backup_2026_06_14T12_00_00.sql.gz\0"
     files = parse_listing(Output(0, b"/v\n\0" + unusual + good))[1]
     assert [file.name for file in files] == ["backup_2026_06_14T12_00_00.sql.gz", "backup_2026_06_15T11_30_00.sql.gz"]
-    world = backup_fleet(files, proofs_of(files))
+    fleet = backup_fleet(files, proofs_of(files))
     for rule in ("are_fresh", "are_complete", "have_plausible_size", "are_thinned"):
-        assert verdict_of(f"backups.{rule}", world).outcome is Outcome.HOLDS
-    verdict_of("backups.tell_their_time", world)
+        assert verdict_of(f"backups.{rule}", fleet).outcome is Outcome.HOLDS
+    verdict_of("backups.tell_their_time", fleet)
     remember_proofs("", "place", proofs_of(files))
     assert "backup_2026_06_15T11_30_00.sql.gz" in {
         recall_proof.name for recall_proof in recall_proofs("", "place", files)
@@ -392,8 +392,8 @@ def test_a_file_that_vanished_is_told_by_find_or_stat(said):
 def drive(node: str, answers: list[Output]) -> tuple[list[Command], object]:
     """Run the generator with prepared answers; what it asked, and its facts."""
     question: list[Command] = []
-    world = make_inventory()
-    look = observe(world.nodes[node], world)
+    fleet = make_inventory()
+    look = observe(fleet.nodes[node], fleet)
     try:
         commands = next(look)
         while True:
@@ -482,9 +482,9 @@ def test_case_79_a_stream_that_was_lost_leaves_the_listing():
 
 def streamed_from(directory: Path, *, quick: bool = False) -> tuple[int, tuple[DumpProof, ...]]:
     """How many files a look at a directory streams, and what it then knows."""
-    text = WORLD.replace("budget: 60 GiB", f"path: {directory}")
-    world = make_inventory(text).model_copy(update={"quick": quick})
-    look = observe(world.nodes["data"], world)
+    text = FLEET.replace("budget: 60 GiB", f"path: {directory}")
+    fleet = make_inventory(text).model_copy(update={"quick": quick})
+    look = observe(fleet.nodes["data"], fleet)
     count = 0
     try:
         commands = next(look)

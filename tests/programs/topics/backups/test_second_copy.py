@@ -85,8 +85,8 @@ def test_the_same_directory_twice_is_told_from_a_copy(tmp_path, monkeypatch):
 
 def look_at_node(text: str) -> tuple[Copies, int]:
     """The facts of node `data`, and how many commands it was asked."""
-    world = make_inventory(text)
-    look = observe_second_copy(world.nodes["data"], world)
+    inventory = make_inventory(text)
+    look = observe_second_copy(inventory.nodes["data"], inventory)
     question = 0
     try:
         commands = next(look)

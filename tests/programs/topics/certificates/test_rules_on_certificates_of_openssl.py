@@ -70,10 +70,10 @@ class CertificateFolder:
         """What a rule says so many days after the certificates were made, and its first finding."""
         text = (made.TEXT % "").replace("CA", str(self.folder / f"{root}.pem"))
         now = datetime.now(UTC) + timedelta(days=days)
-        world = replace(
+        fleet = replace(
             certificate_fleet(facts, now=now), inventory=made.load_inventory(self.folder / "world.yml", text)
         )
-        match = verdict_of(rule, world)
+        match = verdict_of(rule, fleet)
         return match.outcome, match.findings[0].saw if match.findings else ""
 
 

@@ -1,4 +1,4 @@
-"""Where the backup is scheduled: the good world is clean, and each way to break it is found with its own reason."""
+"""Where the backup is scheduled: the good fleet is clean, and each way to break it is found with its own reason."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ CASES = {
 
 
 @dataclass
-class Stage:
+class Servers:
     """Three servers: the target, a gate before it, and one that shows a host certificate."""
 
     folder: Path
@@ -212,7 +212,7 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("oracle")
     authority = make_key_pair(folder / "ca")
     options = ["MaxStartups 100", f"TrustedUserCAKeys {authority}.pub"]
@@ -224,7 +224,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         run_sshd(folder / "gate", options) as gate,
         run_sshd(seal, [*options, f"HostCertificate {host_key}-cert.pub"]) as sealed,
     ):
-        running = Stage(folder, target, gate, sealed)
+        running = Servers(folder, target, gate, sealed)
         prepare_keys(running, authority)
         prepare_known_hosts(running, public_key(authority))
         prepare_revoked(running, public_key(authority))
@@ -236,14 +236,14 @@ def sign(authority: Path, key: Path, *words: str) -> None:
     subprocess.run(line, check=True, capture_output=True)
 
 
-def prepare_keys(stage: Stage, authority: Path) -> None:
-    folder, target = stage.folder, stage.target
+def prepare_keys(servers: Servers, authority: Path) -> None:
+    folder, target = servers.folder, servers.target
     for name in ("id", "rsa", *STRANGERS):
         make_key_pair(folder / name, "rsa" if name == "rsa" else "ed25519")
     sign(authority, folder / "certified", "-n", target.user)
     (folder / "half").unlink()
     lines = "".join(f"{public_key(folder / name)}\n" for name in ("id", "rsa"))
-    for server in (stage.target, stage.gate, stage.sealed):
+    for server in (servers.target, servers.gate, servers.sealed):
         (server.folder / "authorized_keys").write_text(lines)
     for name in ("127.0.0.1", "target", str(target.port), target.user, "%"):
         path = folder / f"key-{name}"
@@ -252,11 +252,11 @@ def prepare_keys(stage: Stage, authority: Path) -> None:
     (folder / "included").write_text(f"Host target\n  IdentityFile {folder}/rsa\n")
 
 
-def prepare_known_hosts(stage: Stage, authority: str) -> None:
-    folder, port = stage.folder, stage.target.port
-    keys = {kind: public_key(stage.target.folder / f"host_{kind}") for kind in KINDS}
-    other, gate = public_key(folder / "stranger"), stage.gate.known_hosts.read_text()
-    place, sealed = f"[127.0.0.1]:{port}", f"[127.0.0.1]:{stage.sealed.port}"
+def prepare_known_hosts(servers: Servers, authority: str) -> None:
+    folder, port = servers.folder, servers.target.port
+    keys = {kind: public_key(servers.target.folder / f"host_{kind}") for kind in KINDS}
+    other, gate = public_key(folder / "stranger"), servers.gate.known_hosts.read_text()
+    place, sealed = f"[127.0.0.1]:{port}", f"[127.0.0.1]:{servers.sealed.port}"
     own = "".join(f"{place} {key}\n" for key in keys.values())
     files = {
         "known": own,
@@ -275,7 +275,7 @@ def prepare_known_hosts(stage: Stage, authority: str) -> None:
         "known-ca-other": f"@cert-authority *.example {authority}\n",
         "known-ca-revoked": f"@cert-authority {sealed} {authority}\n@revoked {sealed} {authority}\n",
         "known-ca-wild": f"@cert-authority * {authority}\n",
-        "known-sealed": f"{sealed} {public_key(stage.sealed.folder / 'host_ed25519')}\n",
+        "known-sealed": f"{sealed} {public_key(servers.sealed.folder / 'host_ed25519')}\n",
         "known-hashed": own,
     }
     for name, text in files.items():
@@ -283,9 +283,9 @@ def prepare_known_hosts(stage: Stage, authority: str) -> None:
     subprocess.run(("ssh-keygen", "-q", "-H", "-f", str(folder / "known-hashed")), check=True, capture_output=True)
 
 
-def prepare_revoked(stage: Stage, authority: str) -> None:
-    folder = stage.folder
-    own, other = public_key(stage.target.folder / "host_ed25519"), public_key(folder / "stranger")
+def prepare_revoked(servers: Servers, authority: str) -> None:
+    folder = servers.folder
+    own, other = public_key(servers.target.folder / "host_ed25519"), public_key(folder / "stranger")
     texts = {
         "other": f"{other}\n",
         "own": f"{other}\n{own}\n",
@@ -300,22 +300,22 @@ def prepare_revoked(stage: Stage, authority: str) -> None:
     }
     for name, text in texts.items():
         (folder / f"revoked-{name}").write_text(text)
-    for name, source in (("krl", stage.target.folder / "host_ed25519.pub"), ("krl-other", folder / "stranger.pub")):
+    for name, source in (("krl", servers.target.folder / "host_ed25519.pub"), ("krl-other", folder / "stranger.pub")):
         subprocess.run(("ssh-keygen", "-q", "-k", "-f", str(folder / f"revoked-{name}"), str(source)), check=True)
 
 
-def as_ssh(stage: Stage, config: str) -> list[tuple[str, str, str]]:
+def as_ssh(servers: Servers, config: str) -> list[tuple[str, str, str]]:
     """The logins that `ssh` itself makes; [] where it does not get to the target."""
-    before = stage.lengths()
+    before = servers.lengths()
     background = "-oForkAfterAuthentication=no"
     words = ("ssh", "-F", config, background, "-oUpdateHostKeys=no", "-oConnectTimeout=30", "target", "echo in")
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
-    return stage.logins(before) if (done.returncode, done.stdout) == (0, b"in\n") else []
+    return servers.logins(before) if (done.returncode, done.stdout) == (0, b"in\n") else []
 
 
-def as_we(stage: Stage, config: str, connection: str) -> list[tuple[str, str, str]]:
+def as_we(servers: Servers, config: str, connection: str) -> list[tuple[str, str, str]]:
     """The logins that we make; [] where we do not get to the target."""
-    before = stage.lengths()
+    before = servers.lengths()
     node = Node.model_validate({"name": "node", "address": "target", "connection": connection})
     with Links(make_inventory(node), ssh_config=config, limit=30.0) as links:
         try:
@@ -323,26 +323,26 @@ def as_we(stage: Stage, config: str, connection: str) -> list[tuple[str, str, st
         except Unobservable:
             return []
     assert answer.out == b"in\n"
-    return stage.logins(before)
+    return servers.logins(before)
 
 
 @pytest.mark.parametrize("name", [name for number, name in enumerate(CASES) if number % SAMPLE == 0])
-def test_a_sample_of_configurations_is_decided_as_by_ssh(stage: Stage, tmp_path: Path, name: str) -> None:
-    config = stage.config(CASES[name], tmp_path / "config")
-    assert as_we(stage, config, "") == as_ssh(stage, config)
+def test_a_sample_of_configurations_is_decided_as_by_ssh(servers: Servers, tmp_path: Path, name: str) -> None:
+    config = servers.config(CASES[name], tmp_path / "config")
+    assert as_we(servers, config, "") == as_ssh(servers, config)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("connection", ["", "ssh"])
 @pytest.mark.parametrize("name", CASES)
-def test_every_configuration_is_decided_as_by_ssh(stage: Stage, tmp_path: Path, name: str, connection: str) -> None:
-    config = stage.config(CASES[name], tmp_path / "config")
-    assert as_we(stage, config, connection) == as_ssh(stage, config)
+def test_every_configuration_is_decided_as_by_ssh(servers: Servers, tmp_path: Path, name: str, connection: str) -> None:
+    config = servers.config(CASES[name], tmp_path / "config")
+    assert as_we(servers, config, connection) == as_ssh(servers, config)
 
 
-def test_the_cases_let_in_and_refuse(stage: Stage, tmp_path: Path) -> None:
-    let_in = as_ssh(stage, stage.config(CASES["keys: a certificate beside it"], tmp_path / "in"))
-    refused = as_ssh(stage, stage.config(CASES["revoked: own"], tmp_path / "out"))
+def test_the_cases_let_in_and_refuse(servers: Servers, tmp_path: Path) -> None:
+    let_in = as_ssh(servers, servers.config(CASES["keys: a certificate beside it"], tmp_path / "in"))
+    refused = as_ssh(servers, servers.config(CASES["revoked: own"], tmp_path / "out"))
     assert [(place, "CERT" in key) for place, _, key in let_in] == [("target", True)]
     assert refused == []
     assert len(CASES) >= 100

@@ -37,7 +37,7 @@ from tests.pure.topics.backups.test_plausible_size import sized
 
 
 def make_fleet(files: Any = None, records: Records | Unobservable | None = None, text: str = TEXT) -> Fleet:
-    """The good world with its database on vgpu."""
+    """The good fleet with its database on vgpu."""
     base = backup_fleet(sized(*[100 * MIB] * 9, *[10 * MIB] * 2) if files is None else files, text=text)
     seen = Databases((), Records(digest="") if records is None else records)
     return replace(
@@ -54,7 +54,7 @@ def make_fleet(files: Any = None, records: Records | Unobservable | None = None,
 
 @dataclass
 class Desk:
-    """A desk whose look is this world; what is applied is written down in it."""
+    """A desk whose look is this fleet; what is applied is written down in it."""
 
     seen: Fleet
     screen: Screen = field(default_factory=Screen)

@@ -37,8 +37,8 @@ SAID = b"user|rodan\ndatabase|rodan\nencoding|UTF8\npreload|\nrole|rodan\nrole|r
 
 
 def drill_result(*drills: Drill, text: str = DRILLS):
-    world = backup_fleet(text=text)
-    return replace(world, facts={**world.facts, ("data", "databases"): Databases((), Records(drills=drills))})
+    fleet = backup_fleet(text=text)
+    return replace(fleet, facts={**fleet.facts, ("data", "databases"): Databases((), Records(drills=drills))})
 
 
 def test_a_young_drill_that_succeeded_holds():
@@ -155,9 +155,9 @@ def test_a_drill_that_could_not_be_tried_is_not_one_that_failed():
 
 @pytest.mark.parametrize("text", [TEXT, DRILLS])
 def test_a_record_that_was_not_seen_is_unknown(text):
-    world = drill_result(text=text)
+    fleet = drill_result(text=text)
     hidden = Databases((), Unobservable("permission denied"))
-    unseen = replace(world, facts={**world.facts, ("data", "databases"): hidden})
+    unseen = replace(fleet, facts={**fleet.facts, ("data", "databases"): hidden})
     assert verdict_of("backups.come_back", unseen).outcome is Outcome.UNKNOWN
 
 

@@ -135,10 +135,10 @@ def test_the_data_volume_is_the_deepest_mount_above_the_data_directory():
             Mount("volume", "/v/b", "/backups", "rodan_pg_backup"),
         ),
     )
-    world = backup_fleet()
-    world = replace(world, facts={**world.facts, ("vgpu", "containers"): Containers("present", (container,))})
-    assert data_volume(world, "vgpu", RIGHT) == "rodan_pg_data"
-    assert data_volume(world, "vgpu", replace(RIGHT, directory="/data")) == ""
+    fleet = backup_fleet()
+    fleet = replace(fleet, facts={**fleet.facts, ("vgpu", "containers"): Containers("present", (container,))})
+    assert data_volume(fleet, "vgpu", RIGHT) == "rodan_pg_data"
+    assert data_volume(fleet, "vgpu", replace(RIGHT, directory="/data")) == ""
 
 
 def test_who_accepts_sees_which_tables_are_not_there_and_which_database_it_replaces():

@@ -37,7 +37,7 @@ FLOORS = TEXT.replace("  at_least: 3", "  at_least: 3\n  floors: {auth_user: 100
 def make_fleet(
     *on_vgpu: Cluster, records: Records | Unobservable | None = None, text: str = TEXT, data: object = ()
 ) -> Fleet:
-    """The good world, with these servers on vgpu and this record on the volume's node."""
+    """The good fleet, with these servers on vgpu and this record on the volume's node."""
     base = backup_fleet(text=text)
     here = Databases(data, records or Records())
     present = Databases(on_vgpu)

@@ -32,10 +32,10 @@ def shown(*files: File) -> tuple[ShownFile, ...]:
     return tuple(ShownFile(file.name, file.size, int(file.mtime)) for file in files)
 
 
-def world(
+def database_fleet(
     mounts: Sequence[Mount] = (VOLUME,), storage: Storage | None = EXT4, silent: str = "", **server: Any
 ) -> Fleet:
-    """The good world, with the database on vgpu."""
+    """The good fleet, with the database on vgpu."""
     base = backup_fleet(FILES)
     view = BackupsView("/backups", shown(*FILES))
     good = Cluster("f" * 64, "7710948127737466900", DATA, disk=ROOM, view=view)
@@ -55,7 +55,7 @@ def world(
 
 
 def judged(rule: str, *args: Any, **changes: Any) -> Verdict:
-    return verdict_of(f"backups.{rule}", world(*args, **changes))
+    return verdict_of(f"backups.{rule}", database_fleet(*args, **changes))
 
 
 RULES = ("database_answers", "database_has_room", "database_sees_the_backups", "lie_on_a_lasting_disk")
@@ -64,7 +64,7 @@ RULES = ("database_answers", "database_has_room", "database_sees_the_backups", "
 @pytest.mark.parametrize("rule", RULES)
 def test_the_good_world_holds_and_a_server_that_was_not_seen_is_unknown(rule: str) -> None:
     assert judged(rule).outcome is Outcome.HOLDS
-    seen = world()
+    seen = database_fleet()
     dark = {**seen.facts, ("vgpu", "databases"): Databases(Unobservable("no docker"))}
     assert verdict_of(f"backups.{rule}", replace(seen, facts=dark)).outcome is Outcome.UNKNOWN
 

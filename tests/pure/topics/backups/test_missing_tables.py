@@ -75,7 +75,7 @@ RIGHT = {
 }
 
 
-def world(
+def dumped_fleet(
     contents: Sequence[DumpContents | None] = (WHOLE,),
     tables: Sequence[LiveTable] | None = live(*ALL),
     *,
@@ -83,7 +83,7 @@ def world(
     records: Records | None = None,
     **cluster: Any,
 ) -> Fleet:
-    """The good world with these newest dumps; the older ones hold all of it."""
+    """The good fleet with these newest dumps; the older ones hold all of it."""
     files = twice_a_day(8)
     held = [*contents, *[WHOLE] * (len(files) - len(contents))]
     proofs = [replace(proof_of(file), contents=inside) for file, inside in zip(files, held, strict=True)]
@@ -97,63 +97,63 @@ def world(
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_whole_dump_of_the_wrong_thing_is_a_finding(kind: str) -> None:
     contents, why = WRONG[kind]
-    verdict = verdict_of(RULE, world([contents]))
+    verdict = verdict_of(RULE, dumped_fleet([contents]))
     assert verdict.outcome is Outcome.FINDING
     assert [why in finding.saw for finding in verdict.findings] == [True]
-    fresh = verdict_of("backups.are_fresh", world([contents] * 8))
+    fresh = verdict_of("backups.are_fresh", dumped_fleet([contents] * 8))
     assert fresh.outcome is Outcome.UNKNOWN
     assert why in str(fresh.unknown[0])
 
 
 @pytest.mark.parametrize("kind", RIGHT)
 def test_a_dump_of_what_the_database_had_then_is_right(kind: str) -> None:
-    assert verdict_of(RULE, world([RIGHT[kind]])).outcome is Outcome.HOLDS
+    assert verdict_of(RULE, dumped_fleet([RIGHT[kind]])).outcome is Outcome.HOLDS
 
 
 def test_a_table_that_came_after_the_dump_is_no_fault_of_it() -> None:
     newer = live("public.new", born=JUST_NOW)
-    assert verdict_of(RULE, world(tables=(*live(*ALL), *newer))).outcome is Outcome.HOLDS
+    assert verdict_of(RULE, dumped_fleet(tables=(*live(*ALL), *newer))).outcome is Outcome.HOLDS
     unsure = live("public.new", born=None)
-    assert verdict_of(RULE, world(tables=(*live(*ALL), *unsure))).outcome is Outcome.HOLDS
+    assert verdict_of(RULE, dumped_fleet(tables=(*live(*ALL), *unsure))).outcome is Outcome.HOLDS
 
 
 def test_without_the_times_of_files_an_older_dump_or_the_quiet_of_a_table_proves_that_it_existed() -> None:
     known = live(*ALL, born=None)
-    assert verdict_of(RULE, world([holding(*ALL[:2])], known)).outcome is Outcome.FINDING
+    assert verdict_of(RULE, dumped_fleet([holding(*ALL[:2])], known)).outcome is Outcome.FINDING
     quiet = (*known, *live("public.quiet", born=None, written=LONG_AGO))
-    assert verdict_of(RULE, world(tables=quiet)).outcome is Outcome.FINDING
+    assert verdict_of(RULE, dumped_fleet(tables=quiet)).outcome is Outcome.FINDING
 
 
 def test_where_most_tables_are_missing_and_nothing_proves_their_age_it_is_unknown() -> None:
     tables = (*live("public.one"), *live("public.a", "public.b", born=None))
-    verdict = verdict_of(RULE, world([holding("public.one")] * 8, tables))
+    verdict = verdict_of(RULE, dumped_fleet([holding("public.one")] * 8, tables))
     assert verdict.outcome is Outcome.UNKNOWN
     assert "cannot be told" in str(verdict.unknown[0])
 
 
 def test_a_partition_may_be_in_its_root() -> None:
     parts = (*live(*ALL), LiveTable("public.m1", "public.m", LONG_AGO, LONG_AGO))
-    assert verdict_of(RULE, world([holding(*ALL, "public.m")] * 8, parts)).outcome is Outcome.HOLDS
-    assert verdict_of(RULE, world([WHOLE] * 8, parts)).outcome is Outcome.FINDING
+    assert verdict_of(RULE, dumped_fleet([holding(*ALL, "public.m")] * 8, parts)).outcome is Outcome.HOLDS
+    assert verdict_of(RULE, dumped_fleet([WHOLE] * 8, parts)).outcome is Outcome.FINDING
 
 
 @pytest.mark.parametrize("pattern", ["public.notes", "notes", "no*", "public.no*", "*"])
 def test_what_is_left_out_on_purpose_is_named(pattern: str) -> None:
     text = TEXT.replace("  at_least: 3", f"  at_least: 3\n  left_out: ['{pattern}']")
-    assert verdict_of(RULE, world([holding(*ALL[:2])], text=text)).outcome is Outcome.HOLDS
+    assert verdict_of(RULE, dumped_fleet([holding(*ALL[:2])], text=text)).outcome is Outcome.HOLDS
     other = text.replace(f"'{pattern}'", "'audit.*'")
-    assert verdict_of(RULE, world([holding(*ALL[:2])], text=other)).outcome is Outcome.FINDING
+    assert verdict_of(RULE, dumped_fleet([holding(*ALL[:2])], text=other)).outcome is Outcome.FINDING
 
 
 def test_a_table_of_the_floors_must_be_in_the_newest_dump_whatever_its_age() -> None:
     text = TEXT.replace("  at_least: 3", "  at_least: 3\n  floors: {auth_user: 100}")
     tables = live(*ALL, born=None)
-    assert verdict_of(RULE, world([holding(*ALL[1:])] * 8, tables, text=text)).outcome is Outcome.FINDING
-    assert verdict_of(RULE, world([holding(*ALL[1:])] * 8, tables)).outcome is Outcome.HOLDS
+    assert verdict_of(RULE, dumped_fleet([holding(*ALL[1:])] * 8, tables, text=text)).outcome is Outcome.FINDING
+    assert verdict_of(RULE, dumped_fleet([holding(*ALL[1:])] * 8, tables)).outcome is Outcome.HOLDS
 
 
 def test_a_dump_of_pg_dumpall_is_told_as_a_warning_before_somebody_needs_it() -> None:
-    verdict = verdict_of(RULE, world([holding(*ALL, database="shop", databases=3, cluster=True)]))
+    verdict = verdict_of(RULE, dumped_fleet([holding(*ALL, database="shop", databases=3, cluster=True)]))
     [finding] = verdict.warnings
     assert verdict.outcome is Outcome.HOLDS
     assert "restore` refuses it" in finding.saw
@@ -161,8 +161,8 @@ def test_a_dump_of_pg_dumpall_is_told_as_a_warning_before_somebody_needs_it() ->
 
 def test_an_extension_that_the_server_does_not_have_is_told_before_somebody_needs_it() -> None:
     needs = replace(WHOLE, extensions=("plpgsql", "postgis"))
-    assert verdict_of(RULE, world([needs], available=("hstore", "postgis"))).outcome is Outcome.HOLDS
-    [finding] = verdict_of(RULE, world([needs], available=("hstore",))).findings
+    assert verdict_of(RULE, dumped_fleet([needs], available=("hstore", "postgis"))).outcome is Outcome.HOLDS
+    [finding] = verdict_of(RULE, dumped_fleet([needs], available=("hstore",))).findings
     assert "needs postgis, which the server cannot create" in finding.saw
 
 
@@ -175,13 +175,13 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("kind", UNKNOWN)
 def test_what_cannot_be_compared_is_unknown(kind: str) -> None:
-    verdict = verdict_of(RULE, world(**UNKNOWN[kind]))
+    verdict = verdict_of(RULE, dumped_fleet(**UNKNOWN[kind]))
     assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
 
 
 def test_a_database_that_does_not_answer_leaves_it_unknown_but_hides_no_finding() -> None:
     for contents, outcome in ((WHOLE, Outcome.UNKNOWN), (DumpContents(0), Outcome.FINDING)):
-        seen = world([contents])
+        seen = dumped_fleet([contents])
         dark = {**seen.facts, ("vgpu", "databases"): Databases(Unobservable("it hangs"))}
         assert verdict_of(RULE, replace(seen, facts=dark)).outcome is outcome
 
@@ -224,27 +224,27 @@ SIBLING = holding("public.auth_user", "public.other_big", "public.other_notes")
 
 
 def test_a_dump_of_a_database_that_shares_some_tables_is_no_backup_of_this_one() -> None:
-    verdict = verdict_of(RULE, world([SIBLING]))
+    verdict = verdict_of(RULE, dumped_fleet([SIBLING]))
     assert verdict.outcome is Outcome.FINDING
     assert "it lacks 2 tables with rows: public.big, public.notes" in verdict.findings[0].saw
 
 
 def test_where_all_dumps_hold_other_names_than_half_of_the_tables_it_is_unknown() -> None:
-    verdict = verdict_of(RULE, world([SIBLING] * 8))
+    verdict = verdict_of(RULE, dumped_fleet([SIBLING] * 8))
     assert verdict.outcome is Outcome.UNKNOWN
     assert "had other names then cannot be told" in str(verdict.unknown[0])
 
 
 def test_a_table_that_was_renamed_after_every_dump_is_no_fault_of_any() -> None:
     before = holding(*ALL[:2], "public.old_notes")
-    verdict = verdict_of(RULE, world([before] * 8))
+    verdict = verdict_of(RULE, dumped_fleet([before] * 8))
     assert verdict.outcome is Outcome.HOLDS, verdict
 
 
 def test_a_missing_table_that_older_dumps_name_may_be_a_new_one_of_an_old_name() -> None:
     """Renamed before the newest dump, and made anew since: its file is younger than the dump."""
     since = (*live(*ALL[:2]), *live(ALL[2], born=JUST_NOW))
-    verdict = verdict_of(RULE, world([holding(*ALL[:2], "public.old_notes")], since))
+    verdict = verdict_of(RULE, dumped_fleet([holding(*ALL[:2], "public.old_notes")], since))
     assert verdict.outcome is Outcome.HOLDS, verdict
 
 

@@ -58,14 +58,14 @@ def accept_database(of: File, at: datetime = NOW) -> AcceptedSize:
 
 
 def with_size(files: Sequence[File], size: AcceptedSize | None, text: str = TEXT) -> Fleet:
-    """The world whose record has this accepted size."""
-    world = backup_fleet(files, text=text)
-    return replace(world, facts={**world.facts, ("data", "databases"): Databases((), Records(size=size))})
+    """The fleet whose record has this accepted size."""
+    fleet = backup_fleet(files, text=text)
+    return replace(fleet, facts={**fleet.facts, ("data", "databases"): Databases((), Records(size=size))})
 
 
-def thinning(world: Fleet) -> Plan | ForAPerson | None:
-    findings = verdict_of("backups.are_thinned", world).findings
-    return REMEDIES["backups.are_thinned"](findings[0], world) if findings else None
+def thinning(fleet: Fleet) -> Plan | ForAPerson | None:
+    findings = verdict_of("backups.are_thinned", fleet).findings
+    return REMEDIES["backups.are_thinned"](findings[0], fleet) if findings else None
 
 
 # ── one function judges each ──
@@ -161,12 +161,12 @@ def test_two_big_ones_are_a_yardstick_and_no_giant():
 
 def test_a_giant_stays_and_is_told_whatever_keep_says():
     files = sized(*[MIB] * 60, 10 * MIB, *[MIB] * 60)
-    world = backup_fleet(files, text=DAILY)
-    verdict = verdict_of("backups.have_plausible_size", world)
+    fleet = backup_fleet(files, text=DAILY)
+    verdict = verdict_of("backups.have_plausible_size", fleet)
     assert verdict.outcome is Outcome.HOLDS
     [warning] = verdict.warnings
     assert "far more than those before and after it" in warning.saw
-    plan = thinning(world)
+    plan = thinning(fleet)
     [step] = [step for step in plan.steps if isinstance(step, DeleteFiles)]
     giant = next(item for item in files if item.size == 10 * MIB)
     assert giant.name not in {item.name for item in step.files}
@@ -204,8 +204,8 @@ def test_a_giant_that_is_not_whole_holds_nothing_up(state):
 
 def test_a_giant_is_let_go_once_a_size_was_accepted():
     files = sized(*[MIB] * 60, 10 * MIB, *[MIB] * 60)
-    world = with_size(files, accept_database(files[0]), DAILY)
-    assert verdict_of("backups.have_plausible_size", world).warnings == ()
+    fleet = with_size(files, accept_database(files[0]), DAILY)
+    assert verdict_of("backups.have_plausible_size", fleet).warnings == ()
 
 
 # ── an accepted size ──
@@ -214,16 +214,16 @@ def test_a_giant_is_let_go_once_a_size_was_accepted():
 def test_after_an_honest_clean_up_the_accepted_size_is_the_yardstick():
     files = sized(*[100 * MIB] * 40, *[10 * MIB] * 5)
     assert verdict_of("backups.have_plausible_size", backup_fleet(files)).outcome is Outcome.FINDING
-    world = with_size(files, accept_database(files[0]))
-    assert verdict_of("backups.have_plausible_size", world).outcome is Outcome.HOLDS
+    fleet = with_size(files, accept_database(files[0]))
+    assert verdict_of("backups.have_plausible_size", fleet).outcome is Outcome.HOLDS
     catalog = build_catalog(files, proofs_of(files), make_policy(), NOW, Compared(accept_database(files[0])))
     assert len(catalog.counted) == 45  # those since the clean-up, and those before it, are good, too
 
 
 def test_after_an_accepted_size_an_emptied_database_is_found_again():
     files = sized(*[100 * MIB] * 10, *[10 * MIB] * 5, 4 * MIB)
-    world = with_size(files, accept_database(files[1]))
-    [match] = verdict_of("backups.have_plausible_size", world).findings
+    fleet = with_size(files, accept_database(files[1]))
+    [match] = verdict_of("backups.have_plausible_size", fleet).findings
     assert match.want == "at least 5 MiB, as 10 MiB were accepted on 2026-06-15"
 
 
@@ -280,12 +280,12 @@ def test_no_night_of_an_emptied_database_costs_a_good_dump(text, per_day):
         for back in range(7 * per_day):
             made = dump_file(now - timedelta(minutes=29) - back * step, 2000)
             store[made.name] = made
-        world = backup_fleet(sorted(store.values(), key=lambda element: element.mtime), now=now, text=text)
-        assert verdict_of("backups.have_plausible_size", world).outcome is Outcome.FINDING
-        assert verdict_of("backups.are_fresh", world).outcome is not Outcome.FINDING
+        fleet = backup_fleet(sorted(store.values(), key=lambda element: element.mtime), now=now, text=text)
+        assert verdict_of("backups.have_plausible_size", fleet).outcome is Outcome.FINDING
+        assert verdict_of("backups.are_fresh", fleet).outcome is not Outcome.FINDING
         for rule in ("backups.are_thinned", "volumes.are_within_budget"):
-            for finding in verdict_of(rule, world).findings:
-                plan = REMEDIES[rule](finding, world)
+            for finding in verdict_of(rule, fleet).findings:
+                plan = REMEDIES[rule](finding, fleet)
                 assert isinstance(plan, ForAPerson)
                 assert "implausibly small" in plan.why
         assert good <= set(store)
@@ -314,8 +314,8 @@ def test_while_the_newest_is_implausible_only_broken_ones_go_and_each_says_why()
 
 
 def test_while_the_newest_is_implausible_the_finding_says_what_holds_thinning_up():
-    world = backup_fleet([*sized(*[MIB] * 100), dump_file(NOW - timedelta(minutes=1), 410)])
-    [match] = verdict_of("backups.are_thinned", world).findings
+    fleet = backup_fleet([*sized(*[MIB] * 100), dump_file(NOW - timedelta(minutes=1), 410)])
+    [match] = verdict_of("backups.are_thinned", fleet).findings
     assert match.hint.startswith("held up: no complete dump goes while the newest")
 
 
@@ -333,11 +333,11 @@ SIZES = st.lists(st.sampled_from([200, 2000, MIB, 2 * MIB, 100 * MIB]), min_size
 def test_no_plan_takes_a_whole_dump_while_the_size_of_the_newest_is_a_finding(sizes, text):
     files = sized(*sizes)
     text = text.replace("60 GiB", "1 MiB")
-    world = backup_fleet(files, text=text, volume=volume_usage(files))
-    if files[0].size >= 256 and verdict_of("backups.have_plausible_size", world).findings:
+    fleet = backup_fleet(files, text=text, volume=volume_usage(files))
+    if files[0].size >= 256 and verdict_of("backups.have_plausible_size", fleet).findings:
         for rule in ("backups.are_thinned", "volumes.are_within_budget"):
-            for finding in verdict_of(rule, world).findings:
-                assert isinstance(REMEDIES[rule](finding, world), ForAPerson)
+            for finding in verdict_of(rule, fleet).findings:
+                assert isinstance(REMEDIES[rule](finding, fleet), ForAPerson)
 
 
 def test_the_window_is_as_long_as_documented():

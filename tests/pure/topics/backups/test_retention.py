@@ -241,8 +241,8 @@ def catalogs_to_thin(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[DumpProof
 
 
 @given(catalogs_to_thin())
-def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_them(world):
-    files, verified, rules = world
+def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_them(sample):
+    files, verified, rules = sample
     catalog = build_catalog(files, verified, rules, NOW)
     gone = {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
     remaining = [item for item in catalog.counted if item.name not in gone]
@@ -253,8 +253,8 @@ def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_th
 
 
 @given(catalogs_to_thin())
-def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
-    files, verified, rules = world
+def test_nothing_protected_may_go_and_the_newest_at_least_stay(sample):
+    files, verified, rules = sample
     catalog = build_catalog(files, verified, rules, NOW)
     match = apply_keep(catalog, rules, NOW)
     gone = {item.backup.name for item in match.excess}
@@ -263,8 +263,8 @@ def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
 
 
 @given(catalogs_to_thin())
-def test_no_reason_is_ever_empty(world):
-    files, verified, rules = world
+def test_no_reason_is_ever_empty(sample):
+    files, verified, rules = sample
     nameless = tuple(replace(item, why="") for item in verified)
     for proven in (verified, nameless):
         catalog = build_catalog(files, proven, rules, NOW)
@@ -275,9 +275,9 @@ def test_no_reason_is_ever_empty(world):
 
 
 @given(catalogs_to_thin())
-def test_what_does_not_count_changes_nothing_for_what_does(world):
+def test_what_does_not_count_changes_nothing_for_what_does(sample):
     """Neither a bucket, nor the newest, nor the oldest, nor what is protected is ever one that does not count."""
-    files, verified, rules = world
+    files, verified, rules = sample
     catalog = build_catalog(files, verified, rules, NOW)
     counting = {item.name for item in catalog.counted}
     match = apply_keep(catalog, rules, NOW)
@@ -288,8 +288,8 @@ def test_what_does_not_count_changes_nothing_for_what_does(world):
 
 
 @given(catalogs_to_thin(), st.sampled_from(["hourly", "daily", "weekly", "monthly", "yearly"]))
-def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
-    files, verified, rules = world
+def test_no_period_that_keep_reaches_loses_its_last_file(sample, period):
+    files, verified, rules = sample
     catalog = build_catalog(files, verified, rules, NOW)
     gone = {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
     for item in periods_of_keep(catalog.counted, rules):
@@ -300,9 +300,9 @@ def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
 
 
 @given(catalogs_to_thin())
-def test_all_that_a_plan_rests_on_is_proven_again(world):
+def test_all_that_a_plan_rests_on_is_proven_again(sample):
     """Each period that keep reaches has its newest complete one among what is streamed, when something of it goes."""
-    files, verified, rules = world
+    files, verified, rules = sample
     catalog = build_catalog(files, verified, rules, NOW)
     match = apply_keep(catalog, rules, NOW)
     again = {item.name for item in needed_for(match.excess, catalog, rules)}
@@ -329,9 +329,9 @@ def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep)
 
 
 @given(catalogs_to_thin())
-def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world):
+def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(sample):
     """What is not streamed again must not be why something goes: without it keep asks for nothing that went."""
-    files, verified, rules = world
+    files, verified, rules = sample
     catalog = build_catalog(files, verified, rules, NOW)
     gone = apply_keep(catalog, rules, NOW).excess
     again = {item.name for item in needed_for(gone, catalog, rules)}
@@ -342,16 +342,16 @@ def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world)
 
 
 @given(catalogs_to_thin())
-def test_case_48_thinning_twice_is_thinning_once(world):
-    files, verified, rules = world
+def test_case_48_thinning_twice_is_thinning_once(sample):
+    files, verified, rules = sample
     gone = {item.backup.name for item in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess}
     left = tuple(item for item in files if item.name not in gone)
     assert apply_keep(build_catalog(left, verified, rules, NOW), rules, NOW).excess == ()
 
 
 @given(catalogs_to_thin())
-def test_without_slack_whatever_may_go_today_was_let_go_before(world):
-    files, verified, rules = world
+def test_without_slack_whatever_may_go_today_was_let_go_before(sample):
+    files, verified, rules = sample
     rules = rules.model_copy(update={"slack": timedelta(0)})
     catalog = build_catalog(files, verified, rules, NOW)
     before = {excess.backup.name for excess in let_go_before(catalog, rules, NOW)}
@@ -359,8 +359,8 @@ def test_without_slack_whatever_may_go_today_was_let_go_before(world):
 
 
 @given(catalogs_to_thin(), st.randoms())
-def test_the_order_of_the_listing_does_not_matter(world, random):
-    files, verified, rules = world
+def test_the_order_of_the_listing_does_not_matter(sample, random):
+    files, verified, rules = sample
     shuffled = list(files)
     random.shuffle(shuffled)
     before = apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW)
@@ -368,8 +368,8 @@ def test_the_order_of_the_listing_does_not_matter(world, random):
 
 
 @given(catalogs_to_thin())
-def test_case_79_only_what_is_proven_may_go(world):
-    files, verified, rules = world
+def test_case_79_only_what_is_proven_may_go(sample):
+    files, verified, rules = sample
     proven = {item.name for item in verified}
     assert {
         item.backup.name for item in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess
@@ -377,8 +377,8 @@ def test_case_79_only_what_is_proven_may_go(world):
 
 
 @given(catalogs_to_thin(), st.lists(st.text(min_size=1, max_size=20), max_size=5))
-def test_nothing_outside_the_naming_pattern_is_touched(world, names):
-    files, verified, rules = world
+def test_nothing_outside_the_naming_pattern_is_touched(sample, names):
+    files, verified, rules = sample
     strangers = tuple(File(name, 1, NOW.timestamp() - 10**7, location + 1) for location, name in enumerate(names))
     match = apply_keep(build_catalog((*files, *strangers), (*verified, *proofs_of(strangers)), rules, NOW), rules, NOW)
     assert not {item.backup.name for item in match.excess} & {stranger.name for stranger in strangers}

@@ -1,4 +1,4 @@
-"""The promises about backups, in a good world with one thing broken at a time."""
+"""The promises about backups, in a good fleet with one thing broken at a time."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def test_case_79_dumps_that_could_not_be_streamed_leave_the_promise_unknown(rule
 
 @pytest.mark.parametrize("rule", ["backups.are_fresh", "backups.are_complete", "backups.have_plausible_size"])
 def test_a_quick_look_skips_what_it_does_not_know_and_says_so(rule):
-    world = backup_fleet(verified=())
-    quick = replace(world, inventory=world.inventory.model_copy(update={"quick": True}))
+    fleet = backup_fleet(verified=())
+    quick = replace(fleet, inventory=fleet.inventory.model_copy(update={"quick": True}))
     skipped = verdict_of(rule, quick)
     assert skipped.outcome is Outcome.NOT_APPLICABLE
     assert skipped.not_applicable.startswith("left out by --quick")
@@ -244,10 +244,10 @@ def test_a_policy_with_floors_can_be_judged_like_any_other():
 
 
 def test_5000_files_are_judged_in_a_few_seconds_at_most():
-    world = backup_fleet(twice_a_day(5000))
+    fleet = backup_fleet(twice_a_day(5000))
     start = time.process_time()
     for rule in RULES:
-        verdict_of(rule, world)
+        verdict_of(rule, fleet)
     assert time.process_time() - start < 5
 
 
@@ -264,8 +264,8 @@ def test_what_does_not_count_says_why_whatever_it_is():
     )
     for state in ("complete", "broken", "unknown"):
         for item in unusual:
-            world = backup_fleet((item,), (proof_of(item, state),))
-            verdict = verdict_of("backups.are_fresh", world)
+            fleet = backup_fleet((item,), (proof_of(item, state),))
+            verdict = verdict_of("backups.are_fresh", fleet)
             sentence = [finding.saw for finding in verdict.findings] + [str(why) for why in verdict.unknown]
             assert not any(text.rstrip(" )").endswith((":", "but", "is")) for text in sentence), sentence
 

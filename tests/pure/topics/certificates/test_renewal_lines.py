@@ -29,13 +29,13 @@ NODE = NodeSurroundings([CONTAINER, BESIDE], {ID: THERE})
 
 
 def judged(line: str, node: NodeSurroundings = NODE, times: str = "25 3,15 * * *", **inside: object) -> Verdict:
-    """What is said of the good world with this one line in root's crontab."""
+    """What is said of the good fleet with this one line in root's crontab."""
     printed = printed_schedules(crontab_with(f"{times} {line}"))
     renewals = tuple(renewal_schedule.renewals_on_node(printed, node))
     facts = replace(FACTS, renewals=renewals, inside=(replace(INSIDE, **inside),))
-    world = certificate_fleet(facts)
-    both = replace(world.facts["web", "containers"], containers=(CONTAINER, BESIDE))
-    return verdict_of("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both}))
+    fleet = certificate_fleet(facts)
+    both = replace(fleet.facts["web", "containers"], containers=(CONTAINER, BESIDE))
+    return verdict_of("will_renew", replace(fleet, facts={**fleet.facts, ("web", "containers"): both}))
 
 
 FINE = {
@@ -220,12 +220,12 @@ def main_process(script: str, key: str = BESIDE.id, shell: str = "/bin/sh") -> l
 def test_certbot_in_a_loop_beside_the_server_renews() -> None:
     [match] = renewal_processes.main_processes(main_process(LOOP % ""), NODE)
     assert (match.where, match.entered, match.containers) == ("the main process of beside", True, (BESIDE.id,))
-    world = certificate_fleet(replace(FACTS, renewals=(match,)))
-    both = replace(world.facts["web", "containers"], containers=(CONTAINER, BESIDE))
-    [finding] = verdict_of("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both})).findings
+    fleet = certificate_fleet(replace(FACTS, renewals=(match,)))
+    both = replace(fleet.facts["web", "containers"], containers=(CONTAINER, BESIDE))
+    [finding] = verdict_of("will_renew", replace(fleet, facts={**fleet.facts, ("web", "containers"): both})).findings
     assert "the main process of beside renews, and nothing reloads rodan_nginx" in finding.saw
     facts = replace(FACTS, renewals=(match,), reloaders=(ID,))
-    seen = replace(world, facts={**world.facts, ("web", "containers"): both, ("web", "certificates"): facts})
+    seen = replace(fleet, facts={**fleet.facts, ("web", "containers"): both, ("web", "certificates"): facts})
     assert verdict_of("will_renew", seen).outcome is Outcome.HOLDS
 
 

@@ -1,4 +1,4 @@
-"""Rules about certificates: a good world holds, each broken thing is one finding, the unseen is unknown."""
+"""Rules about certificates: a good fleet holds, each broken thing is one finding, the unseen is unknown."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -73,8 +73,8 @@ def test_a_good_world_holds(rule: str) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_case_83_what_could_not_be_seen_is_unknown(rule: str) -> None:
     assert verdict_of(rule, certificate_fleet(GONE)).outcome is Outcome.UNKNOWN
-    world = certificate_fleet()
-    blind = replace(world, facts={**world.facts, ("web", "containers"): GONE})
+    fleet = certificate_fleet()
+    blind = replace(fleet, facts={**fleet.facts, ("web", "containers"): GONE})
     assert verdict_of(rule, blind).outcome is Outcome.UNKNOWN
 
 
@@ -101,15 +101,15 @@ def test_an_inventory_without_certificates_says_why() -> None:
     text = made.TEXT.replace(
         "  - {name: rodan2.example.org, service: nginx, ca: CA%s}", "  none: TLS ends at the proxy"
     )
-    world = replace(certificate_fleet(), inventory=made.load_inventory(made.Path("world.yml"), text))
-    verdict = verdict_of("are_valid", world)
+    fleet = replace(certificate_fleet(), inventory=made.load_inventory(made.Path("world.yml"), text))
+    verdict = verdict_of("are_valid", fleet)
     assert (verdict.outcome, verdict.not_applicable) == (Outcome.NOT_APPLICABLE, "TLS ends at the proxy")
 
 
 def test_facts_survive_being_recorded() -> None:
-    world = certificate_fleet(replace(FACTS, served=(SERVED, replace(SERVED, port=5671, chain=GONE))))
+    fleet = certificate_fleet(replace(FACTS, served=(SERVED, replace(SERVED, port=5671, chain=GONE))))
     observers = observers_in(TOPICS)
-    assert recording.load_recording(recording.dump_recording(world), world.inventory, observers).facts == world.facts
+    assert recording.load_recording(recording.dump_recording(fleet), fleet.inventory, observers).facts == fleet.facts
 
 
 # are_valid
@@ -404,9 +404,9 @@ def test_certbot_in_a_container_beside_it_with_the_same_volume_counts() -> None:
 
     def judged(reloading: Reloading) -> tuple[str, ...]:
         renewal = replace(RENEWAL, containers=(beside.id,), reloading=reloading)
-        world = certificate_fleet(replace(run_inside(certbot=""), renewals=(renewal,)))
-        both = replace(world.facts["web", "containers"], containers=(CONTAINER, beside))
-        seen = replace(world, facts={**world.facts, ("web", "containers"): both})
+        fleet = certificate_fleet(replace(run_inside(certbot=""), renewals=(renewal,)))
+        both = replace(fleet.facts["web", "containers"], containers=(CONTAINER, beside))
+        seen = replace(fleet, facts={**fleet.facts, ("web", "containers"): both})
         return tuple(finding.saw for finding in verdict_of("will_renew", seen).findings)
 
     assert judged(Reloading(containers=(CONTAINER.id,))) == ()
@@ -442,13 +442,13 @@ BARE = replace(CONTAINER, mounts=(), processes=(Process(7, 0, 0, "traefik"),))
 @pytest.mark.parametrize("processes", [BARE.processes, (Process(7, 0, 0, "haproxy"),)])
 def test_a_server_that_is_not_certbot_s_is_one_unknown_and_never_a_finding(processes: tuple[Process, ...]) -> None:
     """Traefik and Caddy renew by themselves, others are given their files: that certbot is not there is no fault."""
-    world = certificate_fleet(replace(FACTS, inside=(TRAEFIK,), renewals=()), replace(BARE, processes=processes))
-    verdict = verdict_of("will_renew", world)
+    fleet = certificate_fleet(replace(FACTS, inside=(TRAEFIK,), renewals=()), replace(BARE, processes=processes))
+    verdict = verdict_of("will_renew", fleet)
     assert (verdict.outcome, verdict.findings, len(verdict.unknown)) == (Outcome.UNKNOWN, (), 1)
     assert "`acme: {none:" in verdict.unknown[0].hint
-    assert verdict_of("are_far_from_expiry", world).outcome is Outcome.HOLDS
+    assert verdict_of("are_far_from_expiry", fleet).outcome is Outcome.HOLDS
     known = processes == BARE.processes
-    on_disk_verdict = verdict_of("are_served_as_on_disk", world)
+    on_disk_verdict = verdict_of("are_served_as_on_disk", fleet)
     assert on_disk_verdict.outcome is (Outcome.NOT_APPLICABLE if known else Outcome.UNKNOWN)
 
 
@@ -464,11 +464,11 @@ def test_a_server_that_keeps_its_own_files_under_certbot_s_directory_is_not_cert
 
 def test_the_plugin_that_a_line_chooses_must_be_in_the_image() -> None:
     chosen = replace(RENEWAL, authenticator="dns-ovh")
-    world = replace(FACTS, renewals=(chosen,), inside=(replace(INSIDE, plugins=("manual", "webroot")),))
-    [finding] = verdict_of("will_renew", certificate_fleet(world)).findings
+    facts = replace(FACTS, renewals=(chosen,), inside=(replace(INSIDE, plugins=("manual", "webroot")),))
+    [finding] = verdict_of("will_renew", certificate_fleet(facts)).findings
     assert "has no plugin dns-ovh" in finding.saw
     elsewhere = replace(chosen, where="other", containers=("ab" * 32,))
-    both = replace(world, renewals=(RENEWAL, elsewhere))
+    both = replace(facts, renewals=(RENEWAL, elsewhere))
     assert verdict_of("will_renew", certificate_fleet(both)).outcome is Outcome.HOLDS
     standing = replace(LINEAGE, authenticator="dns-ovh")
     lacking = replace(both, inside=(replace(INSIDE, plugins=("webroot",), lineages=(standing,)),))
@@ -477,9 +477,9 @@ def test_the_plugin_that_a_line_chooses_must_be_in_the_image() -> None:
 
 def test_what_the_inventory_says_about_it_is_quoted() -> None:
     facts = replace(FACTS, inside=(TRAEFIK,), renewals=())
-    world = certificate_fleet(facts, BARE, policy=", acme: {none: traefik gets it}")
+    fleet = certificate_fleet(facts, BARE, policy=", acme: {none: traefik gets it}")
     for rule in ("will_renew", "are_served_as_on_disk"):
-        verdict = verdict_of(rule, world)
+        verdict = verdict_of(rule, fleet)
         assert (verdict.outcome, "traefik gets it" in verdict.not_applicable) == (Outcome.NOT_APPLICABLE, True)
     open_ = certificate_fleet(facts, BARE, policy=', acme: {undecided: "traefik, seen on web"}')
     assert verdict_of("will_renew", open_).outcome is Outcome.UNKNOWN

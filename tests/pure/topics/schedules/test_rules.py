@@ -1,4 +1,4 @@
-"""Where the backup is scheduled: the good world is clean, and each way to break it is found with its own reason."""
+"""Where the backup is scheduled: the good fleet is clean, and each way to break it is found with its own reason."""
 
 from __future__ import annotations
 
@@ -558,10 +558,10 @@ def test_case_83_any_unseen_fact_makes_the_rule_unknown(node: str, kind):
 
 @pytest.mark.parametrize("times", ["", "0 0,12 * * * $(id)", "0 0,12 * *", "soon"])
 def test_an_entry_whose_times_are_not_understood_is_unknown(times):
-    world = schedule_fleet(Machine(GOOD))
-    seen = world.facts["vgpu", "schedules"]
+    fleet = schedule_fleet(Machine(GOOD))
+    seen = fleet.facts["vgpu", "schedules"]
     facts = replace(seen, entries=tuple(replace(entry, times=times) for entry in seen.entries))
-    verdict = verdict_of(replace(world, facts={**world.facts, ("vgpu", "schedules"): facts}))
+    verdict = verdict_of(replace(fleet, facts={**fleet.facts, ("vgpu", "schedules"): facts}))
     assert verdict.outcome is Outcome.UNKNOWN
     assert "cannot tell when" in str(verdict.unknown[0])
 

@@ -599,8 +599,8 @@ def test_one_error_is_told_once():
 
 def members_judged(*members: Member, tasks: tuple[Task, ...] = (RUNS,), **more: Any) -> Verdict:
     manager = Facts("manager", "n1", members or MEMBERS, (POSTGRES,), tasks)
-    world = example_fleet(TASK, **{"manager_services": manager, **more})
-    return judge_subject(RULES["can_run_on_every_member"], world, Subject("fleet", "lab"))
+    fleet = example_fleet(TASK, **{"manager_services": manager, **more})
+    return judge_subject(RULES["can_run_on_every_member"], fleet, Subject("fleet", "lab"))
 
 
 def test_a_swarm_whose_members_are_all_listed_ready_and_active_holds():
@@ -684,8 +684,8 @@ def test_a_certificate_is_read_as_the_node_prints_it_and_a_damaged_one_is_unknow
 
 
 def stops_first(**changed: Any) -> Verdict:
-    world = example_fleet(TASK, **changed)
-    return judge_subject(RULES["database_stops_first"], world, Subject("service", "postgres"))
+    fleet = example_fleet(TASK, **changed)
+    return judge_subject(RULES["database_stops_first"], fleet, Subject("service", "postgres"))
 
 
 def test_a_database_whose_next_task_starts_before_the_old_one_ends_is_a_finding():

@@ -1,4 +1,4 @@
-"""Remedies for backups: pure plans in a small world, and their real steps on a directory here."""
+"""Remedies for backups: pure plans in a small fleet, and their real steps on a directory here."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ def written_text(path: Path, like: File) -> File:
 
 
 def there(directory: Path, files: Sequence[File]) -> Fleet:
-    world = backup_fleet(files)
-    seen = replace(world.facts["data", "backups"], directory=str(directory))
-    return replace(world, facts={**world.facts, ("data", "backups"): seen})
+    fleet = backup_fleet(files)
+    seen = replace(fleet.facts["data", "backups"], directory=str(directory))
+    return replace(fleet, facts={**fleet.facts, ("data", "backups"): seen})
 
 
 def apply_plan(plan: Plan) -> None:
@@ -271,8 +271,8 @@ def test_case_40_a_hard_linked_dump_is_a_survivor_and_never_a_victim(tmp_path):
     for item in files[::3]:
         (tmp_path / item.name).hardlink_to(directory / item.name)
         linked.append(replace(item, links=2))
-    world = there(directory, [*linked, *(item for item in files if item not in files[::3])])
-    plan = answer_to("backups.are_thinned", world)
+    fleet = there(directory, [*linked, *(item for item in files if item not in files[::3])])
+    plan = answer_to("backups.are_thinned", fleet)
     assert not {item.name for item in deletion_step(plan).files} & {item.name for item in linked}
     assert any(survivor.links == 2 for survivor in deletion_step(plan).survivors)
     apply_plan(plan)

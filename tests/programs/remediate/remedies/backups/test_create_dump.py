@@ -170,8 +170,8 @@ def test_until_then_what_is_left_is_told_by_the_audit_and_in_the_list() -> None:
     hours = replace(dump_file(NOW), name=dump_name(NOW) + ".part", mtime=NOW.timestamp() - 7200, size=5 * 2**20)
     young = replace(hours, name=dump_name(NOW - timedelta(minutes=1)) + ".part", mtime=NOW.timestamp() - 60)
     stranger = replace(hours, name="other.part")
-    world = backup_fleet([*twice_a_day(9), hours, young, stranger])
-    [warning] = verdict_of("backups.are_complete", world).warnings
+    fleet = backup_fleet([*twice_a_day(9), hours, young, stranger])
+    [warning] = verdict_of("backups.are_complete", fleet).warnings
     assert (warning.about, warning.severity) == (hours.name, "warning")
     assert "5 MiB" in warning.saw
     [line] = part_lines(unfinished_dumps(catalog_of_files([hours, young, stranger]), make_policy(), NOW))

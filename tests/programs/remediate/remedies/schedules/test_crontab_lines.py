@@ -171,20 +171,20 @@ def test_the_swarms_label_counts_only_where_the_name_agrees() -> None:
 @pytest.mark.parametrize("certbot", ["certbot renew; touch canary; :", "certbot; touch canary #", "/tmp/certbot", "$X"])
 def test_certbot_is_only_called_where_it_is_known_to_be(certbot: str) -> None:
     inside = replace(certificates.INSIDE, certbot=certbot)
-    world = certificates.certificate_fleet(replace(certificates.FACTS, renewals=(), inside=(inside,)))
+    fleet = certificates.certificate_fleet(replace(certificates.FACTS, renewals=(), inside=(inside,)))
     [match] = [
-        f for f in certificates.verdict_of("will_renew", world).findings if f.want == "certbot renew, twice a day"
+        f for f in certificates.verdict_of("will_renew", fleet).findings if f.want == "certbot renew, twice a day"
     ]
-    answer = prepare_renewal(match, world)
+    answer = prepare_renewal(match, fleet)
     assert isinstance(answer, ForAPerson)
     assert "certbot in the container" in answer.why
 
 
 def test_docker_is_only_called_where_it_is_known_to_be() -> None:
     machine = schedules.Machine({}, docker=("/tmp/$(touch canary)/docker",))
-    world = schedules.schedule_fleet(machine)
-    [match] = schedules.verdict_of(world).findings
-    answer = schedule_backup(match, world)
+    fleet = schedules.schedule_fleet(machine)
+    [match] = schedules.verdict_of(fleet).findings
+    answer = schedule_backup(match, fleet)
     assert isinstance(answer, ForAPerson)
     assert "the path of docker" in answer.why
     assert len({*DOCKERS, *CERTBOTS}) == len(DOCKERS) + len(CERTBOTS)

@@ -1,4 +1,4 @@
-"""Remedies for backups: pure plans in a small world, and their real steps on a directory here."""
+"""Remedies for backups: pure plans in a small fleet, and their real steps on a directory here."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ POSTGRES = Container(
 )
 
 
-def place_services(world: Fleet, *matches: tuple[str, Container]) -> Fleet:
-    """The world with these containers on these nodes."""
+def place_services(fleet: Fleet, *matches: tuple[str, Container]) -> Fleet:
+    """The fleet with these containers on these nodes."""
     on = {node: tuple(item for where, item in matches if where == node) for node in ("data", "vgpu")}
     seen = {(node, "containers"): Containers("present", these) for node, these in on.items()}
-    return replace(world, facts={**world.facts, **seen})
+    return replace(fleet, facts={**fleet.facts, **seen})
 
 
-def answer_to(rule: str, world: Fleet) -> Plan | ForAPerson:
-    [match, *_] = verdict_of(rule, world).findings
-    return REMEDIES[rule](match, world)
+def answer_to(rule: str, fleet: Fleet) -> Plan | ForAPerson:
+    [match, *_] = verdict_of(rule, fleet).findings
+    return REMEDIES[rule](match, fleet)
 
 
 SMALL = TEXT.replace("60 GiB", "30 MiB")
@@ -79,8 +79,8 @@ def test_no_container_and_two_containers_are_for_a_person():
 
 
 def test_while_a_node_was_not_seen_no_container_is_guessed():
-    world = place_services(backup_fleet(STALE), ("vgpu", POSTGRES))
-    hidden = replace(world, facts={**world.facts, ("data", "containers"): Unobservable("unreachable")})
+    fleet = place_services(backup_fleet(STALE), ("vgpu", POSTGRES))
+    hidden = replace(fleet, facts={**fleet.facts, ("data", "containers"): Unobservable("unreachable")})
     with pytest.raises(Unobservable):
         answer_to("backups.are_fresh", hidden)
 
@@ -99,11 +99,11 @@ def test_the_volume_of_the_inventory_is_taken_wherever_it_is_mounted_and_no_othe
 def test_a_directory_of_the_node_is_found_by_its_path_or_where_the_container_sees_it():
     text = TEXT.replace("node: data, budget", "node: data, path: /srv/dumps, budget")
     bound = Mount("bind", "/srv/dumps", "/dumps")
-    world = place_services(backup_fleet(STALE, text=text), ("data", replace(POSTGRES, mounts=(bound,))))
-    assert answer_to("backups.are_fresh", world).steps[0].words[4] == "/dumps"
+    fleet = place_services(backup_fleet(STALE, text=text), ("data", replace(POSTGRES, mounts=(bound,))))
+    assert answer_to("backups.are_fresh", fleet).steps[0].words[4] == "/dumps"
     elsewhere = Mount("bind", "/mnt/nfs/dumps", "/backups")
-    world = place_services(backup_fleet(STALE, text=text), ("vgpu", replace(POSTGRES, mounts=(elsewhere,))))
-    assert answer_to("backups.are_fresh", world).steps[0].words[4] == "/backups"
+    fleet = place_services(backup_fleet(STALE, text=text), ("vgpu", replace(POSTGRES, mounts=(elsewhere,))))
+    assert answer_to("backups.are_fresh", fleet).steps[0].words[4] == "/backups"
 
 
 def test_a_container_without_the_volume_gets_no_dump_into_its_own_layer():
@@ -118,20 +118,20 @@ def test_without_room_it_thins_first_when_that_gives_enough():
     files = tuple(
         replace(item, size=100 * MIB, blocks=100 * MIB) for item in twice_a_day(60, NOW - timedelta(hours=40))
     )
-    world = backup_fleet(files, volume=volume_usage(files, free=2**30))
-    plan = answer_to("backups.are_fresh", place_services(world, ("vgpu", POSTGRES)))
+    fleet = backup_fleet(files, volume=volume_usage(files, free=2**30))
+    plan = answer_to("backups.are_fresh", place_services(fleet, ("vgpu", POSTGRES)))
     assert [type(step) for step in plan.steps] == [Run, DeleteFiles, RunInContainer]
     assert plan.disturbs == ("deletion",)
 
 
 def test_without_room_and_nothing_to_thin_a_person_is_asked():
-    world = backup_fleet(STALE, volume=volume_usage(STALE, free=1000))
-    assert "are free, a backup needs" in answer_to("backups.are_fresh", place_services(world, ("vgpu", POSTGRES))).why
+    fleet = backup_fleet(STALE, volume=volume_usage(STALE, free=1000))
+    assert "are free, a backup needs" in answer_to("backups.are_fresh", place_services(fleet, ("vgpu", POSTGRES))).why
 
 
 def test_a_disk_that_was_not_seen_does_not_stop_a_backup():
-    world = backup_fleet(STALE, volume=Unobservable("df hangs"))
-    assert isinstance(answer_to("backups.are_fresh", place_services(world, ("vgpu", POSTGRES))), Plan)
+    fleet = backup_fleet(STALE, volume=Unobservable("df hangs"))
+    assert isinstance(answer_to("backups.are_fresh", place_services(fleet, ("vgpu", POSTGRES))), Plan)
 
 
 # ── thinning ──
@@ -173,11 +173,11 @@ def test_case_82_each_file_is_planned_once():
 # ── after a drill that failed ──
 
 
-def drill_result(world: Fleet, *drills: Drill | Unobservable) -> Fleet:
-    """The world after these drills, or in which their record was not seen."""
+def drill_result(fleet: Fleet, *drills: Drill | Unobservable) -> Fleet:
+    """The fleet after these drills, or in which their record was not seen."""
     hidden = [drill for drill in drills if isinstance(drill, Unobservable)]
     records = hidden[0] if hidden else Records(drills=drills)  # type: ignore[arg-type]
-    return replace(world, facts={**world.facts, ("data", "databases"): Databases((), records)})
+    return replace(fleet, facts={**fleet.facts, ("data", "databases"): Databases((), records)})
 
 
 CAME_BACK = Drill(dump_name(NOW), NOW - timedelta(days=2), 12.0, 3600.0)
@@ -227,10 +227,10 @@ def test_a_budget_and_room_for_a_new_one_are_no_reason_to_remove_what_may_be_the
 
 @pytest.mark.parametrize("text", [TEXT, ASKED])
 def test_nothing_goes_while_the_record_was_not_seen_it_may_hold_a_failed_drill_or_a_size(text):
-    world = drill_result(backup_fleet(twice_a_day(100), text=text), Unobservable("permission denied"))
-    assert verdict_of("backups.are_thinned", world).outcome is Outcome.UNKNOWN
+    fleet = drill_result(backup_fleet(twice_a_day(100), text=text), Unobservable("permission denied"))
+    assert verdict_of("backups.are_thinned", fleet).outcome is Outcome.UNKNOWN
     with pytest.raises(Unobservable, match="permission denied"):
-        REMEDIES["backups.are_thinned"](Finding("", ""), world)
+        REMEDIES["backups.are_thinned"](Finding("", ""), fleet)
 
 
 # ── the budget ──
@@ -305,10 +305,10 @@ def test_where_many_look_broken_every_plan_that_deletes_is_for_a_person_told_wit
         proof_of(item, "broken" if location % 4 == 1 else "complete", "cut short")
         for location, item in enumerate(files)
     )
-    world = place_services(
+    fleet = place_services(
         backup_fleet(files, verified, text=SMALL, volume=volume_usage(files, free=1000)), ("vgpu", POSTGRES)
     )
-    text = answer_to(rule, world)
+    text = answer_to(rule, fleet)
     assert isinstance(text, ForAPerson)
     assert text.why.startswith(
         "25 of 100 files look broken, more than `keep.broken_at_most` (10 %): look at them first"
@@ -320,10 +320,10 @@ def test_while_the_newest_is_implausible_every_plan_that_deletes_is_for_a_person
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100, NOW - timedelta(hours=40)))
     files = (replace(files[0], size=410), *files[1:])
     for text in (SMALL, SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")):
-        world = place_services(
+        fleet = place_services(
             backup_fleet(files, text=text, volume=volume_usage(files, free=1000)), ("vgpu", POSTGRES)
         )
-        message = answer_to(rule, world)
+        message = answer_to(rule, fleet)
         assert isinstance(message, ForAPerson)
         assert "implausibly small: 410 B" in message.why
 
@@ -350,13 +350,13 @@ def test_by_what_init_guessed_nothing_is_deleted_until_a_person_has_read_it(rule
     broken = tuple(proof_of(item, "broken" if number == 50 else "complete") for number, item in enumerate(files))
     for below_keep in ("", "\n  below_keep: true"):
         written = text.replace("at_least: 3", f"at_least: 3{below_keep}")
-        world = place_services(
+        fleet = place_services(
             backup_fleet(files, broken, text=written, volume=volume_usage(files, free=1000)), ("vgpu", POSTGRES)
         )
-        held = answer_to(rule, world)
+        held = answer_to(rule, fleet)
         assert isinstance(held, ForAPerson)
         assert held.why.startswith(f"{key}: `fleetkeeper init` guessed")
         assert "remove `guessed: true`" in held.what_to_do
-        read = replace(world, inventory=backup_fleet(files, text=SMALL).inventory)
+        read = replace(fleet, inventory=backup_fleet(files, text=SMALL).inventory)
         assert "guessed" not in str(answer_to(rule, read))
         assert rule == "backups.are_fresh" or isinstance(answer_to(rule, read), Plan)

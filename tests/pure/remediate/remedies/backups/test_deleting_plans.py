@@ -1,4 +1,4 @@
-"""Every plan that deletes backups, over worlds of any files, proofs, sizes, links and policies."""
+"""Every plan that deletes backups, over fleets of any files, proofs, sizes, links and policies."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from remediate.steps import DeleteFiles, Run
 from tests.example_fleets.backups import TEXT, backup_fleet, volume_usage
 from tests.pure.topics.backups.test_retention import catalogs_to_thin
 
-World = tuple[tuple[File, ...], tuple[DumpProof, ...], Policy]
+Sample = tuple[tuple[File, ...], tuple[DumpProof, ...], Policy]
 BUDGET = "60 GiB"
 
 
-def facts_seen(world: World, *, below_keep: bool = False, broken: str = "10 %") -> Fleet:
-    """The world as a look saw it: over its budget, and without room on the disk."""
-    files, verified, rules = world
+def facts_seen(sample: Sample, *, below_keep: bool = False, broken: str = "10 %") -> Fleet:
+    """The fleet as a look saw it: over its budget, and without room on the disk."""
+    files, verified, rules = sample
     counters = ", ".join(f"{name}: {count}" for name, count in rules.keep if isinstance(count, int) and count)
     text = TEXT.replace(
         "{last: 4, daily: 14, weekly: 8, monthly: 12, yearly: 10}", f"{{{counters}, broken_at_most: {broken}}}"
@@ -37,11 +37,11 @@ def facts_seen(world: World, *, below_keep: bool = False, broken: str = "10 %") 
     return backup_fleet(files, verified, text=text.replace(BUDGET, "3 MiB"), volume=volume_usage(files, free=1))
 
 
-def deletions(world: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
+def deletions(sample: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
     """What each of the remedies would delete, and what it streams before."""
     for rule in ("backups.are_thinned", "volumes.are_within_budget"):
         try:
-            plan = REMEDIES[rule](Finding("", ""), world)
+            plan = REMEDIES[rule](Finding("", ""), sample)
         except Unobservable:
             continue
         if isinstance(plan, Plan):
@@ -53,16 +53,16 @@ def deletions(world: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
             assert isinstance(plan, ForAPerson)
             assert plan.why
             assert plan.what_to_do
-    steps = room_first(world, world.inventory.section(Policy), 2)
+    steps = room_first(sample, sample.inventory.section(Policy), 2)
     if not isinstance(steps, ForAPerson) and steps:
         [run, step] = steps
         yield run, step
 
 
 @pytest.mark.parametrize("below_keep", [False, True])
-@given(world=catalogs_to_thin(), broken=st.sampled_from(["10 %", "100 %", "100 %", "3", "0"]))
-def test_no_plan_takes_what_it_must_not(world, below_keep, broken):
-    present = facts_seen(world, below_keep=below_keep, broken=broken)
+@given(sample=catalogs_to_thin(), broken=st.sampled_from(["10 %", "100 %", "100 %", "3", "0"]))
+def test_no_plan_takes_what_it_must_not(sample, below_keep, broken):
+    present = facts_seen(sample, below_keep=below_keep, broken=broken)
     catalog = catalog_of(present, present.inventory.section(Policy))
     for run, step in deletions(present):
         gone = {file.name for file in step.files}
@@ -100,11 +100,11 @@ def check_limits(catalog: Catalog, policy: Policy, gone: set[str]) -> None:
 
 
 @given(catalogs_to_thin())
-def test_a_second_plan_after_the_first_takes_nothing_more_by_keep(world):
-    present = facts_seen(world, broken="100 %")
+def test_a_second_plan_after_the_first_takes_nothing_more_by_keep(sample):
+    present = facts_seen(sample, broken="100 %")
     first = next((step for _, step in deletions(present)), None)
     if first is not None:
-        files, verified, rules = world
+        files, verified, rules = sample
         gone = {file.name for file in first.files}
         left = facts_seen((tuple(file for file in files if file.name not in gone), verified, rules), broken="100 %")
         again = REMEDIES["backups.are_thinned"](Finding("", ""), left)

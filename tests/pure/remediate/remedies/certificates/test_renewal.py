@@ -47,20 +47,20 @@ def with_served(leaf: object, inside: object = INSIDE) -> Facts:
     return replace(FACTS, served=(replace(SERVED, chain=(leaf.pem, MIDDLE.pem)),), inside=(inside,))  # type: ignore[attr-defined]
 
 
-def answer_to(rule: str, world: Fleet) -> Plan | ForAPerson:
+def answer_to(rule: str, fleet: Fleet) -> Plan | ForAPerson:
     """The remedy's answer to the first finding of a rule."""
-    finding = verdict_of(rule, world).findings[0]
-    return REMEDIES[f"certificates.{rule}"](finding, world)
+    finding = verdict_of(rule, fleet).findings[0]
+    return REMEDIES[f"certificates.{rule}"](finding, fleet)
 
 
-def make_plan(rule: str, world: Fleet) -> Plan:
-    match = answer_to(rule, world)
+def make_plan(rule: str, fleet: Fleet) -> Plan:
+    match = answer_to(rule, fleet)
     assert isinstance(match, Plan), match
     return match
 
 
-def person(rule: str, world: Fleet) -> ForAPerson:
-    match = answer_to(rule, world)
+def person(rule: str, fleet: Fleet) -> ForAPerson:
+    match = answer_to(rule, fleet)
     assert isinstance(match, ForAPerson), match
     return match
 
@@ -141,12 +141,12 @@ def test_without_certbot_or_with_a_copy_in_use_nothing_is_renewed() -> None:
 
 
 def test_two_containers_on_one_node_are_for_a_person() -> None:
-    world = certificate_fleet(with_served(OLD, on_disk(OLD)))
-    fact = world.facts["web", "containers"]
+    fleet = certificate_fleet(with_served(OLD, on_disk(OLD)))
+    fact = fleet.facts["web", "containers"]
     twice = replace(fact, containers=(CONTAINER, replace(CONTAINER, id="77" * 32)))  # type: ignore[call-arg]
-    finding = verdict_of("are_far_from_expiry", world).findings[0]
+    finding = verdict_of("are_far_from_expiry", fleet).findings[0]
     answer = REMEDIES["certificates.are_far_from_expiry"](
-        finding, replace(world, facts={**world.facts, ("web", "containers"): twice})
+        finding, replace(fleet, facts={**fleet.facts, ("web", "containers"): twice})
     )
     assert isinstance(answer, ForAPerson)
     assert "2 containers" in answer.why
@@ -176,8 +176,8 @@ def test_the_installed_entry_is_what_the_rule_looks_for() -> None:
     node = renewal_schedule.NodeSurroundings([CONTAINER])
     [match] = renewal_schedule.renewals_on_node(printed_schedules(crontab_with(line)), node)
     assert (match.containers, match.reloading.here, match.faults, match.unclear) == ((ID,), True, (), "")
-    world = certificate_fleet(replace(FACTS, renewals=(match,)))
-    assert verdict_of("will_renew", world).findings == ()
+    fleet = certificate_fleet(replace(FACTS, renewals=(match,)))
+    assert verdict_of("will_renew", fleet).findings == ()
 
 
 def test_case_22_a_crontab_that_was_not_read_or_is_broken_is_never_written() -> None:
@@ -243,9 +243,9 @@ def test_case_58_and_77_letsencrypt_outside_a_volume_is_for_a_person_who_copies_
     "want", [renewal.WANT_CONFIGURATION, "challenges are served over http", "something that nobody foresaw"]
 )
 def test_everything_else_that_a_renewal_lacks_is_for_a_person(want: str) -> None:
-    world = certificate_fleet(replace(FACTS, renewals=()))
-    match = replace(verdict_of("will_renew", world).findings[0], want=want)
-    assert isinstance(REMEDIES["certificates.will_renew"](match, world), ForAPerson)
+    fleet = certificate_fleet(replace(FACTS, renewals=()))
+    match = replace(verdict_of("will_renew", fleet).findings[0], want=want)
+    assert isinstance(REMEDIES["certificates.will_renew"](match, fleet), ForAPerson)
 
 
 def test_every_step_can_be_kept_in_the_journal() -> None:

@@ -49,7 +49,7 @@ def propose_plans(seen) -> list[Plan | ForAPerson]:
 
 
 def apply_plan(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
-    """The world after a plan: what each edit makes of the crontab that it expects."""
+    """The fleet after a plan: what each edit makes of the crontab that it expects."""
     for step in plan.steps:
         if isinstance(step, EditCrontab):
             machine = machines[step.node]
@@ -63,7 +63,7 @@ def apply_plan(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
 
 
 def repaired(vgpu: Machine, data: Machine | None = None, **changes):
-    """Plan for a broken world and judge the world that the plan makes."""
+    """Plan for a broken fleet and judge the fleet that the plan makes."""
     data = data or Machine({})
     [plan] = propose_plans(schedule_fleet(vgpu, data=data, **changes))
     assert isinstance(plan, Plan)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 
-INSIDE = "FLEETKEEPER_STAGE"
+INSIDE = "FLEETKEEPER_BENCHMARK"
 UNSHARE = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 PORT, DELAYED, CONTROL = 22, 2222, 2223
 ROUND_TRIP = 50
@@ -36,7 +36,7 @@ OBSERVATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def why_impossible() -> str:
-    """Why there can be no stage here, or nothing."""
+    """Why the servers cannot run on this machine, in words; empty when they can."""
     if os.getuid() != 0:
         return "it takes root to make a network namespace"
     for program, package in NEEDED.items():
@@ -47,7 +47,7 @@ def why_impossible() -> str:
 
 
 def install_missing() -> None:
-    """Install what is missing, where apt-get does that; `hindrance` tells what is missing still."""
+    """Install what is missing, where apt-get does that; `why_impossible` tells what is missing still."""
     missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
     if missing and os.getuid() == 0 and shutil.which("apt-get"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -150,7 +150,7 @@ CHEAP = "    KexAlgorithms curve25519-sha256\n"
 
 
 def client_config(built: BenchmarkServers) -> str:
-    """An ssh_config(5) for clients: this stage's keys and nothing else."""
+    """An ssh_config(5) for clients: the keys of these servers and nothing else."""
     return f"""Host *
     User root
     IdentityFile {built.identity}
@@ -165,7 +165,7 @@ def client_config(built: BenchmarkServers) -> str:
 
 
 def server_config(folder: Path) -> str:
-    """An sshd_config(5) that lets a thousand in at once. A session's HOME is the stage, for its lack of a .bashrc."""
+    """An sshd_config(5) that lets a thousand in at once. A session's HOME is our folder, which has no .bashrc."""
     return f"""ListenAddress 0.0.0.0
 Port {PORT}
 HostKey {folder}/host
@@ -191,7 +191,7 @@ def until_it_listens(port: int) -> None:
             time.sleep(0.05)
         else:
             return
-    raise TimeoutError(f"nothing listens on port {port} of the stage")
+    raise TimeoutError(f"nothing listens on port {port} of the benchmark's servers")
 
 
 def count_trips() -> tuple[int, int]:
