@@ -267,7 +267,7 @@ DARK = Unobservable("the schedules were not seen")
 
 
 def dark_fleet(node: str, storage: Storage | None, services: Services | None = None, **changes: Any) -> Fleet:
-    """A good world whose schedules were not seen on one node; the dumps lie on data."""
+    """A good fleet whose schedules were not seen on one node; the dumps lie on data."""
     fleet = schedule_fleet(here=(POSTGRES, NGINX), **changes)
     facts = dict(fleet.facts)
     facts[node, "schedules"] = DARK
