@@ -62,120 +62,120 @@ def shown_text(path: Path) -> str:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[TrustScene]:
+def trust_scene(tmp_path: Path) -> Iterator[TrustScene]:
     with run_sshd(tmp_path / "sshd", kinds=("ed25519", "ecdsa")) as server:
         yield TrustScene(tmp_path, server)
 
 
-def test_case_12_keys_are_shown_as_ssh_keygen_shows_them_and_kept_after_a_yes(scene: TrustScene) -> None:
-    assert scene.trust("yes")
-    for fingerprint in scene.fingerprints:
-        assert fingerprint in "\n".join(scene.said)
-    assert scene.reached()
+def test_case_12_keys_are_shown_as_ssh_keygen_shows_them_and_kept_after_a_yes(trust_scene: TrustScene) -> None:
+    assert trust_scene.trust("yes")
+    for fingerprint in trust_scene.fingerprints:
+        assert fingerprint in "\n".join(trust_scene.said)
+    assert trust_scene.reached()
 
 
-def test_case_12_nothing_is_kept_without_a_yes(scene: TrustScene) -> None:
-    assert not scene.trust("no")
-    assert not scene.trust("y")
-    assert not scene.known_hosts.exists()
+def test_case_12_nothing_is_kept_without_a_yes(trust_scene: TrustScene) -> None:
+    assert not trust_scene.trust("no")
+    assert not trust_scene.trust("y")
+    assert not trust_scene.known_hosts.exists()
 
 
-def test_case_12_nothing_is_kept_where_nobody_can_be_asked(scene: TrustScene) -> None:
-    assert not scene.trust()
-    assert not scene.known_hosts.exists()
-    assert "--fingerprint" in scene.said[-2]
+def test_case_12_nothing_is_kept_where_nobody_can_be_asked(trust_scene: TrustScene) -> None:
+    assert not trust_scene.trust()
+    assert not trust_scene.known_hosts.exists()
+    assert "--fingerprint" in trust_scene.said[-2]
 
 
-def test_a_named_fingerprint_is_trusted_and_no_other_key(scene: TrustScene) -> None:
-    [expected, other] = scene.fingerprints
-    assert scene.trust(fingerprints=(expected,))
-    assert expected in scene.said[1] or expected in scene.said[2]
-    assert len(scene.known_hosts.read_text().splitlines()) == 1
-    assert scene.reached()
+def test_a_named_fingerprint_is_trusted_and_no_other_key(trust_scene: TrustScene) -> None:
+    [expected, other] = trust_scene.fingerprints
+    assert trust_scene.trust(fingerprints=(expected,))
+    assert expected in trust_scene.said[1] or expected in trust_scene.said[2]
+    assert len(trust_scene.known_hosts.read_text().splitlines()) == 1
+    assert trust_scene.reached()
     assert other != expected
 
 
-def test_a_fingerprint_that_the_node_does_not_show_trusts_nothing(scene: TrustScene) -> None:
-    assert not scene.trust(fingerprints=("SHA256:" + "A" * 43,))
-    assert not scene.known_hosts.exists()
+def test_a_fingerprint_that_the_node_does_not_show_trusts_nothing(trust_scene: TrustScene) -> None:
+    assert not trust_scene.trust(fingerprints=("SHA256:" + "A" * 43,))
+    assert not trust_scene.known_hosts.exists()
 
 
-def test_a_trusted_node_is_left_alone(scene: TrustScene) -> None:
-    scene.trust("yes")
-    before = scene.known_hosts.read_bytes()
-    assert scene.trust()
-    assert scene.known_hosts.read_bytes() == before
+def test_a_trusted_node_is_left_alone(trust_scene: TrustScene) -> None:
+    trust_scene.trust("yes")
+    before = trust_scene.known_hosts.read_bytes()
+    assert trust_scene.trust()
+    assert trust_scene.known_hosts.read_bytes() == before
 
 
-def known_as_another(scene: TrustScene) -> str:
+def known_as_another(trust_scene: TrustScene) -> str:
     """Write down another key for the server. Returns its fingerprint."""
-    other = make_key_pair(scene.folder / "other")
-    line = f"[127.0.0.1]:{scene.server.port} {public_key(other)}\n"
-    scene.known_hosts.write_text(f"# ours\nweb.example.org {public_key(other)}\n{line}")
+    other = make_key_pair(trust_scene.folder / "other")
+    line = f"[127.0.0.1]:{trust_scene.server.port} {public_key(other)}\n"
+    trust_scene.known_hosts.write_text(f"# ours\nweb.example.org {public_key(other)}\n{line}")
     return shown_text(other.with_suffix(".pub"))
 
 
-def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes(scene: TrustScene) -> None:
-    old = known_as_another(scene)
-    before = scene.known_hosts.read_bytes()
-    assert not scene.trust("yes")
-    text = "\n".join(scene.said)
+def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes(trust_scene: TrustScene) -> None:
+    old = known_as_another(trust_scene)
+    before = trust_scene.known_hosts.read_bytes()
+    assert not trust_scene.trust("yes")
+    text = "\n".join(trust_scene.said)
     assert old in text
-    assert all(fingerprint in text for fingerprint in scene.fingerprints)
-    assert scene.known_hosts.read_bytes() == before
+    assert all(fingerprint in text for fingerprint in trust_scene.fingerprints)
+    assert trust_scene.known_hosts.read_bytes() == before
 
 
-def test_case_11_a_changed_key_is_never_replaced_without_a_terminal(scene: TrustScene) -> None:
-    known_as_another(scene)
-    before = scene.known_hosts.read_bytes()
-    assert not scene.trust(fingerprints=tuple(scene.fingerprints))
-    assert scene.known_hosts.read_bytes() == before
+def test_case_11_a_changed_key_is_never_replaced_without_a_terminal(trust_scene: TrustScene) -> None:
+    known_as_another(trust_scene)
+    before = trust_scene.known_hosts.read_bytes()
+    assert not trust_scene.trust(fingerprints=tuple(trust_scene.fingerprints))
+    assert trust_scene.known_hosts.read_bytes() == before
 
 
-def test_case_11_a_changed_key_is_replaced_when_the_nodes_name_is_typed(scene: TrustScene) -> None:
-    known_as_another(scene)
-    assert scene.trust("db")
-    text = scene.known_hosts.read_text()
+def test_case_11_a_changed_key_is_replaced_when_the_nodes_name_is_typed(trust_scene: TrustScene) -> None:
+    known_as_another(trust_scene)
+    assert trust_scene.trust("db")
+    text = trust_scene.known_hosts.read_text()
     assert text.startswith("# ours\nweb.example.org ")
     assert len(list(parse(text))) == 3
-    assert scene.reached()
+    assert trust_scene.reached()
 
 
-def test_a_node_that_does_not_answer_is_said_and_nothing_is_kept(scene: TrustScene) -> None:
-    scene.server.stop()
-    assert not scene.trust("yes")
-    assert "refused" in scene.said[0]
-    assert not scene.known_hosts.exists()
+def test_a_node_that_does_not_answer_is_said_and_nothing_is_kept(trust_scene: TrustScene) -> None:
+    trust_scene.server.stop()
+    assert not trust_scene.trust("yes")
+    assert "refused" in trust_scene.said[0]
+    assert not trust_scene.known_hosts.exists()
 
 
-def test_yes_without_a_fingerprint_is_refused(scene: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(scene.folder)
+def test_yes_without_a_fingerprint_is_refused(trust_scene: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trust_scene.folder)
     ran = CliRunner().invoke(cli, ["trust", "--hosts=./mine.yml", "--yes"])
     assert ran.exit_code == 1
     assert "--fingerprint" in str(ran.exception)
-    assert not scene.known_hosts.exists()
+    assert not trust_scene.known_hosts.exists()
 
 
 def test_hosts_that_no_inventory_has_are_kept_beside_the_one_that_will_be(
-    scene: TrustScene, monkeypatch: pytest.MonkeyPatch
+    trust_scene: TrustScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(scene.folder)
-    words = [word for print_ in scene.fingerprints for word in ("--fingerprint", print_)]
-    host = f"{scene.server.user}@127.0.0.1:{scene.server.port}"
+    monkeypatch.chdir(trust_scene.folder)
+    words = [word for print_ in trust_scene.fingerprints for word in ("--fingerprint", print_)]
+    host = f"{trust_scene.server.user}@127.0.0.1:{trust_scene.server.port}"
     ran = CliRunner().invoke(cli, ["trust", host, "--yes", *words])
     assert ran.exit_code == 0, ran.output
-    assert scene.reached()
+    assert trust_scene.reached()
 
 
-def test_at_a_terminal_a_person_is_asked(scene: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(scene.folder)
+def test_at_a_terminal_a_person_is_asked(trust_scene: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trust_scene.folder)
     ours, theirs = pty.openpty()
     words = (
         sys.executable,
         "-m",
         "fleetkeeper.commands.main",
         "trust",
-        f"{scene.server.user}@127.0.0.1:{scene.server.port}",
+        f"{trust_scene.server.user}@127.0.0.1:{trust_scene.server.port}",
     )
     child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     os.write(ours, b"yes\n")
@@ -184,7 +184,7 @@ def test_at_a_terminal_a_person_is_asked(scene: TrustScene, monkeypatch: pytest.
     os.close(theirs)
     assert child.returncode == 0, text
     assert "Are these the keys" in text
-    assert scene.reached()
+    assert trust_scene.reached()
 
 
 @given(st.lists(st.sampled_from(["a 1", "b 2", "# c", ""]), max_size=6), st.sets(st.integers(1, 6)))
