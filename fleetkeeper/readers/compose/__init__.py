@@ -1,0 +1,1 @@
+"""Parsing of stack and Compose files, with the position of every value."""
