@@ -1,7 +1,7 @@
 """Services: whether what was declared runs, and whether it can be moved away from its data."""
 
 from fleetkeeper.promises import JudgedPromise, promise
-from fleetkeeper.topics.services.rules import drift, kept_data, members, pinning, running
+from fleetkeeper.topics.services.rules import deployed, drift, kept_data, members, pinning, running, stack_files
 
 
 @promise(running.are_running)
@@ -31,4 +31,14 @@ def test_postgres_kept_its_data(verdict: JudgedPromise) -> None:
 
 @promise(pinning.with_local_data_are_pinned)
 def test_with_local_data_are_pinned(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(deployed.are_deployed_as_declared)
+def test_are_deployed_as_declared(verdict: JudgedPromise) -> None:
+    assert verdict.holds
+
+
+@promise(stack_files.have_sound_stack_files)
+def test_have_sound_stack_files(verdict: JudgedPromise) -> None:
     assert verdict.holds

@@ -134,7 +134,7 @@ class Audit:
 
         Of the inventories that were looked at.
         """
-        return {name: recording.dump_recording(fleet) for name, fleet in self.fleets.items()}
+        return {name: recording.dump_recording(fleet, in_memory=True) for name, fleet in self.fleets.items()}
 
     def receive(self, shipped: Mapping[str, str]) -> None:
         """Load the looks that `ship` returned in the controller of pytest-xdist.

@@ -14,6 +14,7 @@ MODULES = {
     "explain": "fleetkeeper.commands.explain",
     "facts": "fleetkeeper.commands.show_facts",
     "init": "fleetkeeper.commands.init.command",
+    "stack": "fleetkeeper.commands.stack",
     "sudoers": "fleetkeeper.commands.sudoers",
     "trust": "fleetkeeper.commands.trust",
     "waive": "fleetkeeper.commands.waive",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
@@ -32,6 +32,7 @@ from fleetkeeper.inventory.schema import (
 from fleetkeeper.inventory.search import available_inventories, find_inventory
 from fleetkeeper.inventory.secret_scan import HINT, find_leaks, secrets_in_comments
 from fleetkeeper.inventory.strict_yaml import LARGEST, Document, YamlError, read_document
+from fleetkeeper.inventory.topic_section import TopicSection
 
 __all__ = ["Inventory", "InventoryError", "available_inventories", "find_inventory", "load"]
 
@@ -46,36 +47,6 @@ ROLES = {
 FILLED_IN = ("name", "path", "custom_topics", "sections", "quick", "state")
 NOT_ASKED = Without(none="not asked for")
 P = TypeVar("P")
-
-
-class TopicSection(Protocol):
-    """The fields of a topic that the loader needs: see `fleetkeeper.topics.protocol.Topic`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def key(self) -> str:
-        """The key of its section in the inventory; "" when it has none."""
-
-    @property
-    def policy(self) -> Any:
-        """The pydantic model of its section."""
-
-    @property
-    def about(self) -> str:
-        """The description of its section in the reference."""
-
-    @property
-    def required(self) -> bool:
-        """Whether an inventory must have its section."""
-
-    @property
-    def init_lines(self) -> Any:
-        """The function that proposes its section, or None."""
-
-    @property
-    def rule_ids(self) -> tuple[str, ...]:
-        """The ids of its rules, as `topic.rule`."""
 
 
 class Inventory(Strict, defer_build=True):
@@ -243,11 +214,17 @@ class Loading:
         return Unwritten(none=f"not asked for: `{topic.key}` is not in the inventory; {advice}, or `none: why`")
 
     def with_reporter(self, key: str, topic: str, section: Any) -> Any:
-        """The section; one that is undecided with its key, and with the first rule of its topic as the reporter."""
+        """The section; one that is undecided with its key, its reporter, and the topic that is not judged meanwhile.
+
+        The reporter is the first rule of the topic, or the one that the topic names for its section.
+        """
         if not isinstance(section, Undecided):
             return section
-        rules = self.topics[topic].rule_ids if topic in self.topics else ()
-        return section.model_copy(update={"key": key, "reporter": next(iter(rules), "")})
+        owner = self.topics.get(topic)
+        if owner and owner.section_rule and key == owner.key:
+            return section.model_copy(update={"key": key, "reporter": owner.section_rule})
+        first = next(iter(owner.rule_ids if owner else ()), "")
+        return section.model_copy(update={"key": key, "reporter": first, "topic": topic})
 
     def add_problems(self) -> None:
         """Add problems that no model can find.

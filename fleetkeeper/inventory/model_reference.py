@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from fleetkeeper.inventory.load import TopicSection, file_model
+from fleetkeeper.inventory.load import file_model
+from fleetkeeper.inventory.topic_section import TopicSection
 from fleetkeeper.inventory.units import (
     DURATION_GRAMMAR,
     SIZE_GRAMMAR,

@@ -51,12 +51,13 @@ class Undecided(Without):
 
     It is neither a policy nor an exception: the audit has one unknown for it. The loader fills in `key`, the section's
     key in the inventory, and `reporter`, the id of the rule that is unknown; both stay empty for a section inside
-    another one.
+    another one. `topic` is the topic of which no other rule is judged, empty where the others do not need the section.
     """
 
     none: SkipJsonSchema[str] = ""
     key: SkipJsonSchema[str] = ""
     reporter: SkipJsonSchema[str] = ""
+    topic: SkipJsonSchema[str] = ""
     undecided: Words = Field(description="What was seen, for the person who decides.")
 
 

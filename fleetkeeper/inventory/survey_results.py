@@ -126,7 +126,7 @@ class Findings:
 
     `blind` are the nodes whose containers could not be listed, `scheduled` the jobs that look like backups. `databases`
     are all Postgres servers that run, in a container or not, and `tls` what serves TLS, or publishes a port for it:
-    each in words, with its node.
+    each in words, with its node. `stacks` are the names of the stacks of the swarm.
     """
 
     name: str
@@ -140,6 +140,7 @@ class Findings:
     scheduled: tuple[Scheduled, ...] = field(default=())
     databases: tuple[FoundDatabase, ...] = field(default=())
     tls: tuple[str, ...] = field(default=())
+    stacks: tuple[str, ...] = field(default=())
 
 
 AGAIN = "run `fleetkeeper init` again once that is mended"

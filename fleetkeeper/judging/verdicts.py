@@ -80,7 +80,7 @@ def subjects_of(rule: Rule, inventory: Inventory, limit: Collection[str] = ()) -
         for section in undecided_sections(inventory):
             if rule.id == section.reporter:
                 return (Subject(SECTION, section.key),)
-            if rule.topic == section.reporter.partition(".")[0]:
+            if rule.topic == section.topic:
                 require_policy(section)
         subjects = tuple(rule.each(inventory))
     except NotApplicable as why:
@@ -115,7 +115,7 @@ def reporter_of(rule: Rule, inventory: Inventory) -> str:
     """
     try:
         for section in undecided_sections(inventory):
-            if rule.topic == section.reporter.partition(".")[0]:
+            if rule.topic == section.topic:
                 return section.reporter
         list(rule.each(inventory))
     except SectionUndecided as why:

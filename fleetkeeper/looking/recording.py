@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PlainSerializer, SerializationInfo, TypeAdapter, ValidationError
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
@@ -18,6 +18,18 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.versions import UPGRADE, is_newer
 
 VERSION = 1
+T = TypeVar("T")
+MEMORY = "memory"
+"""The key in the context of a serialization that stays in the memory of this run's processes."""
+
+
+def kept_in_memory(value: Any, info: SerializationInfo) -> Any:
+    """The value for another process of this run; None for everything that is written down."""
+    return value if (info.context or {}).get(MEMORY) else None
+
+
+InMemory = Annotated[T, PlainSerializer(kept_in_memory)]
+"""A field of facts that is None wherever facts are written down or shown: `InMemory[int | None]`."""
 
 
 @cache
@@ -26,22 +38,26 @@ def type_adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def dump_recording(fleet: Fleet) -> str:
-    """The facts of one look as JSON text, with its time, the inventory's name and the version of this format."""
+def dump_recording(fleet: Fleet, *, in_memory: bool = False) -> str:
+    """The facts of one look as JSON text, with its time, the inventory's name and the version of this format.
+
+    `in_memory`: for another process of this run, and never for a file.
+    """
     return json.dumps(
         {
             "schema": VERSION,
             "inventory": fleet.inventory.name,
             "looked_at": fleet.looked_at.isoformat(),
-            "facts": [record_entry(node, topic, fact) for (node, topic), fact in fleet.facts.items()],
+            "facts": [record_entry(node, topic, fact, in_memory) for (node, topic), fact in fleet.facts.items()],
         }
     )
 
 
-def record_entry(node: str, topic: str, fact: Facts | Unobservable) -> dict[str, Any]:
+def record_entry(node: str, topic: str, fact: Facts | Unobservable, in_memory: bool = False) -> dict[str, Any]:
     """One entry of a recording: node, topic, and `facts` or `unobservable` as JSON values."""
     kind = "unobservable" if isinstance(fact, Unobservable) else "facts"
-    return {"node": node, "topic": topic, kind: type_adapter(cast(Any, type(fact))).dump_python(fact, mode="json")}
+    adapter = type_adapter(cast(Any, type(fact)))
+    return {"node": node, "topic": topic, kind: adapter.dump_python(fact, mode="json", context={MEMORY: in_memory})}
 
 
 def load_recording(text: str, inventory: Inventory, observers: Observers) -> Fleet:

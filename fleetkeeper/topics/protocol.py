@@ -42,9 +42,11 @@ class Topic:
 
     `policy` is the type of its section in the inventory, None without one; the section is called `section` (else like
     the topic) and is explained there by `about`. A section that is not `required` may be left out: then nothing is
-    judged by it. `remedies` are the ids of the rules that a remedy answers; a team's own topic maps each to its remedy.
-    `root_questions` are the commands that it runs as root whatever the inventory says, `root_questions_about` those
-    about names in one inventory: the audit helper is made from both, and runs nothing else. `init_lines` proposes the
+    judged by it. `section_rule` is the id of the rule that is unknown while the section is undecided, in a topic whose
+    other rules do not need it; without it the first rule is, and no other is judged. `remedies` are the ids of the
+    rules that a remedy answers; a team's own topic maps each to its remedy. `root_questions` are the commands that it
+    runs as root whatever the inventory says, `root_questions_about` those about names in one inventory: the audit
+    helper is made from both, and runs nothing else. `init_lines` proposes the
     lines of its section from the findings of `init`.
     """
 
@@ -53,6 +55,7 @@ class Topic:
     rules: tuple[Rule, ...]
     policy: Any = None
     section: str = ""
+    section_rule: str = ""
     about: str = ""
     required: bool = False
     remedies: Collection[str] = ()

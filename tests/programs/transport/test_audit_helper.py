@@ -32,6 +32,7 @@ from fleetkeeper.topics.backups.root_questions import named_like
 from fleetkeeper.topics.backups.second_copy import observe as copies
 from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.registry import TOPICS, load_inventory
+from fleetkeeper.topics.services.stacks.observe import describe_stacks
 from fleetkeeper.topics.volumes.observe import usage_of
 from fleetkeeper.traces import root_questions, traces
 from fleetkeeper.transport.answer_frames import strip_proof_of_sudo
@@ -587,6 +588,12 @@ def declared(path: Path) -> Iterator[str]:
             yield from (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
 
 
+def test_the_question_about_stacks_takes_a_number_as_its_key_and_nothing_else():
+    assert holds_for(*describe_stacks("0123456789").words)
+    assert not holds_for(*describe_stacks("$(id)").words)
+    assert not holds_for(*describe_stacks("1").words, "2")
+
+
 def test_whoever_makes_a_command_for_root_declares_it_as_a_question_of_its_topic():
     package = Path(fleetkeeper.__file__).parent
     paths = [*(package / "topics").rglob("*.py"), *(package / "readers").rglob("*.py"), package / "traces.py"]
@@ -611,7 +618,7 @@ def test_every_declaration_is_one_of_a_topic_and_so_part_of_the_helper():
 def test_another_helper_has_another_version():
     """When this fails: count EDITION up, and write what is computed here."""
     [said] = [line for line in helper().split("\n") if line.startswith("# edition ")]
-    assert said[:25] == f"# edition {EDITION}, eba7d79e3198"
+    assert said[:25] == f"# edition {EDITION}, 9c07bd346acd"
 
 
 def test_the_helper_runs_what_passes_without_the_callers_environment(tmp_path):

@@ -19,7 +19,7 @@ from fleetkeeper.judging.verdicts import Outcome, judge_subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.commands import Unobservable
-from tests.helpers.younger_topics import RECORDED, own_looks
+from tests.helpers.younger_topics import own_looks, younger_kind
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 DOES_NOT_APPLY = {
@@ -50,12 +50,13 @@ def darkened(fleet: Fleet, topic: str) -> Fleet:
 
 def look_for(rule: Rule) -> Fleet:
     """The recorded look, or that of the tests of a topic which is younger."""
-    return FLEET if rule.topic in RECORDED else own_looks(rule.topic)["clean"]
+    kind = younger_kind(rule)
+    return own_looks(kind)["clean"] if kind else FLEET
 
 
 def subjects_of(rule: Rule) -> list[Subject]:
-    recorded = rule.topic in RECORDED
-    return [one for _, one in AUDIT.subjects(rule.id)] if recorded else list(rule.each(look_for(rule).inventory))
+    younger = bool(younger_kind(rule))
+    return list(rule.each(look_for(rule).inventory)) if younger else [one for _, one in AUDIT.subjects(rule.id)]
 
 
 def reads() -> Iterator[tuple[Rule, str, Subject]]:

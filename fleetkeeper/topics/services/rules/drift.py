@@ -9,6 +9,7 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import SwarmService
+from fleetkeeper.topics.services.rules.deployed import stack_notes
 from fleetkeeper.topics.services.rules.pinning import why_not
 from fleetkeeper.topics.services.rules.running import managers, service_in_swarm, unseen
 from fleetkeeper.topics.services.update_settings import OWN_UPDATES
@@ -62,9 +63,11 @@ def notes(fleet: Fleet) -> Iterator[str]:
 
     The first has the line for its stack file, which may lack the user; the mark of such a service is a label of the
     service. `docker stack deploy` sets labels as its file has them, and so removes it; where the file lacks the user,
-    the rule finds the service again. The second still has our update settings, or their label. Raises Untrusted for a
-    name that may not stand in a stack file.
+    the rule finds the service again. The second still has our update settings, or their label. Before them a line for
+    each stack of which not everything could be compared. Raises Untrusted for a name that may not stand in a stack
+    file.
     """
+    yield from stack_notes(fleet)
     matches = {service.name: service for facts in managers(fleet) for service in facts.services}
     for service in (service for service in matches.values() if service.lent_updates):
         yield f"{left_behind(service)}: a change of it never came to its end"

@@ -1,0 +1,66 @@
+"""`fleetkeeper stack FILE`: what is wrong with a stack file, without any server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from fleetkeeper.exit_codes import Exit, worst_exit
+from fleetkeeper.topics.services.policy import Stack
+from fleetkeeper.topics.services.stacks.declared import declared_stack
+from fleetkeeper.topics.services.stacks.facts import DeclaredStack
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import one_line
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--environment-file",
+    "environment_files",
+    multiple=True,
+    metavar="FILE",
+    help="A file of NAME=VALUE lines that is sourced before the stack is deployed; may be given several times.",
+)
+@click.option("--strict", is_flag=True, help="Count warnings as findings.")
+def stack(file: Path, environment_files: tuple[str, ...], strict: bool) -> None:
+    """Say what is wrong with a stack FILE, with the line: what Docker passes over without a word, and what cannot work.
+
+    No server is asked. Variables are taken from this environment and the environment files, as `docker stack deploy`
+    would take them here. Docker's own client, if it is installed, says whether it takes the file.
+    """
+    declared = declared_stack(("stack", Stack(file=str(file), environment_files=environment_files)), os.environ)
+    for line in problem_lines(declared):
+        click.echo(one_line(line))
+    sys.exit(exit_code(declared, strict))
+
+
+def problem_lines(declared: DeclaredStack) -> Iterator[str]:
+    """A line for each problem, `FILE:LINE: WHAT; HINT`, and for each thing that could not be seen; or that all is well.
+
+    Warnings are called so.
+    """
+    for problem in () if isinstance(declared.problems, Unobservable) else declared.problems:
+        kind = "warning: " if problem.severity == "warning" else ""
+        hint = f"; {problem.hint}" if problem.hint else ""
+        yield f"{declared.file}:{problem.line}: {kind}{problem.what}{hint}"
+    unknown = [part for part in (declared.problems, declared.services) if isinstance(part, Unobservable)]
+    for why in dict.fromkeys(unknown):
+        yield f"unknown: {why}" + (f" ({why.hint})" if why.hint else "")
+    for path in declared.missing:
+        yield f"note: {path} is not here; what it sets was not looked at"
+    if not declared.problems and not unknown:
+        yield f"{declared.file}: nothing is wrong with it"
+
+
+def exit_code(declared: DeclaredStack, strict: bool) -> Exit:
+    """FINDINGS_REMAIN where something is wrong, NOT_ALL_SEEN where the file or Docker's answer could not be read."""
+    problems = () if isinstance(declared.problems, Unobservable) else declared.problems
+    wrong = any(strict or problem.severity == "error" for problem in problems)
+    unknown = any(isinstance(part, Unobservable) for part in (declared.problems, declared.services))
+    reasons = ((wrong, Exit.FINDINGS_REMAIN), (unknown, Exit.NOT_ALL_SEEN))
+    return worst_exit(code for applies, code in reasons if applies)

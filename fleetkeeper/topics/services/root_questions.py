@@ -1,0 +1,15 @@
+"""The questions of the topic `services` that need root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleetkeeper.topics.protocol import RootQuestion
+from fleetkeeper.topics.services import observe
+from fleetkeeper.topics.services.stacks import observe as stacks
+
+
+def root_questions() -> Iterator[RootQuestion]:
+    """The commands that an audit runs as root about the swarm and its stacks."""
+    yield from observe.root_questions()
+    yield from stacks.root_questions()

@@ -1,0 +1,56 @@
+"""The rule that the file of a stack says nothing which Docker passes over, or which breaks later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
+from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.services.rules.deployed import declared_stack
+from fleetkeeper.topics.services.stacks.facts import DeclaredStack
+from fleetkeeper.topics.services.stacks.file_problems import FileProblem
+from fleetkeeper.transport.commands import Unobservable
+
+WHY = "Docker deploys the file without a word about it"
+
+
+def have_sound_stack_files(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The file of a stack says nothing that Docker passes over, and nothing that cannot work.
+
+    `docker stack deploy` ignores keys that Compose knows, takes a variable that is not set for an empty text, and does
+    not read `.env`. Errors are those, a health test that cannot work, and an update that starts a second task on the
+    same data. Warnings are a tag that moves, a missing `update_config`, keys that are there for Compose, and a volume
+    that several nodes may have under one name; the last not in a swarm of one node. Unknown where the file cannot be
+    read. `fleetkeeper stack FILE` says the same without any server.
+    Source: docs/runbook.md, "Deploying"; docker/cli, cli/compose/types (UnsupportedProperties).
+    """
+    stack = declared_stack(fleet, subject.name)
+    problems = raise_if_unobservable(stack.problems)
+    single = is_single_node(fleet)
+    yield from (problem_finding(stack, problem) for problem in problems if not (problem.between_nodes and single))
+
+
+def problem_finding(stack: DeclaredStack, problem: FileProblem) -> Finding:
+    """The finding about one problem, with its line."""
+    return Finding(
+        saw=f"{Path(stack.file).name}:{problem.line}: {problem.what}",
+        want=problem.hint or "a file without it",
+        why=WHY,
+        about=problem.key,
+        severity=problem.severity,
+    )
+
+
+def is_single_node(fleet: Fleet) -> bool:
+    """Whether a manager was seen whose swarm has one member."""
+    for node in fleet.inventory.nodes:
+        try:
+            facts = fleet.of(node, Services)
+        except Unobservable:
+            continue
+        if facts.swarm == "manager":
+            return len(facts.members) == 1
+    return False

@@ -1,0 +1,1 @@
+"""Stacks: what their files declare, beside what runs."""

@@ -1,0 +1,178 @@
+"""What the stack files of an inventory declare, from the machine that audits: `from_here` of the topic's stacks."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetkeeper.looking.threads import map_in_threads
+from fleetkeeper.readers.compose.document import (
+    LARGEST_BYTES,
+    ComposeDocument,
+    ComposeFileError,
+    ScalarNode,
+    read_compose,
+    walk_scalars,
+)
+from fleetkeeper.readers.compose.variables import variables_in
+from fleetkeeper.topics.services.policy import Policy, Stack
+from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables, read_bounded, stack_variables
+from fleetkeeper.topics.services.stacks.docker_client import LIMIT, DesiredStack, StackRefused, desired_stack
+from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService
+from fleetkeeper.topics.services.stacks.field_names import ENV, compose_path, is_kept
+from fleetkeeper.topics.services.stacks.file_problems import dotenv_names, file_problems
+from fleetkeeper.topics.services.stacks.service_fields import Fields, comparable_fields
+from fleetkeeper.topics.services.stacks.values import run_key, value_digest, variable_digests
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+NOTHING = "/dev/null"
+LATE = "what its file declares was not seen in time"
+TIMES = 3
+"""How often the client is run for one stack, at most, and one more time's worth of everything else."""
+
+
+def from_here(inventory: Inventory) -> Facts:
+    """What the files of all stacks declare. Raises NotApplicable without stacks."""
+    stacks = inventory.section(Policy).stacks
+    return Facts(declared=tuple(map_in_threads(declared_stack, stacks.items(), TIMES * LIMIT, late_stack)))
+
+
+def late_stack(entry: tuple[str, Stack]) -> DeclaredStack:
+    """The stack whose file was not read in time."""
+    return DeclaredStack(entry[0], entry[1].file, Unobservable(LATE), Unobservable(LATE))
+
+
+def declared_stack(entry: tuple[str, Stack], exported: Mapping[str, str] | None = None) -> DeclaredStack:
+    """What the file of one stack declares, from its name and its entry in the inventory.
+
+    `exported` are variables that are set whatever the entry names.
+    """
+    name, stack = entry
+    try:
+        document = read_stack_file(Path(stack.file))
+    except Unobservable as why:
+        return DeclaredStack(name, stack.file, why, why)
+    variables = stack_variables(stack, exported or {})
+    open_names = unsettled_names(document, variables)
+    reading = StackReading(name, Path(stack.file), document, variables, open_names)
+    services: tuple[StackService, ...] | Unobservable
+    try:
+        services = tuple(reading.services())
+    except Unobservable as why:
+        services = why
+    known = {*variables.values, *open_names}
+    problems = tuple(file_problems(document, known, dotenv_of(Path(stack.file)), stack.order))
+    missing = (*variables.missing, *dict.fromkeys(reading.missing_files("env_file").values()))
+    return DeclaredStack(name, stack.file, services, problems, open_names, missing)
+
+
+def read_stack_file(path: Path) -> ComposeDocument:
+    """The document in a file. Raises Unobservable, with the line, for one that cannot be read."""
+    try:
+        return read_compose(read_bounded(path, LARGEST_BYTES))
+    except OSError as error:
+        raise Unobservable(f"{path.name} cannot be read: {error.strerror or error}") from None
+    except ComposeFileError as error:
+        raise Unobservable(f"{path.name}:{error.line}: {error.what}", hint=error.hint) from None
+
+
+def dotenv_of(path: Path) -> frozenset[str]:
+    """The names that the file `.env` beside a stack file sets; none without one."""
+    try:
+        return dotenv_names(read_bounded(path.parent / ".env").decode("utf-8", "replace"))
+    except OSError:
+        return frozenset()
+
+
+def unsettled_names(document: ComposeDocument, variables: StackVariables) -> tuple[str, ...]:
+    """The variables of a file that are set where it is deployed and not here.
+
+    Those are the ones that the inventory names and, while a file with variables is missing, any without a default.
+    """
+    names = dict.fromkeys(variable.name for variable in variables_in(document))
+    needed = dict.fromkeys(variable.name for variable in variables_in(document) if variable.form in ("", "?", ":?"))
+    expected = {*variables.unset, *(needed if variables.missing else ())} - variables.values.keys()
+    return tuple(name for name in names if name in expected)
+
+
+@dataclass(frozen=True)
+class StackReading:
+    """One stack file with its variables. `open_names` are those that are not set here."""
+
+    name: str
+    file: Path
+    document: ComposeDocument
+    variables: StackVariables
+    open_names: tuple[str, ...] = ()
+
+    def services(self) -> Iterator[StackService]:
+        """The services that Docker's client would write. Raises Unobservable where it does not say."""
+        desired = self.desired(self.stand_ins(20_000))
+        other = self.desired(self.stand_ins(40_000)) if self.open_names else desired
+        incomplete = {path[1] for path in self.missing_files("env_file") if len(path) > 1}
+        for full_name, spec in desired.services.items():
+            fields, others = comparable_fields(spec, {}), comparable_fields(other.services.get(full_name, {}), {})
+            service = self.declared_service(full_name, fields, run_key())
+            unsettled = tuple(path for path, value in fields.items() if others.get(path) != value)
+            short = full_name.removeprefix(f"{self.name}_")
+            yield replace(service, unsettled=unsettled, more_variables=short in incomplete)
+
+    def stand_ins(self, least: int) -> dict[str, str]:
+        """A number for each variable that is not set here: what differs between two of them depends on it."""
+        return {name: str(least + secrets.randbelow(9_999)) for name in self.open_names}
+
+    def desired(self, stand_ins: Mapping[str, str]) -> DesiredStack:
+        """What Docker's client would write. Raises Unobservable."""
+        values = {**self.variables.values, **stand_ins}
+        try:
+            return desired_stack(self.name, self.text_for_client(), self.file.absolute().parent, values)
+        except StackRefused as refused:
+            raise Unobservable(f"Docker's client refuses {self.file.name}: {refused.message}"[:500]) from None
+
+    def text_for_client(self) -> str:
+        """The text of the file, with an empty file instead of each that it names and that is not here.
+
+        Of env files that is said elsewhere. The content of secrets and configs is not compared.
+        """
+        text = self.document.text
+        nodes = {**self.missing_nodes("env_file"), **self.missing_nodes("file")}
+        for start, end in sorted({(node.position.start, node.position.end) for node in nodes.values()}, reverse=True):
+            text = f'{text[:start]}"{NOTHING}"{text[end:]}'
+        return text
+
+    def missing_files(self, key: str) -> dict[tuple[str | int, ...], str]:
+        """The files under a key that are not here, as they are written, by the path of the value."""
+        return {path: node.text for path, node in self.missing_nodes(key).items()}
+
+    def missing_nodes(self, key: str) -> dict[tuple[str | int, ...], ScalarNode]:
+        """The values of `env_file` of services, or of `file` of secrets and configs, whose file is not here."""
+        sections = ("services",) if key == "env_file" else ("secrets", "configs")
+        return {
+            path: node
+            for section in sections
+            for name in self.document.mapping(section)
+            if (named := self.document.find(section, name, key))
+            for path, node in walk_scalars(named, (section, name, key))
+            if node.text and "$" not in node.text and not (self.file.absolute().parent / node.text).exists()
+        }
+
+    def declared_service(self, full_name: str, fields: Fields, key: str) -> StackService:
+        """One service, with digests instead of values that may be secret, and the lines of its fields."""
+        short = full_name.removeprefix(f"{self.name}_")
+        digests = {
+            path: variable_digests(path.removeprefix(ENV) + str(value), key)
+            if path.startswith(ENV)
+            else (value_digest(value, key),)
+            for path, value in fields.items()
+            if not is_kept(path)
+        }
+        kept = {path: json.dumps(value, sort_keys=True) if is_kept(path) else None for path, value in fields.items()}
+        lines = {path: self.document.line("services", short, *compose_path(path)) for path in ("", *fields)}
+        return StackService(full_name, self.name, kept, digests, lines)

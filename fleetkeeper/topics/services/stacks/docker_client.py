@@ -1,0 +1,148 @@
+"""`docker stack deploy` of a file against the recorder: what Docker's own client would write.
+
+The client gets an empty configuration (no credentials, no context, no plugin) and an environment of the named
+variables only, so that the outcome does not depend on who audits. It gets the stack file on its standard input, as it
+was read and judged here, and reads the env files that it names, and nothing else. It is given the recorder as its
+engine on its command line, and nothing in its environment can name another one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fleetkeeper.topics.services.stacks.recorder import RecordedRequest, recorder_at
+from fleetkeeper.transport.commands import Unobservable
+
+LIMIT = 10.0
+"""Seconds for the client. It takes 0.05 s for ten services."""
+LARGEST_OUTPUT = 64 * 1024
+NOT_INSTALLED = "Docker's client is needed where the audit runs, and is not installed"
+INSTALL_CLIENT = "install it: `docker-cli` (Debian 13) or `docker.io` (Debian 12); no engine is needed"
+CHOOSE_ENGINE = frozenset(
+    {
+        "DOCKER_API_VERSION",
+        "DOCKER_CERT_PATH",
+        "DOCKER_CLI_PLUGIN_EXTRA_DIRS",
+        "DOCKER_CONTEXT",
+        "DOCKER_STACK_ORCHESTRATOR",
+        "DOCKER_TLS",
+        "DOCKER_TLS_VERIFY",
+    }
+)
+"""Variables of Docker's client that decide which engine it asks, or how."""
+NO_STACK_FILE = "`docker` here is another program: it asked nothing of the engine it was given"
+
+
+@dataclass(frozen=True)
+class DesiredStack:
+    """What Docker's client would write for a stack.
+
+    `services` are ServiceSpecs of the Engine API by their full name (`rodan_postgres`), with values of environment
+    variables: they must not be stored. `networks`, `secrets` and `configs` are the names of those it would create.
+    `warnings` are the lines of its standard error.
+    """
+
+    services: Mapping[str, dict[str, Any]]
+    networks: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class StackRefused(Exception):
+    """Docker's client refuses the file. `message` is its own, without values of variables."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def desired_stack(stack: str, text: str, directory: Path, variables: Mapping[str, str]) -> DesiredStack:
+    """What Docker's client would write for a stack file of this text in a directory, with variables for `${NAME}`.
+
+    Raises Unobservable without a client, and for one that does not end or is another program; StackRefused with the
+    client's message for a file that it refuses.
+    """
+    client = shutil.which("docker")
+    if client is None:
+        raise Unobservable(NOT_INSTALLED, hint=INSTALL_CLIENT)
+    with tempfile.TemporaryDirectory(prefix="fleetkeeper-") as own:
+        engine = f"unix://{own}/engine.sock"
+        words = (client, "--host", engine, "stack", "deploy", "--resolve-image", "never", "--compose-file", "-", stack)
+        environment = client_environment(variables, own, engine)
+        with recorder_at(Path(own, "engine.sock")) as recorder:
+            done = run_client(words, directory, environment, text)
+            writes, asked = list(recorder.writes), recorder.asked
+    errors = done.stderr[:LARGEST_OUTPUT].decode("utf-8", "replace")
+    if done.returncode != 0:
+        raise StackRefused(without_values(errors.strip() or f"exit status {done.returncode}", variables))
+    if not asked:
+        raise Unobservable(NO_STACK_FILE, hint=INSTALL_CLIENT)
+    return recorded_stack(writes, tuple(warning_lines(errors)))
+
+
+def client_environment(variables: Mapping[str, str], home: str, engine: str) -> dict[str, str]:
+    """The environment of the client: variables, but for those that choose an engine or how to reach it.
+
+    >>> client_environment({"TAG": "1", "DOCKER_TLS_VERIFY": "1", "PATH": "/x"}, "/h", "unix:///s")["PATH"]
+    '/usr/bin:/bin'
+    """
+    own = {"PATH": "/usr/bin:/bin", "HOME": home, "DOCKER_CONFIG": home, "DOCKER_HOST": engine, "LC_ALL": "C"}
+    return {**{name: value for name, value in variables.items() if name not in CHOOSE_ENGINE}, **own}
+
+
+def run_client(
+    words: Sequence[str], directory: Path, environment: Mapping[str, str], text: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the client in a directory, with a text as its input. Raises Unobservable when it cannot start or end."""
+    try:
+        return subprocess.run(
+            words,
+            cwd=directory,
+            env=dict(environment),
+            input=text.encode(),
+            capture_output=True,
+            timeout=LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unobservable(f"`docker stack deploy` against a recorder did not end within {LIMIT:.0f} s") from None
+    except (OSError, ValueError) as error:
+        raise Unobservable(f"`docker` does not start: {error}", hint=INSTALL_CLIENT) from None
+
+
+def warning_lines(errors: str) -> Iterator[str]:
+    """The lines of the client's standard error, without those that are about how it waits."""
+    return (line for line in errors.split("\n") if line.strip() and "detach" not in line)
+
+
+def recorded_stack(writes: Sequence[RecordedRequest], warnings: tuple[str, ...]) -> DesiredStack:
+    """The stack that these requests would write."""
+
+    def names(path: str) -> tuple[str, ...]:
+        return tuple(str(write.body.get("Name", "")) for write in writes if write.path == path)
+
+    services = {str(write.body.get("Name", "")): write.body for write in writes if write.path == "/services/create"}
+    return DesiredStack(
+        services, names("/networks/create"), names("/secrets/create"), names("/configs/create"), warnings
+    )
+
+
+def without_values(message: str, variables: Mapping[str, str]) -> str:
+    """A message of the client, with the value of each variable replaced by its name.
+
+    >>> without_values('invalid reference: "x:s3cret"', {"TAG": "s3cret"})
+    'invalid reference: "x:${TAG}"'
+    """
+    for name, value in sorted(variables.items(), key=lambda item: -len(item[1])):
+        if value:
+            message = message.replace(value, f"${{{name}}}")
+    return message

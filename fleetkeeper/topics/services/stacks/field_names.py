@@ -1,0 +1,176 @@
+"""The names of a service's fields: what a person calls them, where a stack file says them, how a value is written.
+
+Paths are those of the Engine API, as `comparable_fields` makes them.
+"""
+
+from __future__ import annotations
+
+import json
+
+from fleetkeeper.inventory.units import exact_size
+
+SECOND = 1_000_000_000
+"""Durations of the Engine API are in nanoseconds."""
+IMAGE = "TaskTemplate.ContainerSpec.Image"
+ENV = "TaskTemplate.ContainerSpec.Env."
+USER = "TaskTemplate.ContainerSpec.User"
+UPDATES = "UpdateConfig."
+REPLICAS = "Mode.Replicated.Replicas"
+KEPT = (
+    IMAGE,
+    USER,
+    "TaskTemplate.ContainerSpec.Dir",
+    "TaskTemplate.ContainerSpec.Mounts.",
+    "TaskTemplate.ContainerSpec.Secrets.",
+    "TaskTemplate.ContainerSpec.Configs.",
+    "TaskTemplate.ContainerSpec.Capability",
+    "TaskTemplate.ContainerSpec.ReadOnly",
+    "TaskTemplate.ContainerSpec.StopGracePeriod",
+    "TaskTemplate.ContainerSpec.StopSignal",
+    "TaskTemplate.ContainerSpec.Ulimits",
+    "TaskTemplate.ContainerSpec.Healthcheck.Interval",
+    "TaskTemplate.ContainerSpec.Healthcheck.Timeout",
+    "TaskTemplate.ContainerSpec.Healthcheck.Retries",
+    "TaskTemplate.ContainerSpec.Healthcheck.StartPeriod",
+    "TaskTemplate.Resources.",
+    "TaskTemplate.RestartPolicy.",
+    "TaskTemplate.Placement.",
+    "TaskTemplate.Networks.",
+    "EndpointSpec.",
+    "UpdateConfig.",
+    "RollbackConfig.",
+    "Mode",
+)
+"""How the paths of fields begin whose values are kept and shown. Of all others, which may be secret, only a digest."""
+DURATIONS = ("Delay", "Monitor", "Window", "Interval", "Timeout", "Period")
+OPTIONS = ("Options", "DriverOpts")
+"""Parts of a path below which a driver may have its password."""
+TITLES = (
+    ("TaskTemplate.ContainerSpec.Env.", "variable "),
+    ("TaskTemplate.ContainerSpec.Mounts.", "mount "),
+    ("TaskTemplate.ContainerSpec.Secrets.", "secret "),
+    ("TaskTemplate.ContainerSpec.Configs.", "config "),
+    ("TaskTemplate.ContainerSpec.Healthcheck.", "health check "),
+    ("TaskTemplate.ContainerSpec.Command", "entrypoint"),
+    ("TaskTemplate.ContainerSpec.Args", "command"),
+    ("TaskTemplate.ContainerSpec.Dir", "working directory"),
+    ("TaskTemplate.ContainerSpec.Labels.", "container label "),
+    ("TaskTemplate.ContainerSpec.Image", "image"),
+    ("TaskTemplate.ContainerSpec.User", "user"),
+    ("TaskTemplate.ContainerSpec.Hosts", "extra hosts"),
+    ("TaskTemplate.ContainerSpec.StopGracePeriod", "stop grace period"),
+    ("TaskTemplate.ContainerSpec.StopSignal", "stop signal"),
+    ("TaskTemplate.ContainerSpec.ReadOnly", "read-only root"),
+    ("TaskTemplate.ContainerSpec.CapabilityAdd", "added capabilities"),
+    ("TaskTemplate.ContainerSpec.CapabilityDrop", "dropped capabilities"),
+    ("TaskTemplate.ContainerSpec.", ""),
+    ("TaskTemplate.Resources.Limits.NanoCPUs", "CPU limit"),
+    ("TaskTemplate.Resources.Limits.MemoryBytes", "memory limit"),
+    ("TaskTemplate.Resources.Limits.Pids", "limit of processes"),
+    ("TaskTemplate.Resources.Reservations.NanoCPUs", "CPU reservation"),
+    ("TaskTemplate.Resources.Reservations.MemoryBytes", "memory reservation"),
+    ("TaskTemplate.Resources.", "resources "),
+    ("TaskTemplate.RestartPolicy.", "restart policy "),
+    ("TaskTemplate.Placement.Constraints", "constraints"),
+    ("TaskTemplate.Placement.", "placement "),
+    ("TaskTemplate.Networks.", "network "),
+    ("TaskTemplate.LogDriver", "logging"),
+    ("TaskTemplate.", ""),
+    ("EndpointSpec.Ports.", "port "),
+    ("EndpointSpec.Mode", "endpoint mode"),
+    ("UpdateConfig.", "update_config "),
+    ("RollbackConfig.", "rollback_config "),
+    ("Mode.Replicated.Replicas", "replicas"),
+    ("Mode", "mode"),
+    ("Labels.", "label "),
+)
+"""What a person calls the fields that begin so; the first that fits is used."""
+
+
+COMPOSE_PATHS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (ENV, ("environment",)),
+    ("TaskTemplate.ContainerSpec.Mounts.", ("volumes",)),
+    ("TaskTemplate.ContainerSpec.Secrets.", ("secrets",)),
+    ("TaskTemplate.ContainerSpec.Configs.", ("configs",)),
+    ("TaskTemplate.ContainerSpec.Healthcheck", ("healthcheck",)),
+    ("TaskTemplate.ContainerSpec.Command", ("entrypoint",)),
+    ("TaskTemplate.ContainerSpec.Args", ("command",)),
+    ("TaskTemplate.ContainerSpec.Dir", ("working_dir",)),
+    ("TaskTemplate.ContainerSpec.Labels.", ("labels",)),
+    (IMAGE, ("image",)),
+    (USER, ("user",)),
+    ("TaskTemplate.Resources.Limits.", ("deploy", "resources", "limits")),
+    ("TaskTemplate.Resources.", ("deploy", "resources")),
+    ("TaskTemplate.RestartPolicy.", ("deploy", "restart_policy")),
+    ("TaskTemplate.Placement.Constraints", ("deploy", "placement", "constraints")),
+    ("TaskTemplate.Placement.", ("deploy", "placement")),
+    ("TaskTemplate.Networks.", ("networks",)),
+    ("TaskTemplate.LogDriver", ("logging",)),
+    ("EndpointSpec.Ports.", ("ports",)),
+    ("EndpointSpec.Mode", ("deploy", "endpoint_mode")),
+    (UPDATES, ("deploy", "update_config")),
+    ("RollbackConfig.", ("deploy", "rollback_config")),
+    (REPLICAS, ("deploy", "replicas")),
+    ("Mode", ("deploy", "mode")),
+    ("Labels.", ("deploy", "labels")),
+)
+"""Where a service of a stack file says the fields that begin so; the first that fits is used."""
+
+
+def compose_path(path: str) -> tuple[str, ...]:
+    """The path below its service at which a stack file says a field; empty for one that it says nowhere.
+
+    >>> compose_path("TaskTemplate.ContainerSpec.Env.TAG"), compose_path(REPLICAS), compose_path("")
+    (('environment', 'TAG'), ('deploy', 'replicas'), ())
+    """
+    inner = next((inner for prefix, inner in COMPOSE_PATHS if path.startswith(prefix)), ())
+    return (*inner, path.removeprefix(ENV)) if path.startswith(ENV) else inner
+
+
+def is_kept(path: str) -> bool:
+    """Whether the value of a field is kept and shown.
+
+    >>> [is_kept(path) for path in (IMAGE, ENV + "TAG", "TaskTemplate.ContainerSpec.Args", "Mode.Replicated.Replicas")]
+    [True, False, False, True]
+    """
+    return path.startswith(KEPT) and not any(part in OPTIONS for part in path.split("."))
+
+
+def field_title(path: str) -> str:
+    """What a person calls a field.
+
+    >>> [field_title(path) for path in ("TaskTemplate.ContainerSpec.Env.TAG", "Mode.Replicated.Replicas", "New.Thing")]
+    ['variable TAG', 'replicas', 'New.Thing']
+    """
+    for prefix, title in TITLES:
+        if path.startswith(prefix):
+            return f"{title}{path[len(prefix) :] if title.endswith(' ') or not title else ''}".strip()
+    return path
+
+
+def value_in_words(path: str, value: str | None) -> str:
+    """A kept value, which is JSON, as a person writes it; None is that of a field which is not set.
+
+    >>> value_in_words("UpdateConfig.Delay", "10000000000"), value_in_words(REPLICAS, None)
+    ('10 s', '0')
+    >>> value_in_words("TaskTemplate.Resources.Limits.MemoryBytes", "104857600"), value_in_words(USER, None)
+    ('100 MiB', 'not set')
+    """
+    if value is None:
+        return "0" if path == REPLICAS else "not set"
+    try:
+        read = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    if path.endswith(DURATIONS) and isinstance(read, int):
+        return f"{read / SECOND:g} s"
+    if path.endswith("NanoCPUs") and isinstance(read, int):
+        return f"{read / SECOND:g}"
+    if path.endswith("MemoryBytes") and isinstance(read, int):
+        return exact_size(read)
+    return read if isinstance(read, str) else ", ".join(map(str, read)) if is_flat(read) else value
+
+
+def is_flat(value: object) -> bool:
+    """Whether a value is a list of single values."""
+    return isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)

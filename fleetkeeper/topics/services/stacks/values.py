@@ -1,0 +1,65 @@
+"""Values of environment variables, compared without being known: by a digest whose key is drawn for each run.
+
+The node prints SHA-256 of the key and `"NAME=VALUE"` as Docker's client writes it in JSON; here the same is made of
+what the stack file says. Two values are equal when their digests are, and a digest of one run says nothing in the
+next. Digests stay in memory: a recording, a report and the state have the names of variables alone.
+
+Whoever may audit a node can draw the key, and so can try whether a value that he guesses is the right one. He cannot
+compute a value, as he could from the sums and polynomials that awk can count: three of those, of a text as short as a
+password, give the text away. One process of `sha256sum` takes seven values, since 400 of them would take half a second.
+
+Source: encoding/json of Go, as of 1.8 and of 1.22; FIPS 180-4; docs/cases.md 71.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from functools import cache, partial
+
+ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+SHORT_ESCAPES = {"\b": "\\b", "\f": "\\f"}
+"""What Go writes since 1.22; before, and everything else below 0x20, as \\u00XX."""
+HTML = "<>&"
+SPECIAL = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029]')
+
+
+@cache
+def run_key() -> str:
+    """The key of this run: 38 decimal digits, drawn once in a process."""
+    return f"{secrets.randbelow(10**38):038d}"
+
+
+def variable_digests(variable: str, key: str) -> tuple[str, ...]:
+    """The digests that a node may print for `NAME=VALUE`: one for each way in which Docker's clients write it."""
+    return tuple(dict.fromkeys(text_digest(text, key) for text in json_texts(variable)))
+
+
+def text_digest(text: str, key: str) -> str:
+    """SHA-256 of the key and a text, each with a line end, as 64 hexadecimal digits."""
+    return hashlib.sha256(f"{key}\n{text}\n".encode("utf-8", "replace")).hexdigest()
+
+
+def value_digest(value: object, key: str) -> str:
+    """The digest of a value of JSON, for what is seen as a whole on both sides."""
+    return text_digest(json.dumps(value, sort_keys=True), key)
+
+
+def json_texts(text: str) -> Iterator[str]:
+    """A text as Go's encoding/json writes it, with and without escapes for HTML and the two that are new in 1.22.
+
+    >>> list(dict.fromkeys(json_texts('A=<"')))
+    ['"A=<\\\\""', '"A=\\\\u003c\\\\""']
+    """
+    for short in (SHORT_ESCAPES, {}):
+        for plain in (HTML, ""):
+            table = {**ESCAPES, **short, **{char: char for char in plain}}
+            yield f'"{SPECIAL.sub(partial(escape_character, table), text)}"'
+
+
+def escape_character(table: Mapping[str, str], match: re.Match[str]) -> str:
+    """What stands for a matched character: the table's text, else \\uXXXX."""
+    return table.get(match[0]) or f"\\u{ord(match[0]):04x}"

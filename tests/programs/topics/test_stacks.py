@@ -1,0 +1,233 @@
+"""Stacks with real programs: Docker's own client against the recorder, and the node's script in three shells."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.topics.services.policy import Stack
+from fleetkeeper.topics.services.stacks import docker_client
+from fleetkeeper.topics.services.stacks.declared import declared_stack
+from fleetkeeper.topics.services.stacks.facts import DeclaredStack, StackService
+from fleetkeeper.topics.services.stacks.field_names import ENV, IMAGE, REPLICAS
+from fleetkeeper.topics.services.stacks.observe import describe_stacks
+from fleetkeeper.topics.services.stacks.parse import parse_description
+from fleetkeeper.topics.services.stacks.values import json_texts, variable_digests
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.script_files import load_script
+
+needs_client = pytest.mark.skipif(shutil.which("docker") is None, reason="no Docker client here")
+KEY = "12345678901234567890123456789012345678"
+SHELLS = [["dash"], ["busybox", "sh"], ["bash", "--posix"]]
+FIXED = ["A=", "B==", 'C="q" \'q\' `x` $(y) $HOME \\n \\', "D=a\nb\tc\rd", "E=ünï €\U0001f600", "F=</b>&\u2028",
+         "G=\b\f\x01\x7f", "NAKED", "H= leading and trailing ", "I=EOF\n3\n9", "J=" + "x" * 5000]  # fmt: skip
+ALPHABET = "ab =\"'\\$`<>&\n\t\b\x01é€\u2028\U0001f600%!*#;|"
+
+
+def random_variables(count: int) -> list[str]:
+    chosen = random.Random(15)
+    return [f"V{n}={''.join(chosen.choices(ALPHABET, k=chosen.randrange(40)))}" for n in range(count)]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+@pytest.mark.parametrize("style", range(4))
+def test_the_digests_of_a_node_are_those_of_the_same_values_here(shell: list[str], style: int, tmp_path: Path) -> None:
+    """Case 71: no value leaves the node. Each way in which a client may write it, in each shell that nodes have."""
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"no {shell[0]} here")
+    variables = [*FIXED, *random_variables(40)]
+    written = [list(json_texts(variable))[style] for variable in variables]
+    (tmp_path / "answer").write_text("".join(f"s{n % 3} {text}\n\n" for n, text in enumerate(written)))
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\ncase "$1 $2" in "service ls") echo s0 ;; "network ls") echo network n1 a ;; '
+        f'*) cat "{tmp_path}/answer" ;; esac\n'
+    )
+    docker.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DOCKER_HOST": "unix:///nowhere"}
+    words = (*shell, "-c", *describe_stacks(KEY).words[2:])
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    networks, digests = parse_description(done.stdout)
+    assert networks == {"n1": "a"}
+    for number, variable in enumerate(variables):
+        name = variable.partition("=")[0]
+        assert digests[f"s{number % 3}"][name] in variable_digests(variable, KEY), variable
+        value = variable.partition("=")[2]
+        assert len(value) < 4 or value not in done.stdout
+
+
+def test_no_value_is_an_argument_of_a_process() -> None:
+    script = load_script("fleetkeeper/topics/services/stacks/scripts/describe_stacks.sh")
+    programs = [line for line in script.split("\n") if line.strip().startswith(("docker", "LC_ALL=C sha256sum"))]
+    assert programs
+    assert not any(f"${name}" in line for line in programs for name in "abcdefg")
+
+
+# The client
+
+STACK = """\
+services:
+  web:
+    image: nginx:${TAG}
+    env_file: web.env
+    environment: {PLAIN: "x<y", EMPTY: ""}
+    command: ["run", "--password=hidden-word"]
+    secrets: [key]
+    deploy: {replicas: 2}
+secrets: {key: {file: key.txt}}
+"""
+
+
+def write_stack(folder: Path, text: str = STACK, **files: str) -> Stack:
+    """A stack file with other files beside it (`web_env` is web.env)."""
+    (folder / "stack.yml").write_text(f'version: "3.8"\n{text}')
+    for name, content in files.items():
+        (folder / name.replace("_", ".")).write_text(content)
+    return Stack(file=str(folder / "stack.yml"), environment=("TAG",))
+
+
+def services_of(declared: DeclaredStack) -> dict[str, StackService]:
+    assert not isinstance(declared.services, Unobservable), declared.services
+    return {service.name: service for service in declared.services}
+
+
+@needs_client
+def test_what_docker_s_client_would_write_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAG", "1.27")
+    for name, value in (("DOCKER_HOST", "tcp://192.0.2.1:1"), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CONTEXT", "x")):
+        monkeypatch.setenv(name, value)
+    stack = write_stack(tmp_path, web_env="FROM_FILE=hidden-word\n", key_txt="hidden-word")
+    declared = declared_stack(("rodan", stack))
+    web = services_of(declared)["rodan_web"]
+    assert (web.fields[IMAGE], web.fields[REPLICAS]) == ('"nginx:1.27"', "2")
+    assert {path.removeprefix(ENV) for path in web.fields if path.startswith(ENV)} == {"PLAIN", "EMPTY", "FROM_FILE"}
+    assert (web.lines[IMAGE], web.lines[REPLICAS], web.unsettled) == (4, 9, ())
+    assert "hidden-word" not in repr(declared)
+
+
+@needs_client
+def test_what_depends_on_variables_that_are_not_set_here_is_unsettled(tmp_path: Path) -> None:
+    stack = write_stack(tmp_path, STACK.replace("replicas: 2", "resources: {limits: {memory: '${MEMORY}M'}}"))
+    declared = declared_stack(("rodan", stack.model_copy(update={"environment": ("TAG", "MEMORY")})))
+    web = services_of(declared)["rodan_web"]
+    assert web.unsettled == (IMAGE, "TaskTemplate.Resources.Limits.MemoryBytes")
+    assert (declared.unset, declared.missing, web.more_variables) == (("TAG", "MEMORY"), ("web.env",), True)
+
+
+@needs_client
+def test_while_a_file_of_variables_is_missing_what_it_may_set_is_unsettled(tmp_path: Path) -> None:
+    stack = write_stack(tmp_path).model_copy(update={"environment": (), "environment_files": (f"{tmp_path}/none",)})
+    declared = declared_stack(("rodan", stack))
+    assert services_of(declared)["rodan_web"].unsettled == (IMAGE,)
+    assert declared.problems == declared_stack(("rodan", stack), {"TAG": "1"}).problems
+
+
+@needs_client
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {web: {image: x, gpus: all}}\n",
+        "include: [a.yml]\nservices: {web: {image: x}}\n",
+        "services: {web: {image: 'x:${EMPTY}'}}\n",
+        "services: {web: {image: x, mem_limit: 1g}}\n",
+        "services: []\n",
+    ],
+)
+def test_a_file_that_the_client_refuses_is_unknown(text: str, tmp_path: Path) -> None:
+    declared = declared_stack(("rodan", write_stack(tmp_path, text)))
+    assert isinstance(declared.services, Unobservable)
+    assert declared.services.why.startswith("Docker's client refuses stack.yml: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"a: [", "not YAML"),
+        (b"services: {{ x }}", "a key that is no word"),
+        (b"a: &a [*a]", "contains itself"),
+        (b"x" * (1024 * 1024 + 1), "bytes"),
+        (b"", "holds no keys"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_unknown(content: bytes | None, why: str, tmp_path: Path) -> None:
+    file = tmp_path / "stack.yml"
+    if content is not None:
+        file.write_bytes(content)
+    declared = declared_stack(("rodan", Stack(file=str(file))))
+    for part in (declared.services, declared.problems):
+        assert isinstance(part, Unobservable)
+        assert why in part.why
+
+
+def test_a_directory_or_a_pipe_in_place_of_a_file_is_unknown_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        assert isinstance(declared_stack(("rodan", Stack(file=str(path)))).services, Unobservable)
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("exec sleep 30", "did not end within"),
+        ("exit 0", "is another program"),
+        ("echo no such command >&2; exit 1", "no such command"),
+    ],
+)
+def test_a_client_that_is_none_is_unknown(
+    program: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docker").write_text(f"#!/bin/sh\n{program}\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(docker_client, "LIMIT", 0.5)
+    declared = declared_stack(("rodan", write_stack(tmp_path, web_env="", key_txt="x")))
+    assert isinstance(declared.services, Unobservable)
+    assert why in declared.services.why
+
+
+def test_without_a_client_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    declared = declared_stack(("rodan", write_stack(tmp_path)))
+    assert isinstance(declared.services, Unobservable)
+    assert "docker-cli" in declared.services.hint
+    assert not isinstance(declared.problems, Unobservable)
+
+
+# The command
+
+
+def run_command(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `fleetkeeper stack`, with variables in its environment."""
+    environment = {**{name: value for name, value in os.environ.items() if name != "TAG"}, **variables}
+    code = "from fleetkeeper.commands.main import main; main()"
+    program = (shutil.which("python3", path=str(Path(os.sys.executable).parent)) or os.sys.executable, "-c", code)
+    return subprocess.run(
+        (*program, "stack", *words), cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@needs_client
+def test_case_87_a_file_is_judged_without_a_server(tmp_path: Path) -> None:
+    write_stack(tmp_path, web_env="", key_txt="x")
+    unset = run_command(tmp_path, "stack.yml")
+    assert "stack.yml:4: ${TAG} is not set and becomes empty" in unset.stdout
+    assert unset.returncode in (1, 4)
+    given = run_command(tmp_path, "stack.yml", TAG="1.27")
+    assert (given.returncode, given.stderr) == (0, "")
+    assert "stack.yml:9: warning: web has no update_config" in given.stdout
+    assert run_command(tmp_path, "stack.yml", "--strict", TAG="1.27").returncode == 1
+    assert run_command(tmp_path, "none.yml").returncode == 4
+
+
+def test_the_captured_answers_hold_only_example_values() -> None:
+    folder = Path(__file__).parents[2] / "fixtures" / "stacks"
+    [web] = [
+        spec for spec in json.loads((folder / "client-28.2.2.json").read_text()).values() if spec["Name"] == "t1_web"
+    ]
+    assert "PASSWORD=lab-only-password" in web["TaskTemplate"]["ContainerSpec"]["Env"]
+    assert "lab-only-password" not in (folder / "engine-20.10.24.txt").read_text()
