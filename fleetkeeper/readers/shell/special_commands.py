@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.conditions import show
+from fleetkeeper.readers.shell.parsed_scripts import PARSED
 from fleetkeeper.readers.shell.script_state import (
     DEEPEST,
     Context,
@@ -17,7 +18,6 @@ from fleetkeeper.readers.shell.script_state import (
     set_positional,
 )
 from fleetkeeper.readers.shell.surroundings import Surroundings
-from fleetkeeper.readers.shell.syntax import parse_script
 from fleetkeeper.readers.shell.syntax_tree import Script
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, opposite
 from fleetkeeper.readers.shell.words import Word, literal_text
@@ -87,7 +87,7 @@ def read_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, gua
         return Outcome(why, unless_bash(around, opposite(why), shown))
     if place in around.texts and context.depth < DEEPEST:
         context.depth += 1
-        outcome = follower.follow_list(parse_script(around.texts[place]), reach, guard)
+        outcome = follower.follow_list(PARSED.parse(around.texts[place]), reach, guard)
         context.depth -= 1
         return outcome
     if there.value is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal
 
 from fleetkeeper.readers.shell.syntax_tree import (
@@ -46,11 +45,8 @@ class Redirection:
 Lexeme = Word | str | Redirection
 
 
-@lru_cache(maxsize=1024)
 def parse_script(text: str) -> Script:
     """The lists of a script, in the order in which they are written. Raises Unreadable.
-
-    It is kept: one look follows the same script for what makes backups, removes them and renews certificates.
 
     >>> [script] = parse_script("test -f x && docker ps || exit 1")
     >>> [operator for operator, _ in script.others]
