@@ -227,6 +227,10 @@ def authority_kinds() -> dict[str, Kind]:
         ),
         "unknown critical extension": below(MIDDLE, more=[(UNKNOWN, True)]),
         "unknown extension": below(MIDDLE, more=[(UNKNOWN, False)]),
+        "critical identifier of its key": below(MIDDLE, more=[(x509.SubjectKeyIdentifier(b"1" * 20), True)]),
+        "critical identifier of its issuer's key": below(
+            MIDDLE, more=[(x509.AuthorityKeyIdentifier.from_issuer_public_key(MIDDLE.key.public_key()), True)]
+        ),
         "unknown critical extension above": under("U", more=[(UNKNOWN, True)]),
         "policies asked for": under("P1", more=[(x509.PolicyConstraints(0, None), True)]),
         "any policy inhibited": under("P2", more=[(x509.InhibitAnyPolicy(0), True)]),
