@@ -9,7 +9,7 @@ from fleetkeeper.readers.cron.accounts import user_of
 from fleetkeeper.readers.cron.loader import default_path
 from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.numbers import whole_number
-from fleetkeeper.readers.shell.surroundings import REFUSED, Component, PathState, Surroundings
+from fleetkeeper.readers.shell.surroundings import REFUSED, Component, PathState, Surroundings, User
 from fleetkeeper.transport.commands import Unobservable
 
 SHELL_KINDS = {"bash": "bash", "dash": "dash", "busybox": "busybox", "ash": "busybox", "zsh": "zsh", "ksh": "ksh"}
@@ -57,6 +57,13 @@ class Answers:
         names = {word[1:] for word in self.asked if word.startswith("&")}
         return {name: name in self.lines.lines.get("running", []) for name in names}
 
+    @property
+    def users(self) -> Mapping[str, User]:
+        """The accounts that the node described, by name."""
+        names = [row.partition(" ")[0] for row in self.lines.lines.get("login", [])]
+        found = {name: user_of(name, self.lines, self.printed.one("account")) for name in names}
+        return {name: user for name, user in found.items() if user is not None}
+
     def surroundings(self, user: str, shell: str = "/bin/sh", home: str = "") -> Surroundings:
         """The surroundings of a command of this user under that shell, by its path; `home`: HOME of the crontab.
 
@@ -69,6 +76,7 @@ class Answers:
         takes = ("pipefail" in self.printed.lines) if base == "sh" and self.printed.one("sh") else None
         return Surroundings(
             user=login,
+            users=self.users,
             host=self.printed.one("host"),
             shell=SHELL_KINDS.get(kind, ""),
             pipefail=takes,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fleetkeeper.readers.docker.docker_exec import CLIENTS
+from fleetkeeper.readers.shell.conditions import BUILT_IN_BASH, EXPECTED
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import Truth
 from fleetkeeper.readers.shell.words import Part, Unreadable, literal_text
-from fleetkeeper.readers.shell.wrappers import INTERPRETERS
+from fleetkeeper.readers.shell.wrappers import INERT, INTERPRETERS, SHELLS, SWITCHERS, WRAPPERS
 
 OF_PACKAGES = ("/usr/lib/", "/lib/", "/usr/libexec/", "/usr/share/", "/snap/")
 """Where packages have their own scripts: they are followed only when their name speaks of what is looked for."""
@@ -23,7 +24,8 @@ NOTHING: Mapping[str, str] = {}
 class ScriptCall:
     """A script that a command line runs. `interpreter` is the program that it is given to, or "" (it is run itself).
 
-    `arguments` are the words after it, None where one is not plain.
+    `arguments` are the words after it, None where one is not plain. `searched`: it is one of the places where a program
+    that is named without a path may be.
     """
 
     path: str
@@ -31,6 +33,7 @@ class ScriptCall:
     reach: Truth
     user: str = ""
     arguments: tuple[str | None, ...] = ()
+    searched: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,18 +77,31 @@ def called_scripts(text: str, around: Surroundings, environment: Mapping[str, st
 
 
 def script_calls(command: ExecutedCommand, around: Surroundings) -> Iterator[ScriptCall]:
-    """The script that a command is, or gives to an interpreter; none for docker, or without `/` in its path.
+    """The script that a command is, or gives to an interpreter; none for docker. Options are left out.
 
-    An interpreter's first operand is its script; options are left out.
+    Several, of which one may be there, for a program without a path: in each directory of PATH that is the owner's own.
     """
     words = [literal_text(word) or "" for word in command.words]
     interpreter = ""
     operands = [word for word in words[1:] if not word.startswith("-")]
     if command.name in INTERPRETERS and operands:
         interpreter, words = words[0], operands
-    path = words[0].rstrip("\r") if words else ""
-    path = around.absolute(path, command.directory) if "/" in path else ""
-    if path and path.isprintable() and command.name not in CLIENTS:
-        given = [literal_text(word) for word in command.words]
-        behind = tuple(given[given.index(words[0]) + 1 :]) if words[0] in given else ()
-        yield ScriptCall(path, interpreter, command.reach, command.user, behind)
+    name = words[0].rstrip("\r") if words else ""
+    given = [literal_text(word) for word in command.words]
+    behind = tuple(given[given.index(words[0]) + 1 :]) if words and words[0] in given else ()
+    call = ScriptCall(name, interpreter, command.reach, command.user, behind)
+    if command.name in CLIENTS or not name.isprintable():
+        return
+    if "/" in name or interpreter:
+        path = around.absolute(name, command.directory)
+        yield from [replace(call, path=path)] if path else []
+    elif name and name not in NO_SCRIPTS:
+        for directory in (command.path or around.search_path).split(":"):
+            if directory.startswith("/") and f"{directory.rstrip('/')}/" not in DISTRIBUTION:
+                yield replace(call, path=f"{directory.rstrip('/')}/{name}", searched=True)
+
+
+OTHERS = frozenset({"run-parts", "find", "xargs", "anacron"})
+NO_SCRIPTS = INERT | EXPECTED | BUILT_IN_BASH | SHELLS | SWITCHERS | INTERPRETERS | WRAPPERS.keys() | OTHERS
+"""Programs that are no script of the owner's."""
+DISTRIBUTION = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")

@@ -181,13 +181,13 @@ def first_word(text: str) -> tuple[str, str]:
 def cut_at_percent(command: str) -> tuple[str, bool]:
     r"""The part of a command that cron gives to the shell: up to the first unescaped `%`; and whether there was one.
 
-    In it `\%` has become `%`.
+    In it `\%` has become `%`. A backslash escapes the next one too: `\\%` cuts.
 
     >>> cut_at_percent(r"date +\%F"), cut_at_percent("date +%F")
     (('date +%F', False), ('date +', True))
     """
-    match = re.search(r"(?<!\\)%", command)
-    return (command[: match.start()] if match else command).replace(r"\%", "%"), match is not None
+    match = re.match(r"(?:[^%\\]|\\.|\\$)*%", command, re.DOTALL)
+    return (command[: match.end() - 1] if match else command).replace(r"\%", "%"), match is not None
 
 
 def escape_command(command: str) -> str:

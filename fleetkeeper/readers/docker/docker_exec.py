@@ -10,9 +10,10 @@ from fleetkeeper.readers.docker.exec_targets import Target, container_target, of
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options, leading_options
 from fleetkeeper.readers.shell.script_state import NO_FATE, Context, ExecutedCommand, Fate
+from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
-from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text, simple_commands
-from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, quote_word, script_of, unwrap_command
+from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
+from fleetkeeper.readers.shell.wrappers import INERT, quote_word, unwrap_command
 
 CLIENTS = frozenset({"docker", "docker-compose", "podman"})
 OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
@@ -48,28 +49,41 @@ class Execution:
 
         A directory before it and a shell around it make no difference. False where its script cannot be read.
         """
-        return any(
-            [first.rpartition("/")[2], *rest] == [expected[0].rpartition("/")[2], *expected[1:]]
-            for first, *rest in self.inner()
-            if first
-        )
+        return any(is_command(words, expected) for words in self.inner())
+
+    def reach_of(self, expected: Sequence[str]) -> Truth:
+        """Whether the script gets to the command `expected`, also inside the container, as far as that can be told."""
+        inside = [command.reach for command in self.commands() if is_command(plain_texts(command.words), expected)]
+        best = [truth for value in (True, None, False) for truth in inside if truth.value is value]
+        return both(self.reach, best[0] if best else YES)
 
     def inner(self) -> list[list[str | None]]:
         """The commands that it runs in the container: its words, or those of the script that it gives to a shell.
 
-        Empty without words, and for a script that cannot be read.
+        Empty without words, and for a script that cannot be read. Wrappers such as nice are left out.
         """
-        words = list(self.words)
-        name = (words[0] or "").rpartition("/")[2] if words else ""
-        script = script_of([() if word is None else (Part("text", word),) for word in words[1:]])
-        if name not in SHELLS or script is None:
-            return [words] if words else []
+        return [plain_texts(command.words) for command in self.commands() if command.words]
+
+    def commands(self) -> list[ExecutedCommand]:
+        """The commands that it runs in the container, each with whether its script gets to it, as `inner` has them."""
+        words = [(Part("variable", "UNKNOWN"),) if word is None else (Part("text", word),) for word in self.words]
         try:
-            return [
-                [literal_text(word) for word in command.words] for command in simple_commands(script) if command.words
-            ]
+            inside = Context(around=Surroundings(elsewhere=True))
+            return executed_commands(" ".join(map(quote_word, words)), inside)
         except Unreadable:
             return []
+
+
+def plain_texts(words: Sequence[Word]) -> list[str | None]:
+    """The texts of words, None for each that is not plain."""
+    return [literal_text(word) for word in words]
+
+
+def is_command(words: Sequence[str | None], expected: Sequence[str]) -> bool:
+    """Whether these words are exactly the command `expected`, in whatever directory its program is."""
+    first = words[0] if words else None
+    own = [first.rpartition("/")[2], *words[1:]] if first else []
+    return own == [expected[0].rpartition("/")[2], *expected[1:]]
 
 
 def docker_executions(script: str, context: Context | None = None) -> Iterator[Execution]:

@@ -16,6 +16,7 @@ from fleetkeeper.readers.docker.docker_exec import (
     Execution,
     docker_execution,
     docker_executions,
+    is_command,
 )
 from fleetkeeper.readers.shell.options import after_options
 from fleetkeeper.readers.shell.script_state import DEEPEST
@@ -68,8 +69,8 @@ def runs_only(run: Execution, expected: Sequence[str]) -> bool:
     inner = run.inner()
     name = (run.words[0] or "").rpartition("/")[2] if run.words else ""
     script = script_of([() if word is None else (Part("text", word),) for word in run.words[1:]])
-    direct = name not in SHELLS or script is None
-    return run.runs(expected) and len(inner) == 1 and (direct or plain_words(script or ""))
+    direct = is_command(run.words, expected)
+    return run.runs(expected) and len(inner) == 1 and (direct or (name in SHELLS and plain_words(script or "")))
 
 
 def plain_words(script: str) -> bool:

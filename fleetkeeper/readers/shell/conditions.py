@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from fleetkeeper.readers.shell.file_programs import file_status
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text, simple_commands
@@ -100,7 +101,7 @@ def value_of(part: Part, around: Surroundings) -> str | None:
     user = around.user
     if part.kind == "variable":
         bash = around.shell == "bash"
-        known = {"HOSTNAME": around.host if bash else "", "0": around.script}
+        known = {"HOSTNAME": around.host if bash else "", "0": around.script, "-": "c"}
         if user is not None:
             known |= {
                 "HOME": user.home,
@@ -131,9 +132,9 @@ def is_lookup(word: Word) -> str:
 class Test:
     """The evaluation of one `test`, `[` or `[[`. `lookups` are the scripts that it expects to print something."""
 
-    def __init__(self, words: Sequence[Word], around: Surroundings, directory: str) -> None:
-        """A test of these words, run in `directory` on the node that `around` describes."""
-        self.words = list(words)
+    def __init__(self, words: Sequence[Word], around: Surroundings, directory: str, *, double: bool = False) -> None:
+        """A test of these words, run in `directory` on the node that `around` describes; `double`: it is `[[`."""
+        self.words, self.double = list(words), double
         self.around, self.directory = around, directory
         self.at = 0
         self.lookups: list[str] = []
@@ -196,7 +197,7 @@ class Test:
         if operator in ("-n", "-z"):
             result = self.not_empty(word)
             return result if operator == "-n" else opposite(result)
-        if operator == "-t":
+        if operator == "-t" or (operator == "-a" and self.around.shell == "dash"):
             return NO
         path = known_value(word, self.around)
         if operator not in FILE_TESTS or path is None or re.search(r"[*?[]", path):
@@ -222,12 +223,14 @@ class Test:
 
         In `[[` the right side is a pattern.
         """
+        if operator == "==" and self.around.shell == "dash" and not self.double:
+            return NO  # an unexpected operator, with the status 2
         values = known_value(left, self.around), known_value(right, self.around)
         if values[0] is None or values[1] is None:
             return Truth(None)
         first, second = values[0], values[1]
         if operator in EQUAL:
-            same = fnmatchcase(first, second) if literal_text(self.words[0]) == "[[" else first == second
+            same = fnmatchcase(first, second) if self.double else first == second
             return Truth(same is (operator != "!="))
         if operator in COMPARISONS and NUMBER.fullmatch(first) and NUMBER.fullmatch(second):
             return Truth(COMPARISONS[operator](int(first), int(second)))
@@ -242,7 +245,7 @@ def evaluate_test(words: Sequence[Word], around: Surroundings, directory: str) -
     inner = list(words[1:])
     if (literal_text(words[0]) or "").rpartition("/")[2] != "test":
         inner = inner[:-1] if inner and literal_text(inner[-1]) in ("]", "]]") else []
-    test = Test(inner, around, directory)
+    test = Test(inner, around, directory, double=literal_text(words[0]) == "[[")
     return explained(test.evaluate(), show(words)), test.lookups
 
 
@@ -264,14 +267,13 @@ def program_status(words: Sequence[Word], around: Surroundings, path: str, direc
     `words` is not empty.
     """
     name = literal_text(words[0]) or ""
-    base = name.rpartition("/")[2]
-    shown = show(words)
+    base, shown = name.rpartition("/")[2], show(words)
     texts = [literal_text(word) for word in words[1:]]
     built_in = BUILT_IN if around.shell in ("dash", "") else BUILT_IN_BASH
     if base in ("true", ":", "false"):
         works = base != "false"
         return Truth(works, f"{shown} always {'succeeds' if works else 'fails'}")
-    if name not in built_in and around.finds(name, path).value is False:
+    if name and name not in built_in and around.finds(name, path).value is False:
         return Truth(False, f"{shown} fails: `{base}` is not installed where it is looked for")
     if base == "mountpoint" and texts and texts[-1]:
         return explained(around.mounted(around.absolute(texts[-1], directory)), shown)
@@ -279,6 +281,15 @@ def program_status(words: Sequence[Word], around: Surroundings, path: str, direc
         return explained(lookup_status(texts, around, path, built_in), shown)
     if process := process_name(base, texts):
         return process_status(process, around, shown)
+    return with_files(base, texts, around, shown)
+
+
+def with_files(base: str, texts: Sequence[str | None], around: Surroundings, shown: str) -> Truth:
+    """The status of a program that works on files, which may be missing; else whether it is expected to succeed."""
+    files = file_status(base, texts, around)
+    if files.value is not True:
+        fails = "is not sure to succeed: it" if files.value is None else "fails now: its file"
+        return replace(files, why=f"{shown} {fails} {files.why}")
     works = base in EXPECTED or only_waits(base, texts)
     why = f"{shown} is expected to succeed" if works else f"whether {shown} succeeds cannot be told"
     return Truth(True if works else None, why, expected=True)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.command_status import status_of
 from fleetkeeper.readers.shell.conditions import show
+from fleetkeeper.readers.shell.expansions import expand, split_fields
 from fleetkeeper.readers.shell.parsed_scripts import PARSED
 from fleetkeeper.readers.shell.redirections import opened
 from fleetkeeper.readers.shell.script_state import (
@@ -27,7 +28,8 @@ from fleetkeeper.readers.shell.script_state import (
     set_positional,
     substitute_variables,
 )
-from fleetkeeper.readers.shell.special_commands import SPECIAL
+from fleetkeeper.readers.shell.special_commands import SPECIAL, ends_with_its_file
+from fleetkeeper.readers.shell.substitutions import follow_substitutions
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax import lexemes
 from fleetkeeper.readers.shell.syntax_tree import (
@@ -46,7 +48,13 @@ from fleetkeeper.readers.shell.syntax_tree import (
 )
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
-from fleetkeeper.readers.shell.wrapper_programs import LONG_IN_LOOP, TOO_LONG, is_too_long, wrappers_run
+from fleetkeeper.readers.shell.wrapper_programs import (
+    LONG_IN_LOOP,
+    TOO_LONG,
+    is_too_long,
+    surroundings_in,
+    wrappers_run,
+)
 from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, new_user, script_of, source, unwrap_command
 
 MOST_COMMANDS = 5000
@@ -267,17 +275,23 @@ class Follower:
             self.context.remember_descriptors(command.redirected)
             self.context.fate = replace(self.context.fate, errors=errors)
             return Outcome(can_start, opposite(can_start))
-        return outcome if can_start.value is True else Outcome(can_start)
+        ends = opposite(can_start) if ends_with_its_file(command, self.around) else NO
+        return outcome if can_start.value is True else Outcome(can_start, ends)
 
     def follow_words(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
         """Follow the words of a simple command; `reach` and `guard` are as in `follow_list`. Raises Unreadable."""
         context = self.context
         own = {name: substitute_variables(word, context) for name, word in command.assigned}
-        words = [substitute_variables(word, context) for word in command.words]
+        words = [field for word in command.words for field in split_fields(word, substitute_variables(word, context))]
         context.assigned = context.assigned or any(name != "PATH" for name in own)
+        written = [*(word for _, word in command.assigned), *command.words]
+        goes_on = expand(written, context)
+        status = both(goes_on, follow_substitutions(self, written, reach, guard or context.errexit))
+        if goes_on.value is not True:
+            return Outcome(status, opposite(goes_on))
         if not words:
-            context.variables.update(own)
-            return Outcome()
+            context.remember(own, reach)
+            return Outcome(status)
         name = literal_text(words[0]) or ""
         if name in context.functions:
             return self.call_function(name, words[1:], reach, guard)
@@ -294,8 +308,7 @@ class Follower:
         set_positional(arguments, self.context)
         outcome = self.follow_command(self.context.functions[name], reach, guard)
         self.context.depth -= 1
-        returned = outcome.ends.why.startswith("`return")
-        return replace(outcome, ends=NO) if returned else outcome
+        return replace(outcome, ends=NO) if outcome.ends.returns else outcome
 
     def follow_program(self, words: Sequence[Word], own: Mapping[str, Word], reach: Truth, guard: bool) -> Outcome:
         """Follow a program, behind wrappers and inside shells. `own` are its assignments. Adds to `commands`.
@@ -331,8 +344,7 @@ class Follower:
         self.context.fate = replace(kept.fate, traced=kept.fate.traced or traced)
         self.context.errexit = name in SHELLS and any(re.fullmatch("-[a-z]*e[a-z]*", option) for option in options[:3])
         self.context.user = user
-        if name in SHELLS:
-            self.context.around = replace(kept.around, shell=kept.around.shell if name == "sh" else name)
+        self.context.around = surroundings_in(name, rest[1:], user, kept.around)
         outcome = self.follow_text(script, reach, guard)
         self.context = kept
         return Outcome(outcome.status, outcome.ends if name == "eval" else NO)

@@ -35,11 +35,18 @@ def opened_one(operator: str, target: Word, context: Context) -> Truth:
     """
     around, operator = context.around, operator.lstrip(DESCRIPTORS)
     if operator in (">&", "<&"):
-        number = literal_text(target) or ""
-        bad = around.shell in ("dash", "busybox") and re.fullmatch(r"[0-9]+\r", number)
-        return Truth(False, f"`{operator}{number[:-1]}` is followed by a carriage return") if bad else YES
-    if operator.startswith("<<"):
+        copied = copies(operator, literal_text(target) or "", around)
+        if copied is not None:
+            return copied
+        operator = ">"
+    if operator.startswith("<<") or around.elsewhere:
         return YES
+    return file_opens(operator, target, context)
+
+
+def file_opens(operator: str, target: Word, context: Context) -> Truth:
+    """Whether the shell can open the file of a redirection on the node: YES where its name is not known at all."""
+    around = context.around
     path = conditions.known_value(target, around)
     prefix = path if path is not None else directory_of(target, around)
     if prefix is None:
@@ -55,6 +62,15 @@ def opened_one(operator: str, target: Word, context: Context) -> Truth:
     if result.value is None:
         return YES if around.presumed else Truth(None, f"whether {shown} can be opened cannot be told")
     return result if result.value else Truth(False, f"{shown} cannot be opened by {around.account}")
+
+
+def copies(operator: str, number: str, around: Surroundings) -> Truth | None:
+    """Whether `>&` and `<&` copy a descriptor; None where the word after them is a file, which dash does not take."""
+    if around.shell in ("dash", "busybox") and re.fullmatch(r"[0-9]+\r", number):
+        return Truth(False, f"`{operator}{number[:-1]}` is followed by a carriage return")
+    if around.shell == "dash" and not re.fullmatch("[0-9]?|-", number):
+        return Truth(False, f"dash, which is /bin/sh here, takes only a number after `{operator}`")
+    return YES if re.fullmatch("[0-9]*-?", number) else None
 
 
 def directory_of(target: Word, around: Surroundings) -> str | None:

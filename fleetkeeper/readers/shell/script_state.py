@@ -91,6 +91,12 @@ class Context:
     descriptors: dict[str, str] = field(default_factory=dict)
     around: Surroundings = field(default_factory=Surroundings)
 
+    def remember(self, values: Mapping[str, Word], reach: Truth) -> None:
+        """Store the values of variables where the script gets to them; where that cannot be told, they are unknown."""
+        for name, value in values.items():
+            if reach.value is not False:
+                self.variables[name] = value if reach.value else (Part("variable", f"{name} here or before"),)
+
     def remember_descriptors(self, redirected: Redirections) -> None:
         """Store which file each number was opened for (`exec 9>/run/lock`)."""
         for operator, target in redirected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Protocol
 
 from fleetkeeper.readers.shell import conditions
@@ -20,7 +21,7 @@ from fleetkeeper.readers.shell.script_state import (
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Script
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, opposite
-from fleetkeeper.readers.shell.words import Word, literal_text
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
 
 VALID_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -31,6 +32,17 @@ class ScriptFollower(Protocol):
     context: Context
 
     def follow_list(self, script: Script, reach: Truth, guard: bool) -> Outcome: ...
+
+
+BUILT_IN_NAMES = ": . break continue eval exec exit export readonly return set shift times trap unset"
+BUILT_INS = frozenset(BUILT_IN_NAMES.split())
+"""Commands of POSIX' shell whose errors end it."""
+
+
+def ends_with_its_file(command: Simple, around: Surroundings) -> bool:
+    """Whether the shell ends when the file of this command's redirection cannot be opened: dash, for its own ones."""
+    name = literal_text(command.words[0]) if command.words else None
+    return around.shell == "dash" and name in BUILT_INS
 
 
 def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
@@ -44,7 +56,7 @@ def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Tru
     follower.context.directory = (
         follower.context.around.absolute(path, follower.context.directory).rstrip("/") if path else ""
     )
-    if path == "/" or not arguments:
+    if path == "/" or not arguments or follower.context.around.elsewhere:
         return Outcome(YES)
     if follower.context.around.presumed:
         return Outcome(YES)
@@ -67,6 +79,11 @@ def failing(context: Context, status: Truth, guard: bool) -> Outcome:
 
 
 def read_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+    """`.` of a file on the node, see `read_node_file`; inside a container it is taken to be there, and do nothing."""
+    return Outcome() if follower.context.around.elsewhere else read_node_file(follower, words, reach, guard)
+
+
+def read_node_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
     """`.`: the commands of the file are run here; dash ends when there is no such file.
 
     The outcome is that of the commands. Raises Unreadable for a file that cannot be followed. Adds the file to
@@ -86,14 +103,27 @@ def read_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, gua
         why = Truth(False, f"{shown} fails now: the file is not there, or cannot be read by {around.account}")
         return Outcome(why, unless_bash(around, opposite(why), shown))
     if place in around.texts and context.depth < DEEPEST:
-        context.depth += 1
-        outcome = follower.follow_list(PARSED.parse(around.texts[place]), reach, guard)
-        context.depth -= 1
-        return outcome
+        return follow_file(follower, around.texts[place], reach, guard)
     if there.value is None:
         unknown = Truth(None, f"whether the file of {shown} is there cannot be told")
         return Outcome(unknown, unless_bash(around, unknown, shown))
     return Outcome(YES)
+
+
+def follow_file(follower: ScriptFollower, text: str, reach: Truth, guard: bool) -> Outcome:
+    """The outcome of a file that is read as a part of the script: what may end only the file does not end the script.
+
+    Of one that cannot be parsed it is unknown whether it succeeds, and whether it ends the script.
+    """
+    try:
+        script = PARSED.parse(text)
+    except Unreadable as odd:
+        unknown = Truth(None, f"a file that it reads cannot be parsed: {odd}")
+        return Outcome(unknown, unknown)
+    follower.context.depth += 1
+    outcome = follower.follow_list(script, reach, guard)
+    follower.context.depth -= 1
+    return Outcome(outcome.status, NO if outcome.ends.returns else outcome.ends)
 
 
 def unless_bash(around: Surroundings, ends: Truth, shown: str) -> Truth:
@@ -133,6 +163,8 @@ def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, g
             context.errexit = option[0] == "-"
     if "errexit" in texts:
         context.errexit = True
+    if (why := refused(texts, around)) or (why := without_running(texts)):
+        return Outcome(Truth(False, why), Truth(True, why))
     traced = any("x" in text and text[:1] == "-" for text in texts if text) or "xtrace" in texts
     context.fate = replace(context.fate, traced=context.fate.traced or traced)
     context.pipefail = context.pipefail or any((text or "").startswith("pipefail") for text in texts)
@@ -142,6 +174,50 @@ def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, g
         why = why if known else "whether /bin/sh takes `set -o pipefail` cannot be told"
         return Outcome(Truth(False if known else None, why), Truth(True if known else None, why))
     return Outcome()
+
+
+def refused(texts: Sequence[str | None], around: Surroundings) -> str:
+    """Why dash ends at `set` with these options, which it does not have; "" where that is not so."""
+    named = {text for before, text in pairwise(texts) if before and re.fullmatch("[-+]\\w*o", before)}
+    letters = {letter for text in texts if text and re.fullmatch("[-+][a-zA-Z]+", text) for letter in text[1:]}
+    foreign = sorted({name or "x" for name in named} - OF_DASH - {"pipefail"} | letters - set("aCefnuvxImbVEo"))
+    if around.shell != "dash" or not foreign:
+        return ""
+    return f"`set` has no option `{foreign[0][:20]}` in /bin/sh here, which ends the shell"
+
+
+OPTIONS_OF_DASH = (
+    "errexit noglob ignoreeof interactive monitor noexec stdin xtrace verbose vi emacs noclobber allexport notify "
+    "nounset nolog debug"
+)
+OF_DASH = frozenset(OPTIONS_OF_DASH.split())
+"""Names that dash takes behind `set -o`."""
+
+
+def without_running(texts: Sequence[str | None]) -> str:
+    """Why a script runs nothing after `set` with these options: with `-n` it is only read; else ""."""
+    only_reads = "noexec" in texts or any(re.fullmatch("-[a-zA-Z]*n[a-zA-Z]*", text or "") for text in texts)
+    return "`set -n` lets the shell run nothing any more" if only_reads else ""
+
+
+def shift(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
+    """`shift`: moves `$1`, `$2` and so on, where their number is known; dash ends when there are not enough."""
+    context = follower.context
+    by, count = literal_text(words[1]) if len(words) > 1 else "1", literal_text(context.variables.get("#", ZERO))
+    if not (by or "").isdecimal() or not (count or "").isdecimal():
+        return Outcome()
+    left = int(count or 0) - int(by or 0)
+    if left < 0:
+        ends = Truth(context.around.shell == "dash", f"{show(words)} finds too few arguments")
+        return Outcome(replace(ends, value=False), ends)
+    given = [context.variables.get(str(number + int(by or 0)), ZERO) for number in range(1, left + 1)]
+    if reach.value:
+        set_positional(given, context)
+        context.variables.update({str(number): (Part("text", ""),) for number in range(left + 1, int(count or 0) + 1)})
+    return Outcome()
+
+
+ZERO: Word = (Part("text", "0"),)
 
 
 def takes_pipefail(around: Surroundings) -> bool:
@@ -156,7 +232,8 @@ def end(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bo
     """
     code = literal_text(words[1]) if len(words) > 1 else "0"
     status = Truth(code == "0" if code is not None else None, f"{show(words)} ends it")
-    return Outcome(status, Truth(True, f"{show(words)} ends it before"))
+    returns = literal_text(words[0]) == "return"
+    return Outcome(status, Truth(True, f"{show(words)} ends it before", returns=returns))
 
 
 def leave(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
@@ -173,6 +250,7 @@ SPECIAL: Mapping[str, Special] = {
     "readonly": export,
     "local": export,
     "set": set_options,
+    "shift": shift,
     "exit": end,
     "return": end,
     "break": leave,

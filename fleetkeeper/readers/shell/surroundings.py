@@ -81,20 +81,24 @@ class User:
 class Surroundings:
     """What is known around a command, and the `questions` about what is not.
 
-    `shell` is the kind of shell that reads it (dash, bash, busybox …), "" where that is not known; `pipefail`: it takes
-    `set -o pipefail`. `script` is the path of the script, "" for a line. `programs` and `running` say of a path, or of
-    a name, whether it is there. `sourced` are files that the command reads as a script; `texts` those that were read.
-    `search_path` is the PATH with which it is started. `absent` are names of programs that are nowhere. `presumed`: the
-    place cannot be asked, and these conditions, as they are written, count as met; directories and files as there.
+    `users` are those by name whom the node described. `shell` is the kind of shell that reads it (dash, bash …), ""
+    where that is not known; `pipefail`: it takes `set -o pipefail`. `script` is the path of the script, "" for a line.
+    `programs` and `running` say of a path, or of a name, whether it is there. `sourced` are files that the command
+    reads as a script; `texts` those that were read.
+    `search_path` is the PATH with which it is started. `absent` are names of programs that are nowhere.
+    `presumed`: the place cannot be asked, and these conditions, as they are written, count as met; directories and
+    files as there. `elsewhere`: it runs where nothing can be asked, in a container.
     """
 
     user: User | None = None
+    users: Mapping[str, User] = field(default_factory=dict)
     host: str = ""
     shell: str = ""
     script: str = ""
     pipefail: bool | None = None
     directory: str = ""
     search_path: str = USUAL_PATH
+    elsewhere: bool = False
     paths: Mapping[str, PathState] = field(default_factory=dict)
     programs: Mapping[str, bool] = field(default_factory=dict)
     running: Mapping[str, bool] = field(default_factory=dict)
@@ -219,6 +223,8 @@ class Surroundings:
             return there
         state = self.paths.get(path)
         if state is None or len(state.components) != path.rstrip("/").count("/") or self.user is None:
+            return NO
+        if path.endswith("/") or state.components[-1].type != "d":
             return NO
         return self.permits(state.components[-1], state, "w")
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 class Truth:
     """Whether something is so: True, False, or None where that cannot be told; `why` is the reason, for a person.
 
-    `expected`: it is a program that was not asked, and succeeds when all goes well.
+    `expected`: it is a program that was not asked, and succeeds when all goes well. `returns`, where it says that a
+    script ends: it is by `return`, which ends only a function or a file.
     """
 
     value: bool | None
     why: str = ""
     expected: bool = False
+    returns: bool = False
 
 
 YES, NO = Truth(True), Truth(False)
@@ -26,15 +28,17 @@ def both(first: Truth, second: Truth) -> Truth:
     >>> both(YES, Truth(None, "who knows")).why, both(Truth(None), Truth(False, "it is off")).why
     ('who knows', 'it is off')
     """
-    for value in (False, None):
-        for truth in (first, second):
-            if truth.value is value:
-                return truth
-    return second if first.value is True and not first.why else first
+    decided = next((truth for value in (False, None) for truth in (first, second) if truth.value is value), None)
+    if decided is None:
+        decided = second if not first.why else first
+    returns = decided.value is not False and (first.returns or second.returns)
+    return decided if decided.returns is returns else replace(decided, returns=returns)
 
 
 def either(first: Truth, second: Truth) -> Truth:
     """Whether one of the two is so: the first that is decides, else the first that cannot be told."""
+    if {first.value, second.value} == {None} and first.returns is not second.returns:
+        return replace(first, returns=False)
     for value in (True, None):
         for truth in (first, second):
             if truth.value is value:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
 
+from fleetkeeper.readers.shell.options import option_value
 from fleetkeeper.readers.shell.script_state import Context
+from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Word, literal_text
 from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, WRAPPERS
@@ -23,8 +27,8 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
     `words` are all of the line, `rest` those behind such programs. YES for what is not known. NO, with the reason, for
     one that is not installed. `path` is the PATH.
     """
-    result = YES
     first = literal_text(rest[0]) if rest else ""
+    result = shell_runs((first or "").rpartition("/")[2], rest[1:], context.around)
     if (first or "").rpartition("/")[2] in SHELLS | SWITCHERS and context.around.finds(
         first or "", path
     ).value is False:
@@ -44,8 +48,40 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
         if base == "systemd-cat" and context.around.exists(JOURNAL).value is False:
             result = both(result, Truth(False, "`systemd-cat` finds no journal of systemd here"))
         if base == "flock":
-            result = both(result, lock_is_free(words[index + 1 : len(words) - len(rest)], context))
+            behind = words[index + 1 : len(words) - len(rest)]
+            given = [literal_text(word) in ("-c", "--command") for word in words]
+            behind = words[index + 1 : given.index(True, index)] if True in given[index:] and not behind[1:] else behind
+            result = both(result, lock_is_free(behind, context))
+        if base in ("timeout", "nice"):
+            result = both(result, takes_options(base, words[index + 1 : len(words) - len(rest)]))
     return result
+
+
+def shell_runs(name: str, words: Sequence[Word], around: Surroundings) -> Truth:
+    """Whether a shell, or `su`, runs the script that it gets with these arguments.
+
+    Not with `-n`, with which a shell only reads it; not for a user whom `su` asks for a password.
+    """
+    options = list(takewhile(lambda text: text is not None and text[:1] in "-+", map(literal_text, words)))
+    letters = "".join(text or "" for text in options if (text or "")[1:2] != "-")
+    if name in SWITCHERS and around.user is not None and around.user.uid != 0:
+        return Truth(False, f"`{name}` runs nothing for {around.account} without a password")
+    if name in SHELLS and "n" in letters:
+        return Truth(False, f"`{name}` only reads what it gets with the option `n`")
+    return YES
+
+
+def surroundings_in(name: str, words: Sequence[Word], user: str, around: Surroundings) -> Surroundings:
+    """The surroundings of a script that a shell, or `su`, runs as this user ("": as before), with these words.
+
+    The login shell of the user of `su` is not known.
+    """
+    kind = {"sh": around.shell, "eval": around.shell}.get(name, name)
+    if name in SWITCHERS:
+        kind = option_value(words, "-s", "--shell").rpartition("/")[2]
+        kind = kind if kind in SHELLS - {"sh"} else around.shell if kind == "sh" else ""
+    known = around.user if not user or user == around.account else around.users.get(user)
+    return replace(around, shell=kind, user=known)
 
 
 def lock_is_free(options: Sequence[Word], context: Context) -> Truth:
@@ -64,9 +100,29 @@ def lock_is_free(options: Sequence[Word], context: Context) -> Truth:
     return Truth(None, f"the lock `{path}` is held by another program now") if held.value else YES
 
 
+DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+|infinity|inf)[smhd]?", re.IGNORECASE | re.ASCII)
+PRIORITY = re.compile(r"[-+]?[0-9]+")
+
+
+def takes_options(base: str, words: Sequence[Word]) -> Truth:
+    """Whether `timeout` takes its duration, and `nice` its number: else they end without running anything.
+
+    `words` are those between the program and its command.
+    """
+    texts = [literal_text(word) for word in words]
+    last = texts[-1] if texts else None
+    form = DURATION if base == "timeout" else PRIORITY
+    valued = base == "timeout" or "-n" in texts[-2:-1]
+    if last is None or not valued or form.fullmatch(last):
+        return YES
+    return Truth(False, f"`{base}` takes no `{last[:30]}`, and runs nothing")
+
+
 def is_too_long(words: Sequence[Word], limit: int) -> bool:
     """Whether a `sleep` with these words takes `limit` seconds or more."""
     texts = [literal_text(word) or "" for word in words]
+    if any(text.lower() in ("inf", "infinity") for text in texts):
+        return True
     units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
     matches = [re.fullmatch(r"([0-9]{1,9})([smhd]?)", text) for text in texts]
     return sum(int(match[1]) * units[match[2]] for match in matches if match) >= limit

@@ -29,11 +29,20 @@ WRAPPERS: Mapping[str, frozenset[str]] = {
     "stdbuf": frozenset({"-i", "-o", "-e"}),
     "timeout": frozenset({"-s", "-k", "--signal", "--kill-after"}),
     "flock": frozenset({"-w", "-E", "--timeout", "--conflict-exit-code"}),
+    "gosu": frozenset(),
+    "su-exec": frozenset(),
+    "setuidgid": frozenset(),
+    "s6-setuidgid": frozenset(),
+    "tini": frozenset({"-p", "-e"}),
+    "dumb-init": frozenset({"-r"}),
     "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
 }
 """Programs that run the words after their options, and which options take the next word as their value."""
 MOST_WRAPPERS = 16
-OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1, "taskset": 1}
+OPERANDS = {
+    **dict.fromkeys(("timeout", "flock", "chrt", "taskset"), 1),
+    **dict.fromkeys(("gosu", "su-exec", "setuidgid", "s6-setuidgid"), 1),
+}
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 SWITCHERS = frozenset({"su", "runuser"})
 """Programs that give a script to a user's login shell: `-c` may come after the user, too."""
@@ -145,7 +154,7 @@ def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
             continue
         rest.pop(0)
         expected = expected or text == "--command" or ("c" in text and not text.startswith("--"))
-        if text in ("-o", "+o", "-O") or (anywhere and text in ("-s", "-g", "-G", "-u", "-w")):
+        if re.fullmatch(r"[-+]\w*[oO]", text) or (anywhere and text in ("-s", "-g", "-G", "-u", "-w")):
             rest = rest[1:]
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -82,8 +83,10 @@ def runs_of(
     if start is not None:
         context.errexit = start.errexit
         context.variables.update({name: (Part("text", value),) for name, value in start.arguments.items()})
-    executions = list(docker_executions(script, context))
-    runs = [run for run in executions if without_returns(run).runs(command_words)]
+    if context.around.shell == "bash" and (first := environment.get("BASH_ENV")):
+        script = f". {shlex.quote(first)} || :\n{script}"
+    meant = [(run, without_returns(run)) for run in docker_executions(script, context)]
+    runs = [replace(run, reach=plain.reach_of(command_words)) for run, plain in meant if plain.runs(command_words)]
     for value in (True, None, False):
         if best := [run for run in runs if run.reach.value is value]:
             return best if value else best[:1]
@@ -145,8 +148,9 @@ def scripted(command: str) -> str:
 
 
 def mentions_dumps(text: str) -> bool:
-    """Whether a script mentions `pg_dump`, or docker and then backup in one line."""
-    return bool(DUMP.search(text)) or occur_in_order(text, DOCKER, BACKUP, LINE)
+    """Whether a script mentions dumps, or docker and then backup in one line, or anywhere with a here-document."""
+    document = "<<" in text and DOCKER.search(text) is not None and BACKUP.search(text) is not None
+    return bool(DUMP.search(text)) or document or occur_in_order(text, DOCKER, BACKUP, LINE)
 
 
 def own_dump(text: str, environment: Mapping[str, str] = NOTHING) -> tuple[str, Target | None]:

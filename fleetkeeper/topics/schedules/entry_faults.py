@@ -55,7 +55,8 @@ def started(candidate: Candidate, answers: Answers) -> Truth:
     NO with the reason; not to be told where access.conf is not understood. A timer needs no cron.
     """
     acting = candidate.acting
-    if acting and acting in answers.asked and acting not in answers.lines.lines.get("user", []):
+    named = acting in answers.asked and not acting.startswith("#")
+    if acting and named and acting not in answers.lines.lines.get("user", []):
         return Truth(False, f"there is no user {acting[:40]} as whom it would run")
     entry = candidate.entry
     return YES if entry.kind == "timer" else cron_starts(entry.user, candidate.home, answers)

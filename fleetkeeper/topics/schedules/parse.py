@@ -93,6 +93,11 @@ class ScheduledBackups:
     jobs: int = 0
     questions: dict[str, None] = field(default_factory=dict)
 
+    def ask(self, around: Surroundings) -> None:
+        """Take over the questions about a command, and ask for the files that it reads as a part of itself."""
+        sourced = {f"={path}": None for path in around.sourced if path not in around.texts}
+        self.questions.update({**around.questions, **sourced})
+
 
 def find_backups(scheduled: ScheduledBackups, command: str) -> None:
     """Add the candidates, suspects, scripts and number of jobs in every crontab.
@@ -102,9 +107,7 @@ def find_backups(scheduled: ScheduledBackups, command: str) -> None:
     printed = scheduled.answers.printed
     command_words = shlex.split(command)
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
-    for file in printed.files:
-        if file.kind not in ("user", "system"):
-            continue
+    for file in [file for file in printed.files if file.kind in ("user", "system")]:
         try:
             read = crontab_file(file, uids, printed)
         except Unobservable:
@@ -206,7 +209,7 @@ def in_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups | Non
         around = line_surroundings(job, user, scheduled.answers) if scheduled else Surroundings()
         runs = command_runs(command, crontab.wanted, job.environment, around)
         if runs and scheduled:
-            scheduled.questions.update(around.questions)
+            scheduled.ask(around)
         if runs:
             for run, more in runs:
                 yield candidate(crontab, job, LineReading(user, run, (*faults, *more), shell_starts(job, around)))

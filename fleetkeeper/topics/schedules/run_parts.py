@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fleetkeeper.readers.cron.called_scripts import called_scripts, start_of
+from fleetkeeper.readers.cron.called_scripts import DISTRIBUTION, called_scripts, start_of
 from fleetkeeper.readers.cron.crontab_files import VALID_NAME, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
@@ -27,8 +27,6 @@ from fleetkeeper.topics.schedules.command_lines import (
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
 from fleetkeeper.topics.schedules.failure_reports import traced_secrets, untold_failures
 from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, with_reach
-
-DISTRIBUTION = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")
 
 
 def in_directories(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:
@@ -76,7 +74,7 @@ def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: Sc
 
     scheduled.candidates.extend(map(made, runs))
     if runs:
-        scheduled.questions.update(around.questions)
+        scheduled.ask(around)
         return
     suspect = Suspect(file.path, 0)
     calls = [call for call in called_scripts(text, around) if is_followed(call.path)]

@@ -62,7 +62,7 @@ def without_text(behind: Behind, scheduled: ScheduledBackups) -> None:
     path, lines = behind.call.path, scheduled.answers.lines.lines
     if f"={path}" not in scheduled.answers.asked:
         scheduled.questions[f"={path}"] = None
-    elif path in lines.get("unseen", []):
+    elif path in lines.get("unseen", []) and not (behind.call.searched and not MENTIONS.search(path)):
         scheduled.suspects.append(replace(behind.suspect, why=f"{path} could not be read"))
     elif MENTIONS.search(path):
         machine = f"{path} is a program, which cannot be read" if path in lines.get("binary", []) else ""
@@ -83,7 +83,7 @@ def follow_script(
     runs = running_anywhere(text, command_words, around, start_of(text, behind.call.arguments))
     starts = both(behind.call.reach, can_start(file, starter, around, behind.path))
     if runs:
-        scheduled.questions.update(around.questions)
+        scheduled.ask(around)
         scheduled.candidates.extend(made_by_script(behind, reached(run, behind, starts), text) for run in runs)
         return []
     ask_for_sourced(around, behind.suspect, scheduled)

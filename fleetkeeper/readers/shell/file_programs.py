@@ -1,0 +1,60 @@
+"""Whether `ls`, `cp`, `mkdir` and the like surely fail: on files that are not there, or that are there already.
+
+Only whole paths are asked about. A directory that `mkdir` finds may be the lock of this very job, so that it only makes
+the outcome unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.truth import YES, Truth, both
+
+READERS = frozenset({"ls", "stat", "cat", "head", "tail", "wc", "du", "mount", "umount"})
+CHANGERS = frozenset({"chmod", "chown", "chgrp"})
+COPIERS = frozenset({"cp", "mv", "ln", "install"})
+
+
+def file_status(base: str, texts: Sequence[str | None], around: Surroundings) -> Truth:
+    """Whether a program of this name succeeds with its files: no, not to be told, or YES where nothing is known.
+
+    `texts` are its arguments, None for each that is not plain.
+    """
+    result = YES
+    for path in operands(base, texts):
+        there = around.exists(path)
+        if base in ("mkdir", "touch"):
+            makes = around.can_write(path)
+            result = both(result, NOT_MADE if makes.value is False and there.value is not True else YES)
+            result = both(result, THERE if base == "mkdir" and there.value else YES)
+        else:
+            result = both(result, MISSING if there.value is False else YES)
+    return result
+
+
+NOT_MADE = Truth(False, "cannot be made")
+THERE = Truth(None, "is there already, perhaps as the lock of a run that goes on, or that has died")
+MISSING = Truth(False, "is not there")
+
+
+def operands(base: str, texts: Sequence[str | None]) -> list[str]:
+    """The whole paths among the arguments that must be there, or must not (mkdir); empty where that is not known.
+
+    >>> operands("cp", ["-a", "/etc/x", "/srv"]), operands("rm", ["-f", "/x"]), operands("tail", ["-n", "1", "/y"])
+    (['/etc/x'], [], ['/y'])
+    """
+    options = [text for text in texts if text and text.startswith("-")]
+    letters = "".join(option for option in options if not option.startswith("--"))
+    plain = [text for text in texts if text is None or not text.startswith("-")]
+    if base == "rm":
+        chosen = [] if "f" in letters or "--force" in options else plain
+    elif base == "mkdir":
+        chosen = [] if "p" in letters or "--parents" in options else plain
+    elif base in COPIERS:
+        special = set("tsd") & set(letters) or any(option.startswith("--") for option in options)
+        chosen = [] if special else plain[:-1]
+    else:
+        chosen = plain[1:] if base in CHANGERS else plain if base in READERS | {"touch"} else []
+    return [text for text in chosen if text and text.startswith("/") and not re.search(r"[*?[]", text)]

@@ -1,0 +1,197 @@
+"""Whether a script gets to its last command. Each line was run by the real shell (dash 0.5.12, bash 5.2) under cron."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from fleetkeeper.readers.docker.docker_exec import docker_executions
+from fleetkeeper.readers.shell.execution import executed_commands
+from fleetkeeper.readers.shell.script_state import Context
+from fleetkeeper.readers.shell.surroundings import Component, PathState, Surroundings, User
+
+DIRECTORY, FILE = Component(0, 0, 0x41ED), Component(0, 0, 0x81A4)
+THERE = PathState((DIRECTORY, DIRECTORY, FILE))
+OWN = PathState((DIRECTORY, DIRECTORY, Component(0, 0, 0x41C0)))
+PATHS = {
+    **dict.fromkeys(("/etc/passwd", "/etc/held"), THERE),
+    "/etc": PathState((DIRECTORY, DIRECTORY)),
+    "/etc/dir": PathState((DIRECTORY, DIRECTORY, DIRECTORY)),
+    "/etc/nope": PathState((DIRECTORY, DIRECTORY), "", missing=True),
+    "/etc/new/": PathState((DIRECTORY, DIRECTORY), "", missing=True),
+    "/etc/passwd/x": PathState((DIRECTORY, DIRECTORY, FILE), "", missing=True),
+    "/nodir/x": PathState((DIRECTORY,), "", missing=True),
+    "/root/own": OWN,
+}
+ROOT = User("root", 0, frozenset({0}), "/root", asker=False)
+OPS = User("ops", 1000, frozenset({1000}), "/home/ops", asker=False)
+
+
+def reached(line: str, shell: str = "dash", user: User = ROOT, texts: Mapping[str, str] | None = None) -> bool | None:
+    """Whether the line gets to its command `d`; None where that cannot be told."""
+    paths = {**PATHS, **dict.fromkeys(texts or (), THERE)}
+    around = Surroundings(user, {"ops": OPS}, "vm", shell, pipefail=False, paths=paths, texts=texts or {})
+    return next(found.reach.value for found in executed_commands(line, Context(around=around)) if found.name == "d")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[ a == a ] && d",
+        '[ "$(date +%u)" == 7 ] && d',
+        "test -a /etc/passwd && d",
+        "d >& /dev/null",
+        "set -n; d",
+        "set -o foo; d",
+        "set -Z; d",
+        "shift; d",
+        "sleep ${R:0:1}; d",
+        "x=${a//b/c}; d",
+        "x=${!a}; d",
+        "a=(1 2); d",
+        ": > /nodir/x; d",
+        "d > /etc/passwd/x",
+        "d > /etc/new/",
+        "timeout 5x d",
+        "nice -n abc d",
+        "sh -n -c d",
+        "bash -nc d",
+        "X=$(false) && d",
+        "set -e; X=`false`; d",
+        "ls /etc/nope && d",
+        "stat /etc/nope >/dev/null 2>&1 && d",
+        "cp /etc/nope /tmp && d",
+        "rm /etc/nope && d",
+        "touch /nodir/x && d",
+        "mkdir /nodir/x && d",
+        "set -e; cat /etc/nope; d",
+        "f() { [ -f /etc/nope ] || return 1; }; f || exit 1; d",
+        "f() { exit 0; }; f; d",
+        ". /etc/exit; d",
+        ". /etc/off; [ $A = 1 ] && d",
+        "su ops -c 'cd /root/own && d'",
+    ],
+)
+def test_what_dash_does_not_get_to_is_not_reached(line: str):
+    assert reached(line, texts={"/etc/exit": "exit 0\n", "/etc/off": "A=2\n"}) is False
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[ a = a ] && d",
+        "d 2>&1 >&-",
+        "set -eu; d",
+        "set -o nounset -o errexit; d",
+        "set -- a b; shift; [ $1 = b ] && d",
+        "x=${1:-0} y=${2%%/*} z=${#a} w=${a:-/b} v=${a:+b} u=$((x/2)); d",
+        "X=1; : ${X:?no}; d",
+        "timeout -k 5 1h d",
+        "timeout 0.5 nice -n 19 d",
+        "nice -19 ionice -c3 d",
+        "gosu postgres d",
+        "X=$(d) || exit 1",
+        'echo "$(d)"',
+        "OUT=`d 2>&1`; echo $OUT | mail x",
+        "ls /etc/passwd && d",
+        "rm -f /etc/nope && d",
+        "mkdir -p /etc/dir && d",
+        "mkdir /etc/nope && d",
+        "tail -n 1 /etc/passwd && d",
+        "f() { if [ -f /etc/passwd ]; then return 0; fi; exit 1; }; f; d",
+        "f() { case a in a) return;; esac; }; f; d",
+        ". /etc/bashrc; d",
+        ". /etc/odd; d",
+        ". /etc/on; $E || exit 0; [ $A = 1 ] && d",
+        ". /etc/on && run d",
+        "N='nice -n 19'; $N d",
+        "N=; $N d",
+        "case $- in *i*) ;; *) d;; esac",
+    ],
+)
+def test_what_dash_gets_to_is_reached(line: str):
+    texts = {
+        "/etc/bashrc": "case $- in\n*i*) ;;\n*) return;;\nesac\n",
+        "/etc/odd": "if [ x\n",
+        "/etc/on": "E=true\nA=1\nrun() { d; }\n",
+    }
+    assert reached(line, texts=texts) is True
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mkdir /etc/dir && d",
+        "mkdir /etc/dir || exit 1; d",
+        ": ${X:?no}; d",
+        '[ -f /etc/asked ] && P=1; [ -z "$P" ] && d',
+        'while getopts n o; do N=1; done; [ -n "$N" ] && exit; d',
+        "sleep infinity; d",
+        "$UNSET || exit; d",
+        'f() { [ -n "$U" ] && return; [ -n "$V" ] && exit; }; f; d',
+    ],
+)
+def test_what_depends_on_something_that_is_not_known_is_unknown(line: str):
+    assert reached(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("[ a == a ] && d", True),
+        ("[[ vm == v* ]] && d", True),
+        ("[[ vm == x* ]] && d", False),
+        ("shift; d", True),
+        ("set -o foo; d", True),
+        ("a=(1 2); x=${a[0]} y=${x//b/c}; d", True),
+        ("d >& /nodir/x", False),
+        (": > /nodir/x; d", True),
+        ("bash -euo pipefail -c d", True),
+    ],
+)
+def test_bash_takes_what_dash_does_not(line: str, outcome: bool):
+    assert reached(line, "bash") is outcome
+
+
+def test_su_of_an_ordinary_user_asks_for_a_password():
+    assert reached("su root -c d", user=OPS) is False
+    assert reached("su ops -c d") is True
+
+
+def test_a_shell_that_su_starts_is_not_that_of_the_line():
+    assert reached("su root -s /bin/bash -c '[[ x ]] && d'") is True
+    assert reached("su - ops -c '[[ x ]] && d'") is True
+
+
+def test_a_lock_is_found_before_a_script_of_flock():
+    around = Surroundings(ROOT, host="vm", shell="dash", paths={"/etc/held": PathState(THERE.components, "k")})
+    [_, found] = [*executed_commands("true; flock -n /etc/held -c d", Context(around=around))]
+    assert found.reach.value is None
+
+
+@pytest.mark.parametrize(
+    ("inside", "outcome"),
+    [
+        ("backup", True),
+        ("nice -n 5 backup", True),
+        ("env X=1 backup", True),
+        ("su postgres -c backup", True),
+        ("sh -c 'exec backup'", True),
+        ("sh -c 'backup >> /proc/1/fd/1 2>&1'", True),
+        ("bash -c 'cd /code && . ./env && backup'", True),
+        ("sh -c 'false && backup'", False),
+        ("sh -c 'exit 0; backup'", False),
+        ("sh -c 'true || backup'", False),
+        ("sh -c 'if false; then backup; fi'", False),
+        ("sh -ec 'false; backup'", False),
+        ("sh -c 'f() { backup; }; true'", False),
+        ("sh -nc backup", False),
+        ("sh -c 'test -f /etc/on && backup'", None),
+        ("sh -c 'pg_isready && backup'", None),
+    ],
+)
+def test_a_script_in_a_container_is_followed_too(inside: str, outcome: bool | None):
+    [run] = docker_executions(f"docker exec db {inside}")
+    assert run.runs(["backup"])
+    assert run.reach_of(["backup"]).value is outcome
