@@ -37,8 +37,8 @@ def start_ledger(engine: Engine) -> None:
     """Run a server on `data` that the inventory does not mention, and wait until it answers."""
     settings = [word for setting in SETTINGS for word in ("--env", setting)]
     nodes.run_on(engine, DATA, "sh", "-c", START, "sh", LEDGER, *settings, image_tag("postgres"))
-    asked = ("docker", "exec", LEDGER, "sh", "-c", ANSWERS)
-    wait_until(lambda: nodes.attempt_on(engine, DATA, *asked).returncode == 0, "the ledger's server", limit=120)
+    command = ("docker", "exec", LEDGER, "sh", "-c", ANSWERS)
+    wait_until(lambda: nodes.attempt_on(engine, DATA, *command).returncode == 0, "the ledger's server", limit=120)
 
 
 def remove_ledger(engine: Engine) -> None:

@@ -42,4 +42,5 @@ def split_fields(written: Word, expanded: Word) -> list[Word]:
     bare = len(written) == 1 and written[0].kind == "variable"
     if not bare or any(part.kind != "text" for part in expanded):
         return [expanded]
-    return [(Part("text", field),) for field in "".join(part.text for part in expanded).split()]
+    fields = re.split("[ \t\n]+", "".join(part.text for part in expanded))
+    return [(Part("text", field),) for field in fields if field]

@@ -204,7 +204,7 @@ def shift(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: 
     """`shift`: moves `$1`, `$2` and so on, where their number is known; dash ends when there are not enough."""
     context = follower.context
     by, count = literal_text(words[1]) if len(words) > 1 else "1", literal_text(context.variables.get("#", ZERO))
-    if not (by or "").isdecimal() or not (count or "").isdecimal():
+    if not all(re.fullmatch("[0-9]+", number or "") for number in (by, count)):
         return Outcome()
     left = int(count or 0) - int(by or 0)
     if left < 0:

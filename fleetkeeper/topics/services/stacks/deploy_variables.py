@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.topics.services.policy import Stack
 
 LARGEST = 256 * 1024
@@ -57,7 +58,8 @@ def assignments(text: str) -> dict[str, str]:
     >>> assignments("# x\\nTAG=1.2\\nexport HOST='a b'\\nlonely\\nEMPTY=\\nURL=a#b # c\\n")
     {'TAG': '1.2', 'HOST': 'a b', 'EMPTY': '', 'URL': 'a#b'}
     """
-    return {match[1]: unquoted(match[2]) for line in text.splitlines() if (match := ASSIGNMENT.fullmatch(line))}
+    lines = [line.removesuffix("\r") for line in split_lines(text)]
+    return {match[1]: unquoted(match[2]) for line in lines if (match := ASSIGNMENT.fullmatch(line))}
 
 
 def unquoted(value: str) -> str:

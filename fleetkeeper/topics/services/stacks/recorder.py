@@ -107,7 +107,7 @@ class RecordingHandler(BaseHTTPRequestHandler):
         """Record a write, and answer as if it had been done."""
         path = VERSION_PREFIX.sub("", urlsplit(self.path).path)
         size = self.headers.get("Content-Length", "")
-        if not size.isdecimal() or int(size) > LARGEST_BODY:
+        if not re.fullmatch("[0-9]{1,12}", size) or int(size) > LARGEST_BODY:
             self.answer(413, {"message": "a request of unknown or too large size"})
             self.close_connection = True
             return
