@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetkeeper.looking.fleet import Fleet
-from fleetkeeper.topics.backups.database.facts import AcceptedSize, Drill, Records
+from fleetkeeper.topics.backups.database.facts import AcceptedSize, Drill, OtherDatabase, Records
 from fleetkeeper.topics.backups.dump_contents import DatabasePart, DumpContents
 from fleetkeeper.topics.backups.facts import Facts as Backups
 from fleetkeeper.topics.backups.facts import Storage
@@ -101,6 +101,20 @@ def scheduled_fleets() -> dict[str, Fleet]:
     deleters = (Deleter("/etc/cron.d/clean", 3, "find"),)
     told = replace(seen, entries=entries, deleters=deleters)
     return {"untold": replace(fleet, facts={**fleet.facts, ("vgpu", "schedules"): told})}
+
+
+def job_fleets() -> dict[str, Fleet]:
+    """Containers that make and remove dumps by themselves, and a second database that no backups cover."""
+    from tests.pure.topics.backups.test_coverage import with_databases
+    from tests.pure.topics.backups.test_job_runners import Sidecar, look
+
+    sidecar = Sidecar(
+        image="registry.example/pg-backup:1",
+        env=("SCHEDULE", "BACKUP_KEEP_DAYS"),
+        labels={"ofelia.job-exec.dump.schedule": "@daily"},
+        command=("sh", "-c", "while :; do pg_dump > /b/x; find /b -delete; sleep 1d; done"),
+    )
+    return {"own jobs": look(sidecar), "second database": with_databases(OtherDatabase("tickets", True))}
 
 
 def port_fleets() -> dict[str, Fleet]:
@@ -215,6 +229,7 @@ def more_fleets() -> dict[str, Fleet]:
         scheduled_fleets,
         certificate_fleets,
         port_fleets,
+        job_fleets,
         looks_of_younger_topics,
     )
     return {name: fleet for fleets in parts for name, fleet in fleets().items()}

@@ -80,7 +80,11 @@ def declared_service(fleet: Fleet, container: Container) -> str:
 
 
 def container_names(container: Container, key: str) -> tuple[str, ...]:
-    """The names by which people know a container: the inventory's key, PROJECT/SERVICE, its service, its own."""
+    """The names by which people know a container: PROJECT/SERVICE, the inventory's key, its service, its own.
+
+    At least one: its id where it has no name.
+    """
     compose, project = container.label(COMPOSE_SERVICE), container.label(COMPOSE_PROJECT)
     whole = f"{project}/{compose}" if compose and project else ""
-    return tuple(dict.fromkeys(name for name in (whole, key, container.service, container.name) if name))
+    names = tuple(dict.fromkeys(name for name in (whole, key, container.service, container.name) if name))
+    return names or (container.id,)
