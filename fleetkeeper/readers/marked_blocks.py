@@ -155,7 +155,7 @@ def end_with_newline(row: bytes) -> bytes:
 
 
 def encode_line(line: str) -> bytes:
-    """The bytes of a line. Raises BlockError for a newline or NUL in it."""
+    """The bytes of a line, in UTF-8; `decode_line` reverses it. Raises BlockError for a newline or NUL in it."""
     if any(char in line for char in "\n\0"):
         raise BlockError("a line of a block holds no newline and no NUL")
     return line.encode("utf-8", "surrogateescape")

@@ -119,7 +119,7 @@ def last_text_line(text: str) -> str:
 def old_protocols(answer: Output) -> tuple[str, ...]:
     """The protocol below TLS 1.2 with which a handshake succeeded, as the only item; () when none did.
 
-    The server may support further old ones.
+    As people write it ("TLS 1.0", "SSL 3"), else openssl's own word. The server may support further old ones.
 
     Raises Unobservable when the node's openssl does not support those protocols itself, and at the time limit.
     """

@@ -66,7 +66,8 @@ def dump(step: AnyStep) -> dict[str, Any]:
 def journal_form(step: AnyStep) -> dict[str, Any]:
     """A step as JSON data for the journal and for documents, without secrets; `load` cannot read it.
 
-    Digests stand for content, and commands are masked text. Raises Untrusted for words that no command line can carry.
+    Digests stand for content. Words of a command become one masked text (a NUL is shown as `\\0`), lists of lines their
+    number and digest.
     """
     texts = dump(step)
     for name, lines in texts.items():

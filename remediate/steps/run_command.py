@@ -112,7 +112,10 @@ class Run:
         )
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Run the command, as root if `sudo`. Raises Lost without an exit status, StepFailed for an unexpected one."""
+        """Run the command, as root if `sudo`; the result has `rc`, and what it printed only with `tells`.
+
+        Raises Lost without an exit status, Unobservable when no shell answered, StepFailed for one not in `expect`.
+        """
         return outcome_of_exit(ask_one(link, Command(self.words, self.sudo, self.limit)), self)
 
 
@@ -179,7 +182,7 @@ class RunInContainer:
         )
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Run the command in the container. Raises Lost without an exit status, StepFailed for an unexpected one."""
+        """Run the command in the container; results and errors are as in `Run.do`."""
         return outcome_of_exit(ask_one(link, self.command(self.words)), self)
 
     def command(self, words: tuple[str, ...]) -> Command:

@@ -108,6 +108,9 @@ def speaks_of_schedule(name: str) -> bool:
 def speaks_of_retention(name: str) -> bool:
     """Whether a setting's name says that something is removed after a time, or beyond a number.
 
+    False for names of sessions, logs, caches and the like (`is_of_others`). max, number and count only count beside
+    words for dumps.
+
     >>> [speaks_of_retention(name) for name in ("BACKUP_KEEP_DAYS", "MAX_BACKUPS", "REMOVE_BEFORE", "SESSION_EXPIRE")]
     [True, True, True, False]
     """
@@ -129,7 +132,7 @@ def own_jobs(image: str, words: Iterable[str], names: Iterable[str]) -> OwnJobs:
     """What an image's name, the words of a command line and the names of variables and labels say about jobs.
 
     >>> own_jobs("registry/pg-backup:16", ["/init.sh"], ["SCHEDULE", "BACKUP_KEEP_DAYS", "TZ", "com.docker.x.interval"])
-    OwnJobs(settings=('SCHEDULE', 'BACKUP_KEEP_DAYS'), main='', dumps=True)
+    OwnJobs(settings=('SCHEDULE', 'BACKUP_KEEP_DAYS'), main='', dumps=True, understood=False, removes=())
     """
     line = list(words)
     plain = [name for name in dict.fromkeys(names) if PLAIN.fullmatch(name) and not name.startswith(NOT_KEPT)]

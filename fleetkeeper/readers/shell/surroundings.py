@@ -36,7 +36,7 @@ class Component:
 
     @property
     def type(self) -> str:
-        """One letter, as `ls -l` and find(1) show it: f, d, L, b, c, p or S. `?` for any other."""
+        """One letter, as the operators of test(1) have it: f, d, L, b, c, p or S. `?` for any other."""
         return TYPES.get(self.mode & 0xF000, "?")
 
     def allows(self, user: User, right: int) -> bool:

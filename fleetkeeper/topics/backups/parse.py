@@ -63,10 +63,12 @@ def raise_if_incomplete(output: Output) -> None:
 
 
 def parse_entries(listed: bytes) -> Iterator[File]:
-    """Entries from records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS CTIME/NAME`, ended by NUL or by `//`.
+    """Entries from records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS CTIME/NAME`, each ended by NUL.
+
+    Where there is no NUL, by `//` and a newline. What stands behind the last end is left out.
 
     TYPE is a letter of find's or the mode in hex. An entry whose numbers cannot be read becomes one of kind "other".
-    Raises Unobservable for a record without a name, and when there are more than 200000 records.
+    Raises Unobservable, as it is iterated, for a record without a name, and when there are more than 200000 records.
 
     >>> [file] = parse_entries(b"f 20 1700000000.5 7 1 1 0 8 1700000001.5/a.sql.gz\\0")
     >>> file.name, file.size, file.kind, file.blocks

@@ -21,10 +21,11 @@ STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 
 def propose_budget(backups: Backups) -> int:
-    """A budget in bytes: all dumps that `keep` keeps and a week of runs that may still lie there, twice over.
+    """A budget in bytes: as many dumps as `KEEP` keeps and a week of runs, each as large as the newest, twice over.
 
-    Dumps grow. Never more than four fifths of the bytes that the volume takes and that are free on its disk, where the
-    free ones are known (not 0).
+    Rounded up to what people write, and at least `LEAST`. Never more than four fifths of the bytes that the volume
+    takes and that are free on its disk, where the free ones are known (not 0). Raises CronSimError where the schedule
+    is no five fields.
     """
     files = sum(KEEP.values()) + A_WEEK * runs_a_day(backups.schedule)
     proposed = round_up(max(LEAST, HEADROOM * files * max(backups.newest, 1)))

@@ -88,7 +88,8 @@ class CertbotCommand:
 def read_certbot(words: Sequence[str | None]) -> CertbotCommand | None:
     """The command that these words are; None for another program, or a command of certbot that renews nothing.
 
-    Words that are not known are None.
+    Words that are not known are None in `words`: where the verb may be one, the command is `unclear`. One that only
+    tries is returned, with `faults`.
 
     >>> read_certbot(["certbot", "certificates"]), read_certbot(["nginx", "-s", "reload"])
     (None, None)
@@ -103,7 +104,7 @@ def read_certbot(words: Sequence[str | None]) -> CertbotCommand | None:
         return None
     given = dict(options)
     names = tuple(name for option, value in options if option == "--domains" for name in (value or "").split(","))
-    if not verb and not names and not given.get("--cert-name"):
+    if not (verb or names or given.get("--cert-name") or hidden):
         return None
     unclear = "a part of its command line is a variable" if hidden else ""
     if "--config" in given:

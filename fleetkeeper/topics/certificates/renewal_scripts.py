@@ -67,7 +67,7 @@ class NodeSurroundings:
         return Surroundings(containers=self.containers)
 
     def ask_for(self, path: str) -> None:
-        """Ask for the text of a script."""
+        """Note that the node is to be asked for the text of a script."""
         self.questions.update({f"={path}": None, f"?{path}": None})
 
     def was_asked_for(self, path: str) -> bool:

@@ -115,8 +115,8 @@ def container_of(cgroups: Iterable[str], containers: Mapping[str, Container]) ->
 def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers | Unobservable:
     """The processes of each container, by its id; a value is Unobservable where one of its processes makes no sense.
 
-    A container without a living process in the scan is left out. The whole is an Unobservable, returned and not raised,
-    when /proc could not be read.
+    () where its first process was not seen, or is still runc. A container without a living process in the scan is left
+    out. The whole is an Unobservable, returned and not raised, when /proc could not be read, or a line makes no sense.
     """
     by_id = {container.id: container for container in containers}
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from fleetkeeper.inventory.schema import Service
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.untrusted import one_line, shown_command, shown_word
@@ -18,10 +17,11 @@ VERSION = "com.docker.compose.version"
 USUAL = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"})
 
 
-def compose_by_hand(service: Service, user: str, places: list[Placement], reasons: Iterable[Reason]) -> ForAPerson:
-    """Instructions for a service that was started by Compose, by hand, or by a swarm outside the inventory.
+def compose_by_hand(user: str, places: list[Placement], reasons: Iterable[Reason]) -> ForAPerson:
+    """Instructions to run a service as `user` in its containers, where no remedy may: for a person.
 
-    `reasons` are what a person has to change first. Without a container in `places` it counts as started by hand.
+    It was started by Compose, by hand, or by a swarm outside the inventory: the first of `places` decides, and without
+    one it counts as started by hand. `reasons` (why, what to do) come first; they are only said for Compose.
     Raises Untrusted for a name that no shell can take.
     """
     container = places[0].container if places else None

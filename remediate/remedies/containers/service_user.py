@@ -60,7 +60,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     manager, swarm_service = manager_and_service(fleet, service.name)
     user = known_user(service, places)
     if swarm_service is None:
-        return compose_by_hand(service, user or service.user[0], places, seen_reasons(places))
+        return compose_by_hand(user or service.user[0], places, seen_reasons(places))
     reasons = list(obstacles_to_plan(fleet, service, swarm_service, places, finding))
     if reasons:
         return for_a_person("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))

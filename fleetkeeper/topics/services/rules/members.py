@@ -114,9 +114,11 @@ def member_findings(member: Member, view: SwarmView) -> Iterator[Finding]:
 
 
 def stranger_findings(member: Member, view: SwarmView) -> Iterator[Finding]:
-    """A finding about a member that the inventory does not list, with what runs there; a warning where nothing does.
+    """A finding about a member that is not in `view.nodes`, which is not checked here.
 
-    None where it may be a node that could not be asked. Raises Untrusted for a name that no shell can take.
+    An error with the services that run there; a warning where none do, or where it is down (what ran there is not
+    said). Yields nothing where it may be a node that could not be asked. Raises Untrusted for a name that
+    no shell can take.
     """
     listed = {other.hostname for other in view.members if other.id in view.nodes}
     services = [] if member.hostname in listed else view.running.get(member.hostname, [])

@@ -1,6 +1,7 @@
 """What is wrong with a stack file itself, each with its line: what Docker's client passes over without a word.
 
-Source: docker/cli cli/compose/types (UnsupportedProperties), Compose file reference version 3; docs/runbook.md.
+Source: https://github.com/docker/cli/blob/master/cli/compose/types/types.go (UnsupportedProperties); docs/runbook.md,
+"Deploying".
 """
 
 from __future__ import annotations

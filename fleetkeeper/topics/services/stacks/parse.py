@@ -84,8 +84,8 @@ def parse_description(printed: str) -> tuple[dict[str, str], Digests]:
 def variable_name(text: str) -> str:
     """The name of a variable from the beginning of its JSON text, or all of it. Raises Unobservable for no JSON.
 
-    >>> variable_name('"A\\tB'), variable_name('"A"')
-    ('A\tB', 'A')
+    >>> variable_name('"A B'), variable_name('"A"')
+    ('A B', 'A')
     """
     for whole in (f'{text}"', text):
         try:

@@ -5,7 +5,7 @@ defaults, replaces names of networks by ids and adds the image's digest. Here bo
 and values, without what is only a default, and with lists keyed by what identifies an item. A field that this module
 does not know is compared too, under the API's own name.
 
-Source: Engine API, ServiceSpec; swarmkit api/defaults; compared with engines 20.10 and 28.
+Source: https://docs.docker.com/reference/api/engine/ (ServiceSpec) and swarmkit (api/defaults).
 """
 
 from __future__ import annotations

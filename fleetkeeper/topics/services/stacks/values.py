@@ -8,7 +8,7 @@ Whoever may audit a node can draw the key, and so can try whether a value that h
 compute a value, as he could from the sums and polynomials that awk can count: three of those, of a text as short as a
 password, give the text away. One process of `sha256sum` takes seven values, since 400 of them would take half a second.
 
-Source: encoding/json of Go, as of 1.8 and of 1.22; FIPS 180-4; docs/cases.md 71.
+Source: https://pkg.go.dev/encoding/json (as of Go 1.8 and of 1.22), sha256sum(1); docs/cases.md 71.
 """
 
 from __future__ import annotations
