@@ -340,7 +340,7 @@ def test_killed_at_any_moment_files_are_whole_and_the_next_run_tells_and_can_und
     if text:
         assert f"remediate undo {run.id}" in text[-1]
         run = journal.run(run.id)
-        assert Undoing(journal, run, local.link, context=step_context(tmp_path)).all(yes=True) == 0
+        assert Undoing(journal, run, local.link, context=step_context(tmp_path)).show_and_undo(yes=True) == 0
     assert local.texts() == OLD
     assert [ended.end for ended in local.fix()] == [End.FIXED, End.FIXED]
 
@@ -420,7 +420,7 @@ def test_undoing_refuses_what_somebody_changed_since_and_undoes_the_rest(local: 
     local.paper("a").write_text("a person's work\n")
     run = local.journal.runs()[0]
     undoing = Undoing(local.journal, run, local.link, context=step_context(local.folder))
-    assert undoing.all(yes=True) == 3
+    assert undoing.show_and_undo(yes=True) == 3
     assert local.texts() == {"a": "a person's work\n", "b": "old b\n"}
 
 
@@ -429,7 +429,7 @@ def test_undoing_a_run_and_then_that_undo_brings_nothing_up_twice(local: LocalNo
     run = local.journal.runs()[0]
     for expected in (0, 0):
         undoing = Undoing(local.journal, run, local.link, context=step_context(local.folder))
-        assert undoing.all(yes=True) == expected
+        assert undoing.show_and_undo(yes=True) == expected
     assert local.texts() == OLD
 
 

@@ -179,14 +179,14 @@ def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
     undoing = Undoing(journal, run, local.link, context=step_context(tmp_path))
     if moment < WRITES_OF_A_BEGINNING:
         with pytest.raises(UsageError, match="nothing was changed"):
-            undoing.all(yes=True)
+            undoing.show_and_undo(yes=True)
         assert local.texts() == NEW
         return
-    code = undoing.all(yes=True)
+    code = undoing.show_and_undo(yes=True)
     if journal.room < 0:
         assert code is (Exit.USAGE if local.texts() == NEW else Exit.REMEDY_FAILED)
         assert "cannot be written" in capsys.readouterr().err
-        assert Undoing(Journal(journal.path), run, local.link, context=step_context(tmp_path)).all(yes=True) == 0
+        assert Undoing(Journal(journal.path), run, local.link, context=step_context(tmp_path)).show_and_undo(yes=True) == 0
     assert local.texts() == OLD
 
 
@@ -452,11 +452,11 @@ def test_an_undo_that_failed_is_told_again_until_it_has_worked(local: LocalNodes
     local.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
     local.links["a"] = FaultyLink(before=is_dead)
     undoing = Undoing(local.journal, local.journal.run(run.id), local.link, context=step_context(local.folder))
-    assert undoing.all(yes=True) is Exit.REMEDY_FAILED
+    assert undoing.show_and_undo(yes=True) is Exit.REMEDY_FAILED
     text: list[str] = []
     assert [item.id for item in report_interrupted(local.journal, text.append)] == [run.id]
     local.links["a"] = FaultyLink()
-    assert undoing.all(yes=True) is Exit.NOTHING_LEFT
+    assert undoing.show_and_undo(yes=True) is Exit.NOTHING_LEFT
     assert report_interrupted(local.journal, text.append) == []
 
 
@@ -465,7 +465,7 @@ def test_what_has_no_way_back_is_not_asked_about(local: LocalNodes, capsys: pyte
     local.fix()
     run = local.journal.runs()[0]
     assert (
-        Undoing(local.journal, run, local.link, context=step_context(local.folder)).all(yes=False)
+        Undoing(local.journal, run, local.link, context=step_context(local.folder)).show_and_undo(yes=False)
         is Exit.FINDINGS_REMAIN
     )
     assert f"nothing of run {run.id} can be undone" in capsys.readouterr().out

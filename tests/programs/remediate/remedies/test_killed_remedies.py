@@ -85,7 +85,7 @@ def undo_run(attempt: ScenarioRun, run: str) -> Exit:
     link_to = attempt.scenario.links.__getitem__
     return Undoing(
         attempt.journal, attempt.journal.run(run), link_to, context=step_context(attempt.scenario.folder)
-    ).all(yes=True)
+    ).show_and_undo(yes=True)
 
 
 def mended(attempt: ScenarioRun) -> bool:

@@ -81,7 +81,7 @@ FINE = {
 def test_a_line_that_renews_and_reloads_is_fine(what: str) -> None:
     plugins = ("nginx", "standalone", "webroot")
     verdict = judged(FINE[what], plugins=plugins)
-    assert verdict.outcome is Outcome.HOLDS, (verdict.findings, verdict.unknowns)
+    assert verdict.outcome is Outcome.HOLDS, (verdict.findings, verdict.unknown)
 
 
 VAIN = {
