@@ -97,7 +97,7 @@ def quoted(value: str, limit: int = 60) -> str:
 
 
 def line_of(file: str, line: int | None) -> str:
-    """`FILE:LINE`, the path relative to the package's parent folder, else to the working directory, else absolute."""
+    """`FILE:LINE`, the path relative to the package's parent folder, else to the working directory, else as given."""
     for base in (PACKAGE.parent, Path.cwd()):
         if Path(file).is_relative_to(base):
             return f"{Path(file).relative_to(base)}:{line}"

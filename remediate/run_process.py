@@ -14,7 +14,8 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def birth_of(pid: int) -> str:
     """What tells a process from every other with its number: id of the boot, and clock ticks from then to its start.
 
-    Empty where there is no /proc to tell, and for a process that has ended. No clock that is set changes it.
+    Empty where there is no /proc to tell, and without such a process; a zombie still has one. No clock that is set
+    changes it.
 
     >>> birth_of(os.getpid()) == birth_of(os.getpid())
     True

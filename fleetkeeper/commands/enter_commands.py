@@ -60,9 +60,10 @@ class EnterCommands:
         return shlex.join(["ssh", "-t", *self.ssh_words(node), inside])
 
     def ssh_words(self, node: Node) -> list[str]:
-        """The words behind `ssh` that reach a node as the inventory says: options, and the host last.
+        """The words behind `ssh` by which a person reaches a node: options, and [USER@]HOST last.
 
-        Raises Unobservable where its jump hosts cannot be followed.
+        As the inventory says, with what the user's SSH configuration adds (`configured`); account and key of a node
+        with `sudo: audit` are left out. Raises Unobservable where its jump hosts cannot be followed.
         """
         hops = list(self.hops(node))
         return [*self.options(hops), destination(hops[0].asked)]
@@ -107,7 +108,7 @@ class EnterCommands:
 
 
 def person_at(node: Node) -> Node:
-    """The node as a person reaches it: an account that may only look (`sudo: audit`) is none to enter with."""
+    """The node as a person reaches it; with `sudo: audit`, whose account only looks, without `user` and `identity`."""
     return node.model_copy(update={"user": None, "identity": None}) if node.sudo == "audit" else node
 
 

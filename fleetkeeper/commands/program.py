@@ -70,10 +70,11 @@ def run_program(cli: click.Group, name: str, bug_hint: str) -> NoReturn:
 
 
 def exit_code_of(work: Callable[[], object], bug_hint: str = "") -> int:
-    """The exit code of a command, after running it. An error is printed with a hint.
+    """Run a command; its exit code is the number that `work` returns or exits with, NOTHING_LEFT for anything else.
 
-    It is REMEDY_FAILED in place of a code that means "nothing was changed" when something may have been changed by
-    then, and in place of NOTHING_LEFT when standard output could not be written.
+    An error is printed, with a hint where there is one, and has a code of its own; `bug_hint` is what to do about an
+    unexpected one. The code is REMEDY_FAILED in place of a code that means "nothing was changed" when something may
+    have been changed by then, and in place of NOTHING_LEFT when standard output could not be written.
     """
     Changes.begun, Unsaid.why, Used.path = False, "", None
     code = admit_changes(Exit(outcome_of(work, bug_hint)))

@@ -134,9 +134,9 @@ def waivers_node(root: yaml.Node | None) -> yaml.Node | None:
 
 
 def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
-    """The text with waivers as `{…}` after the last item of a list `[{…}]`.
+    """The text of an inventory with waivers as `{…}` after the last item of `node`, a list `[{…}]` in it.
 
-    Commas, comments and line ends after it stay. Or after the opening bracket of an empty one.
+    After the opening bracket of an empty one. The rest stays. A waiver is its keys and plain values, quoted here.
     """
     index = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
     items = ", ".join(

@@ -39,6 +39,7 @@ class YamlError(Exception):
     hint: str = ""
 
     def __str__(self) -> str:
+        """`line LINE: WHAT`, without the hint; the file is not known here."""
         return f"line {self.line}: {self.what}"
 
 

@@ -91,13 +91,13 @@ def number_in(document: Mapping[str, Any], key: str, default: int = 0, least: in
     if isinstance(match, bool) or not isinstance(match, int | str):
         raise Unobservable(f"{key} is no whole number")
     try:
-        return whole_number(match if isinstance(match, str) else written_out(match), least, most)
+        return whole_number(match if isinstance(match, str) else digits_of(match), least, most)
     except Unobservable as why:
         raise Unobservable(f"{key}: {why.why}") from None
 
 
-def written_out(number: int) -> str:
-    """The digits of a number; of one that is out of range, those of the nearest number that is out of range too."""
+def digits_of(number: int) -> str:
+    """The digits of a number; beyond `MOST` either way, those of the nearest number beyond, so that all stay short."""
     return str(max(-MOST - 2, min(number, MOST + 1)))
 
 

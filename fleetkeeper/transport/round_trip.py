@@ -222,7 +222,7 @@ class Round:
         """Add the answers that are complete now to `answers`.
 
         An exit status of `timeout` means that the shell ends, which `shell_left` keeps; the answer is lost if the
-        command's limit had passed.
+        command's limit had passed. Raises Unobservable when the two streams give different exit statuses.
         """
         for number in range(len(self.answers), self.frames.answered):
             answer, limit = self.frames.output(number), self.commands[number].limit

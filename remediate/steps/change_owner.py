@@ -87,11 +87,12 @@ class ChangeOwner:
         return TakeBackOwner(self.node, self.directory, self.uid, self.gid, context.directory)
 
     def do(self, link: WritingLink, context: StepContext) -> Done:
-        """Give the files away, and keep the old owners in a file on the node. Its text counts the files.
+        """Give what `uid`:`gid` cannot read and write below `directory` to that user; links stay.
 
-        Raises Lost when how far it came is unknown, Stale for another directory, StepFailed (`changed` is False when
-        the old owners could not be kept), Unobservable for any other exit status. Asks the lock first (`confirm`),
-        which raises Lost when it is not ours.
+        The old owners are kept in a file on the node first; the result's text counts the files. Raises Lost when how
+        far it came is unknown, Stale when the directory is gone or reached through a link, StepFailed (`changed` is
+        False when the old owners could not be kept), Unobservable for any other exit status. Asks the lock first
+        (`confirm`), which raises Lost when it is not ours.
         """
         owner = (str(self.uid), str(self.gid))
         words = (

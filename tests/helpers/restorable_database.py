@@ -123,9 +123,9 @@ class Database:
     def undo(self, run: str, screen: Screen | None = None) -> Exit:
         """`remediate undo RUN --yes`."""
         row = self.journal.run(run)
-        return Undoing(self.journal, row, lambda node: self.link, screen or Screen(), step_context(self.folder)).show_and_undo(
-            True
-        )
+        return Undoing(
+            self.journal, row, lambda node: self.link, screen or Screen(), step_context(self.folder)
+        ).show_and_undo(True)
 
     @property
     def policy(self) -> Policy:

@@ -65,10 +65,14 @@ def days(text: str) -> int:
 def access_refusal(name: str, rules: Sequence[str]) -> str | None:
     """Why access.conf keeps cron from running something for an account: the first rule that fits decides.
 
-    "" when it does not; None where a rule is not understood (groups, networks, EXCEPT).
+    "" when it does not, and when none fits: one for other origins, such as a network, does not. None where a rule
+    before that is not understood: (groups), @netgroups, EXCEPT, other than three parts, or a name that may be a group.
+    Source: access.conf(5), pam_access(8) (`nodefgroup`).
 
     >>> access_refusal("ops", ["-:ALL:cron"]), access_refusal("root", ["+:root:LOCAL", "-:ALL:ALL"])
     ('access.conf refuses it', '')
+    >>> access_refusal("ops", ["-:admins:ALL"]), access_refusal("ops", ["-:admins:10.0.0.0/8"])
+    (None, '')
     """
     for rule in rules:
         parts = [part.split() for part in rule.split(":")]
@@ -77,8 +81,10 @@ def access_refusal(name: str, rules: Sequence[str]) -> str | None:
         sign, users, origins = parts[0][0], parts[1], parts[2]
         if any(user.startswith(("@", "(")) for user in users):
             return None
-        if not ({name, "ALL"} & set(users) and {"cron", "crond", "ALL", "LOCAL"} & set(origins)):
+        if not {"cron", "crond", "ALL", "LOCAL"} & set(origins):
             continue
+        if not {name, "ALL"} & set(users):
+            return None
         return "" if sign == "+" else "access.conf refuses it"
     return ""
 

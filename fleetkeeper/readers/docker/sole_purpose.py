@@ -106,10 +106,11 @@ def is_harmless(operator: str, target: Word) -> bool:
 
 
 def is_inert(command: Simple, depth: int, executing: bool) -> bool:
-    """Whether a simple command leaves nothing behind, judged by its name and by the substitutions in its words.
+    """Whether a simple command leaves nothing behind, its redirections aside: whoever calls judges those.
 
-    False for a program that is not known here. `executing`: a `docker exec` is allowed, not a listing alone; `depth`
-    counts the scripts around it. Raises Unreadable.
+    Judged by its program and arguments, with wrappers and `sh -c` opened, and by the substitutions in its words. False
+    for a program that is not known here, and with any assignment. `executing`: a `docker exec` is allowed, not a
+    listing alone; `depth` counts the scripts around it. Raises Unreadable.
     """
     words, _, assigned = unwrap_command(command.words)
     if command.assigned or assigned or not all(substitutes_harmlessly(word, depth) for word in command.words):

@@ -219,9 +219,10 @@ class Test:
         return Truth(None) if text is None else Truth(text != "")
 
     def compare(self, left: Word, operator: str, right: Word) -> Truth:
-        """The result of a comparison: not to be told where a value is not known, or a number is none.
+        """Whether `left OPERATOR right` holds, for texts (in `[[` the right side is a pattern) and whole numbers.
 
-        In `[[` the right side is a pattern.
+        NO for `==` in dash outside `[[`. Not to be told where a value is not known, what should be a number is not one,
+        or for an operator on files, `<` or `=~`.
         """
         if operator == "==" and self.around.shell == "dash" and not self.double:
             return NO  # an unexpected operator, with the status 2

@@ -23,7 +23,10 @@ def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
 
 
 def option_value(words: Sequence[Word], *names: str) -> str:
-    """The value of the first of these options among the words, as `-p x`, `--name x` or `--name=x`; "" without one."""
+    """The value of the first word that is one of these options, as `-p x`, `--name x` or `--name=x`; not `-px`.
+
+    "" without one, and for a value with a variable or a substitution.
+    """
     texts = [literal_text(word) or "" for word in words]
     for index, text in enumerate(texts):
         name, equals, value = text.partition("=")

@@ -18,7 +18,8 @@ ALWAYS_THERE = re.compile(r"/dev/(null|zero|full|tty|stdin|stdout|stderr|fd/.*|l
 def opened(redirected: Redirections, context: Context) -> Truth:
     """Whether the shell can open the files of redirections: else it does not start the command.
 
-    YES without any. Raises Unreadable for a word that grows too long.
+    YES without any, and as `opened_one` where the name of a file is not known. Raises Unreadable for a word that grows
+    too long.
     """
     result = YES
     for operator, target in redirected:

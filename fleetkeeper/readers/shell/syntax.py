@@ -214,9 +214,10 @@ class Parser:
         return Loop(condition, self.parse_body(), negated)
 
     def parse_for(self) -> For | Loop:
-        """The `for NAME in WORDS`, or `for ((…))`, that begins here, up to its `done`. Without `in`, words are None.
+        """The loop that begins here with `for`, up to its `done`, which is consumed. Raises Unreadable.
 
-        Raises Unreadable.
+        A For, whose words are None without `in`; `for ((;;))` is an endless Loop, any other `for ((…))` a For with one
+        word that is not known.
         """
         self.at += 1
         if self.peek() == "(":

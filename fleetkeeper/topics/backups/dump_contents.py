@@ -87,7 +87,8 @@ class Reading:
         """Add one item of the word to `parts` or `others`: `@DATABASE`, or a mark and a name.
 
         The marks: `=` a table with rows, `-` one without, `+` one that is only created, `*` an extension, `&` a
-        subscription. An item with any other is left out. Tables belong to the database named last.
+        subscription. An item with any other is left out. Names are percent-encoded, and kept without SQL's quotes.
+        Tables belong to the database named last, before any to "".
         """
         mark, name = item[:1], unquote(item[1:])
         if mark == "@":

@@ -62,12 +62,12 @@ def live_database(fleet: Fleet, policy: Policy) -> LiveDatabase | None:
 
 
 def is_left_out(table: LiveTable, policy: Policy) -> bool:
-    """Whether the policy says that dumps leave this table out on purpose; a pattern without a dot fits any schema."""
+    """Whether the policy says that dumps leave this table out on purpose.
+
+    A pattern with a dot is held against SCHEMA.TABLE, one without against the table alone, in any schema.
+    """
     short = table.name.partition(".")[2]
-    return any(
-        fnmatchcase(table.name, pattern) or ("." not in pattern and fnmatchcase(short, pattern))
-        for pattern in policy.left_out
-    )
+    return any(fnmatchcase(table.name if "." in pattern else short, pattern) for pattern in policy.left_out)
 
 
 @dataclass(frozen=True)

@@ -125,8 +125,8 @@ def challenge_commands(endpoints: Sequence[TlsEndpoint], containers: Iterable[Co
 def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> ServedCertificate:
     """The parsed answers about one endpoint; those from inside the container take the place of those from the node.
 
-    `questions` are outputs by command, with one for each probe of the endpoint. Raises Unobservable when a command
-    about it was lost.
+    `questions` are outputs by command, with one for each probe of the endpoint. A lost answer is Unobservable in its
+    own fields, a lost handshake in all: none is raised.
     """
     answer: dict[str, Output] = {}
     for probe in probes_of(endpoint):

@@ -106,7 +106,8 @@ class Algorithms:
 def allowed_algorithms(lines: Mapping[str, str], written: Collection[str]) -> Algorithms:
     """The algorithms that the configuration allows.
 
-    `lines` are the values that `ssh -G` prints, by lower-case keyword; `written` are the keywords in the user's files.
+    `lines` are the values that `ssh -G` prints, by lower-case keyword; `written` are the keywords in the user's files:
+    their lists keep the user's order, others get ours. A keyword that `lines` lacks gives our own list.
 
     Raises Unobservable when a list has none that our own SSH implements.
     """

@@ -186,7 +186,9 @@ def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
     if journal.room < 0:
         assert code is (Exit.USAGE if local.texts() == NEW else Exit.REMEDY_FAILED)
         assert "cannot be written" in capsys.readouterr().err
-        assert Undoing(Journal(journal.path), run, local.link, context=step_context(tmp_path)).show_and_undo(yes=True) == 0
+        assert (
+            Undoing(Journal(journal.path), run, local.link, context=step_context(tmp_path)).show_and_undo(yes=True) == 0
+        )
     assert local.texts() == OLD
 
 
