@@ -179,11 +179,7 @@ class Restoring:
         return self.prepared.swap
 
     def run_to_end(self) -> Exit:
-        """Fill the new database, show what would be lost, and ask: a yes changes the names, a no drops it again.
-
-        Returns the exit code; that of the filling when it failed. What is left is shown, unless it was dropped again.
-        Raises as `apply_plan`.
-        """
+        """Fill, show what would be lost, ask: a yes changes the names, a no drops what was filled. The exit code."""
         try:
             filled = RequestedPlan(self.fill_again, lambda: proof_by_names(self.desk, self.swap, not_filled))
             code = self.apply_plan(self.swap.fill_plan(self.prepared.proof), filled)
