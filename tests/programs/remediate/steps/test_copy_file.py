@@ -315,7 +315,8 @@ def test_a_taker_that_lingers_after_its_run_died_harms_nothing(scene):
         lingering.stdin.flush()
         scene.run()
         lingering.stdin.close()
-    assert lingering.returncode == copy_scripts.SHORT
+    # SHORT when it had opened its part before the next run removed it, LINK when it finds another one in its place.
+    assert lingering.returncode in {copy_scripts.SHORT, copy_scripts.LINK}
     assert scene.left == [NAME]
     assert (scene.there / NAME).read_bytes() == CONTENT
 
