@@ -149,13 +149,15 @@ case $content in
 esac
 """
 
+MISNAMED = "its name says an archive of pg_dump, and it is text: rename it, or let `pattern` end as such files do"
+
 
 @pytest.mark.parametrize(
     ("content", "state", "why"),
     [
         (b"PGDMP rows END", "complete", ""),
         (b"PGDMP rows", "broken", "cut short: the archive has no end"),
-        (b"hello", "unknown", "its name says gzip, and it is text: rename it, or let `pattern` end as such files do"),
+        (b"hello", "unknown", MISNAMED),
         (b"", "broken", "empty: a valid file with no dump in it"),
     ],
 )
