@@ -18,7 +18,7 @@ from fleetkeeper.untrusted import one_line
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--environment-file",
     "environment_files",

@@ -22,7 +22,6 @@ DEEPEST = 50
 MOST_NODES = 100_000
 MERGE = "tag:yaml.org,2002:merge"
 TEXT = "tag:yaml.org,2002:str"
-NULL = "tag:yaml.org,2002:null"
 READER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Path = tuple[str | int, ...]
@@ -62,11 +61,6 @@ class ScalarNode:
     tag: str = TEXT
     plain: bool = True
     shared: bool = False
-
-    @property
-    def is_null(self) -> bool:
-        """Whether the value is empty, `~` or `null`."""
-        return self.tag == NULL
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fleetkeeper.readers.compose.document import ComposeDocument, Path
 
 NAME = r"[_a-zA-Z][_a-zA-Z0-9]*"
 VARIABLE = re.compile(
-    rf"\$(?:(?P<escaped>\$)|(?P<bare>{NAME})|\{{(?P<name>{NAME})(?:(?P<form>:?[-?+])(?P<rest>[^}}]*))?\}}|(?P<invalid>))"
+    rf"\$(?:(?P<escaped>\$)|(?P<bare>{NAME})|\{{(?P<name>{NAME})(?:(?P<form>:?[-?+])(?P<rest>[^}}]*))?\}})"
 )
 
 
@@ -48,15 +48,6 @@ def variables_of(text: str) -> Iterator[tuple[str, str]]:
     for found in VARIABLE.finditer(text):
         if name := found["bare"] or found["name"]:
             yield name, found["form"] or ""
-
-
-def invalid_variables(text: str) -> bool:
-    """Whether a text has a `$` that Docker's client refuses ("Invalid interpolation format").
-
-    >>> [invalid_variables(text) for text in ("$$1", "$1", "${A", "a$", "${A:-x}")]
-    [False, True, True, True, False]
-    """
-    return any(found["invalid"] is not None for found in VARIABLE.finditer(text))
 
 
 def variables_in(document: ComposeDocument) -> Iterator[Variable]:

@@ -8,6 +8,8 @@ engine on its command line, and nothing in its environment can name another one.
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fleetkeeper.readers.compose.variables import variables_of
 from fleetkeeper.topics.services.stacks.recorder import RecordedRequest, recorder_at
 from fleetkeeper.transport.commands import Unobservable
 
@@ -36,6 +39,8 @@ CHOOSE_ENGINE = frozenset(
     }
 )
 """Variables of Docker's client that decide which engine it asks, or how."""
+ENV_FILE = re.compile("env file|poorly formatted environment")
+"""In messages about an environment file, of clients 28 and 20.10."""
 NO_STACK_FILE = "`docker` here is another program: it asked nothing of the engine it was given"
 
 
@@ -83,7 +88,7 @@ def desired_stack(stack: str, text: str, directory: Path, variables: Mapping[str
             writes, asked = list(recorder.writes), recorder.asked
     errors = done.stderr[:LARGEST_OUTPUT].decode("utf-8", "replace")
     if done.returncode != 0:
-        raise StackRefused(without_values(errors.strip() or f"exit status {done.returncode}", variables))
+        raise StackRefused(without_values(errors.strip() or f"exit status {done.returncode}", text, variables))
     if not asked:
         raise Unobservable(NO_STACK_FILE, hint=INSTALL_CLIENT)
     return recorded_stack(writes, tuple(warning_lines(errors)))
@@ -136,13 +141,20 @@ def recorded_stack(writes: Sequence[RecordedRequest], warnings: tuple[str, ...])
     )
 
 
-def without_values(message: str, variables: Mapping[str, str]) -> str:
-    """A message of the client, with the value of each variable replaced by its name.
+def without_values(message: str, text: str, variables: Mapping[str, str]) -> str:
+    """A message of the client about a file of this text, without the values of the variables that the text names.
 
-    >>> without_values('invalid reference: "x:s3cret"', {"TAG": "s3cret"})
+    Each is replaced by its name. Nothing stays of a message about an environment file: it quotes a line of it.
+
+    >>> without_values('invalid reference: "x:s3cret"', "image: x:${TAG}", {"TAG": "s3cret", "LEVEL": "e"})
     'invalid reference: "x:${TAG}"'
+    >>> without_values("invalid env file (/srv/web.env): variable 'KEY s3cret' contains whitespaces", "", {})
+    'a line of an environment file is no NAME=VALUE'
     """
-    for name, value in sorted(variables.items(), key=lambda item: -len(item[1])):
-        if value:
-            message = message.replace(value, f"${{{name}}}")
+    if ENV_FILE.search(message):
+        return "a line of an environment file is no NAME=VALUE"
+    values = {name: variables[name] for name, _ in variables_of(text) if variables.get(name)}
+    for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
+        for spelling in (value, json.dumps(value, ensure_ascii=False)[1:-1]):
+            message = message.replace(spelling, f"${{{name}}}")
     return message
