@@ -17,13 +17,17 @@ def line_surroundings(job: Job, user: str, answers: Answers) -> Surroundings:
 
 
 def shell_starts(job: Job, around: Surroundings) -> Truth:
-    """Whether cron can start the shell that the crontab sets: not when its path is not whole, or it is missing."""
+    """Whether cron can start the shell that the crontab sets: not when its path is not whole, or it is missing.
+
+    Not to be told before the node was asked: the question is added to `around`.
+    """
     shell = job.environment.get("SHELL", "/bin/sh")
     if not shell.startswith("/"):
         return Truth(False, f"its crontab sets SHELL={shell[:60]}, which is no whole path, so cron cannot start it")
-    if shell != "/bin/sh" and around.is_program(shell) is False:
-        return Truth(False, f"its crontab sets SHELL={shell[:60]}, which is not there")
-    return YES
+    there = True if shell == "/bin/sh" else around.is_program(shell)
+    if there is None:
+        return Truth(None, f"its crontab sets SHELL={shell[:60]}, and whether it is there was not seen")
+    return YES if there else Truth(False, f"its crontab sets SHELL={shell[:60]}, which is not there")
 
 
 def cron_starts(user: str, home: str | None, answers: Answers) -> Truth:

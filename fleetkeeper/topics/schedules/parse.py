@@ -173,7 +173,7 @@ def suspect_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups)
     calls = [call for call in called_scripts(text, around, job.environment) if is_followed(call.path)]
     path = job.environment.get("PATH", crontab.default_path)
     for call in calls:
-        made = partial(candidate_of_script, crontab, job, scheduled.answers)
+        made = partial(candidate_of_script, crontab, job, scheduled)
         scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path))
     ask_for_sourced(around, suspect, scheduled)
     if not calls and MENTIONS.search(job.command):
@@ -208,11 +208,12 @@ def in_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups | Non
     for user, command, faults in readings:
         around = line_surroundings(job, user, scheduled.answers) if scheduled else Surroundings()
         runs = command_runs(command, crontab.wanted, job.environment, around)
-        if runs and scheduled:
-            scheduled.ask(around)
         if runs:
+            starts = shell_starts(job, around)
+            if scheduled:
+                scheduled.ask(around)
             for run, more in runs:
-                yield candidate(crontab, job, LineReading(user, run, (*faults, *more), shell_starts(job, around)))
+                yield candidate(crontab, job, LineReading(user, run, (*faults, *more), starts))
             return
 
 
@@ -221,10 +222,15 @@ def may_be_user(word: str) -> bool:
     return "/" not in word and word not in CLIENTS | WRAPPERS.keys() | SHELLS | INERT and word.isprintable()
 
 
-def candidate_of_script(crontab: SearchedCrontab, job: Job, answers: Answers, run: Execution) -> Candidate:
-    """The candidate of a line whose script runs the command. The line itself is not kept: it is not the command."""
+def candidate_of_script(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups, run: Execution) -> Candidate:
+    """The candidate of a line whose script runs the command. The line itself is not kept: it is not the command.
+
+    Adds to the questions of `scheduled`.
+    """
     user = job.user or crontab.file.name
-    starts = shell_starts(job, line_surroundings(job, user, answers))
+    around = line_surroundings(job, user, scheduled.answers)
+    starts = shell_starts(job, around)
+    scheduled.ask(around)
     made = candidate(crontab, job, LineReading(user, run, faults_of(run), starts))
     return replace(made, entry=replace(made.entry, written=""))
 

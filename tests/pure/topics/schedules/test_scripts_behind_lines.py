@@ -80,3 +80,10 @@ def test_the_first_line_of_a_script_decides_who_reads_it(first: str, outcome: Ou
     programs = [*Machine(files).programs, "/bin/cat"]
     node = Machine({**crontab_with_entry("0 0,12 * * * /opt/dumps.sh"), **files}, programs=programs)
     assert verdict_of(schedule_fleet(node)).outcome is outcome
+
+
+@pytest.mark.parametrize(("shell", "outcome"), [("bash", Outcome.HOLDS), ("zsh", Outcome.FINDING)])
+def test_a_shell_that_nothing_else_asks_about_is_asked_for(shell: str, outcome: Outcome):
+    setting = f"SHELL=/bin/{shell}\n{PATH}"
+    assert outcome_of_line(f"{EXEC} backup", setting) is outcome
+    assert outcome_of_line("bk", setting, {"/usr/local/bin/bk": SCRIPT}) is outcome
