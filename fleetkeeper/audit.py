@@ -169,7 +169,8 @@ def open_audit(
 ) -> Audit:
     """The audit of the inventories in `hosts` (--hosts): their names or paths, separated by commas.
 
-    `limit` are the nodes of --limit, `quick` and `state` the options of these names. No connection is opened yet.
+    `limit` are the nodes of --limit (empty: all), `strict`, with which warnings count as findings, `quick` and `state`
+    the options of these names. No connection is opened yet.
 
     Raises UsageError for an empty, unknown or repeated name, for a node that no inventory has, and for an invalid
     inventory.

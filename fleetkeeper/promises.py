@@ -132,7 +132,7 @@ class Checks:
                 yield f"{rule} has two checks: {' and '.join(dict.fromkeys(checks))}\n  hint: keep one of them"
 
     def missing(self) -> Iterator[str]:
-        """A message for each rule that no test checks. None when all are checked."""
+        """A message for each rule that no test checks; nothing when all are checked."""
         for rule in self.rules.values():
             if rule.id not in self.by_rule:
                 yield (

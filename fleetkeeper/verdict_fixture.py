@@ -68,7 +68,11 @@ def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
     several = len(audit.inventories) > 1  # type: ignore[union-attr]
 
     def seen_node() -> str:
-        """The host name of the node where the subject was seen. Raises UsageError."""
+        """The host name of the one node where the subject, a service or a certificate's, was seen running.
+
+        INVENTORY:NODE in a run of several inventories. Raises UsageError for another subject, and when it runs on no
+        node or several.
+        """
         located = replace(subject, node=find_node(audit.fleets[inventory], subject))  # type: ignore[union-attr]
         return node_of(inventory, located, several=several)
 

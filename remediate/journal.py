@@ -123,10 +123,10 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the journal at this path; a new one is made, for this account alone. Raises UsageError.
+        """Open the journal at this path; a new one is made, for this account alone.
 
-        The directory must exist and be writable (`state.directory` sees to that): OSError otherwise. UsageError is for
-        a file that is none of ours, or cannot be written.
+        The directory must exist and be writable (`state.directory` sees to that): OSError otherwise. Raises UsageError
+        for a file that is none of ours, or cannot be written.
         """
         self.path = path
         path.touch(mode=0o600)

@@ -34,7 +34,7 @@ class Leaving(Remediation):
     def finish(self, proposal: Proposal, fixing: FixSession | None, code: Exit) -> None:
         """Print the JSON document, the command that would remove what is left, or that nothing is left.
 
-        Nothing after a run of --fix that left something, but for the document.
+        Nothing after a run of --fix (`fixing`, None: nothing was applied) that left something, but for the document.
         """
         if self.call.as_json:
             super().finish(proposal, fixing, code)

@@ -204,7 +204,8 @@ def why_gate_is_closed(gate: Iterable[Verdict]) -> str:
 def withheld_plans(change: PlannedChange, gate: Iterable[Verdict]) -> list[ByHand]:
     """The findings of a plan that the gate withholds, each with the reason; empty when it does not.
 
-    No plan of the topics GATED runs on a database that may have lost its data, and none deletes while that is unknown.
+    `gate` are the verdicts of GATE, and no iterator: it is read twice. Only plans of the topics GATED are withheld: all
+    of them while it has a finding (the database may have lost its data), and those that delete while it is unknown.
     """
     if change.rule.topic not in GATED:
         return []

@@ -172,10 +172,10 @@ def dry_run(view: View) -> Plan:
 
 
 def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
-    """Rehearse the renewal of these certificates, of all when none is named. Returns the exit code. Raises UsageError.
+    """Rehearse the renewal of these certificates, of all when none is named. Returns the exit code.
 
-    `hosts` is the inventory (None: the last audited), `given` the state directory. That is for an unknown name, and
-    when nobody can be asked.
+    `hosts` is the inventory (None: the last audited), `given` the state directory (None: the usual one); with `yes`,
+    which needs `hosts`, nobody is asked. Raises UsageError for an unknown name, and when nobody can be asked.
     """
     if yes and hosts is None:
         raise UsageError("--yes needs --hosts: nobody is there to see which servers these are")

@@ -145,10 +145,11 @@ class Runner:
         return self.journal.begin(account_and_machine(), self.name, self.path, program, undoes)
 
     def run_work(self, run: PlanRun, work: Callable[[PlanRun], Exit]) -> Exit:
-        """Call `work`, and write the exit code to the journal; Busy and KeyboardInterrupt become exit codes.
+        """Call `work`, and write the exit code to the journal. Returns that code.
 
-        Raises Unwritable, and UsageError while nothing was changed. LOCKED, or REMEDY_FAILED once something was
-        changed; INTERRUPTED.
+        What it raises is shown and becomes a code: Busy is LOCKED, or REMEDY_FAILED once something was changed,
+        KeyboardInterrupt is INTERRUPTED, UsageError REMEDY_FAILED. While nothing was changed, UsageError is raised
+        instead, not shown. Raises Unwritable too.
         """
         try:
             code = work(run)

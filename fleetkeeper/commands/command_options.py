@@ -35,8 +35,9 @@ STATE = click.option(
 
 
 def named_or_last(hosts: str | None, state: Path | None) -> str:
-    """The inventory given as `--hosts`, else the name of the last one audited.
+    """The inventory given as `--hosts` (`hosts`, None or ""), else the name of the last one audited.
 
+    `state` is the state directory that remembers it (None: the usual one).
     Raises UsageError when there is neither.
     """
     from fleetkeeper.state import last_audited

@@ -56,7 +56,7 @@ def installed_remedies() -> Mapping[str, Remedy]:
 
 
 def explain_text(rule: Rule, remedy: Remedy | None) -> str:
-    """The text about one rule: id, promise, explanation, the command that checks it, and its remedy."""
+    """The text about one rule: id, promise, explanation, the command that checks it, and its remedy (None: none)."""
     parts = [
         rule.id,
         rule.promise,
@@ -76,7 +76,7 @@ def check_command(rule: Rule) -> str:
 
 
 def about_remedy(rule: Rule, remedy: Remedy | None) -> str:
-    """The effect of the remedy in words, from its docstring, or why there is none. What it raises is left out."""
+    """The effect of the remedy in words, from its docstring, or why there is none (None); without what it raises."""
     if remedy is None:
         return f"Remedy: none; {rule.person or 'there is none yet'}."
     text = re.sub(r"\s*\bRaises\s[^.]*\.", "", inspect.getdoc(remedy) or "it has no description")

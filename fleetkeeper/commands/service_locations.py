@@ -182,7 +182,7 @@ def location_of(node: Node, container: Container, service: Service | None, enter
     """One container of a service on its node, and the command to enter it.
 
     No command, "", for one that does not run, that has no name or id that Docker gives, or whose node has no known way:
-    `note` says so.
+    `note` says so. `service` is that of the inventory (None: it has none), whose user enters.
     """
     state = container.state if container.running or container.pid else f"{container.state}, {end_of(container)}"
     user, note = user_to_enter(container, service)
@@ -215,7 +215,11 @@ def plain_handle(container: Container) -> str:
 
 
 def user_to_enter(container: Container, service: Service | None) -> tuple[str, str]:
-    """(user for `docker exec -u`, a note): that of the inventory, else the container's own, which may be root."""
+    """(user for `docker exec -u`, a note): that of the inventory's service, else the container's own.
+
+    `service` is None where the inventory has none. The user is "" where neither names one (root); so is the note where
+    the inventory does.
+    """
     if service and service.user:
         return service.user[0], ""
     if container.user and USER.fullmatch(container.user):

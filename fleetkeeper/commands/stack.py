@@ -58,7 +58,10 @@ def problem_lines(declared: DeclaredStack) -> Iterator[str]:
 
 
 def exit_code(declared: DeclaredStack, strict: bool) -> Exit:
-    """FINDINGS_REMAIN where something is wrong, NOT_ALL_SEEN where the file or Docker's answer could not be read."""
+    """FINDINGS_REMAIN where something is wrong, NOT_ALL_SEEN where the file or Docker's answer could not be read.
+
+    Warnings are wrong only when `strict`. NOTHING_LEFT otherwise; where both hold, the first in PRECEDENCE.
+    """
     problems = () if isinstance(declared.problems, Unobservable) else declared.problems
     wrong = any(strict or problem.severity == "error" for problem in problems)
     unknown = any(isinstance(part, Unobservable) for part in (declared.problems, declared.services))

@@ -152,7 +152,7 @@ def resolve_path(value: str, info: ValidationInfo) -> str:
 def node_path(value: str) -> str:
     """The value, if it is a path for a node: absolute and without `..`, so that every program resolves it alike.
 
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, also for a character that cannot be printed.
     """
     if not value.startswith("/") or not value.isprintable() or ".." in value.split("/"):
         raise field_error(f"{quoted(value)} is not an absolute path", "write it from `/` on, without `..`")

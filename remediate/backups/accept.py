@@ -220,7 +220,7 @@ def describe_database(fleet: Fleet, accepted: Accepted) -> list[Line]:
 
 
 def describe_replaced(before: Accepted | None, now: Accepted) -> list[Line]:
-    """A line for a person with the database that was accepted until now, when it is another one; else empty."""
+    """A line for a person with the database accepted until now (None: there was none), if another; else empty."""
     if before is None or before.system == now.system:
         return []
     when = f"accepted on {before.at:%Y-%m-%d} by {safe_line(before.by)}"

@@ -162,7 +162,7 @@ def part_lines(parts: Iterable[File]) -> Iterator[Line]:
 
 
 def summary_lines(rows: list[BackupRow], policy: Policy) -> Iterator[Line]:
-    """One line: how many backups there are, their size on the disk, and how much of it may go. None without backups."""
+    """One line: how many backups there are, their size on the disk, and how much of it may go; nothing without any."""
     if rows:
         gone = [row.backup.file.blocks for row in rows if not row.stays]
         freed = f"; {len(gone)} may go, {show_size(sum(gone))}" if gone else "; all of them stay"

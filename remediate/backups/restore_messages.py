@@ -49,7 +49,7 @@ def lost_lines(swap: Swap, live: DatabaseContents | Unobservable, restored: Data
 def left_behind_lines(swap: Swap, server: DatabaseContents) -> Iterator[Line]:
     """Lines about replication slots and subscriptions, which neither the dump nor the change of names carries over.
 
-    None without either.
+    Nothing without either.
     """
     if server.slots:
         names = safe_line(", ".join(server.slots))

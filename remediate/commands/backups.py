@@ -13,7 +13,10 @@ STATE = click.option("--state", type=click.Path(path_type=Path), help="State dir
 
 
 def common_options(context: click.Context, hosts: str | None, state: Path | None) -> dict[str, Any]:
-    """`hosts` and `given` (the state directory), from the options behind the command, else from those before it."""
+    """`hosts` and `given` (the state directory), from the options behind the command, else from those before it.
+
+    Each is None where it is not given, also in `hosts` and `state`.
+    """
     before = context.obj or {}
     return {"hosts": before.get("hosts") if hosts is None else hosts, "given": state or before.get("state")}
 

@@ -69,7 +69,7 @@ class Call:
 
     @property
     def bounds(self) -> tuple[str, ...]:
-        """The options that limit a call, as they are written: a repeated call must have them too."""
+        """The options that a repeated call must have too, one word each: `--only=RULE`, `--limit=NODE`, `--again`."""
         only = [f"--only={rule}" for rule in self.only]
         limit = [f"--limit={node}" for node in self.limit]
         return (*only, *limit, *(["--again"] if self.again else []))
@@ -97,9 +97,10 @@ WENT_WELL = frozenset({Exit.NOTHING_LEFT, Exit.FINDINGS_REMAIN})
 
 
 def remediate(call: Call) -> Exit:
-    """Look, show the plan and, with --fix, apply it. Returns the exit code. Raises UsageError.
+    """Look, show the plan and, with --fix, apply it. Returns the exit code.
 
-    Runs that were interrupted are reported first and, with --fix at a terminal, undone after a question.
+    Runs that were interrupted are reported first and, with --fix at a terminal, undone after a question. Raises
+    UsageError for options, an inventory or a journal that cannot be used.
     """
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
@@ -144,7 +145,10 @@ class Remediation:
     only: frozenset[str]
 
     def run(self, audit: Audit) -> Exit:
-        """Look, show the proposal and, with --fix, apply it. Returns the exit code. Raises UsageError."""
+        """Look, show the proposal and, with --fix, apply it. Returns the exit code.
+
+        Raises UsageError when the run cannot be begun, and changes nothing then.
+        """
         session = self.session()
         fleet = self.look(session, audit)
         proposal = session.propose(fleet)

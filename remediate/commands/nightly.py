@@ -25,10 +25,10 @@ CONTRARY = ("only", "limit", "allow", "max_changes", "again", "replay")
 
 
 def repair_nightly(call: Call) -> Exit:
-    """Mend what the inventory lists under `repairs`, without asking. Returns the exit code. Raises UsageError.
+    """Mend what the inventory lists under `repairs`, without asking. Returns the exit code.
 
-    What was done is kept for the report of the next audit, also when it could not be done. It raises it too when the
-    inventory lists none. What is mended is shown.
+    What was done is kept for the report of the next audit, also when it could not be done. What is mended is shown.
+    Raises UsageError for options, an inventory or a journal that cannot be used, and when the inventory lists none.
     """
     check_call(call)
     inventory = open_audit(call.hosts or "", state=call.state).only_inventory()

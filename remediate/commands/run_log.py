@@ -34,12 +34,20 @@ from remediate.undo import inverse_of, take_back, undoable_steps
 
 
 def open_journal(given: Path | None) -> Journal:
-    """The journal in the state directory `given` (None: the usual one). Raises UsageError."""
+    """The journal in the state directory `given` (None: the usual one), to be closed by the caller.
+
+    Directory and journal are made where they are missing. Raises UsageError for a file that is no journal, or cannot be
+    written.
+    """
     return Journal(state.directory(given) / "journal.sqlite")
 
 
 def show_log(run: str | None, given: Path | None) -> None:
-    """Print the latest runs, or one of them in full. Raises UsageError for no such run, or a journal it cannot read."""
+    """Print the latest runs (`run` is None), or the one with this id in full.
+
+    `given` is the state directory (None: the usual one). Raises UsageError for no such run, or a journal it cannot
+    read.
+    """
     journal, screen = open_journal(given), Screen()
     if run is None:
         screen.lines(run_lines(journal.runs()) if journal.runs(1) else [Line("no run has changed anything yet")])
@@ -88,7 +96,7 @@ def interrupted_run_lines(changed: str, run: RunRow, steps: list[StepRow]) -> It
 def interrupted_run_line(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
     """One line about an interrupted run that is not the latest such; none when it left no steps.
 
-    `changed` as for `interrupted_run_lines`.
+    `changed` is the id of the run whose steps these are: the run itself, or the one that it was undoing.
     """
     if steps:
         what = f"left {count_of(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
@@ -104,10 +112,11 @@ STARTED = {
 
 
 def undo_run(name: str, given: Path | None, *, yes: bool = False, context: StepContext | None = None) -> Exit:
-    """Show how a run is undone, ask unless `yes`, and undo it. Returns the exit code. Raises UsageError.
+    """Show how a run is undone, ask unless `yes`, and undo it. Returns the exit code.
 
-    `name` is as in `Journal.run`, `given` the state directory; `context` is what each step's own is made from (None:
-    the usual one). It raises that when there is no such run, or journal or inventory cannot be read.
+    `name` is the run's id, its beginning, or "last". `given` is the state directory, `context` what each step's own is
+    made from (None: the usual ones). Raises UsageError when there is no such run, or when journal or inventory cannot
+    be read.
     """
     journal = open_journal(given)
     try:
@@ -151,8 +160,8 @@ class Undoing:
     def show_and_undo(self, yes: bool) -> Exit:
         """Show, ask, lock, undo. Returns the exit code. What is not as the journal left it is refused.
 
-        After a no, or when nothing can be undone, the run is marked as noticed. Raises UsageError when nobody can be
-        asked.
+        Nobody is asked with `yes`. After a no, or when nothing can be undone, the run is marked as noticed. Raises
+        UsageError when nobody can be asked.
         """
         rows = self.rows
         states = [self.state_of(row) for row in reversed(rows)]

@@ -67,7 +67,7 @@ class ChangeOwner:
         return f"give what {self.uid}:{self.gid} cannot use in {self.directory} to that user (old owners are kept)"
 
     def directories(self) -> tuple[str, ...]:
-        """None: owners need no room, and what is kept is not much."""
+        """Empty: owners need no room, and what is kept is not much."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -139,7 +139,7 @@ class TakeBackOwner:
         return f"give the files in {self.directory} back to their old owners"
 
     def directories(self) -> tuple[str, ...]:
-        """None: owners need no room."""
+        """Empty: owners need no room."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:

@@ -267,7 +267,7 @@ class RemoveCopy:
         return f"remove {self.target}/{self.name}, the copy that was made"
 
     def directories(self) -> tuple[str, ...]:
-        """None: a removal needs no room."""
+        """Empty: a removal needs no room."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:

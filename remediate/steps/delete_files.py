@@ -102,7 +102,7 @@ class DeleteFiles:
         return "\n".join([head, *gone, *kept])
 
     def directories(self) -> tuple[str, ...]:
-        """None: `survive` checks that the directory can be written, and no room is needed."""
+        """Empty: `survive` checks that the directory can be written, and no room is needed."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:

@@ -88,7 +88,7 @@ class Run:
         return show_command(self.says, self.words)
 
     def directories(self) -> tuple[str, ...]:
-        """None: what a command writes is not known here."""
+        """Empty: what a command writes is not known here."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -152,7 +152,7 @@ class RunInContainer:
         return show_command(self.says, self.words, f"in {self.service or self.container[:12]}")
 
     def directories(self) -> tuple[str, ...]:
-        """None: what a command writes is not known here."""
+        """Empty: what a command writes is not known here."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:

@@ -149,7 +149,7 @@ class DatabaseStep:
         return True
 
     def directories(self) -> tuple[str, ...]:
-        """None: it writes in the container only."""
+        """Empty: it writes in the container only."""
         return ()
 
 

@@ -77,7 +77,7 @@ def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
 
 
 def describe_task_states(new: Iterable[Json]) -> str:
-    """The states of these tasks with the engine's messages, as one line."""
+    """The states of these tasks with the engine's messages, each once, as one line; it says so when there are none."""
     return (
         "; ".join(sorted({f"{task['Status']['State']}: {engine_message(task)}" for task in new}))
         or "no new task appeared"

@@ -91,7 +91,7 @@ class UpdateService:
         return f"restart the service {self.service} with user {new} instead of {old} ({watch})"
 
     def directories(self) -> tuple[str, ...]:
-        """None: it writes to the engine only."""
+        """Empty: it writes to the engine only."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -168,8 +168,8 @@ class UpdateService:
     def update(self, swarm: Engine, link: Link, pace: Pace | None = None, confirm: Confirm = lambda: None) -> Done:
         """Update the service and watch its tasks. Raises Stale, StepFailed, Lost, or whatever the engine raises.
 
-        `confirm` is called before each write, and raises Lost when the lock is not ours. The update settings are given
-        back at the end, but not when it fails.
+        `confirm` is called before each write, and raises Lost when the lock is not ours; `pace` is the clock (None:
+        real). The update settings are given back at the end, but not when it fails.
         """
         service = swarm.service(self.service)
         spec = service["Spec"]
@@ -232,7 +232,7 @@ class GiveSettingsBack:
         return f"give {self.service} its own update settings back, once its tasks have run for {self.settle:.0f} s"
 
     def directories(self) -> tuple[str, ...]:
-        """None: it writes to the engine only."""
+        """Empty: it writes to the engine only."""
         return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
@@ -282,7 +282,8 @@ def finish_update(
 def give_back(swarm: Engine, service: str, *, unmark: bool, confirm: Confirm) -> None:
     """Restore the service's own update settings in its present spec; nothing is done when it has none to restore.
 
-    When somebody else changes the service meanwhile, it is read again, TRIES times at most. Raises StepFailed or Lost.
+    `service` is its id. `unmark` removes the label of a lent user too; `confirm` is called before each write. When
+    somebody else changes the service meanwhile, it is read again, TRIES times at most. Raises StepFailed or Lost.
     """
     for _ in range(TRIES):
         now = swarm.service(service)

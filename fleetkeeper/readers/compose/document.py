@@ -202,7 +202,10 @@ class NodeConverter:
     written: set[int] = field(default_factory=set)
 
     def convert(self, node: Any, above: tuple[int, ...], shared: bool) -> Node:
-        """Our node for PyYAML's. `above` are the identities of the nodes that contain it. Raises ComposeFileError."""
+        """Our node for PyYAML's. `above` are the identities of the nodes that contain it. Raises ComposeFileError.
+
+        `shared`: it is reached through an alias or a merge key.
+        """
         self.count += 1
         if self.count > MOST_NODES:
             raise ComposeFileError(line_of(node), f"with its aliases written out, more than {MOST_NODES} values")
@@ -219,7 +222,11 @@ class NodeConverter:
         return self.convert_mapping(node, position, above, shared)
 
     def convert_mapping(self, node: Any, position: Position, above: tuple[int, ...], shared: bool) -> MappingNode:
-        """Our mapping for PyYAML's: its own keys, then those of its merge keys that it has not."""
+        """Our mapping for PyYAML's: its own keys, then those of its merge keys that it has not.
+
+        `above` are the identities of the nodes that contain its values, its own among them; `shared`: it is reached
+        through an alias or a merge key. Raises ComposeFileError.
+        """
         members: dict[str, Node] = {}
         keys: dict[str, Position] = {}
         merged: list[MappingNode] = []

@@ -130,7 +130,10 @@ def split_quoted(setting: re.Match[str]) -> Iterator[tuple[str | None, ...]]:
 
 
 def jobs_in_comments(row: Job, text: str, system: bool) -> Iterator[Job]:
-    """The job in a comment, if its text is one by the rules of `debian12`; nothing for any other comment."""
+    """The job in a comment, if its text is one by the rules of `debian12`; nothing for any other comment.
+
+    `text` is the comment without its `#`; `system`: jobs have a user field.
+    """
     try:
         yield parse_job(row, text, system)
     except BadTimes:

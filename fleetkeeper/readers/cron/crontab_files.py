@@ -59,7 +59,7 @@ def file_faults(file: SnapshotFile, uid: str, loader: Loader = "debian12") -> It
 def cronie_faults(file: SnapshotFile, uid: str) -> Iterator[Fault]:
     """The faults of a file for which cronie ignores it: it asks for other modes and names than Debian's cron.
 
-    `uid` is as in `file_faults`, which says what is raised.
+    `uid` is the user's, or "none" where there is no such user. Raises Unobservable when it is no number.
     """
     if file.kind == "user":
         if uid == "none":

@@ -50,7 +50,7 @@ def cron_starts(user: str, home: str | None, answers: Answers) -> Truth:
 def home_there(user: str, home: str | None, answers: Answers) -> Truth:
     """Whether the home directory in which cronie starts the command is there: without it nothing is run.
 
-    Yes for one that was not looked for. `home` is as in `cron_starts`.
+    YES for one that was not looked for. `home` is the HOME that the crontab sets, None where it sets none.
     """
     if home == "":
         return Truth(False, "its crontab sets an empty HOME, in which cronie starts nothing")

@@ -80,7 +80,7 @@ def plain_texts(words: Sequence[Word]) -> list[str | None]:
 
 
 def is_command(words: Sequence[str | None], expected: Sequence[str]) -> bool:
-    """Whether these words are exactly the command `expected`, in whatever directory its program is."""
+    """Whether these words (None: not known) are exactly the command `expected`, wherever its program is."""
     first = words[0] if words else None
     own = [first.rpartition("/")[2], *words[1:]] if first else []
     return own == [expected[0].rpartition("/")[2], *expected[1:]]
@@ -103,7 +103,7 @@ def docker_executions(script: str, context: Context | None = None) -> Iterator[E
 def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
     """The executions in one command of a script, each with whether the script gets to it; nothing when it has none.
 
-    None are given for a program that runs none of its arguments; each has an unclear target behind a program that is
+    Nothing for a program that runs none of its arguments; each has an unclear target behind a program that is
     not known here. Raises Unreadable.
     """
     name, rest = command.name, list(command.words)

@@ -128,7 +128,7 @@ def is_valid_at(certificate: x509.Certificate, when: datetime) -> bool:
 def purpose_faults(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
     """A message for each authority on the path whose extended key usage does not include TLS servers.
 
-    None where it has no such extension; the leaf is not looked at.
+    Nothing where it has no such extension; the leaf is not looked at.
     """
     for certificate in certificates[1:]:
         usage = extension(certificate, x509.ExtendedKeyUsage)

@@ -286,7 +286,10 @@ def program_status(words: Sequence[Word], around: Surroundings, path: str, direc
 
 
 def with_files(base: str, texts: Sequence[str | None], around: Surroundings, shown: str) -> Truth:
-    """The status of a program that works on files, which may be missing; else whether it is expected to succeed."""
+    """The status of a program that works on files, which may be missing; else whether it is expected to succeed.
+
+    `base` is its name, `texts` its arguments (None: not known), `shown` the command in the reason.
+    """
     files = file_status(base, texts, around)
     if files.value is not True:
         fails = "is not sure to succeed: it" if files.value is None else "fails now: its file"

@@ -76,7 +76,7 @@ def executed_commands(script: str, context: Context | None = None) -> list[Execu
 
 
 class Follower:
-    """Follows one script; the commands are collected in `commands`. Its methods raise Unreadable."""
+    """Follows one script into `commands`. With `guard`, no failure in what a method follows ends it (`set -e`)."""
 
     def __init__(self, context: Context) -> None:
         """Nothing is followed yet; `context` is the state of the shell in which the script begins."""
@@ -117,7 +117,7 @@ class Follower:
         return outcome
 
     def follow_and_or(self, item: AndOr, reach: Truth, guard: bool) -> Outcome:
-        """Follow one list of `&&` and `||`; `reach` and `guard` are as in `follow_list`. Raises Unreadable."""
+        """Follow `&&` and `||`; `reach`: they are run; `guard`: no failure ends the script. Raises Unreadable."""
         kept = self.context.fate
         judged, swallowed = (
             guard or bool(item.others),
@@ -147,7 +147,7 @@ class Follower:
         return outcome
 
     def follow_pipeline(self, pipeline: Pipeline, reach: Truth, guard: bool) -> Outcome:
-        """Follow a pipeline; several commands have a shell each. Arguments as in `follow_list`. Raises Unreadable."""
+        """Follow a pipeline; `reach`: it is run; `guard`: no failure ends the script. Raises Unreadable."""
         if len(pipeline.commands) == 1:
             outcome = self.follow_command(pipeline.commands[0], reach, guard)
         else:
@@ -164,7 +164,7 @@ class Follower:
         return replace(outcome, status=opposite(outcome.status)) if pipeline.negated else outcome
 
     def follow_command(self, command: Command, reach: Truth, guard: bool) -> Outcome:
-        """Follow a simple or compound command; `reach` and `guard` are as in `follow_list`. Raises Unreadable."""
+        """Follow any command; `reach`: it is run; `guard`: its failure ends no script. Raises Unreadable."""
         if isinstance(command, Simple):
             outcome = self.follow_simple(command, reach, guard)
             self.context.before = command
@@ -258,7 +258,7 @@ class Follower:
         return outcome
 
     def follow_simple(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
-        """Follow a simple command, and store what it sets; `reach`, `guard` as in `follow_list`. Raises Unreadable."""
+        """Follow a simple command, and store what it sets; `reach`: it is run. Raises Unreadable."""
         if len(self.commands) > MOST_COMMANDS:
             raise Unreadable("it holds more commands than are followed here")
         can_start = opened(command.redirected, self.context)
@@ -279,7 +279,7 @@ class Follower:
         return outcome if can_start.value is True else Outcome(can_start, ends)
 
     def follow_words(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
-        """Follow the words of a simple command; `reach` and `guard` are as in `follow_list`. Raises Unreadable."""
+        """Follow a command's words; `reach`: it is run; `guard`: no failure ends the script. Raises Unreadable."""
         context = self.context
         own = {name: substitute_variables(word, context) for name, word in command.assigned}
         words = [field for word in command.words for field in split_fields(word, substitute_variables(word, context))]

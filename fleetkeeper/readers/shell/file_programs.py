@@ -42,6 +42,8 @@ MISSING = Truth(False, "is not there")
 def operands(base: str, texts: Sequence[str | None]) -> list[str]:
     """The whole paths among the arguments that must be there, or must not (mkdir); empty where that is not known.
 
+    `base` is the program's name; an argument that is not known is None.
+
     >>> operands("cp", ["-a", "/etc/x", "/srv"]), operands("rm", ["-f", "/x"]), operands("tail", ["-n", "1", "/y"])
     (['/etc/x'], [], ['/y'])
     """

@@ -87,7 +87,7 @@ def removes_in(command: ExecutedCommand, files: FilesIn, listed: bool = False) -
 
 
 def deletes(name: str, words: Sequence[str | None]) -> bool:
-    """Whether a program with these words removes files, or takes them from where they are."""
+    """Whether a program with these words (None: not known) removes files, or takes them from where they are."""
     given = {word for word in words if word}
     if name == "rsync":
         return any(word.startswith(("--del", "--remove-source")) for word in given)

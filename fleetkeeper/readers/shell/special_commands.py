@@ -48,8 +48,9 @@ def ends_with_its_file(command: Simple, around: Surroundings) -> bool:
 def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
     """`cd`: the directory must be there. Sets the context's `directory`, "" where it is not known.
 
-    Without an argument, and to `/`, it succeeds. Where the directory cannot be told, neither can the status; with `set
-    -e` a failure ends the script.
+    Without an argument, and to `/`, it succeeds. Where the directory cannot be told, neither can the status. `guard`:
+    something asks for the status (`if`, `&&`); else only `set -e` does, with which a failure ends the script, and
+    without either it is success. `reach` makes no difference.
     """
     arguments = [word for word in words[1:] if literal_text(word) not in ("-P", "-L", "--")]
     path = conditions.known_value(arguments[-1], follower.context.around) if arguments else None
@@ -79,7 +80,10 @@ def failing(context: Context, status: Truth, guard: bool) -> Outcome:
 
 
 def read_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`.` of a file on the node, see `read_node_file`; inside a container it is taken to be there, and do nothing."""
+    """`.` of a file on the node, see `read_node_file`; inside a container it is taken to be there, and do nothing.
+
+    `words` begin with the `.`; `reach`: it is run; `guard`: something asks for its status (`if`, `&&`).
+    """
     return Outcome() if follower.context.around.elsewhere else read_node_file(follower, words, reach, guard)
 
 
@@ -87,7 +91,9 @@ def read_node_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth
     """`.`: the commands of the file are run here; dash ends when there is no such file.
 
     The outcome is that of the commands. Raises Unreadable for a file that cannot be followed. Adds the file to
-    `sourced`; one that is there and was not read yet is taken to succeed and to do nothing.
+    `sourced`; one that is there and was not read yet is taken to succeed and to do nothing. `words` begin with the `.`.
+    The commands get `reach` (`.` is run) and `guard` (something, like `if` or `&&`, asks for its status, so that `set
+    -e` ends no script).
     """
     context, around = follower.context, follower.context.around
     if literal_text(words[0]) == "source" and around.shell == "dash":
@@ -113,7 +119,8 @@ def read_node_file(follower: ScriptFollower, words: Sequence[Word], reach: Truth
 def follow_file(follower: ScriptFollower, text: str, reach: Truth, guard: bool) -> Outcome:
     """The outcome of a file that is read as a part of the script: what may end only the file does not end the script.
 
-    Of one that cannot be parsed it is unknown whether it succeeds, and whether it ends the script.
+    Of one that cannot be parsed it is unknown whether it succeeds, and whether it ends the script. `reach`: it is run;
+    `guard`: a failure in it ends no script (`set -e`), since something asks for its status.
     """
     try:
         script = PARSED.parse(text)
@@ -137,7 +144,10 @@ def unless_bash(around: Surroundings, ends: Truth, shown: str) -> Truth:
 
 
 def export(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`export` and the like: assignments, which are stored in the context; a bad name ends dash."""
+    """`export` and the like: assignments, which are stored in the context; a bad name ends dash.
+
+    `words` begin with the command; `reach` and `guard` make no difference.
+    """
     remember_variables(words[1:], follower.context)
     names = [(literal_text(word) or "A").partition("=")[0] for word in words[1:]]
     bad = [name for name in names if not name.startswith("-") and not VALID_NAME.fullmatch(name)]
@@ -151,7 +161,8 @@ def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, g
     """`set`: `-e`, pipefail, which dash did not always take, and positional parameters. Changes the context.
 
     Its outcome fails, and ends the shell, where `set -o pipefail` is an illegal option; it cannot be told where that is
-    not known. Any other succeeds.
+    not known. So it does for an option that dash has not, and for `-n`. Any other succeeds; `reach` and `guard` make no
+    difference.
     """
     context, around = follower.context, follower.context.around
     texts = [literal_text(word) for word in words[1:]]
@@ -177,7 +188,7 @@ def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, g
 
 
 def refused(texts: Sequence[str | None], around: Surroundings) -> str:
-    """Why dash ends at `set` with these options, which it does not have; "" where that is not so."""
+    """Why dash ends at `set` with these options (None: not known), which it does not have; "" where that is not so."""
     named = {text for before, text in pairwise(texts) if before and re.fullmatch("[-+]\\w*o", before)}
     letters = {letter for text in texts if text and re.fullmatch("[-+][a-zA-Z]+", text) for letter in text[1:]}
     foreign = sorted({name or "x" for name in named} - OF_DASH - {"pipefail"} | letters - set("aCefnuvxImbVEo"))
@@ -201,7 +212,10 @@ def without_running(texts: Sequence[str | None]) -> str:
 
 
 def shift(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`shift`: moves `$1`, `$2` and so on, where their number is known; dash ends when there are not enough."""
+    """`shift`: moves `$1`, `$2` and so on, where their number is known; dash ends when there are not enough.
+
+    They are moved only where it is surely run (`reach`); `guard` makes no difference.
+    """
     context = follower.context
     by, count = literal_text(words[1]) if len(words) > 1 else "1", literal_text(context.variables.get("#", ZERO))
     if not all(re.fullmatch("[0-9]+", number or "") for number in (by, count)):
@@ -228,7 +242,7 @@ def takes_pipefail(around: Surroundings) -> bool:
 def end(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
     """`exit` and `return`: the outcome ends the script, with success for 0 or no number, unknown for a variable.
 
-    A number other than 0 fails.
+    A number other than 0 fails. `words` begin with the command; `reach` and `guard` make no difference.
     """
     code = literal_text(words[1]) if len(words) > 1 else "0"
     status = Truth(code == "0" if code is not None else None, f"{show(words)} ends it")
@@ -237,7 +251,10 @@ def end(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bo
 
 
 def leave(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`break` and `continue`: the outcome leaves the loop; how many loops is not read."""
+    """`break` and `continue`: the outcome leaves the loop; how many loops is not read.
+
+    `reach` and `guard` make no difference.
+    """
     return Outcome(YES, NO, Truth(True, f"{show(words)} leaves the loop before"))
 
 

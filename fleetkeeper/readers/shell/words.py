@@ -97,7 +97,8 @@ def redirections(text: str) -> tuple[tuple[str, Word], ...]:
 def without_reserved_words(words: list[Word], piped: bool) -> list[Simple]:
     """The simple command with these words, without reserved words before it; [] when nothing is left.
 
-    Raises Unreadable for a compound command that is not supported.
+    `piped`: it reads the output of the command before it. Raises Unreadable for a compound command that is not
+    supported.
     """
     rest = list(words)
     while rest and literal_text(rest[0]) in OPENERS | CLOSERS:

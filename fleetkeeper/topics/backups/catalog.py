@@ -77,7 +77,7 @@ class Compared:
 def seen_files(fleet: Fleet, policy: Policy, compared: Compared | None = None) -> Catalog:
     """The backups of a policy, compared with what is given, and with nothing else of the look.
 
-    Raises Unobservable as `catalog_of`, but not for the accepted size.
+    `compared` None: with nothing. Raises Unobservable as `catalog_of`, but not for the accepted size.
     """
     node = policy.volume.node
     facts = fleet.of(node, Facts)
@@ -176,7 +176,7 @@ def with_hard_links_marked(newest_first: Sequence[Backup]) -> list[Backup]:
 def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
     """The same backups, with `small`, `giant` and `unconfirmed` set from their sizes.
 
-    Only those are compared that are proven and lack nothing.
+    Only those are compared that are proven and lack nothing. `accepted` is the size that a person accepted, if any.
     """
     sizes = judge_sizes((backup for backup in backups if backup.proven and not backup.lacks), policy, accepted)
     if sizes == SizeJudgement():

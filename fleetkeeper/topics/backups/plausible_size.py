@@ -161,7 +161,7 @@ class Scan:
         self.giant, self.usual = None, []
 
     def refuse(self, backups: Iterable[Backup], yardstick: Yardstick | None) -> None:
-        """Enter these dumps in `refused`, each as too small beside the yardstick."""
+        """Enter these dumps in `refused`, each as too small beside the yardstick (None: the least size is 0)."""
         for backup in backups:
             self.refused[backup.name] = least_size(yardstick, self.policy, backup.file.size)
 

@@ -170,7 +170,10 @@ def full_option(name: str) -> str:
 
 
 def chosen_authenticator(given: dict[str, str | None]) -> str:
-    """The authenticator that the options choose; "" where the configured one is used."""
+    """The authenticator that the options choose; "" where the configured one is used.
+
+    `given` are the options, each with its value: "" for one without, None where it is not known.
+    """
     plugins = [option for option in given if option.startswith("--dns-") and option.count("-") == 3]
     return (given.get("--authenticator") or given.get("--configurator") or "") or next(
         (option.removeprefix("--") for option in (*AUTHENTICATORS, *plugins) if option in given), ""
@@ -178,7 +181,10 @@ def chosen_authenticator(given: dict[str, str | None]) -> str:
 
 
 def chosen_installer(given: dict[str, str | None]) -> str:
-    """The installer that the options choose; "" where the configured one is used."""
+    """The installer that the options choose; "" where the configured one is used.
+
+    `given` are the options, each with its value: "" for one without, None where it is not known.
+    """
     named = given.get("--installer") or ""
     return named or next((kind for kind in ("nginx", "apache") if f"--{kind}" in given), "")
 
@@ -206,7 +212,10 @@ def shell_faults(operands: Sequence[str]) -> Iterator[str]:
 
 
 def needed_programs(given: dict[str, str | None]) -> Iterator[tuple[str, str]]:
-    """The options with hooks whose program certbot looks for first, and that program, as far as it is known."""
+    """The options with hooks whose program certbot looks for first, and that program, as far as it is known.
+
+    `given` are the options, each with its value: "" for one without, None where it is not known.
+    """
     for option in ("--pre-hook", *HOOKS):
         words = (given.get(option) or "").split(None, 1)
         if words:

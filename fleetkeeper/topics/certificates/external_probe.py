@@ -82,9 +82,9 @@ def from_here(inventory: Inventory) -> Facts:
 
 
 def external_addresses(certificate: Certificate) -> Iterator[ExternalAddress]:
-    """The places to ask for one certificate, not resolved yet; none where the inventory has `outside: {none: why}`.
+    """The places to ask for one certificate, not resolved yet; nothing where the inventory has `outside: {none: why}`.
 
-    One for each port: those of `outside`, else those of the certificate, else 443. None, too, where it is undecided.
+    One for each port: those of `outside`, else those of the certificate, else 443. Nothing, too, where it is undecided.
     """
     outside = certificate.outside or Outside()
     if isinstance(outside, Outside):

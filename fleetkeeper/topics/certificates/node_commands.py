@@ -32,7 +32,10 @@ def handshake(where: str, options: Sequence[str]) -> Command:
 
 
 def old_handshake(where: str, options: Sequence[str]) -> Command:
-    """The command that makes one handshake which offers nothing newer than TLS 1.1. Arguments as for `handshake`."""
+    """The command that makes one handshake which offers nothing newer than TLS 1.1.
+
+    `where` is ADDRESS:PORT, `options` are further words for s_client.
+    """
     return Command(
         ("sh", "-c", load_script(OLD_HANDSHAKE), f"old TLS handshake with {where}", where, *options), limit=25.0
     )
@@ -41,7 +44,7 @@ def old_handshake(where: str, options: Sequence[str]) -> Command:
 def headers(where: str, name: str, options: Sequence[str]) -> Command:
     """The command that prints the headers of an HTTPS answer for `name`.
 
-    The other arguments are those of `handshake`.
+    `where` is ADDRESS:PORT, `options` are further words for s_client.
     """
     return Command(
         ("sh", "-c", load_script(REQUEST_HEADERS), f"HTTPS request to {where}", where, name, *options), limit=20.0

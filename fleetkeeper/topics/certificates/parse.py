@@ -171,7 +171,11 @@ def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
 
 
 def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], ...]:
-    """The webroots of a lineage, each with whether it exists. Their sections follow that of its configuration."""
+    """The webroots of the lineage `name`, each with whether it exists.
+
+    `parts` are all sections of the look: those of its webroots stand behind that of its configuration (`renewal`),
+    before the next lineage's.
+    """
     matches: dict[str, bool] = {}
     current = ""
     for part in parts:
@@ -184,9 +188,10 @@ def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], .
 
 
 def parse_parts(name: str, parts: list[Section]) -> Iterator[str]:
-    """What is wrong with the files that a lineage's configuration names. Their sections follow it, too.
+    """What is wrong with the files that the configuration of the lineage `name` names; nothing when all is right.
 
-    Nothing when all is right.
+    `parts` are all sections of the look: those of its files (`part`) stand behind that of its configuration
+    (`renewal`), before the next lineage's.
     """
     current = ""
     for part in parts:

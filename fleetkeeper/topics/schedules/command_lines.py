@@ -60,7 +60,8 @@ def script_runs(
     """The runs of the wanted command in a script; empty when it cannot be parsed.
 
     Where some are surely run, only those: another in the same script is run instead of them. Else only the first that
-    may be run, else the first that is not. `environment` is what the crontab sets: cron expands nothing in it.
+    may be run, else the first that is not. `environment` is what the crontab sets: cron expands nothing in it; `around`
+    is what is known of the node (None: nothing), `start` how the script begins (None: no `set -e`, no arguments).
     """
     try:
         return runs_of(script, command_words, environment, around, start)
@@ -75,7 +76,7 @@ def runs_of(
     around: Surroundings | None = None,
     start: ScriptStart | None = None,
 ) -> list[Execution]:
-    """The same runs as `script_runs` gives. Raises Unreadable for a script that cannot be parsed."""
+    """The runs that `script_runs` gives for these arguments. Raises Unreadable for a script that cannot be parsed."""
     context = Context(
         {name: (Part("text", value),) for name, value in environment.items()},
         around=around if around is not None else Surroundings(),

@@ -67,7 +67,7 @@ def read_entries(
 def undecided_entries(entries: Iterable[MatchedEntry], node: str) -> Iterator[Unobservable]:
     """An Unobservable for each entry for the service of which it cannot be told whether it gets to its command.
 
-    None for an entry with a fault that keeps it from running anyway.
+    Nothing for an entry with a fault that keeps it from running anyway.
     """
     for item in entries:
         if item.meant and item.entry.unclear and not harmful(item.entry):
@@ -77,8 +77,8 @@ def undecided_entries(entries: Iterable[MatchedEntry], node: str) -> Iterator[Un
 def doubtful_places(facts: Facts, home: Placement, containers: Sequence[Container]) -> Iterator[Unobservable]:
     """An Unobservable for each place that may run the command in a form that cannot be read.
 
-    `containers` are those of the node: what surely enters another than the service's is no such place. None when there
-    are none.
+    `containers` are those of the node: what surely enters another than the service's is no such place. Nothing when
+    there are none.
     """
     node = home.node
     for suspect in facts.suspects:
@@ -99,7 +99,7 @@ def doubtful_sources(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[
 
 
 def may_enter(target: Target | None, home: Container, containers: Sequence[Container]) -> bool:
-    """Whether a target may be the container of the service: it is not known, finds nothing now, or finds it."""
+    """Whether a target may be the container of the service: it is not known (None), finds nothing now, or finds it."""
     try:
         found = resolve_target(target, containers) if target else ()
     except Unobservable:

@@ -42,7 +42,13 @@ def parse(output: Output) -> Facts:
 
 
 def entry(line: str) -> VolumeEntry | None:
-    """One line of du; None for a line that only looks like one: the rest of a name that holds a newline."""
+    """An entry from its line of the script, `1 KIB<tab>./PATH`; its size is in bytes.
+
+    None for a line of another form: the rest of a name that holds a newline.
+
+    >>> entry("1 20\\t./a"), entry("of a name")
+    (VolumeEntry(path='a', used=20480), None)
+    """
     size, tab, path = line.removeprefix("1 ").partition("\t")
     if not (line.startswith("1 ") and tab and path.startswith("./") and KIBS.fullmatch(size)):
         return None

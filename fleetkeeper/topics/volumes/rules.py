@@ -63,7 +63,7 @@ def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unob
 def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
     """Pairs (what is too much or too little, what is wanted), in words, for each limit that is broken.
 
-    None when all are kept.
+    Nothing when all are kept.
     """
     volume = policy.volume
     if volume.budget is not None and usage.used > volume.budget:

@@ -322,7 +322,8 @@ class Locked(Exception):
 def key_type_and_text(data: bytes) -> tuple[str, str]:
     """The type of a private key in any usual format (OpenSSH, PEM, PKCS#8), and its text in OpenSSH's format.
 
-    Raises Locked, UnsupportedAlgorithm, or ValueError for data that is no private key.
+    The type is that of its public key, such as `ssh-ed25519` or `ssh-rsa`: one of KINDS. Raises Locked for a key with a
+    passphrase, UnsupportedAlgorithm for another type, and ValueError for data that is no private key.
     """
     try:
         key = load_ssh_private_key(data, None) if b"BEGIN OPENSSH" in data else load_pem_private_key(data, None)

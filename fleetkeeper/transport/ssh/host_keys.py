@@ -54,7 +54,8 @@ def shown_keys(
 ) -> tuple[HostKey, ...]:
     """All host keys of a node, one of each type, over the route of an audit (its jump hosts must be trusted already).
 
-    `limit` is in seconds, for each type. Raises Unobservable when the node cannot be reached, or shows no key.
+    `ssh_config` is the configuration file (None: those that ssh reads), `limit` in seconds, for each type. Raises
+    Unobservable when the node cannot be reached, or shows no key.
     """
     from fleetkeeper.transport.connections import Register
     from fleetkeeper.transport.ssh.jump_hosts import hop_to

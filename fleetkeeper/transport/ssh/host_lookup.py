@@ -43,5 +43,8 @@ class Target:
     authorities: frozenset[str] = SIGNATURES
 
     def names(self, port: int) -> str:
-        """The host's name in known_hosts, in lower case, with this port."""
+        """The host as known_hosts names it, in lower case: `[HOST]:PORT`, or `HOST` for the ports 22 and 0 (none).
+
+        With an `alias` that alone, whatever the port.
+        """
         return self.alias.lower() if self.alias else name_of(self.host, port)

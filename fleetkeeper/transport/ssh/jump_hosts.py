@@ -47,8 +47,8 @@ def hop_to(node: Node, inventory: Inventory) -> Hop:
 def hops_to(hop: Hop, ssh_config: str | None) -> list[Hop]:
     """The hop and those before it, also by ProxyJump of the user's configuration; the one nearest to us is last.
 
-    Raises Unobservable when the jumps form a circle (ssh itself would try for ever), or the configuration cannot be
-    read.
+    `ssh_config` is that configuration's file (None: those that ssh reads). Raises Unobservable when the jumps form a
+    circle (ssh itself would try for ever), or the configuration cannot be read.
     """
     seen: list[Hop] = []
     here: Hop | None = hop

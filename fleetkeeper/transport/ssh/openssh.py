@@ -203,7 +203,8 @@ def ssh_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple
     """The command line of ssh with all of its options for a host, up to the host.
 
     The jump hosts of the user's configuration are written out too: the ssh that ProxyJump starts would verify their
-    keys only if that configuration says so. Raises Unobservable where configuration or jumps cannot be followed.
+    keys only if that configuration says so. `ssh_config` is its file (None: those that ssh reads). Raises Unobservable
+    where configuration or jumps cannot be followed.
     """
     request = hop.asked
     options: dict[str, str | None] = {
@@ -273,7 +274,8 @@ def in_our_words(
     """The error of our own SSH in place of `why`, ssh's own: ssh prints no fingerprint, and nothing about jump hosts.
 
     `why` itself when it is not about a host key or a jump host, or our own SSH has no better error. It is returned, not
-    raised; our own SSH tries to connect for it, until the deadline (`time.monotonic`).
+    raised; our own SSH tries to connect for it, until the deadline (`time.monotonic`). `ssh_config` is the user's
+    configuration file (None: those that ssh reads).
     """
     from fleetkeeper.transport.connections import Register
     from fleetkeeper.transport.ssh.routes import Routes

@@ -54,14 +54,17 @@ def override_target(target: SshTarget, request: SshRequest) -> SshTarget:
 
 
 def config_files(config: str | None) -> tuple[str, ...]:
-    """The paths of the configuration files that ssh reads, includes not followed and `~` not expanded."""
+    """The paths of the configuration files that ssh reads: `config` alone, else (None) the user's and the system's.
+
+    Includes are not followed, and `~` is not expanded.
+    """
     return (config,) if config else (USER_CONFIG, SYSTEM_CONFIG)
 
 
 def from_ssh(request: SshRequest, config: str | None) -> SshTarget:
     """The target of a host as `ssh -G` resolves it; ssh runs once for all hosts if no line depends on the host.
 
-    Raises Unobservable when the configuration cannot be read.
+    `config` is the configuration file (None: those that ssh reads). Raises Unobservable when it cannot be read.
     """
     target = from_printed_lines(request, config)
     return replace(target, algorithms=replace(target.algorithms, known_first=prefers_known_keys(target, config)))
@@ -71,7 +74,8 @@ def prefers_known_keys(target: SshTarget, config: str | None) -> bool:
     """Whether ssh asks for the types of host keys first that are known for the host (order_hostkeyalgs()).
 
     It does so unless HostKeyAlgorithms is a list of the user's own, or moves some to its head (`^`): that order stands.
-    `ssh -G` prints what comes of either, so each line of the files is asked for alone, and compared.
+    `ssh -G` prints what comes of either, so each line of the files (`config`, None: those that ssh reads) is asked for
+    alone, and compared.
     """
     lines = written_values(config_files(config), "hostkeyalgorithms")
     if all(text.startswith(("+", "-")) for text in lines):
@@ -91,7 +95,10 @@ def hostkey_algorithms(written: str) -> str:
 
 
 def from_printed_lines(request: SshRequest, config: str | None) -> SshTarget:
-    """The target of a host as `ssh -G` prints it. Raises Unobservable when the configuration cannot be read."""
+    """The target of a host as `ssh -G` prints it.
+
+    `config` is the configuration file (None: those that ssh reads). Raises Unobservable when it cannot be read.
+    """
     options = tuple(f"-o{name}={value}" for name, value in (("User", request.user), ("Port", request.port)) if value)
     if not same_for_all_hosts(config_files(config)):
         return parse(
@@ -229,8 +236,8 @@ CANNOT = frozenset({"include", "match", "canonicalizehostname", "knownhostscomma
 def without_ssh(address: str, config: str | None) -> SshTarget:
     """The target of a host as paramiko's own reader resolves it, where OpenSSH is not installed.
 
-    A file that does not exist is empty. Raises Unobservable for keywords that it cannot follow. Raises OSError for a
-    file that may not be read.
+    `config` is the configuration file (None: the user's); one that does not exist is empty. Raises Unobservable for
+    keywords that it cannot follow. Raises OSError for a file that may not be read.
     """
     from paramiko import SSHConfig
 

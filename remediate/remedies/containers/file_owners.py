@@ -62,7 +62,7 @@ def ownership_obstacle(fleet: Fleet, location: Placement, denied: Denied) -> str
 def own_files(fleet: Fleet, location: Placement) -> Iterator[Reason]:
     """Reasons, pairs (why, what to do), for files that the user could not use, and that are not the service's alone.
 
-    None when there are none. Raises Unobservable.
+    Nothing when there are none. Raises Unobservable where that was not seen.
     """
     preflight = preflight_of(location)
     for denied in raise_if_unobservable(preflight.denied):

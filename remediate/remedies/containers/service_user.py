@@ -214,7 +214,7 @@ def policy_obstacles(service: Service, swarm_service: SwarmService, places: list
 def handed_obstacles(service: SwarmService, preflight: Preflight) -> Iterator[Reason]:
     """Reasons in secrets, configs and tmpfs, which the swarm makes for each task with owners from the stack file.
 
-    None when the preflight's user could read all of them and write to each tmpfs. Each is a pair (why, what to do).
+    Nothing when the preflight's user could read all of them and write to each tmpfs. Each is a pair (why, what to do).
     """
     who = f"{preflight.user} (uid {preflight.uid})"
     for file in service.handed:

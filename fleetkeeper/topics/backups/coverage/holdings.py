@@ -186,7 +186,7 @@ def kept_otherwise(
 ) -> str:
     """What a container beside a database, which makes backups by itself, may do about it, as a sentence; "" for none.
 
-    One that keeps the policy's own dumps makes none of this database.
+    One that keeps the policy's own dumps makes none of this database. `policy` is None without backups.
     """
     data = [
         mount.source

@@ -56,7 +56,7 @@ def hold_the_live_tables(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
 def refused_later(newest: Backup, policy: Policy) -> Iterator[Finding]:
     """A warning for a dump of pg_dumpall: only a person can restore it.
 
-    None for any other, or where its contents are not known.
+    Nothing for any other, or where its contents are not known.
     """
     if newest.contents and newest.contents.cluster:
         yield Finding(

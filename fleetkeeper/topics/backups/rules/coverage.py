@@ -124,7 +124,7 @@ def volume_finding(holding: Holding, hint: str) -> Finding:
 def unneeded_excuses(fleet: Fleet) -> Iterator[Finding]:
     """A warning for each excuse that names no database and no volume which lacks a backup.
 
-    Whether its day is over does not matter. None at all while something could not be seen.
+    Whether its day is over does not matter. Nothing at all while something could not be seen.
     """
     holdings = [*searched(fleet, uncovered_databases), *searched(fleet, uncovered_volumes)]
     if any(isinstance(holding, Unobservable) for holding in holdings):

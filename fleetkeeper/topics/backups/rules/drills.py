@@ -57,7 +57,7 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
 
 def wanted_drill(failed: Drill | None, policy: Policy) -> str:
-    """The drill that would satisfy the rule, in words."""
+    """The drill that would satisfy the rule, in words; `failed` is one that is not made good (None: none)."""
     if failed is not None or policy.drills is None:
         return "a drill that succeeded since, of that dump or of a newer one"
     return f"a drill that succeeded within {show_duration(policy.drills)}"

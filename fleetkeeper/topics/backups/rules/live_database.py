@@ -129,7 +129,8 @@ def lie_on_a_lasting_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 def where_backups_lie(fleet: Fleet, policy: Policy) -> Iterator[Finding | Unobservable]:
     """A finding for each reason why the directory of the backups does not last.
 
-    An Unobservable where what it lies on was not seen. Raises Unobservable when its files were not. None where it does.
+    An Unobservable where what it lies on was not seen; nothing where it lasts. Raises Unobservable when its files were
+    not seen.
     """
     node = policy.volume.node
     facts = fleet.of(node, Facts)

@@ -164,7 +164,7 @@ def external_leaves(
 def differences(fleet: Fleet, certificate: Certificate) -> Said:
     """A finding for each address that serves another certificate than the service itself.
 
-    None where a proxy is declared, or where no node of the service was seen to serve one. An Unobservable for what
+    Nothing where a proxy is declared, or where no node of the service was seen to serve one. An Unobservable for what
     could not be judged, in any case.
     """
     by_proxy = isinstance(certificate.outside, Outside) and certificate.outside.proxy

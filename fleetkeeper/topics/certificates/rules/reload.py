@@ -35,6 +35,7 @@ def reload_findings(view: View, lineage: Lineage | None, working: list[Renewal])
     """A finding where nothing reloads the server after a renewal, an Unobservable where that cannot be told.
 
     Nothing where one of `working` (not empty) does, the main process reloads it, or nginx reads the files anew anyway.
+    `lineage` is the one whose hooks run then; None where there is none.
     """
     if view.container.id in view.facts.reloaders or picks_files_itself(view):
         return
@@ -55,8 +56,8 @@ def reload_findings(view: View, lineage: Lineage | None, working: list[Renewal])
 def reloading_after(renewal: Renewal, view: View, lineage: Lineage | None) -> Reloading:
     """What is done about servers after a renewal: by its own line, by renewal-hooks and by the lineage's hooks.
 
-    The last two as they work where certbot runs, and not at all where the renewal's own options put them out. Nothing
-    is asked here.
+    The last two as they work where certbot runs, and not at all where the renewal's own options put them out, nor the
+    last without a lineage (None). Nothing is asked here.
     """
     here = runs_in(renewal, view)
     effects = [renewal.reloading]

@@ -99,9 +99,9 @@ def not_certbots(view: View) -> Unobservable:
 
 
 def certbot_findings(view: View, lineage: Lineage | None) -> Iterator[Finding]:
-    """The findings about a missing certbot, a missing lineage for the name, or one without its configuration.
+    """The findings about a missing certbot, a missing lineage (None) for the name, or one without its configuration.
 
-    None when all three are there. Raises Unobservable when schedules were not seen.
+    Nothing when all three are there. Raises Unobservable when schedules were not seen.
     """
     inside = view.inside
     if not inside.certbot and not any(works_for(renewal, view) for renewal in all_renewals(view)):
@@ -142,7 +142,8 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
     """A finding where nothing runs certbot for this container, or nothing reloads the server afterwards.
 
     An Unobservable where a place that could not be read may run it. Also for a cron that does not run, and for a
-    renewal that asks every time. Raises Unobservable as `all_renewals`.
+    renewal that asks every time. `lineage` is the one for the name, whose hooks may reload (None: there is none).
+    Raises Unobservable where the node's renewals, a lineage or nginx' configuration could not be read.
     """
     everything = all_renewals(view)
     working = [renewal for renewal in everything if works_for(renewal, view)]
@@ -286,7 +287,7 @@ def by_cron(view: View, working: list[Renewal]) -> Said:
 def reloadable(view: View) -> Iterator[Finding]:
     """A finding where nginx refuses its own configuration: then no renewal is ever served (case 54).
 
-    None for another server than nginx.
+    Nothing for another server than nginx.
     """
     server = view.inside.nginx
     if server is not None and server.broken:
@@ -301,7 +302,7 @@ def reloadable(view: View) -> Iterator[Finding]:
 def kept(view: View) -> Iterator[Finding]:
     """A finding where a new container would not find certificates and account again (case 58).
 
-    None where there is no /etc/letsencrypt in the container.
+    Nothing where there is no /etc/letsencrypt in the container.
     """
     if not view.inside.letsencrypt:
         return

@@ -173,8 +173,8 @@ def stale(view: View, served: ServedCertificate, file: CertificateFile) -> Findi
 def copied(view: View, served: ServedCertificate, files: list[CertificateFile], lineage: Lineage) -> Iterator[Finding]:
     """A finding where nginx uses a copy that is older than certbot's own file: renewals never reach such a copy.
 
-    None where one of `files` is certbot's own, or there is no certificate in them or in that. By their ends. Raises
-    Unobservable for a certificate that cannot be read.
+    Older is one that ends earlier. Nothing where one of `files` is certbot's own, or there is no certificate in them or
+    in that. Raises Unobservable for a certificate that cannot be read.
     """
     if not lineage.chain or lineage.path in [file.path for file in files]:
         return

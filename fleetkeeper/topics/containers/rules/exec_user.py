@@ -42,7 +42,7 @@ def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding 
 def judged_entry(location: Placement) -> Iterator[Finding | Unobservable]:
     """A warning where `docker exec` into one container gives root; an Unobservable where the user is not known.
 
-    None where a user namespace maps that root to another user of the node.
+    Nothing where a user namespace maps that root to another user of the node.
     """
     container = location.container
     try:

@@ -155,7 +155,7 @@ def name_a_few(services: list[str]) -> str:
 def state_findings(member: Member, node: str) -> Iterator[Finding]:
     """A finding where a node of the inventory is down for the swarm, or takes no tasks.
 
-    A warning where it is drained. None for one that is well. Raises Untrusted for a name that no shell can take.
+    A warning where it is drained; nothing for one that is well. Raises Untrusted for a name that no shell can take.
     """
     name, about = shown_word(member.hostname), member.hostname
     activate = f"`docker node update --availability active {name}` on a manager, when its maintenance is over"

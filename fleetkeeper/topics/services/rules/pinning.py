@@ -86,7 +86,7 @@ def why_not(fleet: Fleet, name: str) -> str:
 def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
     """A finding where a service with local data may run on several members of the swarm.
 
-    Instead of it, one for each local volume that is split between nodes. None for a global service. Raises Untrusted
+    Instead of it, one for each local volume that is split between nodes. Nothing for a global service. Raises Untrusted
     for a name that no shell can take.
     """
     data = local_data(fleet, service)

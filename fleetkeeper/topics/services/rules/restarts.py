@@ -25,7 +25,8 @@ def crash_loops(service: SwarmService | None, tasks: Iterable[Task]) -> Iterator
     Each restart is a new task, and the swarm keeps the last few that ended. Three that ended by themselves count,
     within a day, while the present one has not yet lasted as long as the one before it or five minutes. What an update,
     a scale or a drain has stopped is in state `shutdown`, and does not count; nor does a good end (`complete`) of a
-    service that is started again a minute later or more, or over more than an hour: it is meant to end.
+    service that is started again a minute later or more, or over more than an hour: it is meant to end. Without
+    `service` (None) its delay is taken to be short.
     """
     slots: dict[str, list[Task]] = defaultdict(list)
     for task in tasks:

@@ -123,8 +123,8 @@ def finding(saw: str, location: Placement, hint: str) -> Finding:
 def ambiguous_name(service: Service, present: list[Placement]) -> Iterator[Finding]:
     """A finding where running containers of several Compose projects (or of one and none) match one name.
 
-    `present` are the running containers that match it. None where there is one. Raises Untrusted for a name that no
-    shell can take.
+    `present` are the running containers that match it; nothing where they are of one. Raises Untrusted for a name that
+    no shell can take.
     """
     kinds = sorted({location.container.label(COMPOSE_PROJECT) for location in present})
     if len(kinds) > 1:
@@ -177,7 +177,7 @@ def in_trouble(container: Container) -> bool:
 
 
 def updating(service: SwarmService | None) -> bool:
-    """Whether the swarm is updating the service or rolling it back."""
+    """Whether the swarm is updating the service or rolling it back; False for none (None)."""
     return service is not None and service.update_state in ("updating", "rollback_started")
 
 

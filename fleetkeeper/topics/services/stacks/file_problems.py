@@ -243,7 +243,7 @@ def volume_name(item: Node) -> str:
 
 
 def is_local(volume: Node | None) -> bool:
-    """Whether a volume's definition leaves it on the node's disk; a missing one is refused by Docker."""
+    """Whether a volume's definition leaves it on the node's disk; False for a missing one (None)."""
     if not isinstance(volume, MappingNode):
         return volume is not None
     return not {"driver", "driver_opts", "external"} & volume.members.keys()

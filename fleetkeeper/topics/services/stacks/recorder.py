@@ -58,7 +58,7 @@ class Recorder(ThreadingMixIn, UnixStreamServer):
         super().__init__(str(socket), RecordingHandler)
 
     def record(self, path: str, body: dict[str, Any] | None) -> int:
-        """Count a request and keep what it would write; return how many requests there were."""
+        """Count a request and keep what it would write (`body`, None: nothing); return how many requests there were."""
         with self.lock:
             self.asked += 1
             if body is not None:
