@@ -23,6 +23,7 @@ from fleetkeeper.topics.registry import rules_of
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
 from remediate.commands.run_log import report_interrupted, undo_run
+from remediate.commands.stack_patch import print_patches
 from remediate.consent import UNATTENDED, WORDS, ask_consent, parse_allowed
 from remediate.journal import Journal
 from remediate.plan import Disturbs
@@ -54,6 +55,7 @@ class Call:
     max_fail: int | None = None
     again: bool = False
     replay: Path | None = None
+    print_patch: bool = False
     nightly: bool = False
     as_json: bool = False
     quiet: bool = False
@@ -77,9 +79,11 @@ class Call:
     def check(self) -> None:
         """Raise UsageError for options that contradict one another, before anything is looked at.
 
-        That is: --fix with --replay, --yes without --hosts, --fix without a terminal or --yes, an unknown word of
-        --allow.
+        That is: --fix with --replay, --print-patch with --fix or --json, --yes without --hosts, --fix without a
+        terminal or --yes, an unknown word of --allow.
         """
+        if self.print_patch and (self.fix or self.nightly or self.as_json):
+            raise UsageError("--print-patch prints a patch, and does nothing else", hint="leave the other option out")
         if self.fix and self.replay:
             raise UsageError("--fix with --replay: nothing is changed from a saved look", hint="leave --replay out")
         if self.fix and self.yes and not self.hosts:
@@ -147,10 +151,13 @@ class Remediation:
     def run(self, audit: Audit) -> Exit:
         """Look, show the proposal and, with --fix, apply it. Returns the exit code.
 
-        Raises UsageError when the run cannot be begun, and changes nothing then.
+        With --print-patch only the patches of stack files are shown. Raises UsageError when the run cannot be begun,
+        and changes nothing then.
         """
         session = self.session()
         fleet = self.look(session, audit)
+        if self.call.print_patch:
+            return print_patches(fleet)
         proposal = session.propose(fleet)
         self.screen.lines(proposal_lines(proposal, self.inventory.name))
         if self.call.fix and proposal.planned:

@@ -105,7 +105,7 @@ def not_deployed(fleet: Fleet, stack: DeclaredStack) -> Iterator[Finding | Unobs
 def deploy_hint(stack: DeclaredStack) -> str:
     """What a person does about a difference."""
     command = shown_command(("docker", "stack", "deploy", "-c", Path(stack.file).name, stack.name))
-    return f"`{command}`, or write into the file what should stay"
+    return f"`{command}`, or write into the file what should stay (`remediate --print-patch`)"
 
 
 def strange_services(

@@ -56,21 +56,25 @@ def declared_stack(entry: tuple[str, Stack], exported: Mapping[str, str] | None 
     """
     name, stack = entry
     try:
-        document = read_stack_file(Path(stack.file))
+        reading = read_stack(name, stack, exported or {})
     except Unobservable as why:
         return DeclaredStack(name, stack.file, why, why)
-    variables = stack_variables(stack, exported or {})
-    open_names = unsettled_names(document, variables)
-    reading = StackReading(name, Path(stack.file), document, variables, open_names)
     services: tuple[StackService, ...] | Unobservable
     try:
         services = tuple(reading.services())
     except Unobservable as why:
         services = why
-    known = {*variables.values, *open_names}
-    problems = tuple(file_problems(document, known, dotenv_of(Path(stack.file)), stack.order))
-    missing = (*variables.missing, *dict.fromkeys(reading.missing_files("env_file").values()))
-    return DeclaredStack(name, stack.file, services, problems, open_names, missing)
+    known = {*reading.variables.values, *reading.open_names}
+    problems = tuple(file_problems(reading.document, known, dotenv_of(reading.file), stack.order))
+    missing = (*reading.variables.missing, *dict.fromkeys(reading.missing_files("env_file").values()))
+    return DeclaredStack(name, stack.file, services, problems, reading.open_names, missing)
+
+
+def read_stack(name: str, stack: Stack, exported: Mapping[str, str]) -> StackReading:
+    """The file of a stack with its variables. Raises Unobservable for one that cannot be read."""
+    document = read_stack_file(Path(stack.file))
+    variables = stack_variables(stack, exported)
+    return StackReading(name, Path(stack.file), document, variables, unsettled_names(document, variables))
 
 
 def read_stack_file(path: Path) -> ComposeDocument:
