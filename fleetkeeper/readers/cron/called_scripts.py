@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from fleetkeeper.readers.docker.docker_exec import CLIENTS
 from fleetkeeper.readers.shell.conditions import BUILT_IN_BASH, EXPECTED
 from fleetkeeper.readers.shell.execution import executed_commands
+from fleetkeeper.readers.shell.options import after_options
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import Truth
-from fleetkeeper.readers.shell.words import Part, Unreadable, literal_text
-from fleetkeeper.readers.shell.wrappers import INERT, INTERPRETERS, SHELLS, SWITCHERS, WRAPPERS
+from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
+from fleetkeeper.readers.shell.wrappers import INERT, INTERPRETERS, SHELLS, SWITCHERS, WRAPPERS, unwrap_command
 
 OF_PACKAGES = ("/usr/lib/", "/lib/", "/usr/libexec/", "/usr/share/", "/snap/")
 """Where packages have their own scripts: they are followed only when their name speaks of what is looked for."""
@@ -76,11 +78,54 @@ def called_scripts(text: str, around: Surroundings, environment: Mapping[str, st
     return [call for command in commands for call in script_calls(command, around)]
 
 
+def unread_calls(text: str, around: Surroundings, environment: Mapping[str, str] = NOTHING) -> str:
+    """Why it is not known which scripts a command line or a script runs; "" where it is, and for unparsed text.
+
+    `run-parts` runs all of a directory, of which only cron's own are read, and `find -exec {}` what it finds.
+
+    >>> unread_calls("run-parts /opt/dir", Surroundings()), unread_calls("run-parts /etc/cron.daily", Surroundings())
+    ('it runs all scripts of a directory, which is not read', '')
+    """
+    context = Context({name: (Part("text", value),) for name, value in environment.items()}, around=around)
+    try:
+        commands = executed_commands(text, context)
+    except Unreadable:
+        return ""
+    for command in [command for command in commands if command.reach.value is not False]:
+        words = [literal_text(word) for word in command.words]
+        if command.name == "run-parts" and not ({"--test", "--list"} & set(words) or (words[-1] or "").rstrip("/") in READ_DIRECTORIES):
+            return "it runs all scripts of a directory, which is not read"
+        if command.name == "find" and any(a in EXECUTING and b in ("{}", None) for a, b in pairwise(words)):
+            return "it runs what `find` finds"
+    return ""
+
+
+EXECUTING = ("-exec", "-execdir", "-ok", "-okdir")
+READ_DIRECTORIES = frozenset(f"/etc/cron.{often}" for often in ("hourly", "daily", "weekly", "monthly", "yearly"))
+"""Directories of scripts that every look reads."""
+
+
+def through_finder(command: ExecutedCommand) -> tuple[Word, ...]:
+    """The words that `find -exec` or `xargs` runs; those of any other command as they are."""
+    words = list(command.words)
+    if command.name == "find":
+        places = [number for number, word in enumerate(words) if literal_text(word) in EXECUTING]
+        return tuple(words[places[0] + 1 :]) if places else command.words
+    if command.name == "xargs":
+        return tuple(after_options(words[1:], XARGS_VALUES)) or command.words
+    return command.words
+
+
+XARGS_VALUES = frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s", "-a"})
+
+
 def script_calls(command: ExecutedCommand, around: Surroundings) -> Iterator[ScriptCall]:
     """The script that a command is, or gives to an interpreter; none for docker. Options are left out.
 
     Several, of which one may be there, for a program without a path: in each directory of PATH that is the owner's own.
     """
+    if (inner := through_finder(command)) != command.words:
+        command = replace(command, words=tuple(unwrap_command(inner)[0]))
     words = [literal_text(word) or "" for word in command.words]
     interpreter = ""
     operands = [word for word in words[1:] if not word.startswith("-")]

@@ -169,11 +169,12 @@ class Follower:
             outcome = self.follow_simple(command, reach, guard)
             self.context.before = command
             return outcome
-        can_start = opened(command.redirected, self.context)
-        inside = both(reach, can_start)
         if isinstance(command, Function):
             self.context.functions[command.name] = command.body
             return Outcome()
+        can_start = opened(command.redirected, self.context)
+        inside = both(reach, can_start)
+        self.context.remember_descriptors(command.redirected)
         if isinstance(command, If):
             outcome = self.follow_if(command, inside, guard)
         elif isinstance(command, Loop):
@@ -219,10 +220,12 @@ class Follower:
     def follow_loop(self, command: Loop, reach: Truth) -> Outcome:
         """Follow `while` and `until`: what comes after a loop without an end is never run. Raises Unreadable."""
         kept, self.context.repeated = self.context.repeated, True
+        self.context.loops += 1
         asked = self.follow_list(command.condition, reach, guard=True)
         status = opposite(asked.status) if command.negated else asked.status
         body = self.follow_list(command.body, both(reach, status), guard=False)
         self.context.repeated = kept
+        self.context.loops -= 1
         ends = both(status, body.ends)
         if status.value is True and body.leaves.value is False and body.ends.value is False:
             endless = status.why.endswith(("always succeeds", "always fails"))
@@ -234,10 +237,12 @@ class Follower:
         given = [substitute_variables(word, self.context) for word in command.words or ()]
         words = given if command.words is not None else [(Part("variable", "@"),)]
         outcome = Outcome()
+        self.context.loops += 1
         for word in words[:MOST_TURNS] if words else [()]:
             self.context.variables[command.name] = word
             inside = self.follow_list(command.body, reach if words else Truth(False, "its `for` has no words"), guard)
             outcome = Outcome(inside.status, either(outcome.ends, inside.ends) if words else NO)
+        self.context.loops -= 1
         return outcome
 
     def follow_case(self, command: Case, reach: Truth, guard: bool) -> Outcome:

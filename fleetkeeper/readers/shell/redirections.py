@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.script_state import Context, substitute_variables
@@ -21,10 +22,26 @@ def opened(redirected: Redirections, context: Context) -> Truth:
     YES without any, and as `opened_one` where the name of a file is not known. Raises Unreadable for a word that grows
     too long.
     """
-    result = YES
+    result, numbers = YES, set(context.descriptors)
     for operator, target in redirected:
-        result = both(result, opened_one(operator, substitute_variables(target, context), context))
+        word = substitute_variables(target, context)
+        result = both(result, both(is_open(operator, word, numbers, context), opened_one(operator, word, context)))
+        numbers.add(operator.rstrip("<>|&"))
     return result
+
+
+def is_open(operator: str, target: Word, numbers: Collection[str], context: Context) -> Truth:
+    """Whether the descriptor that `>&` or `<&` copies is open: cron opens 0, 1 and 2, a script's caller perhaps more.
+
+    `numbers` are those that the script opened itself.
+    """
+    number = (literal_text(target) or "").rstrip("-")
+    if operator.lstrip(DESCRIPTORS) not in (">&", "<&") or not re.fullmatch("[3-9]|[1-9][0-9]+", number):
+        return YES
+    if number in numbers or context.around.elsewhere or context.around.presumed:
+        return YES
+    why = f"`{operator}{number}` copies a file that nothing opened"
+    return Truth(None if context.around.script else False, why)
 
 
 def opened_one(operator: str, target: Word, context: Context) -> Truth:

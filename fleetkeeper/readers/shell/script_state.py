@@ -72,7 +72,7 @@ class Context:
 
     `depth` counts the shells around it. `errexit`: it ends at the first command that fails (`set -e`). `pipefail`: the
     status of a pipe is that of any command in it. `fate` is what becomes of the commands that are followed now, and
-    `repeated` says whether they stand in a loop without a fixed end.
+    `repeated` says whether they stand in a loop without a fixed end, `loops` counts the loops around them.
     """
 
     variables: dict[str, Word] = field(default_factory=dict)
@@ -84,6 +84,7 @@ class Context:
     pipefail: bool = False
     fate: Fate = NO_FATE
     repeated: bool = False
+    loops: int = 0
     user: str = ""
     functions: dict[str, Command] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
@@ -98,11 +99,11 @@ class Context:
                 self.variables[name] = value if reach.value else (Part("variable", f"{name} here or before"),)
 
     def remember_descriptors(self, redirected: Redirections) -> None:
-        """Store which file each number was opened for (`exec 9>/run/lock`)."""
+        """Store which file each number was opened for (`exec 9>/run/lock`): "" for a copy, or a path that is unknown."""
         for operator, target in redirected:
             number, path = operator.rstrip("<>|&"), literal_text(target)
-            if number and path and path.startswith("/"):
-                self.descriptors[number] = path
+            if number:
+                self.descriptors[number] = path if path and path.startswith("/") else ""
 
     def inner(self) -> Context:
         """The state of a shell inside this one.

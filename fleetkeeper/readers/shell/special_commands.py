@@ -251,10 +251,12 @@ def end(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bo
 
 
 def leave(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`break` and `continue`: the outcome leaves the loop; how many loops is not read.
+    """`break` and `continue`: the outcome leaves the loop; how many loops is not read. Outside of one: nothing.
 
     `reach` and `guard` make no difference.
     """
+    if not follower.context.loops:
+        return Outcome()
     return Outcome(YES, NO, Truth(True, f"{show(words)} leaves the loop before"))
 
 

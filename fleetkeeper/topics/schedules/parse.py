@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from fleetkeeper.readers.cron.answers import Answers
-from fleetkeeper.readers.cron.called_scripts import ScriptCall, called_scripts
+from fleetkeeper.readers.cron.called_scripts import ScriptCall, called_scripts, unread_calls
 from fleetkeeper.readers.cron.crontab import BLANKS, Job, LineProblem, cut_at_percent, first_word
 from fleetkeeper.readers.cron.crontab_files import CrontabFile, crontab_file
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
@@ -176,6 +176,7 @@ def suspect_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups)
         made = partial(candidate_of_script, crontab, job, scheduled)
         scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path))
     ask_for_sourced(around, suspect, scheduled)
+    suspect_unread(unread_calls(text, around, job.environment), suspect, scheduled)
     if not calls and MENTIONS.search(job.command):
         why = why_undecided(job.command, crontab.wanted)
         scheduled.suspects.append(replace(suspect, why=why, target=own_dump(text, job.environment)[1]))
@@ -191,6 +192,12 @@ def ask_for_sourced(around: Surroundings, suspect: Suspect, scheduled: Scheduled
             scheduled.questions.update({f"={path}": None, f"?{path}": None})
         elif state is None or not state.missing:
             scheduled.suspects.append(replace(suspect, why=f"it reads {path}, which could not be read"))
+
+
+def suspect_unread(why: str, suspect: Suspect, scheduled: ScheduledBackups) -> None:
+    """Add the suspect to `scheduled` where it is not known which scripts it runs; `why` is "" where it is."""
+    if why:
+        scheduled.suspects.append(replace(suspect, why=why))
 
 
 def in_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups | None) -> Iterator[Candidate]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fleetkeeper.readers.cron.called_scripts import DISTRIBUTION, called_scripts, start_of
+from fleetkeeper.readers.cron.called_scripts import DISTRIBUTION, called_scripts, start_of, unread_calls
 from fleetkeeper.readers.cron.crontab_files import VALID_NAME, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
@@ -26,7 +26,7 @@ from fleetkeeper.topics.schedules.command_lines import (
 )
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
 from fleetkeeper.topics.schedules.failure_reports import traced_secrets, untold_failures
-from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, with_reach
+from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, suspect_unread, with_reach
 
 
 def in_directories(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:
@@ -81,6 +81,7 @@ def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: Sc
     calls = [call for call in calls if MENTIONS.search(call.path) or not call.path.startswith(DISTRIBUTION)]
     scheduled.behind.extend(Behind(call, suspect, made, call.user or user, path=path) for call in calls)
     ask_for_sourced(around, suspect, scheduled)
+    suspect_unread(unread_calls(text, around), suspect, scheduled)
     if not calls and mentions_dumps(text):
         target = own_dump(text)[1]
         scheduled.suspects.append(Suspect(file.path, 0, why_undecided(text, command_words), target))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fleetkeeper.readers.cron.called_scripts import called_scripts, start_of
+from fleetkeeper.readers.cron.called_scripts import DISTRIBUTION, ScriptCall, called_scripts, start_of, unread_calls
 from fleetkeeper.readers.cron.script_start import Starter, can_start, shell_of
 from fleetkeeper.readers.cron.snapshot import SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import Execution
@@ -26,12 +26,13 @@ from fleetkeeper.topics.schedules.parse import (
     Candidate,
     ScheduledBackups,
     ask_for_sourced,
+    suspect_unread,
 )
 
 MOST_SCRIPTS, MOST_READ = 100, 1 << 20
 """Scripts behind lines, and characters of them, that are read in one look."""
 DEEPEST = 2
-"""Scripts that call each other that are followed."""
+"""Scripts that call each other that are followed; what a deeper one does is not known."""
 
 
 def follow_scripts(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:
@@ -90,13 +91,27 @@ def follow_script(
     if mentions_dumps(text) or (not text and MENTIONS.search(file.path)):
         why = why_undecided(text, command_words, behind.call.path)
         scheduled.suspects.append(replace(behind.suspect, why=why, target=own_dump(text)[1]))
-    if behind.level >= DEEPEST:
-        return []
+    unread = unread_calls(text, around)
+    suspect_unread(unread and f"{file.path}: {unread}", behind.suspect, scheduled)
     calls = [call for call in called_scripts(text, around) if is_followed(call.path) and call.path != file.path]
+    if behind.level >= DEEPEST:
+        deeper = [call.path for call in calls if starts.value is not False and is_deeper(call)]
+        why = f"{file.path} runs {deeper[0]}, and scripts that deep are not read" if deeper else ""
+        suspect_unread(why, behind.suspect, scheduled)
+        return []
     return [
         replace(behind, call=replace(call, reach=both(starts, call.reach)), starter="shell", level=behind.level + 1)
         for call in calls
     ]
+
+
+def is_deeper(call: ScriptCall) -> bool:
+    """Whether a call that is not followed may be that of a script: not of a program of the system, or never reached.
+
+    A program without a path is one only where its name speaks of backups.
+    """
+    system = call.path.startswith(DISTRIBUTION) or call.searched
+    return call.reach.value is not False and (not system or MENTIONS.search(call.path) is not None)
 
 
 def made_by_script(behind: Behind, run: Execution, text: str) -> Candidate:

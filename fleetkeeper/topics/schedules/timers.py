@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from fleetkeeper.readers.cron.called_scripts import ScriptStart, called_scripts
+from fleetkeeper.readers.cron.called_scripts import ScriptStart, called_scripts, unread_calls
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.readers.shell.truth import both
@@ -22,7 +22,7 @@ from fleetkeeper.topics.schedules.command_lines import (
     why_undecided,
 )
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
-from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, with_reach
+from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, suspect_unread, with_reach
 
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -61,6 +61,7 @@ def find_timer(
     calls = [replace(call, reach=both(starts, call.reach)) for call in calls]
     scheduled.behind.extend(Behind(call, suspect, made, user, "systemd", UNIT_PATH) for call in calls)
     ask_for_sourced(around, suspect, scheduled)
+    suspect_unread(unread_calls(script, around), suspect, scheduled)
     if not calls and MENTIONS.search(script):
         scheduled.suspects.append(
             replace(suspect, why=why_undecided(script, command_words), target=own_dump(script)[1])

@@ -87,3 +87,28 @@ def test_a_shell_that_nothing_else_asks_about_is_asked_for(shell: str, outcome: 
     setting = f"SHELL=/bin/{shell}\n{PATH}"
     assert outcome_of_line(f"{EXEC} backup", setting) is outcome
     assert outcome_of_line("bk", setting, {"/usr/local/bin/bk": SCRIPT}) is outcome
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("run-parts /opt/dir", Outcome.UNKNOWN),
+        ("cd / && run-parts --report /etc/cron.hourly", Outcome.FINDING),
+        ("find /opt -name bk -exec {} \\;", Outcome.UNKNOWN),
+        ("find /opt -maxdepth 0 -exec /opt/bk {} \\;", Outcome.HOLDS),
+        ("echo now | xargs -n 1 /opt/bk", Outcome.HOLDS),
+        ("find /tmp -mtime +7 -exec rm {} +", Outcome.FINDING),
+        ("/opt/second", Outcome.HOLDS),
+        ("/opt/third", Outcome.UNKNOWN),
+        ("/opt/harmless", Outcome.FINDING),
+    ],
+)
+def test_a_script_that_may_be_the_backup_and_is_not_read_is_unknown(line: str, outcome: Outcome):
+    files = {
+        "/opt/bk": SCRIPT,
+        "/opt/second": File("#!/bin/sh\n/opt/bk\n", 0o755),
+        "/opt/third": File("#!/bin/sh\n/opt/second\n", 0o755),
+        "/opt/harmless": File("#!/bin/sh\n/opt/cleaner\n", 0o755),
+        "/opt/cleaner": File("#!/bin/sh\n/usr/bin/find /tmp -mtime +7 -delete\n", 0o755),
+    }
+    assert outcome_of_line(line, files=files) is outcome
