@@ -27,11 +27,16 @@ def refusal_of(name: str, answers: Snapshot) -> str | None:
         return ""
     if name in answers.lines.get("noshadow", []):
         return "it has no line in /etc/shadow"
-    rows = [row.split(" ") for row in answers.lines.get("shadow", [])]
-    numbers = next((row[1:] for row in rows if row[0] == name and len(row) == 5), None)
-    if numbers is not None and (expired := expiry(numbers, answers.one("day"))):
+    if expired := expiry_of(name, answers):
         return expired
     return access_refusal(name, answers.lines.get("access", []))
+
+
+def expiry_of(name: str, answers: Snapshot) -> str:
+    """Why an account has expired; "" when it has not, and where nothing was said about that."""
+    rows = [row.split(" ") for row in answers.lines.get("shadow", [])]
+    numbers = next((row[1:] for row in rows if row[0] == name and len(row) == 5), None)
+    return expiry(numbers, answers.one("day")) if numbers is not None else ""
 
 
 def expiry(numbers: Sequence[str], today: str) -> str:
@@ -100,7 +105,15 @@ def user_of(name: str, answers: Snapshot, account: str) -> User | None:
         if own == name:
             numbers = [group for group in groups.split(",") if group][:MOST_GROUPS]
             try:
-                return User(name, whole_number(uid), frozenset(map(whole_number, numbers)), home, name == account)
+                groups_of = frozenset(map(whole_number, numbers))
+                shell = login_shell(name, answers)
+                return User(name, whole_number(uid), groups_of, home, name == account, shell, expiry_of(name, answers))
             except Unobservable:
                 return None
     return None
+
+
+def login_shell(name: str, answers: Snapshot) -> str:
+    """The login shell of an account, as /etc/passwd has it; "" where nothing was said about it."""
+    rows = [row.partition(" ") for row in answers.lines.get("shell", [])]
+    return next((shell for own, _, shell in rows if own == name), "")

@@ -40,9 +40,10 @@ class ScriptCall:
 
 @dataclass(frozen=True)
 class ScriptStart:
-    """How a script begins: with `set -e` in its first line, and with which `$1`, `$2` and so on."""
+    """How a script begins: with `set -e` or `set -u` in its first line, and with which `$1`, `$2` and so on."""
 
     errexit: bool = False
+    nounset: bool = False
     arguments: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,7 +62,8 @@ def start_of(text: str, arguments: Sequence[str | None]) -> ScriptStart:
     options = SHELL_OPTIONS.match(text)
     given = {str(number): value for number, value in enumerate(arguments, 1) if value is not None}
     unset = {str(number): "" for number in range(len(arguments) + 1, MOST_ARGUMENTS + 1)}
-    return ScriptStart(bool(options and "e" in options[1]), {"#": str(len(arguments)), **unset, **given})
+    errexit, nounset = (options is not None and letter in options[1] for letter in "eu")
+    return ScriptStart(errexit, nounset, {"#": str(len(arguments)), **unset, **given})
 
 
 def called_scripts(text: str, around: Surroundings, environment: Mapping[str, str] = NOTHING) -> list[ScriptCall]:
@@ -93,7 +95,9 @@ def unread_calls(text: str, around: Surroundings, environment: Mapping[str, str]
         return ""
     for command in [command for command in commands if command.reach.value is not False]:
         words = [literal_text(word) for word in command.words]
-        if command.name == "run-parts" and not ({"--test", "--list"} & set(words) or (words[-1] or "").rstrip("/") in READ_DIRECTORIES):
+        if command.name == "run-parts" and not (
+            {"--test", "--list"} & set(words) or (words[-1] or "").rstrip("/") in READ_DIRECTORIES
+        ):
             return "it runs all scripts of a directory, which is not read"
         if command.name == "find" and any(a in EXECUTING and b in ("{}", None) for a, b in pairwise(words)):
             return "it runs what `find` finds"

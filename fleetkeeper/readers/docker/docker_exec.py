@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
 from fleetkeeper.readers.shell.execution import executed_commands
-from fleetkeeper.readers.shell.options import after_options, leading_options
+from fleetkeeper.readers.shell.options import after_options, leading_options, option_value
 from fleetkeeper.readers.shell.script_state import NO_FATE, Context, ExecutedCommand, Fate
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
@@ -116,7 +117,7 @@ def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execut
     else:
         executions = behind_unknown_program(name, rest[1:], context)
     for execution in executions:
-        reach = both(command.reach, same_lookup(command, rest))
+        reach = both(both(command.reach, same_lookup(command, rest)), reads_files(rest, context.around))
         yield replace(execution, reach=both(reach, execution.reach), user=command.user, fate=command.fate)
 
 
@@ -148,6 +149,19 @@ def same_lookup(command: ExecutedCommand, words: Sequence[Word]) -> Truth:
     own = {part.text.strip() for word in words for part in word if part.kind == "command"}
     others = [lookup for lookup in command.lookups if own and lookup.strip() not in own]
     return Truth(None, f"whether `{others[0][:100]}` prints anything cannot be told") if others else YES
+
+
+def reads_files(words: Sequence[Word], around: Surroundings) -> Truth:
+    """Whether docker can read the file of `--env-file`: else it runs nothing. YES without one, and one that is unknown.
+
+    >>> reads_files([(Part("text", word),) for word in ("docker", "exec", "db", "backup")], Surroundings()).value
+    True
+    """
+    path = option_value(words, "--env-file")
+    if not path.startswith("/") or literal_text(words[0]) is None or around.elsewhere:
+        return YES
+    there = around.passes(path, "e")
+    return Truth(False, f"docker finds no `--env-file {path[:80]}`") if there.value is False else YES
 
 
 def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -> Iterator[Execution]:
@@ -213,15 +227,29 @@ def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Executi
     flags, rest = leading_options(words, EXEC_VALUES)
     if not rest:
         return None
+    denied = denied_flags(words[: len(words) - len(rest)])
     target = Target("unclear", why=elsewhere) if elsewhere else container_target(rest[0])
     return Execution(
         client,
         target,
         tuple(literal_text(word) for word in rest[1:]),
-        interactive="i" in flags or "interactive" in flags,
-        terminal="t" in flags or "tty" in flags,
+        interactive=bool({"i", "interactive"} & flags - denied),
+        terminal=bool({"t", "tty"} & flags - denied),
         quiet="e" not in flags and "env" not in flags and not elsewhere,
     )
+
+
+def denied_flags(words: Sequence[Word]) -> set[str]:
+    """The flags that these options switch off: `--tty=false`, and of `-it=false` the last letter.
+
+    >>> sorted(denied_flags([(Part("text", word),) for word in ("-it=false", "--interactive=0", "-i")]))
+    ['interactive', 't']
+    """
+    matches = [NO_FLAG.fullmatch(literal_text(word) or "") for word in words]
+    return {match[1] or match[2] for match in matches if match}
+
+
+NO_FLAG = re.compile(r"(?:-\w*(\w)|--(\w+))=(?:0|f|F|false|FALSE|False)")
 
 
 def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from fleetkeeper.readers.shell.file_programs import file_status
+from fleetkeeper.readers.shell.file_programs import asks, file_status
+from fleetkeeper.readers.shell.known_values import located_program, terminal_variable
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text, simple_commands
@@ -94,9 +95,10 @@ def known_value(word: Word, around: Surroundings) -> str | None:
 
 
 def value_of(part: Part, around: Surroundings) -> str | None:
-    """The value of a variable or of a substitution, where that is known; None elsewhere, and for an empty variable.
+    """The value of a variable or of a substitution, where that is known; None elsewhere, and for others that are empty.
 
-    Known are HOME, LOGNAME and the like, and the commands dirname, basename, hostname, whoami and id.
+    Known are HOME, LOGNAME and the like, and dirname, basename, hostname, whoami, id, which and `command -v`. Empty
+    where nothing is found, and for a variable that only a person's session has.
     """
     user = around.user
     if part.kind == "variable":
@@ -108,7 +110,7 @@ def value_of(part: Part, around: Surroundings) -> str | None:
                 "LOGNAME": user.name,
                 **({"EUID": str(user.uid), "UID": str(user.uid)} if bash else {}),
             }
-        return known.get(part.text) or None
+        return known.get(part.text) or terminal_variable(part.text, around)
     try:
         commands = simple_commands(part.text)
     except Unreadable:
@@ -120,7 +122,7 @@ def value_of(part: Part, around: Surroundings) -> str | None:
         return around.host.partition(".")[0] if len(words) == 2 and words[0] == "hostname" else around.host
     if user is not None and words in (["whoami"], ["id", "-un"], ["id", "-u"], ["id", "-nu"]):
         return str(user.uid) if words == ["id", "-u"] else user.name
-    return None
+    return located_program(words, around)
 
 
 def is_lookup(word: Word) -> str:
@@ -296,7 +298,7 @@ def with_files(base: str, texts: Sequence[str | None], around: Surroundings, sho
         return replace(files, why=f"{shown} {fails} {files.why}")
     works = base in EXPECTED or only_waits(base, texts)
     why = f"{shown} is expected to succeed" if works else f"whether {shown} succeeds cannot be told"
-    return Truth(True if works else None, why, expected=True)
+    return Truth(True if works else None, why, expected=not asks(base, texts))
 
 
 def only_waits(base: str, texts: Sequence[str | None]) -> bool:

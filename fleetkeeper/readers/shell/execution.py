@@ -6,16 +6,15 @@ redirections that fail, and conditions (see `conditions`). A program that is exp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.command_status import status_of
 from fleetkeeper.readers.shell.conditions import show
-from fleetkeeper.readers.shell.expansions import expand, split_fields
+from fleetkeeper.readers.shell.expansions import expand, remember_names, split_fields, with_programs
 from fleetkeeper.readers.shell.parsed_scripts import PARSED
-from fleetkeeper.readers.shell.redirections import opened
+from fleetkeeper.readers.shell.redirections import leaves_behind, opened
 from fleetkeeper.readers.shell.script_state import (
     DEEPEST,
     Context,
@@ -51,8 +50,9 @@ from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, lite
 from fleetkeeper.readers.shell.wrapper_programs import (
     LONG_IN_LOOP,
     TOO_LONG,
+    inner_context,
     is_too_long,
-    surroundings_in,
+    with_first_file,
     wrappers_run,
 )
 from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, new_user, script_of, source, unwrap_command
@@ -267,26 +267,26 @@ class Follower:
         if len(self.commands) > MOST_COMMANDS:
             raise Unreadable("it holds more commands than are followed here")
         can_start = opened(command.redirected, self.context)
-        reach = both(reach, can_start)
+        behind = leaves_behind(command.redirected, self.context)
+        reach = both(reach, YES if behind else can_start)
         kept = self.context.fate
-        self.context.fate = replace(kept, errors=errors_of(command.redirected, kept.errors))
+        self.context.fate = replace(kept, errors=errors_of(() if behind else command.redirected, kept.errors))
         outcome = self.follow_words(command, reach, guard)
         self.context.fate = replace(kept, traced=self.context.fate.traced)
         if outcome.status.value is not None:
             self.context.variables["?"] = (Part("text", "0" if outcome.status.value else "1"),)
-        only_opens = [literal_text(word) for word in command.words] == ["exec"]
-        if only_opens:
+        if [literal_text(word) for word in command.words] == ["exec"]:
             errors = errors_of(command.redirected, self.context.fate.errors)
             self.context.remember_descriptors(command.redirected)
             self.context.fate = replace(self.context.fate, errors=errors)
             return Outcome(can_start, opposite(can_start))
         ends = opposite(can_start) if ends_with_its_file(command, self.around) else NO
-        return outcome if can_start.value is True else Outcome(can_start, ends)
+        return outcome if can_start.value is True and not behind else Outcome(can_start, ends)
 
     def follow_words(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
         """Follow a command's words; `reach`: it is run; `guard`: no failure ends the script. Raises Unreadable."""
         context = self.context
-        own = {name: substitute_variables(word, context) for name, word in command.assigned}
+        own = {name: with_programs(substitute_variables(word, context), context) for name, word in command.assigned}
         words = [field for word in command.words for field in split_fields(word, substitute_variables(word, context))]
         context.assigned = context.assigned or any(name != "PATH" for name in own)
         written = [*(word for _, word in command.assigned), *command.words]
@@ -298,6 +298,7 @@ class Follower:
             context.remember(own, reach)
             return Outcome(status)
         name = literal_text(words[0]) or ""
+        remember_names(words, context)
         if name in context.functions:
             return self.call_function(name, words[1:], reach, guard)
         if name in SPECIAL:
@@ -343,13 +344,7 @@ class Follower:
         """Follow a script that a shell inside this one runs; `rest` are the words of that shell. Raises Unreadable."""
         name = (literal_text(rest[0]) or "").rpartition("/")[2]
         kept = self.context
-        self.context = kept.inner()
-        options = [literal_text(word) or "" for word in rest[1:]]
-        traced = name in SHELLS and any(option[:1] == "-" and "x" in option for option in options[:3])
-        self.context.fate = replace(kept.fate, traced=kept.fate.traced or traced)
-        self.context.errexit = name in SHELLS and any(re.fullmatch("-[a-z]*e[a-z]*", option) for option in options[:3])
-        self.context.user = user
-        self.context.around = surroundings_in(name, rest[1:], user, kept.around)
-        outcome = self.follow_text(script, reach, guard)
+        self.context = inner_context(kept, rest, user)
+        outcome = self.follow_text(with_first_file(script, name, kept), reach, guard)
         self.context = kept
         return Outcome(outcome.status, outcome.ends if name == "eval" else NO)

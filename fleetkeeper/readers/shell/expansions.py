@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from fleetkeeper.readers.shell.conditions import value_of
 from fleetkeeper.readers.shell.script_state import Context
 from fleetkeeper.readers.shell.truth import YES, Truth, both
-from fleetkeeper.readers.shell.words import Part, Word
+from fleetkeeper.readers.shell.words import Part, Word, literal_text
 
 REQUIRED = re.compile(r"(\w+):?\?", re.ASCII)
 BASHISM = re.compile(r"!\w|[\w@*]+(?:/|\^|,|\[|@[A-Z]|:[ ]?[(0-9])|[\w@*]+: -[0-9]", re.ASCII)
+NEEDED = re.compile(r"#?(\w+)(?:[%#/,^].*)?", re.ASCII | re.DOTALL)
+NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+LOCATING = re.compile(r"\s*(?:which|command\s+-v)\s")
+SETTERS = frozenset(
+    {"read", "getopts", "declare", "typeset", "local", "mapfile", "readarray", "printf", "let", "select"}
+)
+ALWAYS_SET_NAMES = (
+    "0 HOME LOGNAME PATH SHELL PWD IFS OPTIND PPID LINENO PS2 PS4 BASH BASH_VERSION BASHPID EUID UID HOSTNAME RANDOM "
+    "SECONDS PIPESTATUS FUNCNAME HOSTTYPE OSTYPE MACHTYPE SHLVL GROUPS DIRSTACK TERM EPOCHSECONDS BASH_SOURCE _"
+)
+ALWAYS_SET = frozenset(ALWAYS_SET_NAMES.split())
+"""Variables that cron, systemd or the shell itself sets."""
 ARRAY = "an array"
 """The name of the unknown value of an array."""
 
@@ -27,10 +40,39 @@ def expand_one(part: Part, context: Context) -> Truth:
     """Whether the shell goes on after it has expanded one variable."""
     if context.around.shell == "dash" and (part.text == ARRAY or BASHISM.match(part.text)):
         return Truth(False, f"dash, which is /bin/sh here, has no {'arrays' if part.text == ARRAY else 'such `${…}`'}")
+    if context.nounset and (unset := NEEDED.fullmatch(part.text)) and not context.around.elsewhere:
+        return is_set(unset[1], context)
     required = REQUIRED.match(part.text)
     if required is None or context.variables.get(required[1]):
         return YES
     return Truth(None, f"whether `{required[1][:40]}`, without which its script ends, is set cannot be told")
+
+
+def is_set(name: str, context: Context) -> Truth:
+    """Whether a variable is set, without which `set -u` ends the script: for `$1` and so on, by their number."""
+    count = literal_text(context.variables.get("#", ()))
+    if name.isdigit() and name != "0":
+        missing = re.fullmatch("[0-9]{1,9}", count or "") is not None and int(count or 0) < int(name[:9])
+        return Truth(False, f"`set -u` ends it at `${name[:9]}`, which it was not given") if missing else YES
+    if name in context.variables or name in ALWAYS_SET:
+        return YES
+    return Truth(None, f"whether `{name[:40]}`, without which `set -u` ends its script, is set cannot be told")
+
+
+def remember_names(words: Sequence[Word], context: Context) -> None:
+    """Store the variables that `read`, `declare` and the like set, with a value that is not known."""
+    if (literal_text(words[0]) or "") in SETTERS:
+        names = [NAME.match(literal_text(word) or "") for word in words[1:]]
+        for name in [match[0] for match in names if match]:
+            context.variables.setdefault(name, (Part("variable", f"{name} here or before"),))
+
+
+def with_programs(word: Word, context: Context) -> Word:
+    """The word with `$(which NAME)` and `$(command -v NAME)` in it replaced by the path, where that is known."""
+    return tuple(
+        Part("text", path) if part.kind == "command" and LOCATING.match(part.text) and path else part
+        for part, path in ((part, value_of(part, context.around)) for part in word)
+    )
 
 
 def split_fields(written: Word, expanded: Word) -> list[Word]:

@@ -60,3 +60,12 @@ def operands(base: str, texts: Sequence[str | None]) -> list[str]:
     else:
         chosen = plain[1:] if base in CHANGERS else plain if base in READERS | {"touch"} else []
     return [text for text in chosen if text and text.startswith("/") and not re.search(r"[*?[]", text)]
+
+
+def asks(base: str, texts: Sequence[str | None]) -> bool:
+    """Whether a program is used to ask something, so that its failure is an answer."""
+    quiet = any(re.fullmatch("-[a-zA-Z]*q[a-zA-Z]*|--quiet", text or "") for text in texts)
+    return base in ASKING or (base in ("grep", "egrep", "fgrep", "zgrep") and quiet)
+
+
+ASKING = frozenset({"pgrep", "pidof", "diff", "cmp", "expr", "ping", "pg_isready", "tty"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fleetkeeper.readers.shell.words import Word, literal_text
@@ -67,3 +68,19 @@ def bundle(letters: str, valued: frozenset[str]) -> tuple[set[str], bool]:
         if f"-{letter}" in valued:
             return set(letters[: number + 1]), number == len(letters) - 1
     return set(letters), False
+
+
+def option_state(texts: Sequence[str | None], letter: str, name: str, now: bool) -> bool:
+    """Whether an option of a shell is on after `set`, or the shell itself, with these words; `now` is it before them.
+
+    >>> option_state(["-eu"], "u", "nounset", False), option_state(["+o", "nounset"], "u", "nounset", True)
+    (True, False)
+    """
+    before = ""
+    for text in [text or "" for text in texts]:
+        if re.fullmatch("[-+][a-zA-Z]+", text) and letter in text[1:]:
+            now = text[0] == "-"
+        elif text == name and re.fullmatch("[-+][a-zA-Z]*o", before):
+            now = before[0] == "-"
+        before = text
+    return now

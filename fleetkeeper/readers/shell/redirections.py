@@ -9,7 +9,7 @@ from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.script_state import Context, substitute_variables
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Redirections
-from fleetkeeper.readers.shell.truth import YES, Truth, both
+from fleetkeeper.readers.shell.truth import YES, Truth, both, opposite
 from fleetkeeper.readers.shell.words import DESCRIPTORS, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import source
 
@@ -44,6 +44,11 @@ def is_open(operator: str, target: Word, numbers: Collection[str], context: Cont
     return Truth(None if context.around.script else False, why)
 
 
+def leaves_behind(redirected: Redirections, context: Context) -> bool:
+    """Whether `&>` puts the command into the background, as dash has it, instead of leading its output away."""
+    return context.around.shell == "dash" and any(operator.startswith("&>") for operator, _ in redirected)
+
+
 def opened_one(operator: str, target: Word, context: Context) -> Truth:
     """Whether the shell can open the file of one redirection.
 
@@ -59,6 +64,8 @@ def opened_one(operator: str, target: Word, context: Context) -> Truth:
         operator = ">"
     if operator.startswith("<<") or around.elsewhere:
         return YES
+    if operator.startswith("&>"):
+        operator = operator[1:]
     return file_opens(operator, target, context)
 
 
@@ -66,6 +73,8 @@ def file_opens(operator: str, target: Word, context: Context) -> Truth:
     """Whether the shell can open the file of a redirection on the node: YES where its name is not known at all."""
     around = context.around
     path = conditions.known_value(target, around)
+    if path and path.startswith("~/") and around.user is not None and around.user.home.startswith("/"):
+        path = f"{around.user.home.rstrip('/')}{path[1:]}"
     prefix = path if path is not None else directory_of(target, around)
     if prefix is None:
         return YES
@@ -77,6 +86,9 @@ def file_opens(operator: str, target: Word, context: Context) -> Truth:
         result = both(around.passes(place, "d"), around.passes(place, "w")) if place else Truth(None)
     else:
         result = around.can_open(operator, place) if place else Truth(None)
+    if path is not None and operator == ">" and context.noclobber and place:
+        kept = opposite(around.passes(place, "f"))
+        result = both(result, kept if kept.value is not False else Truth(False))
     if result.value is None:
         return YES if around.presumed else Truth(None, f"whether {shown} can be opened cannot be told")
     return result if result.value else Truth(False, f"{shown} cannot be opened by {around.account}")

@@ -71,8 +71,9 @@ class Context:
     """State of a script while it is followed: variables, whether any was assigned besides PATH, and the command before.
 
     `depth` counts the shells around it. `errexit`: it ends at the first command that fails (`set -e`). `pipefail`: the
-    status of a pipe is that of any command in it. `fate` is what becomes of the commands that are followed now, and
-    `repeated` says whether they stand in a loop without a fixed end, `loops` counts the loops around them.
+    status of a pipe is that of any command in it. `nounset`: it ends at a variable that is not set (`set -u`);
+    `noclobber`: `>` opens no file that is there (`set -C`). `fate` is what becomes of the commands that are followed
+    now, and `repeated` says whether they stand in a loop without a fixed end, `loops` counts the loops around them.
     """
 
     variables: dict[str, Word] = field(default_factory=dict)
@@ -82,6 +83,8 @@ class Context:
     depth: int = 0
     errexit: bool = False
     pipefail: bool = False
+    nounset: bool = False
+    noclobber: bool = False
     fate: Fate = NO_FATE
     repeated: bool = False
     loops: int = 0
@@ -99,7 +102,7 @@ class Context:
                 self.variables[name] = value if reach.value else (Part("variable", f"{name} here or before"),)
 
     def remember_descriptors(self, redirected: Redirections) -> None:
-        """Store which file each number was opened for (`exec 9>/run/lock`): "" for a copy, or a path that is unknown."""
+        """Store which file each number was opened for (`exec 9>/run/lock`); "" for a copy, or an unknown path."""
         for operator, target in redirected:
             number, path = operator.rstrip("<>|&"), literal_text(target)
             if number:
@@ -118,6 +121,9 @@ class Context:
             depth=self.depth + 1,
             errexit=False,
             pipefail=False,
+            nounset=False,
+            noclobber=False,
+            loops=0,
             functions=dict(self.functions),
         )
 
@@ -196,7 +202,9 @@ def errors_of(redirected: Redirections, before: str) -> str:
     output, errors = "", before
     for operator, target in redirected:
         text = literal_text(target) or "a file"
-        if operator.endswith(">&") and text in ("1", "2"):
+        if operator.startswith("&>"):
+            output, errors = text, text
+        elif operator.endswith(">&") and text in ("1", "2"):
             output, errors = (errors, errors) if operator[0] != "2" else (output, output)
         elif operator[0] == "2":
             errors = text

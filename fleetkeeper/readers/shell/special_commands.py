@@ -10,6 +10,7 @@ from typing import Protocol
 
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.conditions import show
+from fleetkeeper.readers.shell.options import option_state
 from fleetkeeper.readers.shell.parsed_scripts import PARSED
 from fleetkeeper.readers.shell.script_state import (
     DEEPEST,
@@ -172,6 +173,8 @@ def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, g
     for option in [text for text in texts if text]:
         if "e" in option.lstrip("+-") and option[0] in "+-" and not option.startswith("--"):
             context.errexit = option[0] == "-"
+    context.nounset = option_state(texts, "u", "nounset", context.nounset)
+    context.noclobber = option_state(texts, "C", "noclobber", context.noclobber)
     if "errexit" in texts:
         context.errexit = True
     if (why := refused(texts, around)) or (why := without_running(texts)):

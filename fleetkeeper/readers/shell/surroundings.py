@@ -68,13 +68,18 @@ class PathState:
 
 @dataclass(frozen=True)
 class User:
-    """An account of the node. `asker`: the account that asks is this one, so that its own view of a path counts."""
+    """An account of the node. `asker`: the account that asks is this one, so that its own view of a path counts.
+
+    `shell` is its login shell, "" where that is not known; `expired` says why PAM refuses it, "" where it does not.
+    """
 
     name: str = "root"
     uid: int = 0
     groups: frozenset[int] = frozenset({0})
     home: str = "/root"
     asker: bool = True
+    shell: str = ""
+    expired: str = ""
 
 
 @dataclass

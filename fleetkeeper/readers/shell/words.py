@@ -21,7 +21,7 @@ CLOSERS = frozenset({"fi", "done", "}"})
 LONGEST = 65536
 DEEPEST = 16
 """Limit of quotes and substitutions inside each other, so that reading them ends."""
-REDIRECTION = re.compile(r"[0-9]*(<<-?|<&|>&|>>|>\||<>|<|>)")
+REDIRECTION = re.compile(r"(?=&>|[0-9]*[<>])[0-9]*(&>>?|<<-?|<&|>&|>>|>\||<>|<|>)")
 DESCRIPTORS = "0123456789"
 
 

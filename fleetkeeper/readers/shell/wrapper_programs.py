@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from fleetkeeper.readers.shell.options import option_value
+from fleetkeeper.readers.shell.options import option_state, option_value
 from fleetkeeper.readers.shell.script_state import Context
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Word, literal_text
-from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, WRAPPERS
+from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, WRAPPERS, operand_of_su
 
 JOURNAL = "/run/systemd/journal/stdout"
 TOO_LONG = 86400
@@ -52,23 +53,64 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
             given = [literal_text(word) in ("-c", "--command") for word in words]
             behind = words[index + 1 : given.index(True, index)] if True in given[index:] and not behind[1:] else behind
             result = both(result, lock_is_free(behind, context))
+        between = words[index + 1 : len(words) - len(rest)]
         if base in ("timeout", "nice"):
-            result = both(result, takes_options(base, words[index + 1 : len(words) - len(rest)]))
+            result = both(result, takes_options(base, between))
+        result = both(result, switches(base, between, context))
     return result
+
+
+def switches(base: str, words: Sequence[Word], context: Context) -> Truth:
+    """Whether sudo, doas or env goes where it is told: as another account, and into another directory.
+
+    Root may; whether sudoers lets anybody else is not asked. `words` are those between it and the command.
+    """
+    around = context.around
+    if base in ("sudo", "doas") and around.user is not None and around.user.uid != 0 and not around.elsewhere:
+        return Truth(None, f"whether `{base}` runs it for {around.account} without a password cannot be told")
+    names = {"env": ("-C", "--chdir"), "sudo": ("-D", "--chdir")}.get(base, ())
+    place = around.absolute(option_value(words, *names), context.directory) if names else ""
+    if place and option_value(words, *names) and around.passes(place, "d").value is False:
+        return Truth(False, f"`{base}` finds no directory `{place[:60]}`")
+    return YES
 
 
 def shell_runs(name: str, words: Sequence[Word], around: Surroundings) -> Truth:
     """Whether a shell, or `su`, runs the script that it gets with these arguments.
 
-    Not with `-n`, with which a shell only reads it; not for a user whom `su` asks for a password.
+    Not with `-n`, with which a shell only reads it; not for a user whom `su` asks for a password, and not as an account
+    that has expired or has no shell; not with an option that the shell does not have.
     """
     options = list(takewhile(lambda text: text is not None and text[:1] in "-+", map(literal_text, words)))
     letters = "".join(text or "" for text in options if (text or "")[1:2] != "-")
     if name in SWITCHERS and around.user is not None and around.user.uid != 0:
         return Truth(False, f"`{name}` runs nothing for {around.account} without a password")
+    if name in SWITCHERS:
+        return account_runs(name, words, around)
+    if name == "sh" and around.pipefail is False and "pipefail" in map(literal_text, words[: len(options) + 1]):
+        return Truth(False, "`-o pipefail` is an illegal option of /bin/sh here")
     if name in SHELLS and "n" in letters:
         return Truth(False, f"`{name}` only reads what it gets with the option `n`")
     return YES
+
+
+def account_runs(name: str, words: Sequence[Word], around: Surroundings) -> Truth:
+    """Whether `su` or `runuser` runs a script as the account among these words: its expiry, which `su` asks, its shell.
+
+    Not to be told for a shell that is none of the usual ones.
+    """
+    account = operand_of_su([literal_text(word) or "" for word in words])
+    user = around.users.get(account)
+    if name == "su" and user is not None and user.expired:
+        return Truth(False, f"`su` runs nothing as {account[:40]}: {user.expired}")
+    shell = option_value(words, "-s", "--shell") or (user.shell if user is not None else "")
+    base = shell.rpartition("/")[2]
+    if base in ("false", "nologin", "true"):
+        return Truth(False, f"`{name}` gives the command to `{base}`, which runs nothing")
+    if shell.startswith("/") and around.is_program(shell) is False:
+        return Truth(False, f"`{name}` finds no shell `{shell[:60]}`")
+    known = not base or base in SHELLS | {"ksh", "mksh", "rbash"}
+    return YES if known else Truth(None, f"what the shell `{base[:40]}` makes of a command is not known here")
 
 
 def surroundings_in(name: str, words: Sequence[Word], user: str, around: Surroundings) -> Surroundings:
@@ -82,6 +124,26 @@ def surroundings_in(name: str, words: Sequence[Word], user: str, around: Surroun
         kind = kind if kind in SHELLS - {"sh"} else around.shell if kind == "sh" else ""
     known = around.user if not user or user == around.account else around.users.get(user)
     return replace(around, shell=kind, user=known)
+
+
+def inner_context(context: Context, words: Sequence[Word], user: str) -> Context:
+    """The state of a shell that these words start inside another as this user, with the options of its first words."""
+    name = (literal_text(words[0]) or "").rpartition("/")[2]
+    options = [literal_text(word) or "" for word in words[1:4]] if name in SHELLS else []
+    inner = context.inner()
+    inner.fate = replace(context.fate, traced=option_state(options, "x", "xtrace", context.fate.traced))
+    inner.errexit = option_state(options, "e", "errexit", False)
+    inner.nounset = option_state(options, "u", "nounset", False)
+    inner.noclobber = option_state(options, "C", "noclobber", False)
+    inner.user = user
+    inner.around = surroundings_in(name, words[1:], user, context.around)
+    return inner
+
+
+def with_first_file(script: str, name: str, context: Context) -> str:
+    """The script of a shell of this name, behind the file that BASH_ENV makes bash read first."""
+    first = literal_text(context.variables.get("BASH_ENV", ())) if name == "bash" else ""
+    return f". {shlex.quote(first)} || :\n{script}" if first else script
 
 
 def lock_is_free(options: Sequence[Word], context: Context) -> Truth:

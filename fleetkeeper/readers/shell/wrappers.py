@@ -67,8 +67,9 @@ def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
         match += 1
         if match > MOST_WRAPPERS:
             raise Unreadable("too many programs run one another")
-        given = [word for word in rest[1:] if literal_text(word) != "-"] if name == "env" else rest[1:]
-        behind = after_options(given, WRAPPERS.get(name, RUNUSER))
+        behind = after_options(rest[1:], WRAPPERS.get(name, RUNUSER))
+        if name == "env" and behind[:1] and literal_text(behind[0]) == "-":
+            behind = after_options(behind[1:], WRAPPERS[name])
         if name == "env" and any(map(splits, rest[1 : len(rest) - len(behind)])):
             raise Unreadable("`env -S` is more than is understood here")
         rest = behind[OPERANDS.get(name, 0) :]

@@ -82,7 +82,7 @@ def runs_of(
         around=around if around is not None else Surroundings(),
     )
     if start is not None:
-        context.errexit = start.errexit
+        context.errexit, context.nounset = start.errexit, start.nounset
         context.variables.update({name: (Part("text", value),) for name, value in start.arguments.items()})
     if context.around.shell == "bash" and (first := environment.get("BASH_ENV")):
         script = f". {shlex.quote(first)} || :\n{script}"
@@ -104,6 +104,7 @@ def running_anywhere(
     command_words: Sequence[str],
     around: Surroundings | None = None,
     start: ScriptStart | None = None,
+    environment: Mapping[str, str] = NOTHING,
 ) -> list[Execution]:
     """The runs of the wanted command in a script; where it cannot be parsed as a whole, those of each line.
 
@@ -113,7 +114,7 @@ def running_anywhere(
     """
     readable = True
     try:
-        if runs := runs_of(text, command_words, around=around, start=start):
+        if runs := runs_of(text, command_words, environment, around, start):
             return runs
     except Unreadable:
         readable = False

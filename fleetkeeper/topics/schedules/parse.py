@@ -6,7 +6,7 @@ Everything else in people's crontabs is dropped here: it is not ours, and it may
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -67,7 +67,7 @@ class Behind:
     """A line, or a timer, that runs a script: what the script does is only known once it was read.
 
     `made` makes the candidate from a `docker exec` in the script; until then there is only a `suspect`. `user` runs it,
-    under `path`. `level` counts the scripts around it.
+    under `path`. `level` counts the scripts around it, `environment` is what the crontab sets.
     """
 
     call: ScriptCall
@@ -77,6 +77,7 @@ class Behind:
     starter: Starter = "shell"
     path: str = CRON_PATH
     level: int = 1
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -174,7 +175,7 @@ def suspect_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups)
     path = job.environment.get("PATH", crontab.default_path)
     for call in calls:
         made = partial(candidate_of_script, crontab, job, scheduled)
-        scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path))
+        scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path, environment=job.environment))
     ask_for_sourced(around, suspect, scheduled)
     suspect_unread(unread_calls(text, around, job.environment), suspect, scheduled)
     if not calls and MENTIONS.search(job.command):

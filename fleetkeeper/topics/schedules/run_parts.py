@@ -26,7 +26,14 @@ from fleetkeeper.topics.schedules.command_lines import (
 )
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
 from fleetkeeper.topics.schedules.failure_reports import traced_secrets, untold_failures
-from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, suspect_unread, with_reach
+from fleetkeeper.topics.schedules.parse import (
+    Behind,
+    Candidate,
+    ScheduledBackups,
+    ask_for_sourced,
+    suspect_unread,
+    with_reach,
+)
 
 
 def in_directories(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:

@@ -22,7 +22,14 @@ from fleetkeeper.topics.schedules.command_lines import (
     why_undecided,
 )
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
-from fleetkeeper.topics.schedules.parse import Behind, Candidate, ScheduledBackups, ask_for_sourced, suspect_unread, with_reach
+from fleetkeeper.topics.schedules.parse import (
+    Behind,
+    Candidate,
+    ScheduledBackups,
+    ask_for_sourced,
+    suspect_unread,
+    with_reach,
+)
 
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

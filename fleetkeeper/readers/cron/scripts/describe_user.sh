@@ -1,6 +1,6 @@
 #!/bin/sh
 # `describe_user NAME` prints what decides whether cron runs something for a user: `user NAME` where there is one by that
-# name, `denied NAME` where the user may not talk to Docker, `login NAME UID GROUPS HOME`, and of its line in /etc/shadow
+# name, `denied NAME` where the user may not talk to Docker, `login NAME UID GROUPS HOME`, `shell NAME SHELL`, and of its line in /etc/shadow
 # only numbers, `shadow NAME LAST MAX INACTIVE EXPIRE` (- for none), or `noshadow NAME`.
 
 line_of() { # name file: the line of an account in passwd or shadow
@@ -17,6 +17,7 @@ describe_user() {
     *) if [ -n "$socket" ] && [ "$uid" != 0 ]; then printf 'denied %s\n' "$1"; fi ;;
     esac
     printf 'login %s %s %s %s\n' "$1" "$uid" "$(echo "$groups" | tr ' ' ,)" "$(printf '%s\n' "$record" | cut -d : -f 6)"
+    printf 'shell %s %s\n' "$1" "$(printf '%s\n' "$record" | cut -d : -f 7)"
     [ -r /etc/shadow ] || return 0
     numbers=$(line_of "$1" shadow | awk -F : '{
         for (i = 3; i <= 8; i++) if (i == 3 || i == 5 || i > 6) printf " %s", ($i ~ /^-?[0-9]+$/) ? $i : "-" }')

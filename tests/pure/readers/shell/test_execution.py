@@ -12,6 +12,7 @@ from fleetkeeper.readers.shell.script_state import Context
 from fleetkeeper.readers.shell.surroundings import Component, PathState, Surroundings, User
 
 DIRECTORY, FILE = Component(0, 0, 0x41ED), Component(0, 0, 0x81A4)
+PROGRAM = Component(0, 0, 0x81ED)
 THERE = PathState((DIRECTORY, DIRECTORY, FILE))
 OWN = PathState((DIRECTORY, DIRECTORY, Component(0, 0, 0x41C0)))
 PATHS = {
@@ -23,15 +24,22 @@ PATHS = {
     "/etc/passwd/x": PathState((DIRECTORY, DIRECTORY, FILE), "", missing=True),
     "/nodir/x": PathState((DIRECTORY,), "", missing=True),
     "/root/own": OWN,
+    "/root/own/log": PathState(OWN.components, "", missing=True),
+    "/usr/bin/docker": PathState((DIRECTORY, DIRECTORY, DIRECTORY, PROGRAM)),
 }
 ROOT = User("root", 0, frozenset({0}), "/root", asker=False)
+GONE = User("gone", 1001, frozenset({1001}), "/home/gone", asker=False, expired="the account has expired")
+WWW = User("www", 33, frozenset({33}), "/var/www", asker=False, shell="/usr/sbin/nologin")
+ODD = User("odd", 1002, frozenset({1002}), "/home/odd", asker=False, shell="/usr/bin/fish")
+PROGRAMS = {"/usr/bin/docker": True, "/usr/bin/d": True, "/no/shell": False}
 OPS = User("ops", 1000, frozenset({1000}), "/home/ops", asker=False)
 
 
 def reached(line: str, shell: str = "dash", user: User = ROOT, texts: Mapping[str, str] | None = None) -> bool | None:
     """Whether the line gets to its command `d`; None where that cannot be told."""
     paths = {**PATHS, **dict.fromkeys(texts or (), THERE)}
-    around = Surroundings(user, {"ops": OPS}, "vm", shell, pipefail=False, paths=paths, texts=texts or {})
+    users = {"ops": OPS, "gone": GONE, "www": WWW, "odd": ODD}
+    around = Surroundings(user, users, "vm", shell, pipefail=False, paths=paths, texts=texts or {}, programs=PROGRAMS)
     return next(found.reach.value for found in executed_commands(line, Context(around=around)) if found.name == "d")
 
 
@@ -71,6 +79,18 @@ def reached(line: str, shell: str = "dash", user: User = ROOT, texts: Mapping[st
         ". /etc/exit; d",
         ". /etc/off; [ $A = 1 ] && d",
         "su ops -c 'cd /root/own && d'",
+        "su gone -c d",
+        "su www -c d",
+        "su - ops -s /bin/false -c d",
+        "su -s /no/shell ops -c d",
+        "BASH_ENV=/etc/exit; bash -c d",
+        "set -C; d > /etc/passwd",
+        "set -o noclobber; d > /etc/passwd",
+        "env -C /etc/nope d",
+        "sudo -D /etc/nope d",
+        "d <&7",
+        "sh -o pipefail -c d",
+        "set -- a; set -u; echo $2; d",
     ],
 )
 def test_what_dash_does_not_get_to_is_not_reached(line: str):
@@ -107,6 +127,25 @@ def test_what_dash_does_not_get_to_is_not_reached(line: str):
         "N='nice -n 19'; $N d",
         "N=; $N d",
         "case $- in *i*) ;; *) d;; esac",
+        "su www -s /bin/sh -c d",
+        "set -u; X=1; read Y; echo $X $Y ${Z:-a} $HOME; d",
+        "set -u; set +u; echo $X; d",
+        "set -C; d >> /etc/passwd; set +C; d > /etc/passwd",
+        "env -C /etc/dir d",
+        "exec 7>&1; d >&7",
+        "{ d 3>&1 1>&2 2>&3; } 4>&1",
+        "d &> /nodir/x",
+        "( flock -n 9 || exit 1; d ) 9>/etc/passwd",
+        "D=$(which docker); [ -x $D ] && d",
+        '[ -x "$(command -v docker)" ] && d',
+        "X=$(which d) && $X",
+        "d >> ~/own/log",
+        "env - d",
+        '[ -z "$DISPLAY" ] && d',
+        '[ -n "$SSH_TTY" ] || d',
+        '[ -z "$PS1" ] && exit; d',
+        "break; d",
+        "set -e; foo | bar; d",
     ],
 )
 def test_what_dash_gets_to_is_reached(line: str):
@@ -123,6 +162,11 @@ def test_what_dash_gets_to_is_reached(line: str):
         "mkdir /etc/dir && d",
         "mkdir /etc/dir || exit 1; d",
         ": ${X:?no}; d",
+        "set -u; : $X; d",
+        "set -o nounset; echo ${#X}; d",
+        "sh -u -c 'echo $X; d'",
+        "set -e; mount | grep -q /mnt/nas; d",
+        "su odd -c d",
         '[ -f /etc/asked ] && P=1; [ -z "$P" ] && d',
         'while getopts n o; do N=1; done; [ -n "$N" ] && exit; d',
         "sleep infinity; d",
@@ -151,6 +195,10 @@ def test_behind_a_file_that_cannot_be_parsed_it_is_unknown_what_is_reached():
         ("d >& /nodir/x", False),
         (": > /nodir/x; d", True),
         ("bash -euo pipefail -c d", True),
+        ("d &>> /nodir/x", False),
+        ("d &> /nodir/x", False),
+        ("d &> /dev/null && d", True),
+        ("bash -o pipefail -c d", True),
     ],
 )
 def test_bash_takes_what_dash_does_not(line: str, outcome: bool):
@@ -160,6 +208,7 @@ def test_bash_takes_what_dash_does_not(line: str, outcome: bool):
 def test_su_of_an_ordinary_user_asks_for_a_password():
     assert reached("su root -c d", user=OPS) is False
     assert reached("su ops -c d") is True
+    assert reached("sudo d", user=OPS) is None
 
 
 def test_a_shell_that_su_starts_is_not_that_of_the_line():
@@ -198,3 +247,19 @@ def test_a_script_in_a_container_is_followed_too(inside: str, outcome: bool | No
     [run] = docker_executions(f"docker exec db {inside}")
     assert run.runs(["backup"])
     assert run.reach_of(["backup"]).value is outcome
+
+
+def test_a_file_of_variables_that_is_missing_ends_docker():
+    around = Surroundings(ROOT, shell="dash", paths=PATHS)
+    options = {"/etc/nope": False, "/etc/passwd": True}
+    for path, outcome in options.items():
+        [run] = docker_executions(f"docker exec --env-file {path} db backup", Context(around=around))
+        assert run.reach_of(["backup"]).value is outcome
+
+
+@pytest.mark.parametrize(
+    ("options", "terminal"), [("-it", True), ("-it=false", False), ("-i --tty=0", False), ("-it=true", True)]
+)
+def test_a_terminal_that_is_switched_off_is_none(options: str, terminal: bool):
+    [run] = docker_executions(f"docker exec {options} db backup")
+    assert run.terminal is terminal

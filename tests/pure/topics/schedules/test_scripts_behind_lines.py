@@ -64,6 +64,14 @@ def test_what_bash_reads_first_is_read():
     assert outcome_of_line(f"{EXEC} backup", bash, {"/etc/backup.env": File("exit 0\n")}) is Outcome.FINDING
 
 
+@pytest.mark.parametrize("line", [f"bash -c '{EXEC} backup'", "/opt/bk"])
+def test_what_a_bash_behind_the_line_reads_first_is_read(line: str):
+    files = {"/opt/bk": File(f"#!/bin/bash\n{EXEC} backup\n", 0o755)}
+    for text, outcome in {"A=1\n": Outcome.HOLDS, "exit 0\n": Outcome.FINDING}.items():
+        first = {"/etc/backup.env": File(text)}
+        assert outcome_of_line(line, "BASH_ENV=/etc/backup.env\n", {**files, **first}) is outcome
+
+
 @pytest.mark.parametrize(
     ("first", "outcome"),
     [

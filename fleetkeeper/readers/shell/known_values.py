@@ -1,0 +1,37 @@
+"""Values that a job's shell has without anybody's assigning them: variables of a terminal, and where programs are.
+
+Source: crontab(5), environ(7), dash(1) and bash(1) on PS1, POSIX.1-2017 `command -v`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleetkeeper.readers.shell.surroundings import Surroundings
+
+OF_TERMINALS = frozenset({"DISPLAY", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "WAYLAND_DISPLAY"})
+"""Variables that only a session of a person has."""
+
+
+def terminal_variable(name: str, around: Surroundings) -> str | None:
+    """The value of a variable that a session of a person has, and a job has not; None for any other variable.
+
+    Dash has a PS1 without a session, too.
+    """
+    if name == "PS1" and around.shell in ("dash", "bash"):
+        return "$ " if around.shell == "dash" else ""
+    return "" if name in OF_TERMINALS and not around.elsewhere else None
+
+
+def located_program(words: Sequence[str], around: Surroundings) -> str | None:
+    """The path that `which NAME` or `command -v NAME` prints; "" where the program is nowhere on PATH.
+
+    None for other words, and where it is not known.
+    """
+    asks = words[:1] == ["which"] or words[:2] == ["command", "-v"]
+    if not asks or len(words) != 2 + (words[0] == "command") or not words[-1] or "/" in words[-1]:
+        return None
+    places = [f"{directory.rstrip('/')}/{words[-1]}" for directory in around.search_path.split(":") if directory]
+    states = [around.is_program(place) for place in places if place.startswith("/")]
+    there = [place for place, state in zip(places, states, strict=False) if state]
+    return there[0] if there else None if None in states or not states else ""
