@@ -98,7 +98,7 @@ def value_of(part: Part, around: Surroundings) -> str | None:
     """The value of a variable or of a substitution, where that is known; None elsewhere, and for others that are empty.
 
     Known are HOME, LOGNAME and the like, and dirname, basename, hostname, whoami, id, which and `command -v`. Empty
-    where nothing is found, and for a variable that only a person's session has.
+    for a variable that only a person's session has.
     """
     user = around.user
     if part.kind == "variable":

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.command_status import status_of
 from fleetkeeper.readers.shell.conditions import show
-from fleetkeeper.readers.shell.expansions import expand, remember_names, split_fields, with_programs
+from fleetkeeper.readers.shell.expansions import calculation, expand, remember_names, split_fields, with_programs
 from fleetkeeper.readers.shell.parsed_scripts import PARSED
 from fleetkeeper.readers.shell.redirections import leaves_behind, opened
 from fleetkeeper.readers.shell.script_state import (
@@ -119,10 +119,8 @@ class Follower:
     def follow_and_or(self, item: AndOr, reach: Truth, guard: bool) -> Outcome:
         """Follow `&&` and `||`; `reach`: they are run; `guard`: no failure ends the script. Raises Unreadable."""
         kept = self.context.fate
-        judged, swallowed = (
-            guard or bool(item.others),
-            any(operator == "||" and does_nothing(after) for operator, after in item.others),
-        )
+        judged = guard or bool(item.others)
+        swallowed = any(operator == "||" and does_nothing(after) for operator, after in item.others)
         self.context.fate = replace(kept, judged=kept.judged or judged, swallowed=kept.swallowed or swallowed)
         outcome = self.follow_pipeline(item.first, reach, judged)
         self.context.fate = replace(kept, traced=self.context.fate.traced, errors=self.context.fate.errors)
@@ -189,6 +187,8 @@ class Follower:
 
     def follow_group(self, command: Group, reach: Truth, guard: bool) -> Outcome:
         """Follow a group; a subshell's end and variables are not the script's. Raises Unreadable."""
+        if self.around.shell == "bash" and (number := calculation(command)):
+            return Outcome(number)
         if not command.subshell:
             return self.follow_list(command.body, reach, guard)
         kept = self.context

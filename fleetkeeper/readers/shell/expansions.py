@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from fleetkeeper.readers.shell.conditions import value_of
 from fleetkeeper.readers.shell.script_state import Context
+from fleetkeeper.readers.shell.syntax_tree import Group
 from fleetkeeper.readers.shell.truth import YES, Truth, both
-from fleetkeeper.readers.shell.words import Part, Word, literal_text
+from fleetkeeper.readers.shell.words import Part, Simple, Word, literal_text
 
 REQUIRED = re.compile(r"(\w+):?\?", re.ASCII)
 BASHISM = re.compile(r"!\w|[\w@*]+(?:/|\^|,|\[|@[A-Z]|:[ ]?[(0-9])|[\w@*]+: -[0-9]", re.ASCII)
@@ -49,11 +50,15 @@ def expand_one(part: Part, context: Context) -> Truth:
 
 
 def is_set(name: str, context: Context) -> Truth:
-    """Whether a variable is set, without which `set -u` ends the script: for `$1` and so on, by their number."""
+    """Whether a variable is set, without which `set -u` ends the script: for `$1` and so on, by their number.
+
+    That is not certain where a function was called, which had arguments of its own.
+    """
     count = literal_text(context.variables.get("#", ()))
     if name.isdigit() and name != "0":
         missing = re.fullmatch("[0-9]{1,9}", count or "") is not None and int(count or 0) < int(name[:9])
-        return Truth(False, f"`set -u` ends it at `${name[:9]}`, which it was not given") if missing else YES
+        why = f"`set -u` ends it at `${name[:9]}`, which it was not given"
+        return Truth(None if context.called else False, why) if missing else YES
     if name in context.variables or name in ALWAYS_SET:
         return YES
     return Truth(None, f"whether `{name[:40]}`, without which `set -u` ends its script, is set cannot be told")
@@ -73,6 +78,25 @@ def with_programs(word: Word, context: Context) -> Word:
         Part("text", path) if part.kind == "command" and LOCATING.match(part.text) and path else part
         for part, path in ((part, value_of(part, context.around)) for part in word)
     )
+
+
+def calculation(command: Group) -> Truth | None:
+    """Whether `((…))`, which bash calculates, is not 0, from the brackets in brackets as which it is read.
+
+    Not to be told but for a number; None for brackets that hold commands.
+    """
+    inner = command.body[0].first.commands if command.subshell and len(command.body) == 1 else ()
+    group = inner[0] if len(inner) == 1 and isinstance(inner[0], Group) and inner[0].subshell else None
+    simple = group.body[0].first.commands[0] if group is not None and len(group.body) == 1 else None
+    texts = [literal_text(word) for word in simple.words] if isinstance(simple, Simple) else []
+    if len(texts) == 1 and re.fullmatch("[0-9]{1,18}", texts[0] or ""):
+        return Truth(int(texts[0] or 0) != 0, "a calculation is not 0")
+    sums = texts and (CALCULATED.fullmatch(texts[0] or "") or any(text in OPERATORS for text in texts[1:2]))
+    return Truth(None, "whether its calculation is 0 cannot be told") if sums else None
+
+
+CALCULATED = re.compile(r"[0-9]+|\w+(?:\+\+|--|[-+*/%=!]+\w+)|(?:\+\+|--)\w+", re.ASCII)
+OPERATORS = frozenset(["+", "-", "*", "/", "%", "=", "==", "!=", "+=", "-="])
 
 
 def split_fields(written: Word, expanded: Word) -> list[Word]:

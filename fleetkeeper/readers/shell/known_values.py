@@ -24,14 +24,12 @@ def terminal_variable(name: str, around: Surroundings) -> str | None:
 
 
 def located_program(words: Sequence[str], around: Surroundings) -> str | None:
-    """The path that `which NAME` or `command -v NAME` prints; "" where the program is nowhere on PATH.
+    """The path that `which NAME` or `command -v NAME` prints; None for other words, and where it is not known.
 
-    None for other words, and where it is not known.
+    So too where the program is nowhere on the PATH with which the job began: the script may have set another.
     """
     asks = words[:1] == ["which"] or words[:2] == ["command", "-v"]
     if not asks or len(words) != 2 + (words[0] == "command") or not words[-1] or "/" in words[-1]:
         return None
     places = [f"{directory.rstrip('/')}/{words[-1]}" for directory in around.search_path.split(":") if directory]
-    states = [around.is_program(place) for place in places if place.startswith("/")]
-    there = [place for place, state in zip(places, states, strict=False) if state]
-    return there[0] if there else None if None in states or not states else ""
+    return next((place for place in places if place.startswith("/") and around.is_program(place)), None)

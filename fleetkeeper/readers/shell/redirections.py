@@ -73,8 +73,9 @@ def file_opens(operator: str, target: Word, context: Context) -> Truth:
     """Whether the shell can open the file of a redirection on the node: YES where its name is not known at all."""
     around = context.around
     path = conditions.known_value(target, around)
-    if path and path.startswith("~/") and around.user is not None and around.user.home.startswith("/"):
-        path = f"{around.user.home.rstrip('/')}{path[1:]}"
+    home = literal_text(context.variables.get("HOME", ())) or (around.user.home if around.user is not None else "")
+    if path and path.startswith("~/") and home.startswith("/"):
+        path = f"{home.rstrip('/')}{path[1:]}"
     prefix = path if path is not None else directory_of(target, around)
     if prefix is None:
         return YES

@@ -199,9 +199,13 @@ def test_behind_a_file_that_cannot_be_parsed_it_is_unknown_what_is_reached():
         ("d &> /nodir/x", False),
         ("d &> /dev/null && d", True),
         ("bash -o pipefail -c d", True),
+        ("((1)) && d", True),
+        ("((0)) && d", False),
+        ("set -e; ((n++)); d", None),
+        ("( (d) )", True),
     ],
 )
-def test_bash_takes_what_dash_does_not(line: str, outcome: bool):
+def test_bash_takes_what_dash_does_not(line: str, outcome: bool | None):
     assert reached(line, "bash") is outcome
 
 
