@@ -55,7 +55,7 @@ def is_set(name: str, context: Context) -> Truth:
     That is not certain where a function was called, which had arguments of its own.
     """
     count = literal_text(context.variables.get("#", ()))
-    if name.isdigit() and name != "0":
+    if re.fullmatch("[1-9][0-9]*", name):
         missing = re.fullmatch("[0-9]{1,9}", count or "") is not None and int(count or 0) < int(name[:9])
         why = f"`set -u` ends it at `${name[:9]}`, which it was not given"
         return Truth(None if context.called else False, why) if missing else YES
