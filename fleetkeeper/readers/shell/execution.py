@@ -168,7 +168,7 @@ class Follower:
             self.context.before = command
             return outcome
         if isinstance(command, Function):
-            self.context.functions[command.name] = command.body
+            self.context.define(command)
             return Outcome()
         can_start = opened(command.redirected, self.context)
         inside = both(reach, can_start)
@@ -298,7 +298,7 @@ class Follower:
             context.remember(own, reach)
             return Outcome(status)
         name = literal_text(words[0]) or ""
-        remember_names(words, context)
+        remember_names(words, context, reach)
         if name in context.functions:
             return self.call_function(name, words[1:], reach, guard)
         if name in SPECIAL:
@@ -332,7 +332,9 @@ class Follower:
             anywhere = name in SWITCHERS
             script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=anywhere)
             if script is not None:
-                return self.follow_inner(script, rest, new_user(rest) if anywhere else user, reach, guard)
+                inner = inner_context(context, (words, rest), own, new_user(rest) if anywhere else user)
+                outcome = self.follow_inner(with_first_file(script, name, inner), inner, reach, guard)
+                return Outcome(outcome.status, outcome.ends if name == "eval" else NO)
         self.commands.append(command_in(context, (rest, words), own, reach, set_path))
         if rest and literal_text(words[0]) == "exec":
             return Outcome(YES, Truth(True, f"{show(words)} takes the place of the shell"))
@@ -340,11 +342,9 @@ class Follower:
             return Outcome(ends=Truth(None, f"{show(rest)} waits for too long"))
         return Outcome(status_of(rest or words, set_path or context.around.search_path, guard, context))
 
-    def follow_inner(self, script: str, rest: Sequence[Word], user: str, reach: Truth, guard: bool) -> Outcome:
-        """Follow a script that a shell inside this one runs; `rest` are the words of that shell. Raises Unreadable."""
-        name = (literal_text(rest[0]) or "").rpartition("/")[2]
-        kept = self.context
-        self.context = inner_context(kept, rest, user)
-        outcome = self.follow_text(with_first_file(script, name, kept), reach, guard)
+    def follow_inner(self, script: str, inner: Context, reach: Truth, guard: bool) -> Outcome:
+        """Follow a script that a shell inside this one, with the state `inner`, runs. Raises Unreadable."""
+        kept, self.context = self.context, inner
+        outcome = self.follow_text(script, reach, guard)
         self.context = kept
-        return Outcome(outcome.status, outcome.ends if name == "eval" else NO)
+        return outcome

@@ -6,25 +6,29 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fleetkeeper.readers.shell.conditions import value_of
-from fleetkeeper.readers.shell.script_state import Context
+from fleetkeeper.readers.shell.script_state import Context, assignments
 from fleetkeeper.readers.shell.syntax_tree import Group
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Simple, Word, literal_text
 
 REQUIRED = re.compile(r"(\w+):?\?", re.ASCII)
 BASHISM = re.compile(r"!\w|[\w@*]+(?:/|\^|,|\[|@[A-Z]|:[ ]?[(0-9])|[\w@*]+: -[0-9]", re.ASCII)
-NEEDED = re.compile(r"#?(\w+)(?:[%#/,^].*)?", re.ASCII | re.DOTALL)
+NEEDED = re.compile(r"#?(\w+)(?:(?:[%#/,^]|:[ ]?[(0-9]|: -[0-9]).*)?", re.ASCII | re.DOTALL)
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 LOCATING = re.compile(r"\s*(?:which|command\s+-v)\s")
-SETTERS = frozenset(
-    {"read", "getopts", "declare", "typeset", "local", "mapfile", "readarray", "printf", "let", "select"}
+READING = frozenset({"read", "getopts", "mapfile", "readarray", "let"})
+DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
+"""Commands of the shell that set variables: to what they read, and to what stands in their words."""
+ALWAYS_SET = frozenset(
+    ("0", "HOME", "LOGNAME", "PATH", "SHELL", "PWD", "IFS", "OPTIND", "PPID", "LINENO", "PS2", "PS4")
 )
-ALWAYS_SET_NAMES = (
-    "0 HOME LOGNAME PATH SHELL PWD IFS OPTIND PPID LINENO PS2 PS4 BASH BASH_VERSION BASHPID EUID UID HOSTNAME RANDOM "
-    "SECONDS PIPESTATUS FUNCNAME HOSTTYPE OSTYPE MACHTYPE SHLVL GROUPS DIRSTACK TERM EPOCHSECONDS BASH_SOURCE _"
+"""Variables that cron or any shell sets."""
+OF_BASH_NAMES = (
+    "BASH BASH_VERSION BASHPID EUID UID HOSTNAME RANDOM SECONDS PIPESTATUS HOSTTYPE OSTYPE MACHTYPE SHLVL GROUPS TERM "
+    "EPOCHSECONDS _"
 )
-ALWAYS_SET = frozenset(ALWAYS_SET_NAMES.split())
-"""Variables that cron, systemd or the shell itself sets."""
+OF_BASH = frozenset(OF_BASH_NAMES.split())
+"""Variables that bash sets, too."""
 ARRAY = "an array"
 """The name of the unknown value of an array."""
 
@@ -59,17 +63,25 @@ def is_set(name: str, context: Context) -> Truth:
         missing = re.fullmatch("[0-9]{1,9}", count or "") is not None and int(count or 0) < int(name[:9])
         why = f"`set -u` ends it at `${name[:9]}`, which it was not given"
         return Truth(None if context.called else False, why) if missing else YES
-    if name in context.variables or name in ALWAYS_SET:
+    if name in context.variables or name in ALWAYS_SET or (name in OF_BASH and context.around.shell == "bash"):
         return YES
     return Truth(None, f"whether `{name[:40]}`, without which `set -u` ends its script, is set cannot be told")
 
 
-def remember_names(words: Sequence[Word], context: Context) -> None:
-    """Store the variables that `read`, `declare` and the like set, with a value that is not known."""
-    if (literal_text(words[0]) or "") in SETTERS:
-        names = [NAME.match(literal_text(word) or "") for word in words[1:]]
-        for name in [match[0] for match in names if match]:
-            context.variables.setdefault(name, (Part("variable", f"{name} here or before"),))
+def remember_names(words: Sequence[Word], context: Context, reach: Truth) -> None:
+    """Store the variables that `export`, `declare` and the like set, and `read`, whose values are not known.
+
+    Those of `unset` are forgotten. `reach` says whether the script gets there.
+    """
+    name = literal_text(words[0]) or ""
+    names = [match[0] for match in (NAME.match(literal_text(word) or "") for word in words[1:]) if match]
+    if name in DECLARING:
+        context.remember(assignments(words[1:]), reach)
+    if name in READING or (name == "printf" and literal_text(words[1] if words[1:] else ()) == "-v"):
+        context.remember({name: (Part("variable", f"{name} here or before"),) for name in names}, reach)
+    if name == "unset" and reach.value is not False:
+        for forgotten in names:
+            context.variables.pop(forgotten, None)
 
 
 def with_programs(word: Word, context: Context) -> Word:

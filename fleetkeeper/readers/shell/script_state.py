@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fleetkeeper.readers.shell.surroundings import Surroundings
-from fleetkeeper.readers.shell.syntax_tree import Command, Redirections
+from fleetkeeper.readers.shell.syntax_tree import Command, Function, Redirections
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, either
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import new_user
@@ -74,6 +74,7 @@ class Context:
     status of a pipe is that of any command in it. `nounset`: it ends at a variable that is not set (`set -u`);
     `noclobber`: `>` opens no file that is there (`set -C`). `fate` is what becomes of the commands that are followed
     now, and `repeated` says whether they stand in a loop without a fixed end, `loops` counts the loops around them.
+    `unexported` are variables and functions that programs do not get; none is added with `allexport` (`set -a`).
     """
 
     variables: dict[str, Word] = field(default_factory=dict)
@@ -85,10 +86,12 @@ class Context:
     pipefail: bool = False
     nounset: bool = False
     noclobber: bool = False
+    allexport: bool = False
     fate: Fate = NO_FATE
     repeated: bool = False
     loops: int = 0
     user: str = ""
+    unexported: set[str] = field(default_factory=set)
     functions: dict[str, Command] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
     lookups: list[str] = field(default_factory=list)
@@ -99,7 +102,15 @@ class Context:
         """Store the values of variables where the script gets to them; where that cannot be told, they are unknown."""
         for name, value in values.items():
             if reach.value is not False:
+                if name not in self.variables and not self.allexport:
+                    self.unexported.add(name)
                 self.variables[name] = value if reach.value else (Part("variable", f"{name} here or before"),)
+
+    def define(self, function: Function) -> None:
+        """Store a function, which bash gives to others of its kind after `export -f`."""
+        self.functions[function.name] = function.body
+        if not self.allexport:
+            self.unexported.add(function.name)
 
     def remember_descriptors(self, redirected: Redirections) -> None:
         """Store which file each number was opened for (`exec 9>/run/lock`); "" for a copy, or an unknown path."""
@@ -124,6 +135,7 @@ class Context:
             nounset=False,
             noclobber=False,
             loops=0,
+            unexported=set(self.unexported),
             functions=dict(self.functions),
         )
 
@@ -213,12 +225,17 @@ def errors_of(redirected: Redirections, before: str) -> str:
     return errors
 
 
-def remember_variables(words: Sequence[Word], context: Context) -> None:
-    """Store the assignments among the words in the context; other words are ignored."""
-    for word in words:
-        text = literal_text(word) or ""
-        if "=" in text:
-            context.variables[text.partition("=")[0]] = (Part("text", text.partition("=")[2]),)
+def assignments(words: Sequence[Word]) -> dict[str, Word]:
+    """The values of the assignments among the words; other words are ignored.
+
+    >>> assignments([(Part("text", "A="), Part("variable", "B")), (Part("text", "-x"),)])
+    {'A': (Part(kind='variable', text='B'),)}
+    """
+    values: dict[str, Word] = {}
+    for word in [word for word in words if word and word[0].kind == "text" and "=" in word[0].text]:
+        name, _, first = word[0].text.partition("=")
+        values[name] = (Part("text", first), *word[1:]) if first or not word[1:] else word[1:]
+    return values
 
 
 def set_positional(words: Sequence[Word], context: Context) -> None:

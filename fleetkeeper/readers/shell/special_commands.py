@@ -16,7 +16,7 @@ from fleetkeeper.readers.shell.script_state import (
     DEEPEST,
     Context,
     Outcome,
-    remember_variables,
+    assignments,
     set_positional,
 )
 from fleetkeeper.readers.shell.surroundings import Surroundings
@@ -145,12 +145,13 @@ def unless_bash(around: Surroundings, ends: Truth, shown: str) -> Truth:
 
 
 def export(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`export` and the like: assignments, which are stored in the context; a bad name ends dash.
+    """`export` and the like, whose assignments `remember_names` stores; programs get them. A bad name ends dash.
 
     `words` begin with the command; `reach` and `guard` make no difference.
     """
-    remember_variables(words[1:], follower.context)
     names = [(literal_text(word) or "A").partition("=")[0] for word in words[1:]]
+    if literal_text(words[0]) == "export" and "-n" not in names:
+        follower.context.unexported -= {*names, *assignments(words[1:])}
     bad = [name for name in names if not name.startswith("-") and not VALID_NAME.fullmatch(name)]
     if bad and follower.context.around.shell == "dash" and all(literal_text(word) is not None for word in words):
         why = f"`{literal_text(words[0])}` takes no name like `{bad[0][:40]}`, which ends the shell"
@@ -175,6 +176,7 @@ def set_options(follower: ScriptFollower, words: Sequence[Word], reach: Truth, g
             context.errexit = option[0] == "-"
     context.nounset = option_state(texts, "u", "nounset", context.nounset)
     context.noclobber = option_state(texts, "C", "noclobber", context.noclobber)
+    context.allexport = option_state(texts, "a", "allexport", context.allexport)
     if "errexit" in texts:
         context.errexit = True
     if (why := refused(texts, around)) or (why := without_running(texts)):

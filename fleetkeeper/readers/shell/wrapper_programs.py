@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
 from fleetkeeper.readers.shell.options import option_state, option_value
-from fleetkeeper.readers.shell.script_state import Context
+from fleetkeeper.readers.shell.script_state import Context, assignments, set_positional
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Word, literal_text
-from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, WRAPPERS, operand_of_su
+from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, WRAPPERS, arguments_of_script, operand_of_su
 
 JOURNAL = "/run/systemd/journal/stdout"
 TOO_LONG = 86400
@@ -126,23 +126,57 @@ def surroundings_in(name: str, words: Sequence[Word], user: str, around: Surroun
     return replace(around, shell=kind, user=known)
 
 
-def inner_context(context: Context, words: Sequence[Word], user: str) -> Context:
-    """The state of a shell that these words start inside another as this user, with the options of its first words."""
-    name = (literal_text(words[0]) or "").rpartition("/")[2]
-    options = [literal_text(word) or "" for word in words[1:4]] if name in SHELLS else []
+def inner_context(
+    context: Context, words: tuple[Sequence[Word], Sequence[Word]], own: Mapping[str, Word], user: str
+) -> Context:
+    """The state of a shell that these words (all, and those without wrappers) start inside another as this user.
+
+    With the options of its first words, the variables that it gets (`own` are its assignments), and `$1` and so on.
+    `eval` runs in the same shell.
+    """
+    written, rest = words
+    name = (literal_text(rest[0]) or "").rpartition("/")[2]
+    if name == "eval":
+        return replace(context, depth=context.depth + 1, before=None)
+    options = [literal_text(word) or "" for word in rest[1:4]] if name in SHELLS else []
     inner = context.inner()
     inner.fate = replace(context.fate, traced=option_state(options, "x", "xtrace", context.fate.traced))
     inner.errexit = option_state(options, "e", "errexit", False)
     inner.nounset = option_state(options, "u", "nounset", False)
     inner.noclobber = option_state(options, "C", "noclobber", False)
+    inner.variables, inner.unexported = inherited_variables(context, written, rest, own), set()
+    kept = context.functions.keys() - context.unexported if (name, context.around.shell) == ("bash", "bash") else ()
+    inner.functions = {function: context.functions[function] for function in kept}
+    if name in SHELLS and (arguments := arguments_of_script(rest[1:])) is not None:
+        set_positional(arguments[1:], inner)
     inner.user = user
-    inner.around = surroundings_in(name, words[1:], user, context.around)
+    inner.around = surroundings_in(name, rest[1:], user, context.around)
     return inner
 
 
-def with_first_file(script: str, name: str, context: Context) -> str:
-    """The script of a shell of this name, behind the file that BASH_ENV makes bash read first."""
-    first = literal_text(context.variables.get("BASH_ENV", ())) if name == "bash" else ""
+def inherited_variables(
+    context: Context, written: Sequence[Word], rest: Sequence[Word], own: Mapping[str, Word]
+) -> dict[str, Word]:
+    """The variables that a shell gets from the one that starts it; what is not known of them is left out.
+
+    Only exported ones, and of sudo, `su -` and `env -i` only those that they set, and PATH.
+    """
+    outside = {*context.unexported, *map(str, range(100)), "#", "@", "*", "?"} - {"PATH"}
+    values = {**{name: value for name, value in context.variables.items() if name not in outside}, **own}
+    wrappers = [literal_text(word) or "" for word in written[: len(written) - len(rest)]]
+    switcher = (literal_text(rest[0]) or "").rpartition("/")[2] in SWITCHERS
+    cleared = {"-", "-l", "--login"} & {literal_text(word) for word in rest[1:]} if switcher else set()
+    bases = {word.rpartition("/")[2] for word in wrappers}
+    if cleared or bases & {"sudo", "doas"} or ("env" in bases and {"-", "-i", "--ignore-environment"} & set(wrappers)):
+        values = {name: value for name, value in values.items() if name == "PATH"}
+    if "env" in bases:
+        values.update(assignments(written[: len(written) - len(rest)]))
+    return values
+
+
+def with_first_file(script: str, name: str, inner: Context) -> str:
+    """The script of a shell of this name and state, behind the file that BASH_ENV makes bash read first."""
+    first = literal_text(inner.variables.get("BASH_ENV", ())) if name == "bash" else ""
     return f". {shlex.quote(first)} || :\n{script}" if first else script
 
 

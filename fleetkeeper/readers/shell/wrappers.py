@@ -145,13 +145,22 @@ def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
     >>> [script_of([(Part("text", word),) for word in line.split()]) for line in ("-lc x", "-o e -c x", "a -c x")]
     ['x', 'x', None]
     """
+    behind = arguments_of_script(words, anywhere=anywhere, script=True)
+    return source(behind[0]) if behind else None
+
+
+def arguments_of_script(words: Sequence[Word], *, anywhere: bool = False, script: bool = False) -> list[Word] | None:
+    """The words behind the script that a shell gets with `-c`, `$0` first; None when it gets none.
+
+    `anywhere`: as in `script_of`. `script`: the script itself comes first.
+    """
     rest = list(words)
     expected = False
     while rest:
         text = literal_text(rest[0]) or ""
         if not text.startswith(("-", "+")) or text == "-":
             if expected or not anywhere:
-                return source(rest[0]) if expected else None
+                return rest[not script :] if expected else None
             rest.pop(0)
             continue
         rest.pop(0)
