@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from fleetkeeper.readers.shell.file_programs import asks, file_status
+from fleetkeeper.readers.shell.file_programs import asks, file_status, only_waits
 from fleetkeeper.readers.shell.known_values import located_program, terminal_variable
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
@@ -48,8 +48,6 @@ EXPECTED = frozenset(EXPECTED_NAMES.split())
 LOOKUP = re.compile(r"\s*(?:\S*/)?(?:docker|podman)(?:-compose)?\s+(?:container\s+|compose\s+)?(?:ps|ls)\b")
 NUMBER = re.compile(r"-?[0-9]{1,12}")
 HOST_COMMANDS = (["hostname"], ["uname", "-n"], ["cat", "/etc/hostname"], ["hostname", "-s"], ["hostname", "--short"])
-WAITING = re.compile(r"perl|python[0-9.]*")
-"""Programs of which lines that certbot's and Debian's pages recommend make nothing but a random delay."""
 LONGEST_SHOWN = 100
 
 
@@ -299,11 +297,6 @@ def with_files(base: str, texts: Sequence[str | None], around: Surroundings, sho
     works = base in EXPECTED or only_waits(base, texts)
     why = f"{shown} is expected to succeed" if works else f"whether {shown} succeeds cannot be told"
     return Truth(True if works else None, why, expected=not asks(base, texts))
-
-
-def only_waits(base: str, texts: Sequence[str | None]) -> bool:
-    """Whether a line of Perl or Python is a random delay, as Debian's crontab and certbot's own page have it."""
-    return bool(WAITING.fullmatch(base)) and texts[:1] in (["-e"], ["-c"]) and "sleep" in (texts[-1] or "")
 
 
 def process_status(process: str, around: Surroundings, shown: str) -> Truth:

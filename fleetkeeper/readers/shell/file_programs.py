@@ -69,3 +69,12 @@ def asks(base: str, texts: Sequence[str | None]) -> bool:
 
 
 ASKING = frozenset({"pgrep", "pidof", "diff", "cmp", "expr", "ping", "pg_isready", "tty"})
+
+
+def only_waits(base: str, texts: Sequence[str | None]) -> bool:
+    """Whether a line of Perl or Python is a random delay, as Debian's crontab and certbot's own page have it."""
+    return bool(WAITING.fullmatch(base)) and texts[:1] in (["-e"], ["-c"]) and "sleep" in (texts[-1] or "")
+
+
+WAITING = re.compile(r"perl|python[0-9.]*")
+"""Programs of which lines that certbot's and Debian's pages recommend make nothing but a random delay."""
