@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.units import count_of
 from fleetkeeper.looking.fleet import Fleet
-from fleetkeeper.topics.backups.database.facts import Cluster, LiveTable
+from fleetkeeper.topics.backups.database.facts import LARGE_OBJECTS, Cluster, LiveTable
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_contents import DatabasePart, DumpContents
 from fleetkeeper.topics.backups.dump_times import EARLY
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fleetkeeper.topics.backups.policy import Policy
 
 TOLD = 3
+SHOWN = {LARGE_OBJECTS: f"{LARGE_OBJECTS} (the large objects)"}
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ class Comparison:
         asked = frozenset(self.policy.floors) if newest else frozenset()
         missing = proven_missing(holding, self.history, live, asked)
         if len(missing) <= len(gone_tables(holding.part, live)):
-            missing = [table for table in missing if had_its_name(table, holding.backup, self.history)]
+            kept = (had_its_name(table, holding.backup, self.history) for table in missing)
+            missing = [table for table, named in zip(missing, kept, strict=True) if named or is_large_objects(table)]
         return f"it lacks {name_tables(missing)}" if missing else ""
 
 
@@ -175,17 +177,23 @@ def no_tables_or_rows(contents: DumpContents, part: DatabasePart) -> str:
 
 def name_tables(tables: Sequence[LiveTable]) -> str:
     """How many tables, and the names of the first three: `2 tables with rows: public.a, public.b`."""
-    names = ", ".join(table.name for table in tables[:TOLD])
+    names = ", ".join(SHOWN.get(table.name, table.name) for table in tables[:TOLD])
     more = f" and {len(tables) - TOLD} more" if len(tables) > TOLD else ""
     return f"{count_of(len(tables), 'table')} with rows: {names}{more}"
 
 
 def is_of_another(holding: Holding, history: History, live: LiveDatabase, *, newest: bool) -> bool:
     """Whether a dump shares no table with the database, although it should: it is the newest, or an older one does."""
-    if any(is_in(table, holding.part, created=True) for table in live.tables):
+    tables = [table for table in live.tables if not is_large_objects(table)] or live.tables
+    if any(is_in(table, holding.part, created=True) for table in tables):
         return False
-    dumped = (time for table in live.tables if (time := history.first.get(table.name)))
+    dumped = (time for table in tables if (time := history.first.get(table.name)))
     return newest or any(time < holding.backup.time for time in dumped)
+
+
+def is_large_objects(table: LiveTable) -> bool:
+    """Whether this is the name for all large objects, which every database has alike, and which nobody renames."""
+    return table.name == LARGE_OBJECTS
 
 
 def is_in(table: LiveTable, part: DatabasePart, *, created: bool) -> bool:
@@ -207,7 +215,8 @@ def missing_tables(contents: DumpContents, part: DatabasePart, live: LiveDatabas
 
 def gone_tables(part: DatabasePart, live: LiveDatabase) -> frozenset[str]:
     """The tables with rows in the dump that the database has not, or not with rows: they may have other names now."""
-    known = {name for table in live.tables for name in (table.name, table.root, table.name.partition(".")[2])}
+    names = (name for table in live.tables for name in (table.name, table.root, table.name.partition(".")[2]))
+    known = {LARGE_OBJECTS, *names}
     return part.filled - known
 
 

@@ -181,7 +181,8 @@ class Policy(Strict):
     )
     left_out: tuple[str, ...] = Field(
         default=(),
-        description="Tables whose rows dumps leave out on purpose: `[sessions, audit.*]`, as patterns of the shell.",
+        description="Tables whose rows dumps leave out on purpose: `[sessions, audit.*]`, as patterns of the shell. "
+        "`pg_catalog.pg_largeobject` stands for the large objects.",
     )
     remove_nothing: tuple[str, ...] = Field(
         default=(),

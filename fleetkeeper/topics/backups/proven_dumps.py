@@ -21,8 +21,8 @@ from fleetkeeper.versions import UPGRADE, is_newer
 
 VERSION = 4
 """Of the file. Version 4 added what a dump holds; proofs of version 3 count, without that."""
-DEFINITION = 3
-"""Of the definition of complete: a proof by an older one is none."""
+DEFINITION = 4
+"""Of the definition of complete, and of what is told of a dump: a proof by an older one is none."""
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS verified (

@@ -10,7 +10,7 @@ from dataclasses import replace
 from fleetkeeper.readers.cron.called_scripts import OF_PACKAGES, ScriptStart, called_scripts
 from fleetkeeper.readers.cron.crontab import cut_at_percent
 from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions, executions_of
+from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_executions, executions_of
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.linear_patterns import occur_in_order
 from fleetkeeper.readers.shell.execution import executed_commands
@@ -25,6 +25,7 @@ DUMP = re.compile(r"pg_?dump", re.IGNORECASE)
 DOCKER, BACKUP, LINE = re.compile("docker", re.IGNORECASE), re.compile("backup", re.IGNORECASE), re.compile(r"\n")
 DUMPERS = frozenset({"pg_dump", "pg_dumpall", "pg_basebackup"})
 NOTHING: Mapping[str, str] = {}
+QUOTES = str.maketrans("", "", "\\'\"")
 RETURNED = re.compile(r"\r(?=\n|$)")
 
 
@@ -128,8 +129,18 @@ def running_anywhere(
         return []
     except Unreadable as odd:
         unknown = Truth(None, f"its script cannot be read as a whole: {odd}")
-    lines = filter(str.strip, text.split("\n"))
+    lines = filter(may_enter_container, text.split("\n"))
     return [replace(run, reach=unknown) for line in lines for run in script_runs(line, command_words)]
+
+
+def may_enter_container(line: str) -> bool:
+    """Whether a line that is read alone may name a client of Docker, quoted and split as it may be.
+
+    >>> may_enter_container("doc'k'er exec db backup"), may_enter_container("cp /a /b")
+    (True, False)
+    """
+    bare = line.translate(QUOTES)
+    return "$'" in line or any(client in bare for client in CLIENTS)
 
 
 def is_followed(path: str) -> bool:

@@ -10,10 +10,13 @@ from pydantic import AwareDatetime
 
 from fleetkeeper.transport.commands import Unobservable
 
+LARGE_OBJECTS = "pg_catalog.pg_largeobject"
+"""What large objects are called beside the tables, in the live database and in dumps; `left_out` takes it, too."""
+
 
 @dataclass(frozen=True)
 class LiveTable:
-    """A table of the live database that has rows: `schema.table`, without quotes.
+    """A table of the live database that has rows: `schema.table`, without quotes. Large objects count as one.
 
     `root` is the topmost table that it inherits from or is a partition of, else its own name. `born` is when its file
     was made, `written` when that was last written, by the node's clock, in epoch seconds: it existed then. None where

@@ -11,6 +11,7 @@ from fleetkeeper.readers.docker.engine import ABSENT
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.database.facts import (
+    LARGE_OBJECTS,
     BackupsView,
     Cluster,
     Disk,
@@ -122,7 +123,8 @@ def cluster_of(block: Block) -> Cluster:
 def live_tables(block: Block) -> tuple[LiveTable, ...]:
     r"""The tables with rows, in the order in which they were told; lines that make no sense are left out.
 
-    Times are epoch seconds, None where they are not known.
+    Times are epoch seconds, None where they are not known. Of large objects only the time of the last one is: their
+    file came with the database.
 
     >>> block = Block("f", {"table": ["base/1/2 public.a%20b\t 1", "base/1/3 public.c\t 0"], "file": ["0 5 base/1/2"]})
     >>> live_tables(block)
@@ -139,7 +141,8 @@ def live_tables(block: Block) -> tuple[LiveTable, ...]:
         names, _, filled = rest.rpartition(" ")
         name, tab, root = names.partition("\t")
         if tab and filled == "1":
-            tables.append(LiveTable(unquote(name), unquote(root) or unquote(name), *times.get(path, (None, None))))
+            own, (made, changed) = unquote(name), times.get(path, (None, None))
+            tables.append(LiveTable(own, unquote(root) or own, None if own == LARGE_OBJECTS else made, changed))
     return tuple(tables)
 
 

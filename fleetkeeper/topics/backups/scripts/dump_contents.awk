@@ -4,7 +4,7 @@
 #
 # The word is DATABASES:INSIDE:INSERTS:UNNAMED:MADE and then, each after a comma, `@` and what `\connect` names, before all
 # that follows there; `=TABLE` has rows, `-TABLE` has a part for its rows and none in it, `+TABLE` is created only;
-# `*NAME` is an extension, `&NAME` a subscription. INSIDE: databases stand inside of a dump of a cluster. MADE: it creates
+# `*NAME` is an extension, `&NAME` a subscription. Large objects are told as the catalog's table, pg_largeobject. INSIDE: databases stand inside of a dump of a cluster. MADE: it creates
 # tables.
 
 function forgets(  key) {

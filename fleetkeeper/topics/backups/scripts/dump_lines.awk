@@ -38,6 +38,7 @@ q == "" {
   if (/^COPY /) { copy = 1; into = name_at(substr($0, 6)) }
   else if (/^INSERT INTO /) inserted($0)
   else if (/^CREATE /) created($0)
+  else if (/^SELECT (pg_catalog\.)?lo_(create|open)\(/) holds("pg_catalog.pg_largeobject", 2)
 }
 q == "" && /[\047"$]/ {
   many = split($0, part, "\047")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
-from fleetkeeper.topics.backups.database.facts import Cluster
+from fleetkeeper.topics.backups.database.facts import LARGE_OBJECTS, Cluster
 from fleetkeeper.topics.backups.database.parse import parse_clusters, silent_servers
 from fleetkeeper.topics.backups.dump_contents import DumpContents, parse_contents
 from fleetkeeper.topics.backups.observe import newest_first
@@ -40,7 +40,7 @@ INSERT INTO no VALUES (1);
 ''';
 CREATE EXTENSION pg_trgm; CREATE EXTENSION "uuid-ossp"; SELECT lo_create(7);
 """
-FILLED = {"public.a", "public.user", 'x.we"ird, %|', "public.m1", "public.u"}
+FILLED = {"public.a", "public.user", 'x.we"ird, %|', "public.m1", "public.u", "pg_catalog.pg_largeobject"}
 EMPTY = {"public.B c"}
 
 
@@ -160,11 +160,32 @@ def test_the_live_database_names_the_same_tables_with_their_ages(server: Private
     assert cluster.tables is not None
     assert {table.name for table in cluster.tables} == {*FILLED, "x.two\nlines"}
     assert {table.root for table in cluster.tables if table.name == "public.m1"} == {"public.m"}
-    assert all(0 <= time.time() - (table.existed or 0) < 600 for table in cluster.tables)
+    tables = [table for table in cluster.tables if table.name != LARGE_OBJECTS]
+    assert all(0 <= time.time() - (table.existed or 0) < 600 for table in tables)
     assert (cluster.unread, cluster.database) == (0, "my shop")
     assert cluster.disk is not None
     assert cluster.disk.kind not in {"", "-"}
     assert {"pg_trgm", "uuid-ossp"} <= {*(cluster.available or ())}
+
+
+def test_large_objects_are_older_than_a_dump_only_when_a_checkpoint_has_written_them(server: PrivateServer) -> None:
+    server.sql("CREATE DATABASE scans")
+    server.sql("CREATE TABLE a(i int); INSERT INTO a VALUES (1); CHECKPOINT; SELECT lo_create(7)", "scans")
+    [before] = parse_clusters(asked(server, database="scans"))
+    assert before.tables is not None
+    assert [(table.name, table.existed) for table in before.tables if table.name == LARGE_OBJECTS] == [
+        (LARGE_OBJECTS, None)
+    ]
+    server.sql("CHECKPOINT", "scans")
+    [after] = parse_clusters(asked(server, database="scans"))
+    [objects] = [table for table in after.tables or () if table.name == LARGE_OBJECTS]
+    assert 0 <= time.time() - (objects.existed or 0) < 600
+    server.sql("DROP DATABASE scans")
+
+
+def test_a_dump_without_large_objects_lacks_them(server: PrivateServer, tmp_path: Path) -> None:
+    bare = contents_of(tmp_path, server.printed_dump("pg_dump", "-B", "my shop"))
+    assert bare.of("my shop").filled == FILLED - {LARGE_OBJECTS}  # type: ignore[union-attr]
 
 
 def test_the_tables_of_an_extension_and_deleted_rows_are_not_asked_for(server: PrivateServer) -> None:
@@ -202,7 +223,7 @@ def test_a_role_with_few_rights_is_unknown_with_the_grant_that_helps(server: Pri
     assert "GRANT pg_read_all_settings" in why.value.hint
     server.sql("GRANT pg_read_all_settings TO few; REVOKE pg_read_all_data FROM few")
     blind = seen(server, role="few")
-    assert (blind.tables, blind.unread) == ((), len(FILLED) + 1)
+    assert ([table.name for table in blind.tables or ()], blind.unread) == ([LARGE_OBJECTS], len(FILLED))
     server.sql("GRANT pg_read_all_data TO few")
     assert seen(server, role="few").unread == 0
 

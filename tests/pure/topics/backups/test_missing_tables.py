@@ -12,7 +12,7 @@ import pytest
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.catalog import Catalog, Compared, build_catalog
-from fleetkeeper.topics.backups.database.facts import Cluster, LiveTable, Records
+from fleetkeeper.topics.backups.database.facts import LARGE_OBJECTS, Cluster, LiveTable, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_contents import DatabasePart, DumpContents, parse_contents
 from fleetkeeper.topics.backups.missing_tables import LiveDatabase
@@ -108,6 +108,34 @@ def test_a_whole_dump_of_the_wrong_thing_is_a_finding(kind: str) -> None:
 @pytest.mark.parametrize("kind", RIGHT)
 def test_a_dump_of_what_the_database_had_then_is_right(kind: str) -> None:
     assert verdict_of(RULE, dumped_fleet([RIGHT[kind]])).outcome is Outcome.HOLDS
+
+
+OBJECTS = LiveTable(LARGE_OBJECTS, LARGE_OBJECTS, None, LONG_AGO)
+
+
+def test_large_objects_that_a_checkpoint_wrote_before_the_dump_must_be_in_it() -> None:
+    tables = (*live(*ALL), OBJECTS)
+    verdict = verdict_of(RULE, dumped_fleet([WHOLE] * 8, tables))
+    assert verdict.outcome is Outcome.FINDING
+    assert "1 table with rows: pg_catalog.pg_largeobject (the large objects)" in verdict.findings[0].saw
+    moved = holding(*ALL, "public.dropped")
+    assert verdict_of(RULE, dumped_fleet([moved], tables)).outcome is Outcome.FINDING
+    assert verdict_of(RULE, dumped_fleet([holding(*ALL, LARGE_OBJECTS)] * 8, tables)).outcome is Outcome.HOLDS
+    text = TEXT.replace("  at_least: 3", f"  at_least: 3\n  left_out: [{LARGE_OBJECTS}]")
+    assert verdict_of(RULE, dumped_fleet([WHOLE] * 8, tables, text=text)).outcome is Outcome.HOLDS
+
+
+def test_large_objects_of_which_only_an_older_dump_tells_count_too() -> None:
+    tables = (*live(*ALL), replace(OBJECTS, written=None))
+    had = holding(*ALL, LARGE_OBJECTS)
+    assert verdict_of(RULE, dumped_fleet([WHOLE, had], tables)).outcome is Outcome.FINDING
+    assert verdict_of(RULE, dumped_fleet([WHOLE] * 8, tables)).outcome is Outcome.HOLDS
+
+
+def test_large_objects_make_no_dump_of_another_database_one_of_this() -> None:
+    other = holding("public.other", LARGE_OBJECTS)
+    verdict = verdict_of(RULE, dumped_fleet([other], (*live(*ALL), OBJECTS)))
+    assert "it holds none of the 4 tables that have rows in shop" in verdict.findings[0].saw
 
 
 def test_a_table_that_came_after_the_dump_is_no_fault_of_it() -> None:

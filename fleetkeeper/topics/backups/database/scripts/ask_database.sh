@@ -114,16 +114,22 @@ for table; do
   printf 'rows %s %s\n' "$rows" "$table"
 done
 [ "$PGDATABASE" = "$database" ] || exit 0
+# The large objects come as a table of the catalog. Its file says when the last of them came only for those that a
+# checkpoint has written: without any, no file is told.
 # A line for each table: its file, its name and (after a tab) that of its root, written as in a URL, and 1 if it has rows.
 told=$(query -v ON_ERROR_STOP=0 2>/dev/null <<'SQL'
 SET lock_timeout = '500ms';
 SET row_security = off;
 SELECT 'available ' || name FROM pg_available_extensions ORDER BY name LIMIT 1000;
 SET statement_timeout = '3s';
-SELECT 'asked ' || least(300, count(*)) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+SELECT 'asked ' || 1 + least(300, count(*)) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
   WHERE relkind = 'r' AND relpersistence <> 't' AND nspname !~ '^(pg_|information_schema$)'
     AND pg_relation_size(c.oid) > 0
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e');
+SELECT concat('table ', coalesce((SELECT pg_relation_filepath('pg_catalog.pg_largeobject_metadata')
+    FROM pg_control_checkpoint() WHERE EXISTS (SELECT FROM pg_largeobject_metadata
+      WHERE age(xmin) > age(split_part(next_xid::text, ':', 2)::xid))), '-'),
+  ' pg_catalog.pg_largeobject', chr(9), ' ', EXISTS (SELECT FROM pg_largeobject_metadata)::int);
 WITH RECURSIVE above(child, parent) AS (
   SELECT inhrelid, inhparent FROM pg_inherits
   UNION SELECT child, inhparent FROM above JOIN pg_inherits ON inhrelid = parent),
