@@ -9,7 +9,16 @@ from fleetkeeper.readers.cron.accounts import user_of
 from fleetkeeper.readers.cron.loader import default_path
 from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.numbers import whole_number
-from fleetkeeper.readers.shell.surroundings import REFUSED, Component, PathState, Surroundings, User
+from fleetkeeper.readers.shell.surroundings import (
+    MOST_FOLLOWED,
+    MOST_OF_ROOT,
+    REFUSED,
+    Component,
+    Effort,
+    PathState,
+    Surroundings,
+    User,
+)
 from fleetkeeper.transport.commands import Unobservable
 
 SHELL_KINDS = {"bash": "bash", "dash": "dash", "busybox": "busybox", "ash": "busybox", "zsh": "zsh", "ksh": "ksh"}
@@ -21,12 +30,14 @@ class Answers:
     """The answers of a node to questions about its entries, and the list of all its schedules.
 
     `asked` are the words that were asked. `lines` are the answers as they were printed, of all rounds together.
+    `efforts` are what may still be followed of the scripts of each account, in all rounds together.
     """
 
     printed: Snapshot
     asked: dict[str, None] = field(default_factory=dict)
     lines: Snapshot = field(default_factory=Snapshot)
     paths: dict[str, PathState] = field(default_factory=dict)
+    efforts: dict[str, Effort] = field(default_factory=dict)
 
     def add(self, words: Sequence[str], answer: Snapshot) -> None:
         """Take in the answers to these words: adds to `asked`, `lines` and `paths`."""
@@ -64,6 +75,10 @@ class Answers:
         found = {name: user_of(name, self.lines, self.printed.one("account")) for name in names}
         return {name: user for name, user in found.items() if user is not None}
 
+    def effort_of(self, user: str) -> Effort:
+        """What may still be followed of the scripts of this account: one object for all of them."""
+        return self.efforts.setdefault(user, Effort(MOST_OF_ROOT if user == "root" else MOST_FOLLOWED))
+
     def surroundings(self, user: str, shell: str = "/bin/sh", home: str = "") -> Surroundings:
         """The surroundings of a command of this user under that shell, by its path; `home`: HOME of the crontab.
 
@@ -86,6 +101,7 @@ class Answers:
             programs=self.programs,
             running=self.running,
             texts={file.path: file.content.decode("utf-8", "surrogateescape") for file in self.lines.files},
+            effort=self.effort_of(user),
         )
 
 

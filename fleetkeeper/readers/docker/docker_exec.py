@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options, leading_options, option_value
 from fleetkeeper.readers.shell.script_state import NO_FATE, Context, ExecutedCommand, Fate
-from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.surroundings import Effort, Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, quote_word, unwrap_command
@@ -31,6 +31,7 @@ class Execution:
     a word is not plain text. `path` is the PATH that is set for it, or "". `quiet` says that no option and no
     assignment could hold a secret. `reach` says whether the script around it gets to it, and `user` which account runs
     it where that is another than the script's. `fate` is what becomes of its status and output.
+    `effort` is what may still be followed of it.
     """
 
     docker: str
@@ -44,6 +45,7 @@ class Execution:
     reach: Truth = YES
     user: str = ""
     fate: Fate = NO_FATE
+    effort: Effort = field(default_factory=Effort, compare=False, repr=False)
 
     def runs(self, expected: Sequence[str]) -> bool:
         """Whether it runs exactly the command `expected`.
@@ -69,7 +71,7 @@ class Execution:
         """The commands that it runs in the container, each with whether its script gets to it, as `inner` has them."""
         words = [(Part("variable", "UNKNOWN"),) if word is None else (Part("text", word),) for word in self.words]
         try:
-            inside = Context(around=Surroundings(elsewhere=True))
+            inside = Context(around=Surroundings(elsewhere=True, effort=self.effort))
             return executed_commands(" ".join(map(quote_word, words)), inside)
         except Unreadable:
             return []
@@ -118,7 +120,9 @@ def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execut
         executions = behind_unknown_program(name, rest[1:], context)
     for execution in executions:
         reach = both(both(command.reach, same_lookup(command, rest)), reads_files(rest, context.around))
-        yield replace(execution, reach=both(reach, execution.reach), user=command.user, fate=command.fate)
+        effort = context.around.effort
+        reach = both(reach, execution.reach)
+        yield replace(execution, reach=reach, user=command.user, fate=command.fate, effort=effort)
 
 
 def of_client(command: ExecutedCommand, rest: Sequence[Word]) -> Iterator[Execution]:

@@ -26,10 +26,11 @@ from fleetkeeper.readers.shell.script_state import (
     errors_of,
     set_positional,
     substitute_variables,
+    take_turn,
 )
 from fleetkeeper.readers.shell.special_commands import SPECIAL, ends_with_its_file
 from fleetkeeper.readers.shell.substitutions import follow_substitutions
-from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.surroundings import MOST_OF_SCRIPT, Surroundings
 from fleetkeeper.readers.shell.syntax import lexemes
 from fleetkeeper.readers.shell.syntax_tree import (
     AndOr,
@@ -57,7 +58,6 @@ from fleetkeeper.readers.shell.wrapper_programs import (
 )
 from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, new_user, script_of, source, unwrap_command
 
-MOST_COMMANDS = 5000
 MOST_TURNS = 16
 """Words of a `for` that are followed."""
 
@@ -82,6 +82,7 @@ class Follower:
         """Nothing is followed yet; `context` is the state of the shell in which the script begins."""
         self.context = context
         self.commands: list[ExecutedCommand] = []
+        self.least = self.around.effort.left - MOST_OF_SCRIPT
 
     @property
     def around(self) -> Surroundings:
@@ -163,6 +164,7 @@ class Follower:
 
     def follow_command(self, command: Command, reach: Truth, guard: bool) -> Outcome:
         """Follow any command; `reach`: it is run; `guard`: its failure ends no script. Raises Unreadable."""
+        take_turn(self.context, self.least)
         if isinstance(command, Simple):
             outcome = self.follow_simple(command, reach, guard)
             self.context.before = command
@@ -264,8 +266,6 @@ class Follower:
 
     def follow_simple(self, command: Simple, reach: Truth, guard: bool) -> Outcome:
         """Follow a simple command, and store what it sets; `reach`: it is run. Raises Unreadable."""
-        if len(self.commands) > MOST_COMMANDS:
-            raise Unreadable("it holds more commands than are followed here")
         can_start = opened(command.redirected, self.context)
         behind = leaves_behind(command.redirected, self.context)
         reach = both(reach, YES if behind else can_start)

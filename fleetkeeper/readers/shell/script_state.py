@@ -173,6 +173,17 @@ class Outcome:
     leaves: Truth = NO
 
 
+def take_turn(context: Context, least: int) -> None:
+    """Take one from what may still be followed of the scripts of this account.
+
+    Raises Unreadable when `least` is left, which is what one script must leave to the others, or nothing.
+    """
+    effort = context.around.effort
+    effort.left -= 1
+    if effort.left < max(least, 0):
+        raise Unreadable("it holds more commands than are followed here")
+
+
 def substitute_variables(word: Word, context: Context) -> Word:
     """The word with known variables replaced; unknown ones stay. Raises Unreadable when it grows beyond the limits."""
     parts: list[Part] = []

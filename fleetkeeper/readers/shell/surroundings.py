@@ -15,6 +15,8 @@ from fleetkeeper.readers.shell.truth import NO, YES, Truth
 
 MOST_QUESTIONS = 60
 """Questions about the conditions of one node's entries that are asked in one look."""
+MOST_OF_SCRIPT, MOST_FOLLOWED, MOST_OF_ROOT = 8000, 20_000, 400_000
+"""Commands that are followed in one script, in all of one account, and in root's: anybody may write loops in loops."""
 TYPES = {0xC000: "S", 0xA000: "L", 0x8000: "f", 0x6000: "b", 0x4000: "d", 0x2000: "c", 0x1000: "p"}
 LONGEST_PATH = 512
 USUAL_PATH = "/usr/bin:/bin"
@@ -83,6 +85,13 @@ class User:
 
 
 @dataclass
+class Effort:
+    """What may still be followed of all scripts of one account: each command in each turn of a loop takes one."""
+
+    left: int = MOST_FOLLOWED
+
+
+@dataclass
 class Surroundings:
     """What is known around a command, and the `questions` about what is not.
 
@@ -92,7 +101,8 @@ class Surroundings:
     reads as a script; `texts` those that were read.
     `search_path` is the PATH with which it is started. `absent` are names of programs that are nowhere.
     `presumed`: the place cannot be asked, and these conditions, as they are written, count as met; directories and
-    files as there. `elsewhere`: it runs where nothing can be asked, in a container.
+    files as there. `elsewhere`: it runs where nothing can be asked, in a container. `effort` is shared by all commands
+    of one account.
     """
 
     user: User | None = None
@@ -112,6 +122,7 @@ class Surroundings:
     sourced: dict[str, None] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     presumed: re.Pattern[str] | None = None
+    effort: Effort = field(default_factory=Effort)
 
     @property
     def account(self) -> str:

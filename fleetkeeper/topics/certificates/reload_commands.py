@@ -16,6 +16,7 @@ from fleetkeeper.readers.docker.exec_targets import Target, container_target, of
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options, option_value
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
+from fleetkeeper.readers.shell.surroundings import Effort
 from fleetkeeper.readers.shell.surroundings import Surroundings as ShellSurroundings
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, script_of
@@ -75,6 +76,7 @@ class Surroundings:
     """The place where hooks run: names of programs that are certainly not there (`absent`), and files by path.
 
     `containers` are those of the node, which a hook may name. `ini` are the options in certbot's own file of options.
+    `effort` is what may still be followed of its scripts.
     """
 
     absent: frozenset[str] = frozenset()
@@ -82,6 +84,7 @@ class Surroundings:
     containers: Sequence[Container] = ()
     ini: tuple[str, ...] = ()
     depth: int = 0
+    effort: Effort = field(default_factory=Effort, compare=False, repr=False)
 
     def lacks(self, program: str) -> bool:
         """Whether a program is certainly not there: the node's script did not find it, and no shell has it built in."""
@@ -105,7 +108,7 @@ class Surroundings:
     def context(self) -> Context:
         """The state of a shell in which a script begins here: nothing can be asked, and what is usual is presumed."""
         texts = {path: file.text for path, file in self.files.items() if file.text}
-        around = ShellSurroundings(texts=texts, absent=self.absent - BUILT_IN, presumed=PRESUMED)
+        around = ShellSurroundings(texts=texts, absent=self.absent - BUILT_IN, presumed=PRESUMED, effort=self.effort)
         return Context(dict(RENEWED), around=around)
 
 
@@ -270,7 +273,7 @@ def inside_effects(where: str, run: Execution, around: Surroundings) -> Reloadin
     A script of its own, by its path, is `unclear`. Raises Unreadable.
     """
     words = as_words(run.words)
-    there = Surroundings(depth=around.deeper.depth)
+    there = Surroundings(depth=around.deeper.depth, effort=run.effort)
     script = inner_script(words)
     if script is not None:
         return reloading_of(where, script, there)

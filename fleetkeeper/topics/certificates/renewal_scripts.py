@@ -16,6 +16,7 @@ from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.linear_patterns import occur_in_order
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
+from fleetkeeper.readers.shell.surroundings import MOST_OF_ROOT, Effort
 from fleetkeeper.readers.shell.surroundings import Surroundings as ShellSurroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
@@ -49,22 +50,23 @@ class NodeSurroundings:
     """The containers of a node, and what is known of those that were looked into, by id.
 
     `answers` are those of the node about the paths and users in its lines, None where it was not asked. The words that
-    it must still be asked are collected in `questions`.
+    it must still be asked are collected in `questions`. `effort` is what may still be followed of its hooks.
     """
 
     containers: Sequence[Container] = ()
     inside: Mapping[str, Surroundings] = field(default_factory=dict)
     answers: Answers | None = None
     questions: dict[str, None] = field(default_factory=dict)
+    effort: Effort = field(default_factory=lambda: Effort(MOST_OF_ROOT), compare=False)
 
     def around(self, container: str) -> Surroundings:
         """The place in which hooks of a container run; nothing is known of one that was not looked into."""
-        return replace(self.inside.get(container, Surroundings()), containers=self.containers)
+        return replace(self.inside.get(container, Surroundings(effort=self.effort)), containers=self.containers)
 
     @property
     def on_node(self) -> Surroundings:
         """The place in which commands of the node itself run."""
-        return Surroundings(containers=self.containers)
+        return Surroundings(containers=self.containers, effort=self.effort)
 
     def ask_for(self, path: str) -> None:
         """Note that the node is to be asked for the text of a script."""
@@ -220,7 +222,8 @@ def certbots_of(run: Execution) -> Iterator[CertbotRun]:
     words = unwrap_command(as_words(run.words))[0]
     script = inner_script(words)
     if script is not None:
-        yield from certbot_runs(executed_commands(script, Surroundings().context()), Surroundings(depth=1))
+        there = Surroundings(depth=1, effort=run.effort)
+        yield from certbot_runs(executed_commands(script, there.context()), there)
     elif (command := read_certbot([literal_text(word) for word in words])) is not None:
         yield CertbotRun(command)
 

@@ -15,7 +15,7 @@ from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.linear_patterns import occur_in_order
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.script_state import Context
-from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.surroundings import Effort, Surroundings
 from fleetkeeper.readers.shell.truth import Truth
 from fleetkeeper.readers.shell.words import Part, Unreadable
 from fleetkeeper.readers.shell.wrappers import INERT, SHELLS
@@ -166,13 +166,17 @@ def mentions_dumps(text: str) -> bool:
     return bool(DUMP.search(text)) or document or occur_in_order(text, DOCKER, BACKUP, LINE)
 
 
-def own_dump(text: str, environment: Mapping[str, str] = NOTHING) -> tuple[str, Target | None]:
+def own_dump(
+    text: str, environment: Mapping[str, str] = NOTHING, effort: Effort | None = None
+) -> tuple[str, Target | None]:
     """The program with which a script makes a dump by itself, and the container that it enters for it, if any.
 
     ("", None) when it makes none. One that cannot be parsed counts as `pg_dump` where its text names that. The first
-    that it may run. `environment` is what the crontab sets.
+    that it may run. `environment` is what the crontab sets, `effort` what may still be followed (None: a whole
+    account's share).
     """
-    context = Context({name: (Part("text", value),) for name, value in environment.items()})
+    around = Surroundings(effort=effort or Effort())
+    context = Context({name: (Part("text", value),) for name, value in environment.items()}, around=around)
     try:
         for command in executed_commands(text, context):
             if command.name in DUMPERS:
@@ -186,30 +190,32 @@ def own_dump(text: str, environment: Mapping[str, str] = NOTHING) -> tuple[str, 
     return "", None
 
 
-def why_undecided(script: str, command_words: Sequence[str], where: str = "") -> str:
+def why_undecided(script: str, command_words: Sequence[str], where: str = "", effort: Effort | None = None) -> str:
     """Why it is not known whether a script runs the wanted command; empty when it is known (it does not).
 
     It is for a script in which no run of the command was found.
-    `where` is the path of the script, for the message.
+    `where` is the path of the script, for the message. `effort` is as in `own_dump`.
     """
-    if dumper := own_dump(script)[0]:
+    effort = effort or Effort()
+    if dumper := own_dump(script, effort=effort)[0]:
         return f"{where or 'it'} makes a dump with `{dumper}`, and may be the one that makes these backups"
     if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(command_words[0])}(?![\w-])", script):
         return ""
     try:
-        runs = list(docker_executions(cut_at_percent(script)[0].rstrip("\r")))
+        around = Surroundings(effort=effort)
+        runs = list(docker_executions(cut_at_percent(script)[0].rstrip("\r"), Context(around=around)))
     except Unreadable as odd:
         return f"{where}: {odd}" if where else str(odd)
-    if not runs and runs_only_known_programs(script):
+    if not runs and runs_only_known_programs(script, around):
         return ""
     plain = runs and all(None not in line and line[0] not in SHELLS for run in runs for line in run.inner())
     return "" if plain else "what it runs, and in which container, cannot be read from it"
 
 
-def runs_only_known_programs(script: str) -> bool:
+def runs_only_known_programs(script: str, around: Surroundings) -> bool:
     """Whether a script could be read, and runs nothing that may run what stands in its words or its input."""
     try:
-        commands = executed_commands(cut_at_percent(script)[0].rstrip("\r"))
+        commands = executed_commands(cut_at_percent(script)[0].rstrip("\r"), Context(around=around))
     except Unreadable:
         return False
     return all(command.name in INERT for command in commands)

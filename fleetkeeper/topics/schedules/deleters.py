@@ -13,6 +13,7 @@ from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.removals import REMOVERS, FilesIn, deletes, glob_of, is_within, removing_commands
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
+from fleetkeeper.readers.shell.surroundings import Effort, Surroundings
 from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.systemd_units import command_lines, units
 from fleetkeeper.topics.backups.policy import WHEN, Policy
@@ -47,10 +48,11 @@ def dump_directories(policy: Policy) -> DumpDirectories:
 
 def find_deleters(scheduled: ScheduledBackups, policy: Policy) -> Iterator[Deleter]:
     """Every place of a node that removes files in the directory of the dumps, once for each program and container."""
-    directories = dump_directories(policy)
+    directories, efforts = dump_directories(policy), dict[str, Effort]()
     for place, line, text in dict.fromkeys(scheduled_texts(scheduled)):
         if SIGNS.search(text):
-            for program, target, elsewhere in dict.fromkeys(removing_programs(text, directories)):
+            effort = efforts.setdefault(place, Effort())
+            for program, target, elsewhere in dict.fromkeys(removing_programs(text, directories, effort)):
                 yield Deleter(place, line, program, target, elsewhere)
 
 
@@ -73,19 +75,21 @@ def scheduled_texts(scheduled: ScheduledBackups) -> Iterator[tuple[str, int, str
             yield behind.suspect.place, behind.suspect.line, script.content.decode("utf-8", "surrogateescape")
 
 
-def removing_programs(text: str, dumps: DumpDirectories) -> Iterator[tuple[str, Target | None, bool]]:
+def removing_programs(
+    text: str, dumps: DumpDirectories, effort: Effort | None = None
+) -> Iterator[tuple[str, Target | None, bool]]:
     """The programs in a script that remove dumps, each with its container (None: the node itself).
 
     The third value says that it removes files in a container, and not where the database's has the dumps: in another
     container they may be just these. What is surely not run is left out. In a container a program named for cleaning up
     counts whatever its arguments. A script that cannot be parsed yields nothing. `dumps` are
-    those of the node and of the container.
+    those of the node and of the container, `effort` is what may still be followed (None: a whole account's share).
 
     >>> both = DumpDirectories(FilesIn("/srv/dumps"), FilesIn("/backups"))
     >>> [name for name, *_ in removing_programs("find /srv/dumps -mtime +7 -delete; rm /tmp/x", both)]
     ['find']
     """
-    context = Context()
+    context = Context(around=Surroundings(effort=effort or Effort()))
     try:
         commands = executed_commands(text, context)
         yield from ((command.name, None, False) for command in removing_commands(commands, dumps.node))

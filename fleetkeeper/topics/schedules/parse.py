@@ -179,8 +179,9 @@ def suspect_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups)
     ask_for_sourced(around, suspect, scheduled)
     suspect_unread(unread_calls(text, around, job.environment), suspect, scheduled)
     if not calls and MENTIONS.search(job.command):
-        why = why_undecided(job.command, crontab.wanted)
-        scheduled.suspects.append(replace(suspect, why=why, target=own_dump(text, job.environment)[1]))
+        why = why_undecided(job.command, crontab.wanted, effort=around.effort)
+        target = own_dump(text, job.environment, around.effort)[1]
+        scheduled.suspects.append(replace(suspect, why=why, target=target))
 
 
 def ask_for_sourced(around: Surroundings, suspect: Suspect, scheduled: ScheduledBackups) -> None:

@@ -89,8 +89,9 @@ def follow_script(
         return []
     ask_for_sourced(around, behind.suspect, scheduled)
     if mentions_dumps(text) or (not text and MENTIONS.search(file.path)):
-        why = why_undecided(text, command_words, behind.call.path)
-        scheduled.suspects.append(replace(behind.suspect, why=why, target=own_dump(text)[1]))
+        why = why_undecided(text, command_words, behind.call.path, around.effort)
+        target = own_dump(text, effort=around.effort)[1]
+        scheduled.suspects.append(replace(behind.suspect, why=why, target=target))
     unread = unread_calls(text, around)
     suspect_unread(unread and f"{file.path}: {unread}", behind.suspect, scheduled)
     calls = [call for call in called_scripts(text, around) if is_followed(call.path) and call.path != file.path]

@@ -837,3 +837,13 @@ def test_a_line_that_removes_files_in_another_container_counts_where_that_one_ma
 def test_crontabs_that_could_not_be_read_leave_it_unknown_what_else_removes_dumps() -> None:
     seen = schedule_fleet(data=Machine({}, unseen=("/var/spool/cron/crontabs",)))
     assert verdict_of(seen, "backups.only_one_thing_deletes").outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("body", ["x=1", "docker exec db backup", "docker exec db sh -c backup", "rm /x; y=2"])
+def test_loops_in_the_loops_of_anybody_take_no_longer_than_a_few_lines(body: str):
+    line = "0 0 * * * " + "for a in 1 2 3 4 5 6 7 8 9; do " * 9 + body + "; done" * 9 + "\n"
+    of_ops = File(line * 100, owner=1000)
+    started = time.process_time()
+    machine = Machine({"/var/spool/cron/crontabs/ops": of_ops, **GOOD})
+    assert verdict_of(schedule_fleet(machine)).outcome is Outcome.HOLDS
+    assert time.process_time() - started < 20
