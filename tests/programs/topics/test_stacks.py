@@ -174,8 +174,16 @@ def test_a_directory_or_a_pipe_in_place_of_a_file_is_unknown_at_once(tmp_path: P
     ("program", "why"),
     [
         ("exec sleep 30", "did not end within"),
+        ("sleep 30; exit 1", "did not end within"),
+        ("sleep 30 & exit 0", "did not end within"),
+        ("trap '' TERM; while :; do echo x >&2; done", "did not end within"),
+        ("yes & exec yes >&2", "did not end within"),
         ("exit 0", "is another program"),
-        ("echo no such command >&2; exit 1", "no such command"),
+        ("echo no such command >&2; exit 1", "is another program"),
+        (
+            "case $* in --version) echo podman version 4.3.1 ;; *) echo unknown flag: --host >&2; exit 125 ;; esac",
+            "is another",
+        ),
     ],
 )
 def test_a_client_that_is_none_is_unknown(
@@ -188,6 +196,37 @@ def test_a_client_that_is_none_is_unknown(
     declared = declared_stack(("rodan", write_stack(tmp_path, web_env="", key_txt="x")))
     assert isinstance(declared.services, Unobservable)
     assert why in declared.services.why
+    assert ("docker-cli" in declared.services.hint) == ("another" in why)
+
+
+ENV_FILES = """\
+services:
+  listed: {image: "x:1", env_file: [a.env, "./${WHICH}.env", "${NOT_HERE}.env"]}
+  passed: {image: "x:1", environment: [LONE, B=1]}
+  empty: {image: "x:1", environment: {LONE: , B: 1}}
+"""
+
+
+@needs_client
+def test_variables_that_get_their_value_from_whoever_deploys_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHICH", "b")
+    stack = write_stack(tmp_path, ENV_FILES, a_env="A=1\nLONE\n", b_env="B=2\n")
+    stack = stack.model_copy(update={"environment": ("WHICH", "NOT_HERE")})
+    declared = declared_stack(("rodan", stack))
+    services = services_of(declared)
+    names = {
+        name: {path.removeprefix(ENV) for path in service.fields if path.startswith(ENV)}
+        for name, service in services.items()
+    }
+    assert names == {"rodan_listed": {"A", "B", "LONE"}, "rodan_passed": {"B", "LONE"}, "rodan_empty": {"B", "LONE"}}
+    assert {service.unsettled for service in services.values()} == {(ENV + "LONE",)}
+    assert services["rodan_listed"].more_variables
+    assert declared.missing == ("${NOT_HERE}.env",)
+    assert [p.line for p in declared.problems if "LONE has no value" in p.what] == [4, 5]  # type: ignore[union-attr]
+    given = declared_stack(("rodan", stack), {"LONE": "x"})
+    assert not any(service.unsettled for service in services_of(given).values())
 
 
 CLIENTS = sorted({path for path in ("/usr/bin/docker", "/usr/local/bin/docker") if Path(path).exists()})

@@ -24,6 +24,7 @@ from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService
 from fleetkeeper.topics.services.stacks.field_names import ENV, IMAGE, REPLICAS, UPDATES, USER
 from fleetkeeper.topics.services.stacks.file_problems import FileProblem, file_problems
+from fleetkeeper.topics.services.stacks.node_problems import node_problems
 from fleetkeeper.topics.services.stacks.parse import parse, parse_description
 from fleetkeeper.topics.services.stacks.service_fields import comparable_fields
 from fleetkeeper.topics.services.stacks.values import json_texts, run_key, text_digest
@@ -294,12 +295,67 @@ def test_a_sound_file_has_no_problem() -> None:
         ("image:", "build: .\n    image:", "3 warning: `build` is ignored by `docker stack deploy`"),
         ('"CMD", "true"', '"CMD-SHELL", "pg_isready", "-U"', "4 error: CMD-SHELL takes one text: only `pg_isready`"),
         ('"CMD", "true"', '"CMD", "curl -f x"', "4 error: CMD takes words: `curl -f x` is taken for the name of a"),
+        ('"CMD", "true"', '"CMD"', "4 error: CMD without a program"),
+        ('"CMD", "true"', '"CMD-SHELL"', "4 error: CMD-SHELL without a command"),
+        ('"CMD", "true"', '"curl", "-f"', "4 error: a health test begins with CMD, CMD-SHELL or NONE, not with curl"),
         ("{update_config: {failure_action: rollback}}", "{replicas: 1}", "5 warning: web has no update_config"),
+        (
+            "{update_config:",
+            "{mode: global-job, update_config:",
+            "5 error: web is a job, and the engine refuses one with",
+        ),
     ],
 )
 def test_case_87_what_docker_passes_over_is_named_with_its_line(old: str, new: str, expected: str) -> None:
     [problem] = problems_in(SOUND_FILE.replace(old, new))
     assert problem.startswith(expected)
+
+
+def test_a_job_needs_no_update_config() -> None:
+    text = SOUND_FILE.replace("update_config: {failure_action: rollback}", "mode: replicated-job")
+    assert problems_in(text) == []
+
+
+def test_the_hint_for_a_health_test_has_all_of_its_words() -> None:
+    text = SOUND_FILE.replace('"CMD", "true"', '"curl", "-f", "x"')
+    [problem] = file_problems(read_compose(text.encode()), ())
+    assert problem.hint == 'test: ["CMD-SHELL", "curl -f x"]'
+
+
+TIED = """\
+services:
+  web: {image: "a:1", env_file: all.env, volumes: ["./conf:/conf:ro", "shared:/s"]}
+  db: {image: "b:1", env_file: [all.env], volumes: ["data:/d", "remote:/r", "shared:/s"]}
+volumes: {data: , shared: , remote: {driver: nfs}}
+"""
+PINNED = "deploy: {placement: {constraints: [node.hostname == a]}}"
+
+
+def tied_in(text: str, *open_files: str) -> list[str]:
+    return [f"{problem.line}: {problem.what}" for problem in node_problems(read_compose(text.encode()), open_files)]
+
+
+def test_what_ties_a_service_to_a_node_or_gives_it_passwords_of_others_is_named() -> None:
+    shared = "2: all.env goes into web, db: each has in its environment what any of them needs"
+    assert tied_in(TIED) == [
+        shared,
+        "2: ./conf is mounted from the disk of whichever node web starts on, by its path here",
+        "3: db keeps data on one node's disk and may start on another, with nothing",
+    ]
+    assert tied_in(TIED.replace('a:1",', f'a:1", {PINNED},').replace('b:1",', f'b:1", {PINNED},')) == [shared]
+    assert shared not in tied_in(TIED, "all.env")
+    assert shared not in tied_in(TIED.replace("b:1", "a:2"))
+    assert not any("db keeps" in line for line in tied_in(TIED.replace('b:1",', 'b:1", deploy: {mode: global},')))
+
+
+def test_a_volume_of_services_that_run_on_every_node_is_one_of_each_node() -> None:
+    text = (
+        SOUND_FILE
+        + "    volumes: [v:/v]\n  two: {image: a:1, volumes: [v:/v], deploy: {update_config: {order: stop-first}}}\n"
+    )
+    text += "volumes: {v: }\n"
+    assert "use the volume v" in problems_in(text)[0]
+    assert problems_in(text.replace("deploy: {", "deploy: {mode: global, ")) == []
 
 
 def test_a_variable_that_only_dotenv_sets_is_named_also_where_it_has_a_default() -> None:

@@ -22,9 +22,10 @@ def have_sound_stack_files(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 
     `docker stack deploy` ignores keys that Compose knows, takes a variable that is not set for an empty text, and does
     not read `.env`. Errors are those, a health test that cannot work, and an update that starts a second task on the
-    same data. Warnings are a tag that moves, a missing `update_config`, keys that are there for Compose, and a volume
-    that several nodes may have under one name; the last not in a swarm of one node. Unknown where the file cannot be
-    read. `fleetkeeper stack FILE` says the same without any server.
+    same data. Warnings are a tag that moves, a missing `update_config`, keys that are there for Compose, a variable
+    whose value is that of whoever deploys, and an env file with secrets for services of several images; and, in a swarm
+    of several nodes, data and mounted files that only the node has on which a service was first. Unknown where the file
+    cannot be read. `fleetkeeper stack FILE` says the same without any server.
     Source: docs/runbook.md, "Deploying"; docker/cli, cli/compose/types (UnsupportedProperties).
     """
     stack = declared_stack(fleet, subject.name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +18,17 @@ from fleetkeeper.readers.compose.document import (
     ComposeFileError,
     ScalarNode,
     read_compose,
-    walk_scalars,
 )
-from fleetkeeper.readers.compose.variables import variables_in
+from fleetkeeper.readers.compose.document import Path as YamlPath
+from fleetkeeper.readers.compose.variables import NAME, interpolated_text, passed_names, variables_in
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.topics.services.policy import Policy, Stack
 from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables, read_bounded, stack_variables
 from fleetkeeper.topics.services.stacks.docker_client import LIMIT, DesiredStack, StackRefused, desired_stack
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService
 from fleetkeeper.topics.services.stacks.field_names import ENV, compose_path, is_kept
 from fleetkeeper.topics.services.stacks.file_problems import dotenv_names, file_problems
+from fleetkeeper.topics.services.stacks.node_problems import env_file_nodes, holds_secrets, node_problems
 from fleetkeeper.topics.services.stacks.service_fields import Fields, comparable_fields
 from fleetkeeper.topics.services.stacks.values import run_key, value_digest, variable_digests
 from fleetkeeper.transport.commands import Unobservable
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
 
 NOTHING = "/dev/null"
+UNKNOWN_NAME = "/nonexistent/"
+"""In place of a variable that is set elsewhere, in the name of a file: no file has it."""
 LATE = "what its file declares was not seen in time"
 TIMES = 3
 """How often the client is run for one stack, at most, and one more time's worth of everything else."""
@@ -64,17 +70,23 @@ def declared_stack(entry: tuple[str, Stack], exported: Mapping[str, str] | None 
         services = tuple(reading.services())
     except Unobservable as why:
         services = why
-    known = {*reading.variables.values, *reading.open_names}
-    problems = tuple(file_problems(reading.document, known, dotenv_of(reading.file), stack.order))
+    known = {*reading.variables.values, *unsettled_names(reading.document, reading.variables)}
+    problems = file_problems(reading.document, known, dotenv_of(reading.file), stack.order)
+    problems += node_problems(reading.document, reading.open_env_files())
+    problems.sort(key=lambda problem: (problem.line, problem.key))
     missing = (*reading.variables.missing, *dict.fromkeys(reading.missing_files("env_file").values()))
-    return DeclaredStack(name, stack.file, services, problems, reading.open_names, missing)
+    return DeclaredStack(name, stack.file, services, tuple(problems), reading.open_names, missing)
 
 
 def read_stack(name: str, stack: Stack, exported: Mapping[str, str]) -> StackReading:
     """The file of a stack with its variables. Raises Unobservable for one that cannot be read."""
     document = read_stack_file(Path(stack.file))
     variables = stack_variables(stack, exported)
-    return StackReading(name, Path(stack.file), document, variables, unsettled_names(document, variables))
+    reading = StackReading(name, Path(stack.file), document, variables)
+    named = unsettled_names(document, variables)
+    passed = [*(variable.name for variable in passed_names(document)), *reading.lone_names()]
+    unset = [name for name in passed if name not in variables.values]
+    return replace(reading, open_names=tuple(dict.fromkeys([*named, *unset])))
 
 
 def read_stack_file(path: Path) -> ComposeDocument:
@@ -100,15 +112,18 @@ def unsettled_names(document: ComposeDocument, variables: StackVariables) -> tup
 
     Those are the ones that the inventory names and, while a file with variables is missing, any without a default.
     """
-    names = dict.fromkeys(variable.name for variable in variables_in(document))
-    needed = dict.fromkeys(variable.name for variable in variables_in(document) if variable.form in ("", "?", ":?"))
+    used = [*variables_in(document), *passed_names(document)]
+    needed = {variable.name for variable in used if variable.form in ("", "?", ":?")}
     expected = {*variables.unset, *(needed if variables.missing else ())} - variables.values.keys()
-    return tuple(name for name in names if name in expected)
+    return tuple(name for name in dict.fromkeys(variable.name for variable in used) if name in expected)
 
 
 @dataclass(frozen=True)
 class StackReading:
-    """One stack file with its variables. `open_names` are those that are not set here."""
+    """One stack file with its variables. `open_names` are those that are not set here, but where it is deployed.
+
+    So are those that a service or an env file names without a value.
+    """
 
     name: str
     file: Path
@@ -151,21 +166,59 @@ class StackReading:
             text = f'{text[:start]}"{NOTHING}"{text[end:]}'
         return text
 
-    def missing_files(self, key: str) -> dict[tuple[str | int, ...], str]:
+    def missing_files(self, key: str) -> dict[YamlPath, str]:
         """The files under a key that are not here, as they are written, by the path of the value."""
         return {path: node.text for path, node in self.missing_nodes(key).items()}
 
-    def missing_nodes(self, key: str) -> dict[tuple[str | int, ...], ScalarNode]:
-        """The values of `env_file` of services, or of `file` of secrets and configs, whose file is not here."""
-        sections = ("services",) if key == "env_file" else ("secrets", "configs")
+    def missing_nodes(self, key: str) -> dict[YamlPath, ScalarNode]:
+        """The values of `env_file` of services, or of `file` of secrets and configs, whose file is not here.
+
+        Whether it is cannot be seen of a name with a variable that is set elsewhere: it is not.
+        """
+        nodes = self.env_file_nodes() if key == "env_file" else self.content_nodes(key)
+        return {path: node for path, node in nodes.items() if (file := self.named_file(node)) and not file.exists()}
+
+    def env_file_nodes(self) -> dict[YamlPath, ScalarNode]:
+        """The values under `env_file` of all services."""
+        services = self.document.mapping("services")
         return {
-            path: node
-            for section in sections
-            for name in self.document.mapping(section)
-            if (named := self.document.find(section, name, key))
-            for path, node in walk_scalars(named, (section, name, key))
-            if node.text and "$" not in node.text and not (self.file.absolute().parent / node.text).exists()
+            ("services", name, "env_file", index): node
+            for name in services
+            for index, node in enumerate(env_file_nodes(self.document.find("services", name, "env_file")))
         }
+
+    def content_nodes(self, key: str) -> dict[YamlPath, ScalarNode]:
+        """The values under a key of all secrets and configs."""
+        return {
+            (section, name, key): node
+            for section in ("secrets", "configs")
+            for name in self.document.mapping(section)
+            if isinstance(node := self.document.find(section, name, key), ScalarNode) and node.text
+        }
+
+    def named_file(self, node: ScalarNode) -> Path | None:
+        """The file that a value names. None where a variable in it is not set at all: the client says so."""
+        name = interpolated_text(node.text, {**dict.fromkeys(self.open_names, UNKNOWN_NAME), **self.variables.values})
+        return self.file.absolute().parent / name if name else None
+
+    def env_file_texts(self) -> dict[str, str]:
+        """The text of each env file that is here, by its name as it is written."""
+        texts = {}
+        for node in self.env_file_nodes().values():
+            with suppress(OSError):
+                if file := self.named_file(node):
+                    texts[node.text] = read_bounded(file).decode("utf-8", "replace")
+        return texts
+
+    def lone_names(self) -> tuple[str, ...]:
+        """The names without `=` in env files: they get their value from whoever deploys."""
+        lines = [line.strip() for text in self.env_file_texts().values() for line in split_lines(text)]
+        return tuple(line for line in lines if re.fullmatch(NAME, line))
+
+    def open_env_files(self) -> tuple[str, ...]:
+        """The env files that are here and set nothing with the name of a secret."""
+        texts = self.env_file_texts()
+        return tuple(name for name, text in texts.items() if not holds_secrets(re.findall(r"(?m)^\s*([^=#]+)", text)))
 
     def declared_service(self, full_name: str, fields: Fields, key: str) -> StackService:
         """One service, with digests instead of values that may be secret, and the lines of its fields."""

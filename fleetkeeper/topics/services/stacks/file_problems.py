@@ -6,13 +6,14 @@ Source: https://github.com/docker/cli/blob/master/cli/compose/types/types.go (Un
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from fleetkeeper.judging.finding import Severity
 from fleetkeeper.readers.compose.document import ComposeDocument, MappingNode, Node, ScalarNode, SequenceNode
-from fleetkeeper.readers.compose.variables import variables_in
+from fleetkeeper.readers.compose.variables import passed_names, variables_in
 
 IGNORED_KEYS = {
     "build": "the image must exist before it is deployed",
@@ -42,6 +43,7 @@ BROKER_WARNING = (
     "RabbitMQ 4 dropped what Celery before 5.5 declares (global QoS, and since 4.3 transient queues): "
     "the next pull can stop every worker"
 )
+JOBS = frozenset({"replicated-job", "global-job"})
 PINNING_KEYS = ("node.hostname", "node.id")
 
 
@@ -69,7 +71,7 @@ def file_problems(
     the services as the inventory orders them.
     """
     problems = [*unset_variables(document, variables, dotenv), *scattered_volumes(document)]
-    problems += unknown_services(document, order)
+    problems += [*unset_passed(document, variables), *unknown_services(document, order)]
     for name, service in document.mapping("services").items():
         if isinstance(service, MappingNode):
             for judge in SERVICE_JUDGES:
@@ -90,6 +92,16 @@ def unset_variables(
         if variable.name in dotenv:
             hint = f"`docker stack deploy` does not read .env: {hint}"
         yield FileProblem(key, variable.line, f"${{{variable.name}}} {becomes}", hint)
+
+
+def unset_passed(document: ComposeDocument, variables: Collection[str]) -> Iterator[FileProblem]:
+    """Variables without a value in the file that are not set either."""
+    for variable in passed_names(document):
+        if variable.name not in variables:
+            key = ".".join(map(str, variable.path))
+            what = f"{variable.name} has no value here and is not set: it gets that of whoever deploys, if any"
+            hint = "export it when you deploy, and name it under `environment` of the stack"
+            yield FileProblem(key, variable.line, what, hint, "warning")
 
 
 def unknown_services(document: ComposeDocument, order: Sequence[str]) -> Iterator[FileProblem]:
@@ -144,8 +156,16 @@ def is_floating(image: str) -> bool:
 
 
 def missing_update_config(document: ComposeDocument, name: str, service: MappingNode) -> Iterator[FileProblem]:
-    """A service that stays broken when an update fails: the default is to pause."""
-    if document.find("services", name, "deploy", "update_config") is None:
+    """A service that stays broken when an update fails: the default is to pause. A job has no updates."""
+    key = ("services", name, "deploy")
+    if text_of(document.find(*key, "mode")) in JOBS:
+        for setting in ("update_config", "rollback_config"):
+            if document.find(*key, setting) is not None:
+                what = f"{name} is a job, and the engine refuses one with {setting}"
+                yield FileProblem(
+                    f"services.{name}.deploy.{setting}", document.line(*key, setting), what, "leave it out"
+                )
+    elif document.find("services", name, "deploy", "update_config") is None:
         line = document.line("services", name, "deploy")
         hint = "deploy: {update_config: {failure_action: rollback}}"
         what = f"{name} has no update_config: an update that fails is paused where it is"
@@ -169,23 +189,29 @@ def impossible_health_check(document: ComposeDocument, name: str, service: Mappi
         return
     words = [text_of(item) for item in test.items]
     line = document.line("services", name, "healthcheck", "test")
+    program = words[1:]
     what = ""
     if words[0] == "CMD-SHELL" and len(words) != 2:
-        what = f"CMD-SHELL takes one text: only `{words[1] if len(words) > 1 else ''}` is run"
+        what = f"CMD-SHELL takes one text: only `{program[0]}` is run" if program else "CMD-SHELL without a command"
+    elif words[0] == "CMD" and not program:
+        what = "CMD without a program"
     elif words[0] == "CMD" and len(words) == 2 and re.search(r"\s", words[1]):
         what = f"CMD takes words: `{words[1]}` is taken for the name of a program"
     elif words[0] not in ("CMD", "CMD-SHELL", "NONE"):
-        what = f"a health test begins with CMD, CMD-SHELL or NONE, not with {words[0]}"
+        what, program = f"a health test begins with CMD, CMD-SHELL or NONE, not with {words[0]}", words
     if what:
-        hint = f'test: ["CMD-SHELL", "{" ".join(words[1:])}"]'
+        hint = f"test: {json.dumps(['CMD-SHELL', ' '.join(program or ['...'])])}"
         yield FileProblem(f"services.{name}.healthcheck.test", line, what, hint)
 
 
 def scattered_volumes(document: ComposeDocument) -> Iterator[FileProblem]:
-    """One local volume that is another directory on each node where its services may run."""
+    """One local volume that is another directory on each node where its services may run.
+
+    A service that runs on every node means a directory of each.
+    """
     users: dict[str, dict[str, frozenset[str]]] = {}
     for name, service in document.mapping("services").items():
-        if isinstance(service, MappingNode):
+        if isinstance(service, MappingNode) and text_of(document.find("services", name, "deploy", "mode")) != "global":
             for volume in local_volumes(document, service):
                 users.setdefault(volume, {})[name] = pinning_constraints(document, name)
     for volume, services in users.items():
