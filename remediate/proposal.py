@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -201,11 +201,11 @@ def why_gate_is_closed(gate: Iterable[Verdict]) -> str:
     return ""
 
 
-def withheld_plans(change: PlannedChange, gate: Iterable[Verdict]) -> list[ByHand]:
+def withheld_plans(change: PlannedChange, gate: Sequence[Verdict]) -> list[ByHand]:
     """The findings of a plan that the gate withholds, each with the reason; empty when it does not.
 
-    `gate` are the verdicts of GATE, and no iterator: it is read twice. Only plans of the topics GATED are withheld: all
-    of them while it has a finding (the database may have lost its data), and those that delete while it is unknown.
+    `gate` are the verdicts of GATE. Only plans of the topics GATED are withheld: all of them while it has a finding
+    (the database may have lost its data), and those that delete while it is unknown.
     """
     if change.rule.topic not in GATED:
         return []
