@@ -174,7 +174,10 @@ def located(fleet: Fleet, key: str, service: Service | None, entering: EnterComm
 
 
 def started_at(seen: Placement) -> str:
-    """When a container was started (ISO 8601, UTC); empty for one that never was."""
+    """When a container was started last (ISO 8601, UTC), as Docker says; in the year 1 for one that never was.
+
+    Empty where Docker says nothing.
+    """
     return seen.container.started_at
 
 

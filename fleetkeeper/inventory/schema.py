@@ -183,9 +183,9 @@ class Waiver(Strict):
 
     @property
     def lacks_reason(self) -> bool:
-        """Whether the reason is still the words that `fleetkeeper waive` leaves to be filled in.
+        """Whether the reason still begins with the words that `fleetkeeper waive` leaves to be filled in.
 
-        Without regard to case.
+        `FILL IN`, without regard to case.
         """
         return self.because.lstrip().upper().startswith(FILL_IN)
 

@@ -42,7 +42,10 @@ def in_turn(work: Callable[[A], T], each: Iterable[A], at_once: int) -> list[T]:
     futures = [future for _, future in waiting]
 
     def run() -> None:
-        """Do the work of one thread: take the next waiting argument, until none is left."""
+        """Do the work of one thread: take the next waiting argument, until none is left. Raises nothing.
+
+        The result, or the exception, goes into the future of its argument.
+        """
         with suppress(IndexError):
             while True:
                 argument, future = waiting.popleft()

@@ -47,7 +47,10 @@ def annotation_lines(items: Iterable[Judged]) -> list[str]:
 
 
 def most(texts: list[str], kind: str) -> list[str]:
-    """The first ten of these annotations; when there are more, the tenth says how many."""
+    """The first ten of these annotations, all of one `kind` ("error", "warning").
+
+    Of more than ten the first nine, and a tenth that says how many more there are.
+    """
     if len(texts) <= MOST:
         return texts
     more = len(texts) - MOST + 1

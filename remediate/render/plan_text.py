@@ -147,7 +147,8 @@ def finding_text(finding: Finding) -> str:
 def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
     """A line for each cause, else each reason, why something could not be seen, however many rules it concerns.
 
-    Then its hint; the line names the first rule and how many others.
+    Then its hint, if any; the line names the node, the first rule and how many others. In the order of the first of
+    each; the same cause on two nodes, or with two hints, has two lines.
     """
     reasons: dict[tuple[str, str], list[str]] = {}
     for item in unknown:

@@ -208,10 +208,10 @@ def taking_back(says: str) -> str:
 
 
 def outcome_of_exit(answer: Output, step: Run | RunInContainer) -> Done:
-    """The result of a command. Raises Lost without an exit status, StepFailed when it is not in `step.expect`.
+    """The result of a command: its `rc`, and in `said` the last line that it printed, masked, if the step has `tells`.
 
-    `changed` is False for a step that only looks, or a status in `step.unchanged`. What was printed is dropped, unless
-    the step's `tells` declares it harmless: then its last line is kept, masked.
+    Raises Lost without an exit status, StepFailed when it is not in `step.expect`: the error's `changed` is False for a
+    step that only looks, or a status in `step.unchanged`. Without `tells`, what was printed is dropped.
     """
     if answer.lost or answer.rc is None:
         raise Lost(f"`{answer.command}` gave no answer: {answer.lost or 'it did not end'}")

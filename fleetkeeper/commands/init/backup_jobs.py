@@ -23,7 +23,7 @@ NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)
 
 
 def scripts_to_read(printed: Snapshot) -> list[str]:
-    """The paths of scripts that schedules run and that must still be read from the node, each once.
+    """The paths of scripts that schedules (`printed`) run and that must still be read from the node, each once.
 
     Only of entries that show no backup themselves.
     """
@@ -32,9 +32,10 @@ def scripts_to_read(printed: Snapshot) -> list[str]:
 
 
 def backup_jobs(node: str, printed: Snapshot, behind: Mapping[str, str] | None = None) -> Iterator[Scheduled]:
-    """The scheduled commands that look like a backup in a container. `behind` are the texts of scripts, by path.
+    """The commands among a node's schedules (`printed`) that look like a backup in a container.
 
-    `times` is empty where they have no form in the five fields of cron.
+    `node` is its name; `behind` are the texts of scripts by path, None for none. `times` is empty where they have no
+    form in the five fields of cron.
     """
     for times, where, text in scheduled_entries(printed):
         seen = (behind or {}).get(scripted(text), "")
@@ -43,7 +44,7 @@ def backup_jobs(node: str, printed: Snapshot, behind: Mapping[str, str] | None =
 
 
 def scheduled_entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
-    """Times, place and shell text of everything that is scheduled on a node.
+    """Times, place and shell text of everything that is scheduled on a node, as `printed` has it.
 
     Times may be empty or one of `NO_TIMES`. Lines that are commented out, and timers that are not active, are left out.
     The place is FILE:LINE, a file, or the id of a timer.

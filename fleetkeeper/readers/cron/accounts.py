@@ -21,7 +21,8 @@ MOST_GROUPS = 1000
 def refusal_of(name: str, answers: Snapshot) -> str | None:
     """Why cron does not run anything for an account now; "" when nothing is known against it.
 
-    None where it cannot be told, by rules of access.conf that are not understood here.
+    None where it cannot be told, by rules of access.conf that are not understood here. `answers` are those of the node
+    about its accounts: "" where it did not say that cron asks PAM.
     """
     if "pam" not in answers.lines:
         return ""
@@ -33,7 +34,7 @@ def refusal_of(name: str, answers: Snapshot) -> str | None:
 
 
 def expiry_of(name: str, answers: Snapshot) -> str:
-    """Why an account has expired; "" when it has not, and where nothing was said about that."""
+    """Why an account has expired; "" when it has not, and where `answers` say nothing about that."""
     rows = [row.split(" ") for row in answers.lines.get("shadow", [])]
     numbers = next((row[1:] for row in rows if row[0] == name and len(row) == 5), None)
     return expiry(numbers, answers.one("day")) if numbers is not None else ""
@@ -42,8 +43,8 @@ def expiry_of(name: str, answers: Snapshot) -> str:
 def expiry(numbers: Sequence[str], today: str) -> str:
     """Why an account has expired; "" when it has not. `numbers`: last change, maximum, inactive, expiry; all in days.
 
-    These four, no more and no fewer; "-" for one that is not set. `today` is in days since 1970. Raises Unobservable
-    for numbers that cannot be read.
+    These four, no more and no fewer; "-" for one that is not set, and so counts one that is no number. `today` is in
+    days since 1970.
 
     >>> expiry(["20000", "99999", "-", "-"], "20787"), expiry(["20000", "90", "-", "-"], "20787")
     ('', 'its password has expired')

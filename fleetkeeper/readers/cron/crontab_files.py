@@ -139,7 +139,8 @@ RUN_PARTS, LINE = re.compile(r"run-parts\b"), re.compile(r"\n")
 def run_parts(file: SnapshotFile, printed: Snapshot) -> Job | None:
     """The job of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script, or None.
 
-    None too for files that are not in /etc/crontab or /etc/cron.d; what comments say does not count.
+    `printed` has these files. None too for files that are not in /etc/crontab or /etc/cron.d; what comments say does
+    not count.
     """
     directory = file.path.rpartition("/")[0]
     starting = [file for file in printed.files if file.kind == "system" and b"run-parts" in file.content]
@@ -150,7 +151,10 @@ def run_parts(file: SnapshotFile, printed: Snapshot) -> Job | None:
 
 
 def directory_faults(file: SnapshotFile, printed: Snapshot) -> Iterator[Fault]:
-    """The faults for which run-parts does not run a script; none when it does."""
+    """The faults for which run-parts does not run a script; none when it does.
+
+    `printed` are the node's schedules: whether something starts the script's directory is seen in them.
+    """
     if not VALID_NAME.fullmatch(file.name):
         yield "dot in file name"
     if not file.mode & 0o111:

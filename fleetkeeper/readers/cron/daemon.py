@@ -22,7 +22,7 @@ TICKS = 100.0
 
 
 def daemon(printed: Snapshot) -> Daemon | None:
-    """The running cron: the process that no other cron started; None when none runs.
+    """The running cron, by the lines `cron` of `printed`: the process that no other cron started; None when none runs.
 
     Lines of fewer than four words are left out. Raises Unobservable when its numbers cannot be read.
     """

@@ -31,7 +31,7 @@ FIRST_WITH_SBIN = (1, 7)
 def possible_loaders(printed: Snapshot) -> tuple[Loader, ...]:
     """The kinds of cron that may read the crontabs, at least one; all of them where nothing tells.
 
-    The running daemon's name decides, then the installed packages. Raises nothing.
+    The running daemon's name decides, then the installed packages: lines of `printed`. Raises nothing.
     """
     try:
         running = daemon(printed)
@@ -61,6 +61,8 @@ def loader_of(package: str, version: str) -> Loader | None:
 
 def default_path(printed: Snapshot) -> str:
     """The PATH of a command whose crontab sets none; the shorter one where cronie's version is not known.
+
+    The version is in the lines `package` of `printed`.
 
     >>> default_path(Snapshot(lines={"package": ["cronie 1.7.2-4"]}))
     '/usr/bin:/bin:/usr/sbin:/sbin'

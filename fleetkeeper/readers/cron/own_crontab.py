@@ -31,8 +31,9 @@ ROOT_HAS_NONE = Crontab()
 
 
 def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Unobservable:
-    """The crontab that `crontab -l` printed, with the block of that mark, or why it is unknown.
+    """The crontab that `crontab -l` printed (`own`), with the block of that mark, or why it is unknown.
 
+    `printed` says whose it is (`account`), and has its file, where that was read, to compare with.
     "no crontab for" is an empty one; every other failure is not (case 22). With broken marks it has no block, and
     `trouble` says so. Nothing is raised for a failure of the command; Unobservable for a newer version's mark is in
     `trouble` too.
@@ -54,7 +55,7 @@ def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Uno
 
 
 def spooled(printed: Snapshot) -> SnapshotFile | None:
-    """The file of the account's own crontab in the snapshot; None when it was not read."""
+    """The file of the crontab of `account`, which the snapshot names; None when it was not read."""
     places = [file for file in printed.files if file.kind == "user" and file.name == printed.one("account")]
     return places[0] if places else None
 

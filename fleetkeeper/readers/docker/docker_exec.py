@@ -189,9 +189,7 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
 
 
 def through_xargs(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
-    """The executions of `docker ps -q …
-
-    xargs docker exec`: the output of the command before becomes words.
+    """The executions of `docker ps -q … | xargs docker exec`: the output of the command before becomes words.
 
     With `-I NAME`, those take the place of NAME. Nothing when xargs runs no client of Docker. Raises Unreadable.
     """
@@ -226,7 +224,8 @@ def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
 def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
     """The execution of `docker exec` with these arguments; None without a container.
 
-    `elsewhere` is the reason why its target is unclear, or "".
+    `words` are those behind `exec`. `client` is Docker's, as it is written; `elsewhere` the reason why the target is
+    unclear, or "".
     """
     flags, rest = leading_options(words, EXEC_VALUES)
     if not rest:
@@ -259,7 +258,8 @@ NO_FLAG = re.compile(r"(?:-\w*(\w)|--(\w+))=(?:0|f|F|false|FALSE|False)")
 def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
     """The execution of `docker compose` with these arguments; None when they are no `exec` with a service.
 
-    `elsewhere` is the reason why its target is unclear, or "".
+    `words` are those behind `compose`. `client` is Docker's, as it is written; `elsewhere` the reason why the target is
+    unclear, or "".
     """
     rest = after_options(words, COMPOSE_VALUES)
     before = words[: len(words) - len(rest)]

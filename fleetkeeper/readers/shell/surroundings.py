@@ -138,7 +138,10 @@ class Surroundings:
             self.questions[question] = None
 
     def absolute(self, path: str, directory: str) -> str:
-        """The path from the root on; "" where the directory in which it is read is not known."""
+        """The path from the root on. A relative one is seen from `directory`; where that is "", from the command's own.
+
+        "" where that is not known to be an absolute path, and for a path that begins with `~`.
+        """
         if path.startswith("/"):
             return path
         base = directory or self.directory

@@ -106,7 +106,10 @@ DAILY = "26 h"
 
 
 def schedule_value(backups: Backups) -> str:
-    """The value of `schedule`: five fields of cron, or `none: why` where another service makes the dumps itself."""
+    """The value of `schedule` as YAML text: five fields of cron, in quotes.
+
+    Or `{none: why}` where another service makes the dumps itself.
+    """
     if makes_itself(backups):
         return flow({"none": f"{one_line(backups.maker)} makes them by itself"})
     return json.dumps(backups.schedule)

@@ -99,8 +99,9 @@ def fits_in_sqlite(*numbers: int) -> bool:
 def recall_digests(given: str, location: str, files: Sequence[File]) -> dict[str, str]:
     """The remembered SHA-256 (hex) of exactly these files, by name; files without one are left out.
 
-    Empty when the database cannot be read.
-    Raises Unobservable when a newer fleetkeeper wrote the database.
+    Empty when the database cannot be read. Raises Unobservable when a newer fleetkeeper wrote the database, UsageError
+    for a state directory that cannot be used. `given` is that directory (--state, "" for the usual one), `location` the
+    key of the place (`place_of`).
     """
     digests: dict[str, str] = {}
     try:
@@ -117,7 +118,12 @@ def recall_digests(given: str, location: str, files: Sequence[File]) -> dict[str
 
 
 def remember_digests(given: str, location: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
-    """Store the digests (by name) of these files of a place in place of all earlier ones of it. Errors are ignored."""
+    """Store the SHA-256 (hex, by name) of these files of a place in place of all earlier ones of it.
+
+    Files that have none are left out. `given` is the state directory (--state, "" for the usual one), `location` the
+    key of the place (`place_of`). Errors are ignored, and nothing is changed then; but for a state directory that
+    cannot be used: UsageError.
+    """
     rows = [
         (location, file.name, *file.identity, digests[file.name])
         for file in files
@@ -134,7 +140,8 @@ def remember_digests(given: str, location: str, files: Sequence[File], digests: 
 def forget_digests(given: str, location: str) -> None:
     """Delete the digests of every place whose key begins with `location`: the next look reads the files again.
 
-    Errors are ignored.
+    `given` is the state directory (--state, "" for the usual one). Errors are ignored; but for a state directory that
+    cannot be used: UsageError.
     """
     try:
         with open_database(given) as memory:
@@ -147,8 +154,9 @@ def forget_digests(given: str, location: str) -> None:
 def open_database(given: str) -> Iterator[sqlite3.Connection]:
     """The database, in one transaction that is committed at the end of the `with`, and undone by an exception.
 
-    Makes the file and its tables where they are not there, and brings older ones up to date. Raises sqlite3.Error or
-    OSError, and Unobservable when a newer fleetkeeper wrote it.
+    Makes the file and its tables where they are not there, and brings older ones up to date. `given` is the state
+    directory (--state, "" for the usual one). Raises sqlite3.Error or OSError, Unobservable when a newer fleetkeeper
+    wrote it, and UsageError for a state directory that cannot be used.
     """
     path = state.directory(given) / "verified.sqlite"
     with closing(sqlite3.connect(path, timeout=5)) as connection, connection:

@@ -153,13 +153,13 @@ def reloading_of(where: str, script: str, around: Surroundings) -> Reloading:
 def effects(where: str, commands: Iterable[ExecutedCommand], around: Surroundings) -> Reloading:
     """What the commands of a script do about servers: a reload that may not be reached is `unclear`.
 
-    One that is never reached is `vain`. Raises Unreadable.
+    One that is never reached is `vain`. `where` names the script, in the sentences. Raises Unreadable.
     """
     return merge(effect for command in commands for effect in reached_effects(where, command, around))
 
 
 def reached_effects(where: str, command: ExecutedCommand, around: Surroundings) -> Iterator[Reloading]:
-    """What one command does, as far as its script gets to it. Raises Unreadable."""
+    """What one command does, as far as its script gets to it. Raises Unreadable. `where` names the script."""
     for effect in command_effects(where, command.name, command.words, around) if command.words else ():
         reloads = effect.here or effect.containers
         if command.reach.value is False:
@@ -172,7 +172,7 @@ def reached_effects(where: str, command: ExecutedCommand, around: Surroundings) 
 
 
 def command_effects(where: str, name: str, words: Sequence[Word], around: Surroundings) -> Iterator[Reloading]:
-    """What one command does. `name` is its program without a directory.
+    """What one command does. `name` is its program without a directory, `where` what names its script.
 
     `vain` where its program is not there, `unclear` for a program that is not known; nothing for one that certainly
     reloads no server. Raises Unreadable for a script that cannot be read.
@@ -203,7 +203,10 @@ def shell_file(name: str, words: Sequence[Word]) -> str:
 
 
 def file_effect(where: str, path: str, file: HookFile, around: Surroundings) -> Reloading:
-    """What a hook in a file does: `vain` where it cannot run, `unclear` where its text could not be seen."""
+    """What a hook in a file does: `vain` where it cannot run, `unclear` where its text could not be seen.
+
+    Else as `reloading_of`. `where` is what names the file, for the sentences: its own `path` for a hook by itself.
+    """
     if file.trouble:
         return Reloading(vain=(f"{path} {file.trouble}",))
     if file.unread:
@@ -248,7 +251,8 @@ def is_first_process(words: Sequence[Word]) -> bool:
 def docker_effects(where: str, words: Sequence[Word], around: Surroundings) -> Iterator[Reloading]:
     """The containers whose server a command of Docker reloads or restarts; nothing for a command that does neither.
 
-    `vain` where the client is not there, `unclear` where it is not known which container it names, or what it runs.
+    `where` names its script, in the sentences. `vain` where the client is not there, `unclear` where it is not known
+    which container it names, or what it runs.
     """
     if around.lacks(literal_text(words[0]) or "docker"):
         yield Reloading(vain=(f"{where} needs `docker`, which is not there",))
@@ -270,7 +274,7 @@ def docker_effects(where: str, words: Sequence[Word], around: Surroundings) -> I
 def inside_effects(where: str, run: Execution, around: Surroundings) -> Reloading:
     """What a `docker exec` does in its container, of which nothing is known; programs that are not known are left out.
 
-    A script of its own, by its path, is `unclear`. Raises Unreadable.
+    A script of its own, by its path, is `unclear`. `where` names what runs it. Raises Unreadable.
     """
     words = as_words(run.words)
     there = Surroundings(depth=around.deeper.depth, effort=run.effort)

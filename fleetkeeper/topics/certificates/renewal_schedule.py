@@ -43,8 +43,8 @@ A_MONTH = timedelta(days=32)
 def renewals_on_node(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewal]:
     """Every place on the node that runs certbot, with the containers that it would enter now.
 
-    What keeps cron or a timer from running it is in `faults`. A crontab that cannot be judged, or is larger than what
-    is read, is one that is `unclear`.
+    `printed` are its schedules, `node` what else is known of it. What keeps cron or a timer from running it is in
+    `faults`. A crontab that cannot be judged, or is larger than what is read, is one that is `unclear`.
     """
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
@@ -89,7 +89,10 @@ def renewals_of_line(crontab: CrontabFile, job: Job, node: NodeSurroundings) -> 
 
 
 def directory_script(file: SnapshotFile, printed: Snapshot, node: NodeSurroundings) -> ScriptText:
-    """A script in a directory of cron, with what keeps run-parts from starting it."""
+    """A script in a directory of cron, with what keeps run-parts from starting it.
+
+    `printed` are the node's schedules, which say what starts that directory, `node` what else is known of it.
+    """
     faults = tuple(FAULTS[fault].saw for fault in directory_faults(file, printed))
     starter = run_parts(file, printed)
     text = file.content.decode("utf-8", "replace")
@@ -124,7 +127,7 @@ def fault_text(fault: Fault, table: Table) -> str:
 
 
 def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewal]:
-    """The timers whose service runs certbot; one that is not active has that as a fault."""
+    """The renewals by timers in `printed` whose service runs certbot; one that is not active has that as a fault."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     settings = printed.lines.get("setting", [])
     for timer in units(printed.lines.get("timer", [])):

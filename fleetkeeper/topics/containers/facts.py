@@ -127,11 +127,11 @@ class Container:
 
     `name` has no leading slash. `state` is Docker's: created, running, paused, restarting, removing, exited, dead.
     `health` is healthy, unhealthy, starting, or empty without a health check. `user` is the user of `docker exec`
-    (Config.User: the image's or the service's, may be empty). `patience` is how long (seconds) its health check may
-    fail after a start before the engine gives it up. `pid` is its first process on the node, 0 when stopped. `accounts`
-    are the uids in its own /etc/passwd, by name. `processes` is empty for a container that does not run. `preflight` is
-    only there where its processes run as another user than the inventory says. `jobs` is what says that it runs
-    something by itself.
+    (Config.User: the image's or the service's, may be empty). `started_at` is ISO 8601, UTC: in the year 1 for one that
+    never was. `patience` is how long (seconds) its health check may fail after a start before the engine gives it up.
+    `pid` is its first process on the node, 0 when stopped. `accounts` are the uids in its own /etc/passwd, by name.
+    `processes` is empty for a container that does not run. `preflight` is only there where its processes run as another
+    user than the inventory says. `jobs` is what says that it runs something by itself.
     """
 
     id: str

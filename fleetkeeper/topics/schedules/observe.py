@@ -79,7 +79,8 @@ def scheduled_backups(answers: Answers, policy: Policy) -> ScheduledBackups:
 def own_file(own: Output, printed: Snapshot) -> list[SnapshotFile]:
     """The account's own crontab as a file, where the directory of all crontabs cannot be read; else empty.
 
-    It adds the account to the uids in `printed`.
+    `own` is the answer of `crontab -l`; `printed` says what the account is and what was not read (`unseen`), and the
+    account is added to its uids.
     """
     if own.rc != 0 or not printed.lines.get("unseen"):
         return []

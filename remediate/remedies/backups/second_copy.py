@@ -19,13 +19,16 @@ from remediate.steps import CopyFile
 
 
 def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Copy the newest complete backup to the second place, through this machine; nothing there is ever written over.
+    """Copy the newest complete backup that is not yet there to the second place, through this machine.
+
+    Nothing there is ever written over: it is the newest of the allowed age whose name is free there.
 
     Disturbs: nothing; one file is read and written at low priority. Way back: the copy is removed, if it is still what
     was written.
 
-    A person must act without such a place, on the same disk, behind a link, for a name that is taken and a disk that is
-    full. Raises Unobservable when either place was not seen.
+    A person must act without such a place, for one on the same disk or behind a link, when no backup is young enough or
+    all their names are taken, when the disk is full, and to remove what an ended copy left. Raises Unobservable when
+    either place was not seen.
     """
     policy = fleet.inventory.section(Policy)
     elsewhere = policy.elsewhere

@@ -131,7 +131,11 @@ class Comparison:
 
 
 def compare_services(declared: StackService, running: StackService) -> Comparison:
-    """The comparison of one service as it is declared and as it runs."""
+    """The paths of fields that differ between a service as it is declared and as it runs, sorted, each path once.
+
+    A field that only one side has differs. Apart from them those that could not be compared: their values are not kept,
+    and one side has no digest. What `is_left_out` names is in neither.
+    """
     different: list[str] = []
     uncompared: list[str] = []
     for path in sorted({*declared.fields, *running.fields}):

@@ -29,7 +29,11 @@ def describe_stacks(key: str) -> Command:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Facts after one round trip, in which the topic asks too. Raises NotApplicable without stacks, or Unobservable."""
+    """The services of stacks that a node knows of, after one round trip; with the role `absent` without Docker.
+
+    A generator: yields commands, receives their outputs. Raises NotApplicable where the inventory has no stacks,
+    Unobservable for an answer that is not complete.
+    """
     inventory.section(Policy)
     inspected, described = yield [inspect_swarm(), describe_stacks(run_key())]
     if inspected.rc == ABSENT:

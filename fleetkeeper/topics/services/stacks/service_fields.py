@@ -99,7 +99,10 @@ def variable_values(variables: Iterable[object]) -> dict[str, str]:
 
 
 def mount_fields(mount: Json) -> Json:
-    """A mount without its target and the labels of the stack on its volume."""
+    """A mount with what is compared of it: without its target, `Consistency`, and the stack's labels on its volume.
+
+    `Type` and `VolumeOptions.Labels` are there also where the mount has none: "volume", and no labels.
+    """
     volume = dict(part(mount, "VolumeOptions"))
     volume["Labels"] = own_labels(part(volume, "Labels"))
     rest = {key: value for key, value in mount.items() if key not in ("Target", "Consistency")}
@@ -107,7 +110,11 @@ def mount_fields(mount: Json) -> Json:
 
 
 def file_fields(files: Iterable[Json], name_key: str) -> dict[str, object]:
-    """Secrets or configs by the file they become in the container: their name, owner and mode; never their id."""
+    """Secrets or configs by the file they become in the container: their name, owner and mode; never their id.
+
+    `name_key` is the field with the name, `SecretName` or `ConfigName`. The keys of each are name, UID, GID and Mode,
+    None for one that is not set.
+    """
     fields: dict[str, object] = {}
     for item in files:
         file = part(item, "File")
@@ -117,7 +124,10 @@ def file_fields(files: Iterable[Json], name_key: str) -> dict[str, object]:
 
 
 def network_name(network: Json, names: Mapping[str, str]) -> str:
-    """The name of the network that a service is attached to; the engine gives its id."""
+    """The name of the network that a service is attached to; the engine gives its id. `names` are by id.
+
+    The id itself where they lack it.
+    """
     target = text_in(network, "Target")
     return names.get(target, target)
 
@@ -129,7 +139,10 @@ def network_options(network: Json) -> Json:
 
 
 def endpoint_fields(endpoint: Json) -> Json:
-    """An EndpointSpec with its ports keyed by protocol and target."""
+    """An EndpointSpec with its ports keyed by protocol and target (`tcp 80`), each a list of published port and mode.
+
+    `Mode` is "" for the default, `vip`.
+    """
     ports: dict[str, list[object]] = {}
     for port in parts(endpoint, "Ports"):
         published = {"published": port.get("PublishedPort"), "mode": text_in(port, "PublishMode", "ingress")}
@@ -138,7 +151,10 @@ def endpoint_fields(endpoint: Json) -> Json:
 
 
 def mode_fields(mode: Json) -> Json:
-    """A service's mode; a replicated one without a number has one replica."""
+    """A service's mode; a replicated one without a number, and no mode at all, is one replica.
+
+    Any other mode without settings has the value "set".
+    """
     if "Replicated" in mode or not mode:
         return {"Replicated": {"Replicas": part(mode, "Replicated").get("Replicas", 1)}}
     return {key: value or "set" for key, value in mode.items()}
@@ -150,7 +166,7 @@ def own_labels(labels: Json) -> Json:
 
 
 def without_defaults(fields: Json, defaults: Mapping[str, object]) -> Json:
-    """Fields that are not what the engine fills in by itself."""
+    """The fields whose values are not the ones in `defaults`, which the engine fills in by itself, and not None."""
     return {key: value for key, value in fields.items() if value != defaults.get(key, None)}
 
 
