@@ -25,6 +25,7 @@ from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules.facts import Entry, Facts
 from fleetkeeper.topics.schedules.fault_messages import harmful, saw
 from fleetkeeper.topics.schedules.observe import make_facts, scheduled_backups, words_to_ask
+from fleetkeeper.topics.schedules.parse import ScheduledBackups
 from fleetkeeper.transport.commands import Output
 from tests.example_fleets.schedules import TEXT
 
@@ -59,12 +60,17 @@ def names_that_ran(daemon: str) -> set[str]:
     return {name for name, case in recorded_crontabs()["cases"].items() if daemon in case["fired"]}
 
 
-def facts_of_look(look: Mapping[str, Any]) -> tuple[Facts, list[str]]:
-    """The facts of one look, and the words that it should have been asked as well."""
+def facts_of_look(look: Mapping[str, Any], *, rounds: bool = True) -> tuple[Facts, list[str]]:
+    """The facts of one look, and the words that it should have been asked as well.
+
+    With `rounds` everything is read once before the answers, as in a look, and kept where they are not about it.
+    """
     policy = load_inventory(Path("world.yml"), TEXT).section(Policy)
-    answers = Answers(snapshot.read(look["list"]))
-    answers.add(look["asked"], snapshot.read(look["answers"]))
-    scheduled = scheduled_backups(answers, policy)
+    scheduled = ScheduledBackups(Answers(snapshot.read(look["list"])))
+    if rounds:
+        scheduled = scheduled_backups(scheduled, policy)
+    scheduled.answers.add(look["asked"], snapshot.read(look["answers"]))
+    scheduled = scheduled_backups(scheduled, policy)
     own = Output(1, b"", b"no crontab for root\n", command="crontab -l")
     return make_facts(scheduled, own), words_to_ask(scheduled)
 

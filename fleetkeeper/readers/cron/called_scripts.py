@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -66,33 +66,31 @@ def start_of(text: str, arguments: Sequence[str | None]) -> ScriptStart:
     return ScriptStart(errexit, nounset, {"#": str(len(arguments)), **unset, **given})
 
 
-def called_scripts(text: str, around: Surroundings, environment: Mapping[str, str] = NOTHING) -> list[ScriptCall]:
-    """The scripts that a command line or a script runs by their paths; empty when it cannot be parsed.
-
-    Also those that it may run, or surely does not: see their `reach`. `environment` is what the crontab sets. In their
-    order, perhaps one twice.
-    """
+def commands_of(text: str, around: Surroundings, environment: Mapping[str, str] = NOTHING) -> Sequence[ExecutedCommand]:
+    """The commands of a command line or a script; empty when it cannot be parsed. `environment` is the crontab's."""
     context = Context({name: (Part("text", value),) for name, value in environment.items()}, around=around)
     try:
-        commands = executed_commands(text, context)
+        return executed_commands(text, context)
     except Unreadable:
-        return []
+        return ()
+
+
+def called_scripts(commands: Iterable[ExecutedCommand], around: Surroundings) -> list[ScriptCall]:
+    """The scripts that these commands of a line or a script run by their paths, in their order, perhaps one twice.
+
+    Also those that it may run, or surely does not: see their `reach`.
+    """
     return [call for command in commands for call in script_calls(command, around)]
 
 
-def unread_calls(text: str, around: Surroundings, environment: Mapping[str, str] = NOTHING) -> str:
-    """Why it is not known which scripts a command line or a script runs; "" where it is, and for unparsed text.
+def unread_calls(commands: Iterable[ExecutedCommand]) -> str:
+    """Why it is not known which scripts these commands run; "" where it is.
 
     `run-parts` runs all of a directory, of which only cron's own are read, and `find -exec {}` what it finds.
 
-    >>> unread_calls("run-parts /opt/dir", Surroundings()), unread_calls("run-parts /etc/cron.daily", Surroundings())
-    ('it runs all scripts of a directory, which is not read', '')
+    >>> [unread_calls(commands_of(f"run-parts {folder}", Surroundings())) for folder in ("/opt/dir", "/etc/cron.daily")]
+    ['it runs all scripts of a directory, which is not read', '']
     """
-    context = Context({name: (Part("text", value),) for name, value in environment.items()}, around=around)
-    try:
-        commands = executed_commands(text, context)
-    except Unreadable:
-        return ""
     for command in [command for command in commands if command.reach.value is not False]:
         words = [literal_text(word) for word in command.words]
         if command.name == "run-parts" and not (

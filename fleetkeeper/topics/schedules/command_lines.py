@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from fleetkeeper.readers.cron.called_scripts import OF_PACKAGES, ScriptStart, called_scripts
+from fleetkeeper.readers.cron.called_scripts import OF_PACKAGES, ScriptStart, called_scripts, commands_of
 from fleetkeeper.readers.cron.crontab import cut_at_percent
 from fleetkeeper.readers.cron.faults import Fault, terminal
 from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_executions, executions_of
@@ -156,7 +156,7 @@ def scripted(command: str) -> str:
     """
     if not MENTIONS.search(command):
         return ""
-    calls = called_scripts(cut_at_percent(command)[0].rstrip("\r"), Surroundings())
+    calls = called_scripts(commands_of(cut_at_percent(command)[0].rstrip("\r"), Surroundings()), Surroundings())
     return next((call.path for call in calls), "")
 
 

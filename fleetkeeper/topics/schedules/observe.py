@@ -50,24 +50,23 @@ def observe(node: Node, inventory: Inventory) -> Look:
     printed = snapshot.read(everything.text())
     if printed.one("account") != "root":
         printed.files.extend(own_file(own, printed))
-    answers = Answers(printed)
-    scheduled = scheduled_backups(answers, policy)
+    scheduled = scheduled_backups(ScheduledBackups(Answers(printed)), policy)
     for _ in range(MOST_ROUNDS):
         questions = words_to_ask(scheduled)
         if not questions:
             break
         [answer] = yield [ask(questions)]
-        answers.add(questions, snapshot.read(answer.text()))
-        scheduled = scheduled_backups(answers, policy)
+        scheduled.answers.add(questions, snapshot.read(answer.text()))
+        scheduled = scheduled_backups(scheduled, policy)
     return replace(make_facts(scheduled, own), deleters=tuple(find_deleters(scheduled, policy))[:MOST_DELETERS])
 
 
-def scheduled_backups(answers: Answers, policy: Policy) -> ScheduledBackups:
+def scheduled_backups(before: ScheduledBackups, policy: Policy) -> ScheduledBackups:
     """Everything about backups on a node, as far as it has answered, and what must still be asked.
 
-    Nothing is asked here: questions are collected.
+    Nothing is asked here: questions are collected. `before` holds the answers, and what the round before read.
     """
-    scheduled = ScheduledBackups(answers)
+    scheduled = ScheduledBackups(before.answers, earlier=before.earlier)
     command_words = shlex.split(policy.command)
     find_backups(scheduled, policy.command)
     in_directories(scheduled, command_words)

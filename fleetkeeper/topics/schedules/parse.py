@@ -6,12 +6,13 @@ Everything else in people's crontabs is dropped here: it is not ours, and it may
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 
 from fleetkeeper.readers.cron.answers import Answers
-from fleetkeeper.readers.cron.called_scripts import ScriptCall, called_scripts, unread_calls
+from fleetkeeper.readers.cron.called_scripts import ScriptCall, called_scripts, commands_of, unread_calls
 from fleetkeeper.readers.cron.crontab import BLANKS, Job, LineProblem, cut_at_percent, first_word
 from fleetkeeper.readers.cron.crontab_files import CrontabFile, crontab_file
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
@@ -22,7 +23,7 @@ from fleetkeeper.readers.cron.script_start import Starter
 from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.docker.sole_purpose import has_sole_purpose
-from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.surroundings import MOST_QUESTIONS, Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, WRAPPERS
 from fleetkeeper.topics.schedules.command_lines import (
@@ -84,7 +85,8 @@ class Behind:
 class ScheduledBackups:
     """Everything about backups in the places of one node. `jobs` is the number of entries in users' crontabs.
 
-    `questions` are what must still be asked of the node about them.
+    `questions` are what must still be asked of the node about them. `earlier` is what scripts added in the rounds
+    before, by their keys.
     """
 
     answers: Answers
@@ -93,11 +95,47 @@ class ScheduledBackups:
     behind: list[Behind] = field(default_factory=list)
     jobs: int = 0
     questions: dict[str, None] = field(default_factory=dict)
+    earlier: dict[Hashable, EarlierReading] = field(default_factory=dict)
+
+    def read_script(self, key: Hashable, read: Callable[[ScheduledBackups], Surroundings]) -> ScheduledBackups:
+        """What `read` adds about one script, which is added here; `behind` is left to the caller.
+
+        `read` is given an empty ScheduledBackups, and returns the surroundings in which it read the script. It is not
+        called where it was in an earlier round, and none of what it wanted to know was answered since.
+        """
+        earlier = self.earlier.get(key)
+        if earlier is None or not earlier.stands(self.answers):
+            part = ScheduledBackups(self.answers)
+            earlier = self.earlier[key] = EarlierReading(part, read(part), len(self.answers.asked))
+        part = earlier.part
+        self.candidates.extend(part.candidates)
+        self.suspects.extend(part.suspects)
+        self.questions.update(part.questions)
+        return part
 
     def ask(self, around: Surroundings) -> None:
         """Take over the questions about a command, and ask for the files that it reads as a part of itself."""
         sourced = {f"={path}": None for path in around.sourced if path not in around.texts}
         self.questions.update({**around.questions, **sourced})
+
+
+@dataclass(frozen=True)
+class EarlierReading:
+    """What reading a script added, the surroundings that it was read in, and how many words had been asked by then."""
+
+    part: ScheduledBackups
+    around: Surroundings
+    asked: int
+
+    def stands(self, answers: Answers) -> bool:
+        """Whether reading it again would add the same: no word that was asked since then is one of its questions.
+
+        Any word about a user may be one. Not where more is asked than its own questions: about candidates, or too many.
+        """
+        if self.part.candidates or len(self.around.questions) >= MOST_QUESTIONS:
+            return False
+        own = {*self.around.questions, *(f"={path}" for path in self.around.sourced)}
+        return all(word[0] in "=/?&" and word not in own for word in islice(answers.asked, self.asked, None))
 
 
 def find_backups(scheduled: ScheduledBackups, command: str) -> None:
@@ -171,13 +209,14 @@ def suspect_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups)
     user = job.user or crontab.file.name
     around = line_surroundings(job, user, scheduled.answers)
     suspect = Suspect(crontab.file.path, job.line)
-    calls = [call for call in called_scripts(text, around, job.environment) if is_followed(call.path)]
+    commands = commands_of(text, around, job.environment)
+    calls = [call for call in called_scripts(commands, around) if is_followed(call.path)]
     path = job.environment.get("PATH", crontab.default_path)
     for call in calls:
         made = partial(candidate_of_script, crontab, job, scheduled)
         scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path, environment=job.environment))
     ask_for_sourced(around, suspect, scheduled)
-    suspect_unread(unread_calls(text, around, job.environment), suspect, scheduled)
+    suspect_unread(unread_calls(commands), suspect, scheduled)
     if not calls and MENTIONS.search(job.command):
         why = why_undecided(job.command, crontab.wanted, effort=around.effort)
         target = own_dump(text, job.environment, around.effort)[1]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from fleetkeeper.readers.cron.called_scripts import DISTRIBUTION, called_scripts, start_of, unread_calls
+from fleetkeeper.readers.cron.called_scripts import DISTRIBUTION, called_scripts, commands_of, start_of, unread_calls
 from fleetkeeper.readers.cron.crontab_files import VALID_NAME, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.cron.script_start import can_start, shell_of
 from fleetkeeper.readers.cron.snapshot import SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import Execution
+from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import both
 from fleetkeeper.topics.schedules.command_lines import (
     MENTIONS,
@@ -43,14 +45,15 @@ def in_directories(scheduled: ScheduledBackups, command_words: Sequence[str]) ->
     """
     for file in scheduled.answers.printed.files:
         if file.kind == "directory":
-            in_directory(file, command_words, scheduled)
+            read = partial(in_directory, file, command_words)
+            scheduled.behind.extend(scheduled.read_script(file.path, read).behind)
 
 
-def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: ScheduledBackups) -> None:
+def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: ScheduledBackups) -> Surroundings:
     """Add the candidates, suspects and scripts of one script in a directory of cron to `scheduled`.
 
-    Where anacron is installed its times are not known; where nothing starts it, they are never. `command_words` are
-    those of the policy's command.
+    Returns the surroundings in which it was read. Where anacron is installed its times are not known; where nothing
+    starts it, they are never. `command_words` are those of the policy's command.
     """
     printed = scheduled.answers.printed
     text = file.content.decode("utf-8", "surrogateescape")
@@ -82,13 +85,15 @@ def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: Sc
     scheduled.candidates.extend(map(made, runs))
     if runs:
         scheduled.ask(around)
-        return
+        return around
     suspect = Suspect(file.path, 0)
-    calls = [call for call in called_scripts(text, around) if is_followed(call.path)]
+    commands = commands_of(text, around)
+    calls = [call for call in called_scripts(commands, around) if is_followed(call.path)]
     calls = [call for call in calls if MENTIONS.search(call.path) or not call.path.startswith(DISTRIBUTION)]
     scheduled.behind.extend(Behind(call, suspect, made, call.user or user, path=path) for call in calls)
     ask_for_sourced(around, suspect, scheduled)
-    suspect_unread(unread_calls(text, around), suspect, scheduled)
+    suspect_unread(unread_calls(commands), suspect, scheduled)
     if not calls and mentions_dumps(text):
         target = own_dump(text)[1]
         scheduled.suspects.append(Suspect(file.path, 0, why_undecided(text, command_words), target))
+    return around

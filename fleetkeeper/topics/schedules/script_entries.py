@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from functools import partial
 
-from fleetkeeper.readers.cron.called_scripts import DISTRIBUTION, ScriptCall, called_scripts, start_of, unread_calls
+from fleetkeeper.readers.cron.called_scripts import (
+    DISTRIBUTION,
+    ScriptCall,
+    called_scripts,
+    commands_of,
+    start_of,
+    unread_calls,
+)
 from fleetkeeper.readers.cron.script_start import Starter, can_start, shell_of
 from fleetkeeper.readers.cron.snapshot import SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import Execution
+from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import Truth, both
 from fleetkeeper.topics.schedules.command_lines import (
     MENTIONS,
@@ -50,7 +59,9 @@ def follow_scripts(scheduled: ScheduledBackups, command_words: Sequence[str]) ->
         if len(seen) > MOST_SCRIPTS or left < 0 or len(scheduled.candidates) > MOST_ENTRIES:
             scheduled.suspects.append(replace(behind.suspect, why=TOO_MANY))
         elif file is not None:
-            queue.extend(follow_script(behind, file, command_words, scheduled))
+            read = partial(follow_script, behind, file, command_words)
+            part = scheduled.read_script(key_of(behind), read)
+            queue.extend(replace(item, made=behind.made) for item in part.behind)
         else:
             without_text(behind, scheduled)
 
@@ -70,12 +81,19 @@ def without_text(behind: Behind, scheduled: ScheduledBackups) -> None:
         scheduled.suspects.append(replace(behind.suspect, why=machine))
 
 
+def key_of(behind: Behind) -> Hashable:
+    """What tells one reading of a script from others in the same look."""
+    environment = tuple(sorted(behind.environment.items()))
+    return behind.call, behind.suspect, behind.user, behind.starter, behind.path, behind.level, environment
+
+
 def follow_script(
     behind: Behind, file: SnapshotFile, command_words: Sequence[str], scheduled: ScheduledBackups
-) -> list[Behind]:
-    """Add the candidates of one script that was read. Returns the scripts that it calls, where it has none itself.
+) -> Surroundings:
+    """Add the candidates of one script that was read to `scheduled`; where it has none, the scripts that it calls.
 
-    Empty too where it is the second script of a chain. A script that may make dumps and is not understood is a suspect.
+    Returns the surroundings in which it was read. The scripts that the second of a chain calls are not added. A script
+    that may make dumps and is not understood is a suspect.
     """
     text = file.content.decode("utf-8", "surrogateescape")
     starter: Starter = "interpreter" if behind.call.interpreter else behind.starter
@@ -86,24 +104,26 @@ def follow_script(
     if runs:
         scheduled.ask(around)
         scheduled.candidates.extend(made_by_script(behind, reached(run, behind, starts), text) for run in runs)
-        return []
+        return around
     ask_for_sourced(around, behind.suspect, scheduled)
     if mentions_dumps(text) or (not text and MENTIONS.search(file.path)):
         why = why_undecided(text, command_words, behind.call.path, around.effort)
         target = own_dump(text, effort=around.effort)[1]
         scheduled.suspects.append(replace(behind.suspect, why=why, target=target))
-    unread = unread_calls(text, around)
+    commands = commands_of(text, around)
+    unread = unread_calls(commands)
     suspect_unread(unread and f"{file.path}: {unread}", behind.suspect, scheduled)
-    calls = [call for call in called_scripts(text, around) if is_followed(call.path) and call.path != file.path]
+    calls = [call for call in called_scripts(commands, around) if is_followed(call.path) and call.path != file.path]
     if behind.level >= DEEPEST:
         deeper = [call.path for call in calls if starts.value is not False and is_deeper(call)]
         why = f"{file.path} runs {deeper[0]}, and scripts that deep are not read" if deeper else ""
         suspect_unread(why, behind.suspect, scheduled)
-        return []
-    return [
+        return around
+    scheduled.behind.extend(
         replace(behind, call=replace(call, reach=both(starts, call.reach)), starter="shell", level=behind.level + 1)
         for call in calls
-    ]
+    )
+    return around
 
 
 def is_deeper(call: ScriptCall) -> bool:

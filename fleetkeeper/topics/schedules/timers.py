@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from fleetkeeper.readers.cron.called_scripts import ScriptStart, called_scripts, unread_calls
+from fleetkeeper.readers.cron.called_scripts import ScriptStart, called_scripts, commands_of, unread_calls
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.readers.shell.truth import both
@@ -63,12 +63,13 @@ def find_timer(
     if runs:
         scheduled.questions.update(around.questions)
         return
-    calls = [call for call in called_scripts(script, around) if is_followed(call.path)]
+    commands = commands_of(script, around)
+    calls = [call for call in called_scripts(commands, around) if is_followed(call.path)]
     scheduled.questions.update(around.questions if calls else {})
     calls = [replace(call, reach=both(starts, call.reach)) for call in calls]
     scheduled.behind.extend(Behind(call, suspect, made, user, "systemd", UNIT_PATH) for call in calls)
     ask_for_sourced(around, suspect, scheduled)
-    suspect_unread(unread_calls(script, around), suspect, scheduled)
+    suspect_unread(unread_calls(commands), suspect, scheduled)
     if not calls and MENTIONS.search(script):
         scheduled.suspects.append(
             replace(suspect, why=why_undecided(script, command_words), target=own_dump(script)[1])

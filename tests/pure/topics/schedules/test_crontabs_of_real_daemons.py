@@ -45,6 +45,11 @@ def test_only_the_listed_cases_are_unknown_and_each_says_why(decisions: dict[str
     assert all(unknown.values())
 
 
+def test_what_a_round_keeps_for_the_next_one_is_what_reading_it_again_gives(daemon: str) -> None:
+    look = recorded_crontabs()["looks"][daemon]
+    assert facts_of_look(look) == facts_of_look(look, rounds=False)
+
+
 def test_the_set_has_many_cases_of_both_kinds_under_each_daemon(daemon: str) -> None:
     ran, cases = len(names_that_ran(daemon)), len(recorded_crontabs()["cases"])
     assert cases == 274
