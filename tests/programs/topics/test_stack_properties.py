@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.private_engine import WHY_NOT, private_swarm
 from fleetkeeper.readers.compose.document import read_compose
 from fleetkeeper.topics.services.rules.deployed import compare_services
 from fleetkeeper.topics.services.stacks.declared import StackReading
@@ -23,7 +24,6 @@ from fleetkeeper.topics.services.stacks.field_names import ENV
 from fleetkeeper.topics.services.stacks.parse import running_service
 from fleetkeeper.topics.services.stacks.service_fields import comparable_fields
 from fleetkeeper.topics.services.stacks.values import variable_digests
-from tests.helpers.private_engine import WHY_NOT, private_swarm
 from tests.helpers.stack_files import DEFAULTS, FIELDS, engine_s_echo, services, stack_text
 
 CLIENTS = sorted(path for path in ("/usr/bin/docker", "/usr/local/bin/docker") if Path(path).exists())
@@ -161,12 +161,12 @@ def inspected_services(client: str, environment: dict[str, str]) -> dict[str, St
 
 @pytest.mark.long
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
-def test_a_real_engine_gives_back_what_is_equal(tmp_path: Path) -> None:
+def test_a_real_engine_gives_back_what_is_equal() -> None:
     """Every value of every key, and 40 services of several keys, deployed by each client to an engine of our own."""
     files = {f"s{n}": {"image": "a:1", key: value} for n, (key, value) in enumerate(all_values())}
     files |= {f"r{n}": file for n, file in enumerate(services_at_random(40))}
     text = stack_text(files)
-    with private_swarm(tmp_path) as environment:
+    with private_swarm() as environment:
         for kind, name in (("secret", "s"), ("secret", "t_v2"), ("config", "c_v1")):
             run_docker(CLIENTS[0], environment, kind, "create", name, "-", text="x")
         run_docker(CLIENTS[0], environment, "network", "create", "-d", "overlay", "real")
@@ -180,14 +180,14 @@ def test_a_real_engine_gives_back_what_is_equal(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
-def test_jobs_are_equal_too(tmp_path: Path) -> None:
+def test_jobs_are_equal_too() -> None:
     """Clients before 23 have none."""
     files = {"j": {"image": "a:1", "deploy.mode": "replicated-job", "deploy.replicas": 3}}
     files["g"] = {"image": "a:1", "deploy.mode": "global-job", "deploy.restart_policy": {"condition": "none"}}
     text = stack_text(files)
     if "Unknown mode" in str(refusal(text)):
         pytest.skip("the client here has no jobs")
-    with private_swarm(tmp_path) as environment:
+    with private_swarm() as environment:
         for name in ("s", "t_v2"):
             run_docker(CLIENTS[-1], environment, "secret", "create", name, "-", text="x")
         run_docker(

@@ -1,4 +1,4 @@
-"""An engine of a test's own: dockerd below a scratch folder, a swarm of one node, no network of the machine touched."""
+"""An engine of our own: dockerd below a scratch folder, a swarm of one node, no network of the machine touched."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 DOCKERD = shutil.which("dockerd")
 WHY_NOT = "" if DOCKERD and os.geteuid() == 0 else "dockerd is needed, and root"
@@ -16,8 +17,18 @@ PATIENCE = 60.0
 
 
 @contextmanager
-def private_swarm(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment in which `docker` speaks to an engine below the folder that manages a swarm; ended afterwards."""
+def private_swarm() -> Iterator[dict[str, str]]:
+    """The environment in which `docker` speaks to an engine that manages a swarm; it is ended and removed after."""
+    with (
+        TemporaryDirectory(prefix="fk-", ignore_cleanup_errors=True) as folder,
+        swarm_below(Path(folder)) as environment,
+    ):
+        yield environment
+
+
+@contextmanager
+def swarm_below(folder: Path) -> Iterator[dict[str, str]]:
+    """The same with everything below a folder, whose path is short: that of a socket has at most 107 characters."""
     socket = f"unix://{folder}/sock"
     (folder / "daemon.json").write_text("{}")
     words = [str(DOCKERD), "--config-file", f"{folder}/daemon.json", "--data-root", f"{folder}/data",
@@ -41,6 +52,14 @@ def private_swarm(folder: Path) -> Iterator[dict[str, str]]:
             except subprocess.TimeoutExpired:
                 engine.kill()
                 engine.wait()
+            unmount_below(folder)
+
+
+def unmount_below(folder: Path) -> None:
+    """Take away what the engine has mounted below its folder, as it leaves its own data mounted on itself."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted((point for point in mounted if Path(point).is_relative_to(folder)), reverse=True):
+        subprocess.run(("umount", point), check=False, capture_output=True, timeout=30)
 
 
 def wait_for_engine(environment: dict[str, str], engine: subprocess.Popen[bytes]) -> None:
