@@ -36,8 +36,9 @@ def build_one(engine: Engine, name: str) -> None:
 
 
 def images_fingerprint(engine: Engine) -> str:
-    """Changes when any image that goes into the nodes changes."""
-    return " ".join(engine.ask("image", "inspect", "--format", "{{.Id}}", *for_services()).split())
+    """Changes when any image that goes into the nodes changes, or is called otherwise."""
+    printed = engine.ask("image", "inspect", "--format", "{{.RepoTags}}{{.Id}}", *for_services())
+    return " ".join(printed.split())
 
 
 def remove_images(engine: Engine) -> None:

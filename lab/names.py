@@ -24,6 +24,12 @@ ACME_ADDRESS = "198.18.42.10"
 
 STACK = "rodan"
 STACK_FILE = LAB / "stack.yml"
+DEPLOY_FILE = LAB / "deploy.env"
+"""Variables that are exported when the stack is deployed."""
+SERVICES_FILE = LAB / "services.env"
+"""Variables that the stack file gives its services."""
+DEPLOYED_FROM = "/srv/rodan"
+"""Where those three files lie on the manager."""
 BACKUPS = "/var/lib/docker/volumes/rodan_pg_backup/_data"
 COPIES = "/srv/rodan-copies"
 SITE = "rodan.lab.example"
@@ -55,4 +61,4 @@ NODES = (MANAGER, DATA, VGPU)
 
 def image_tag(directory: str) -> str:
     """The tag of the image that `lab/images/<directory>` builds."""
-    return f"{PREFIX}/{directory}:latest"
+    return f"{PREFIX}/{directory}:1"

@@ -178,6 +178,10 @@ FAULTS = {
         "The worker of the queue ends as soon as it has begun, over and over.",
         services.crash_over_and_over, services.work_again,
     ),
+    "changed-by-hand": Fault(
+        "The worker of the queue was changed by hand: two tasks, another image, variables that its stack file has not.",
+        services.change_by_hand, services.restore_worker,
+    ),
     "member-paused": Fault(
         "The swarm may start nothing on `vgpu` any more: what ends there stays ended.",
         machines.pause_member, machines.activate_member,

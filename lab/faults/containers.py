@@ -6,7 +6,7 @@ The setting is the same, so that what a remedy may do and what it must leave to 
 from lab import compose, nodes, swarm
 from lab.engine import Engine
 from lab.faults.services import USER, WEB
-from lab.names import DATA
+from lab.names import DATA, image_tag
 
 MEDIA = "/srv/media"
 VOLUME = "rodan_media"
@@ -20,7 +20,7 @@ DIES_AS_ANYBODY_ELSE = (
 ON_A_LOW_PORT = "sh -c 'python3 -S -m http.server 81 & exec start'"
 ON_FAILURE = ("--update-failure-action",)
 FORGET = 'docker rm -f $(docker ps -aqf "volume=$1") >/dev/null 2>&1; docker volume rm -f "$1" >/dev/null'
-OWN_STRANGER = ("--name", "notes", "--network", "none", "fleetkeeper-lab/web:latest", "sleep", "86400")
+OWN_STRANGER = ("--name", "notes", "--network", "none", image_tag("web"), "sleep", "86400")
 
 
 def start_with_runuser(engine: Engine) -> None:

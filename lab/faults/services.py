@@ -3,7 +3,7 @@
 from lab import nodes, setup, swarm
 from lab.engine import Engine
 from lab.faults import schedules
-from lab.names import DATA, MANAGER, STACK, VGPU
+from lab.names import DATA, MANAGER, STACK, VGPU, image_tag
 from lab.shell import wait_until
 
 WEB = "rodan-main"
@@ -23,6 +23,10 @@ ENDS = 3
 HISTORY = 5
 """How many tasks that ended the swarm keeps of each slot, unless it is told otherwise."""
 FORGOTTEN = "the empty database to be gone"
+BY_HAND = "LAB_CHANGED_BY_HAND"
+BROKER = "CELERY_BROKER_URL"
+OTHER_BROKER = "amqp://rodan:lab-only-other-broker-c90d16@rabbitmq:5672"
+OTHER_IMAGE = image_tag("web").replace(":1", ":by-hand")
 
 
 def run_as_root(engine: Engine) -> None:
@@ -90,6 +94,20 @@ def work_again(engine: Engine) -> None:
         wait_until(lambda: failed_tasks(engine) < ENDS, "the swarm to forget the loop", limit=60)
     finally:
         keep_history(engine, HISTORY)
+
+
+def change_by_hand(engine: Engine) -> None:
+    """What a person does to see whether it helps: more tasks, another image and variables, none of it in the file."""
+    nodes.run_on(engine, VGPU, "docker", "tag", image_tag("web"), OTHER_IMAGE)
+    variables = ("--env-add", f"{BY_HAND}=1", "--env-add", f"{BROKER}={OTHER_BROKER}")
+    swarm.update_service(engine, QUEUE, "--replicas", "2", "--image", OTHER_IMAGE, *variables)
+
+
+def restore_worker(engine: Engine) -> None:
+    """As the stack file has it, unless it was deployed anew since."""
+    if BY_HAND in swarm.inspect_service(engine, f"{STACK}_{QUEUE}", "{{json .Spec}}"):
+        variables = ("--env-rm", BY_HAND, "--env-add", f"{BROKER}={swarm.variables_of_services()[BROKER]}")
+        swarm.update_service(engine, QUEUE, "--replicas", "1", "--image", image_tag("web"), *variables)
 
 
 def keep_history(engine: Engine, tasks: int) -> None:

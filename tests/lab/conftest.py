@@ -70,6 +70,12 @@ class Lab:
         return next(item for item in NODES if item.name == name)
 
 
+def portable_inventory() -> str:
+    """The lab's inventory, for another folder: with the full paths of the files that it names."""
+    text = (ROOT / "inventories" / "lab.yml").read_text()
+    return text.replace("../.lab/", f"{ROOT}/.lab/").replace("../lab/", f"{ROOT}/lab/")
+
+
 def rules_ending_so(results: dict[str, Any], *which: str) -> set[str]:
     """The rules whose items ended so."""
     return {item["rule"] for item in results["items"] if item["outcome"] in which}

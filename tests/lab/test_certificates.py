@@ -15,7 +15,7 @@ from lab import swarm
 from lab.faults import certificates
 from lab.names import MANAGER, SITE
 from lab.shell import wait_until
-from tests.lab.conftest import ROOT, Lab, rules_ending_so
+from tests.lab.conftest import Lab, portable_inventory, rules_ending_so
 
 FIX = ("--fix", "--yes", "--only", "certificates")
 
@@ -50,7 +50,7 @@ def rules_found(lab: Lab) -> set[str]:
 
 def changed_inventory(lab: Lab, old: str, new: str) -> str:
     """The path of an inventory of the lab with something else in it."""
-    text = (ROOT / "inventories/lab.yml").read_text().replace("../.lab/", f"{ROOT}/.lab/")
+    text = portable_inventory()
     assert old in text
     path = lab.place / "variant.yml"
     path.write_text(text.replace(old, new))

@@ -16,7 +16,7 @@ from tests.lab.conftest import ROOT, Lab
 CROWD = 200
 START = """
 seq "$1" | xargs -P 4 -I{} docker run --detach --name crowd-{} --network none --user 33 --log-driver none \\
-  --security-opt no-new-privileges fleetkeeper-lab/web:latest sleep 86400 >/dev/null
+  --security-opt no-new-privileges fleetkeeper-lab/web:1 sleep 86400 >/dev/null
 """
 STOP = "docker rm --force $(docker ps -aq --filter name=crowd-) >/dev/null 2>&1 || :"
 CPU = """

@@ -18,7 +18,7 @@ from fleetkeeper.topics.backups.policy import Policy as Backups
 from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.registry import load_inventory
 from lab.names import DATA, IDENTITY, NODES, SITE, Node
-from tests.lab.conftest import BIN, ROOT, Lab, Ran, rules_ending_so
+from tests.lab.conftest import BIN, ROOT, Lab, Ran, portable_inventory, rules_ending_so
 
 PAGE = ROOT / "docs" / "on-your-servers.md"
 NEW = "fleetkeeper"
@@ -187,7 +187,7 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
     made = account.init("look", ssh_host(DATA, NEW))
     assert made.status == 0, made.said
     assert load_inventory(account.folder / "look.yml").nodes["data"].sudo == "audit"
-    everything = (ROOT / "inventories" / "lab.yml").read_text().replace("../.lab", str(IDENTITY.parent))
+    everything = portable_inventory()
     mine = re.sub(r"(data: \{.*)user: ops, sudo: true", rf"\1user: {NEW}, sudo: audit", everything)
     (account.folder / "all.yml").write_text(mine)
     account.lab.on("data", "sh", "-euc", account.run("fleetkeeper", "sudoers", NEW, "--hosts=./all.yml").out)

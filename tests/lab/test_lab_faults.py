@@ -51,6 +51,9 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "database-frozen": lambda lab: ask_node(lab, VGPU, ACCEPTS),
     "database-forgotten": lambda lab: ask_node(lab, DATA, "docker ps -aqf name=ledger; docker volume ls -q"),
     "crash-loop": lambda lab: ask_node(lab, MANAGER, WORKER),
+    "changed-by-hand": lambda lab: ask_node(
+        lab, MANAGER, "docker service inspect --format '{{json .Spec.TaskTemplate}}{{json .Spec.Mode}}' rodan_celery"
+    ),
     "member-paused": lambda lab: ask_node(lab, MANAGER, "docker node ls --format '{{.Hostname}} {{.Availability}}'"),
     "member-unlisted": lambda lab: ask_node(lab, MANAGER, "docker node ls --format '{{.Hostname}}' | sort"),
     "volume-over-budget": lambda lab: int(ask_node(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,

@@ -17,7 +17,7 @@ from lab.names import BACKUPS, DATA, MANAGER, VGPU
 from lab.shell import wait_until
 from remediate.journal import Journal
 from tests.lab.aftermath import look_at_rest, start_until, update_settings, wait_for_locks, wait_for_rest
-from tests.lab.conftest import ROOT, Lab, rules_ending_so
+from tests.lab.conftest import ROOT, Lab, portable_inventory, rules_ending_so
 from tests.lab.test_trouble import dropped_packets
 
 pytestmark = pytest.mark.long
@@ -314,7 +314,7 @@ def test_case_49_on_a_disk_that_is_full_to_the_last_byte_the_backups_are_thinned
 
 def test_a_disk_that_fills_in_mid_dump_leaves_no_part_and_no_name(whole, tmp_path: Path) -> None:
     lab = whole()
-    own = (ROOT / "inventories/lab.yml").read_text().replace("../.lab", str(ROOT / ".lab"))
+    own = portable_inventory()
     small = tmp_path / "small.yml"
     small.write_text(own.replace("budget: 16 MiB}", "budget: 16 MiB, free: 1 B}"))
     _, container = swarm.home_of_service(lab.engine, "postgres")

@@ -30,6 +30,10 @@ NAMED = {
     "account-expired": ("schedules.backup_runs_where_postgres_runs", "PAM refuses root to cron"),
     "database-frozen": ("backups.database_answers", "the database runs and takes no connection"),
     "crash-loop": ("services.are_running", "ended by itself"),
+    "changed-by-hand": (
+        "services.are_deployed_as_declared",
+        "rodan_celery: CELERY_BROKER_URL has another value, LAB_CHANGED_BY_HAND is not in the file",
+    ),
 }
 """For each fault the rule that names it, and words of its finding."""
 WARNED = {"second-deleter", "member-unlisted"}
@@ -37,7 +41,7 @@ WARNED = {"second-deleter", "member-unlisted"}
 TOGETHER = (
     ("backup-foreign", "share-unmounted", "database-forgotten", "member-paused", "second-deleter", "cron-guarded"),
     ("account-expired", "crash-loop", "member-unlisted"),
-    ("database-frozen",),
+    ("database-frozen", "changed-by-hand"),
 )
 
 

@@ -140,6 +140,25 @@ def test_a_finding_names_the_line_of_the_file() -> None:
     assert finding.about == "t1_web image"
 
 
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("", "`docker stack deploy -c stack.yml t1`, or write"),
+        (", environment: [TAG]", "`docker stack deploy -c stack.yml t1` with TAG exported, or write"),
+        (
+            ", environment: [TAG], environment_files: [./a.env]",
+            "`docker stack deploy -c stack.yml t1` with what a.env sets and TAG exported, or write",
+        ),
+    ],
+)
+def test_the_command_that_mends_it_says_which_variables_it_needs(entry: str, expected: str) -> None:
+    written = OLDER + f"stacks: {{t1: {{file: stack.yml{entry}}}}}\n"
+    services = changed_service("t1_web", **{IMAGE: '"box:2"'})
+    for seen in (services, services[1:], ()):
+        findings = verdict_on(look_once(services=seen, written=written)).findings
+        assert [finding.hint.startswith(expected) for finding in findings] == [True] * len(findings) != []
+
+
 def test_a_value_that_differs_is_named_and_not_shown() -> None:
     services = tuple(
         replace(each, digests={**(each.digests or {}), ENV + "TAG": ("0" * 64,)}) if each.name == "t1_web" else each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import HERE, Fleet, raise_if_unobservable
 from fleetkeeper.topics.services.policy import Policy
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService, services_by_name
-from fleetkeeper.topics.services.stacks.field_names import ENV, REPLICAS, field_title, value_in_words
+from fleetkeeper.topics.services.stacks.field_names import ENV, IMAGE, REPLICAS, field_title, value_in_words
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_command
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
 
 WHY = "the next deployment changes it back, and until then what runs is written down nowhere"
+WHY_IMAGE = f"{WHY}; with `--resolve-image never` or `changed` it keeps an image that was set by hand"
 NO_VALUES = "a recording holds no values; they are compared in the run that looks"
 
 
@@ -46,11 +47,13 @@ def are_deployed_as_declared(fleet: Fleet, subject: Subject) -> Iterator[Finding
     if not running:
         yield from not_deployed(fleet, stack)
         return
-    yield from strange_services(stack, declared, running)
+    hint = deploy_hint(fleet, stack)
+    yield from strange_services(stack, declared, running, hint)
     uncompared: list[str] = []
     for name in [name for name in declared if name in running]:
         comparison = compare_services(declared[name], running[name])
-        yield from difference_findings(stack, declared[name], running[name], comparison)
+        differences = difference_findings(stack, declared[name], running[name], comparison)
+        yield from (replace(finding, hint=hint) for finding in differences)
         uncompared += [name] if comparison.uncompared else []
     if uncompared:
         yield Unobservable(f"values not compared: of {', '.join(uncompared)}", NO_VALUES)
@@ -98,28 +101,32 @@ def not_deployed(fleet: Fleet, stack: DeclaredStack) -> Iterator[Finding | Unobs
             saw=f"no service of {stack.name} is in a swarm of these nodes",
             want=f"those of {Path(stack.file).name}",
             why="it was never deployed there, or was removed",
-            hint=deploy_hint(stack),
+            hint=deploy_hint(fleet, stack),
         )
 
 
-def deploy_hint(stack: DeclaredStack) -> str:
-    """What a person does about a difference."""
+def deploy_hint(fleet: Fleet, stack: DeclaredStack) -> str:
+    """What a person does about a difference. Without its variables the command would deploy empty texts."""
     command = shown_command(("docker", "stack", "deploy", "-c", Path(stack.file).name, stack.name))
-    return f"`{command}`, or write into the file what should stay (`remediate --print-patch`)"
+    entry = fleet.inventory.section(Policy).stacks[stack.name]
+    exported = [f"what {Path(path).name} sets" for path in entry.environment_files] + list(entry.environment)
+    variables = f" with {' and '.join(exported)} exported" if exported else ""
+    return f"`{command}`{variables}, or write into the file what should stay (`remediate --print-patch`)"
 
 
 def strange_services(
-    stack: DeclaredStack, declared: Mapping[str, StackService], running: Mapping[str, StackService]
+    stack: DeclaredStack, declared: Mapping[str, StackService], running: Mapping[str, StackService], hint: str
 ) -> Iterator[Finding]:
-    """A finding for each service that only the file has, or only the swarm."""
+    """A finding for each service that only the file has, or only the swarm; `hint` says how it is deployed."""
     file = Path(stack.file).name
     for name in sorted(declared.keys() - running.keys()):
         saw = f"{name} is in {file} and not in the swarm"
         want = f"{name} ({file_place(stack, declared[name], '')})"
-        yield Finding(saw, want, WHY, about=name, hint=deploy_hint(stack))
+        yield Finding(saw, want, WHY, about=name, hint=hint)
     for name in sorted(running.keys() - declared.keys()):
-        hint = "`docker stack deploy --prune` removes it; or write it into the file"
-        yield Finding(f"{name} runs in the stack and is not in {file}", "no such service", WHY, about=name, hint=hint)
+        saw = f"{name} runs in the stack and is not in {file}"
+        prune = "`docker stack deploy --prune` removes it; or write it into the file"
+        yield Finding(saw, "no such service", WHY, about=name, hint=prune)
 
 
 @dataclass(frozen=True)
@@ -172,9 +179,8 @@ def difference_findings(
         yield Finding(
             saw=f"{declared.name} has {value_with_title(path, title, running)}",
             want=f"{value_with_title(path, title, declared)} ({file_place(stack, declared, path)})",
-            why=WHY,
+            why=WHY_IMAGE if path == IMAGE else WHY,
             about=f"{declared.name} {title}",
-            hint=deploy_hint(stack),
         )
     if variables:
         differences = ", ".join(variable_difference(path, declared, running) for path in variables)
@@ -183,7 +189,6 @@ def difference_findings(
             want=f"the variables of {file_place(stack, declared, variables[0])}",
             why=WHY,
             about=f"{declared.name} variables",
-            hint=deploy_hint(stack),
         )
 
 
