@@ -15,6 +15,7 @@ from fleetkeeper.topics.services.policy import Policy, Stack
 from fleetkeeper.topics.services.rules.deployed import (
     compare_services,
     declared_stack,
+    deploy_hint,
     not_deployed,
     running_services,
     strange_services,
@@ -92,7 +93,8 @@ def stack_patch(fleet: Fleet, name: str, stack: Stack) -> StackPatch:
         return StackPatch(stack, unknown=(str(why),))
     if not running:
         return not_running(fleet, stack, declared)
-    words += [f"{finding.saw} ({finding.hint})" for finding in strange_services(declared, services, running)]
+    strange = strange_services(declared, services, running, deploy_hint(fleet, declared))
+    words += [f"{finding.saw} ({finding.hint})" for finding in strange]
     lasting = {each: with_its_user(running[each]) for each in services if each in running}
     differences = []
     for each, service in lasting.items():
