@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lab import nodes
 from lab.engine import Engine
-from lab.names import DEPLOY_FILE, DEPLOYED_FROM, MANAGER, NODES, SERVICES_FILE, STACK, STACK_FILE, Node
+from lab.names import DEPLOY_FILE, DEPLOYED_FROM, MANAGER, NODES, SERVICE_FILES, STACK, STACK_FILE, Node
 from lab.shell import LabError, load_script, wait_until
 
 SERVICE_LABEL = "com.docker.swarm.service.name"
@@ -40,15 +40,15 @@ def join_swarm(engine: Engine, node: Node, token: str) -> None:
 def deploy_stack(engine: Engine) -> None:
     """Have the manager deploy the stack from the files of this clone, as a person would."""
     nodes.run_on(engine, MANAGER, "mkdir", "-p", DEPLOYED_FROM)
-    for path in (STACK_FILE, DEPLOY_FILE, SERVICES_FILE):
+    for path in (STACK_FILE, DEPLOY_FILE, *SERVICE_FILES.values()):
         words = ("sh", "-c", 'umask 077 && cat > "$1"', "sh", f"{DEPLOYED_FROM}/{path.name}")
         nodes.run_on(engine, MANAGER, *words, given=path.read_bytes())
     nodes.run_on(engine, MANAGER, "sh", "-ec", load_script("deploy_stack.sh"), "sh", DEPLOYED_FROM, STACK)
 
 
-def variables_of_services() -> dict[str, str]:
-    """The variables in `lab/services.env`, by name."""
-    lines = SERVICES_FILE.read_text(encoding="utf-8").splitlines()
+def variables_of(service: str) -> dict[str, str]:
+    """The variables that a service gets from its env file, by name."""
+    lines = SERVICE_FILES[service].read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 

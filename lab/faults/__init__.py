@@ -174,6 +174,10 @@ FAULTS = {
         "On `data` runs a second database server that nobody backs up.",
         databases.start_ledger, databases.remove_ledger,
     ),
+    "backup-sidecar": Fault(
+        "On `vgpu` runs a container that makes dumps by a clock of its own, and keeps them for a week.",
+        databases.start_sidecar, databases.remove_sidecar,
+    ),
     "crash-loop": Fault(
         "The worker of the queue ends as soon as it has begun, over and over.",
         services.crash_over_and_over, services.work_again,

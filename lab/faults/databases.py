@@ -1,8 +1,8 @@
-"""Faults of database servers: the one that hangs, and one that nobody wrote down."""
+"""Faults of database servers: the one that hangs, one that nobody wrote down, and what makes dumps by itself."""
 
 from lab import nodes, swarm
 from lab.engine import Engine
-from lab.names import DATA, image_tag
+from lab.names import DATA, VGPU, image_tag
 from lab.shell import wait_until
 
 DATABASE = "postgres"
@@ -13,6 +13,10 @@ SEND = 'kill "-$1" "$(docker inspect --format "{{.State.Pid}}" "$2")"'
 LEDGER = "ledger"
 SETTINGS = ("POSTGRES_USER=ledger", "POSTGRES_PASSWORD=lab-only-password", "POSTGRES_DB=ledger")
 START = 'docker inspect "$1" >/dev/null 2>&1 || { name=$1; shift; docker run -d --name "$name" --network none "$@"; }'
+SIDECAR = "pgbackups"
+OWN_CLOCK = ("POSTGRES_HOST=postgres", "SCHEDULE=@daily", "BACKUP_KEEP_DAYS=7")
+"""Names as postgres-backup-local has them."""
+WAITS = ("--user", "postgres", "--entrypoint", "sleep", "--volume", "rodan_pg_backup:/backups")
 REMOVE = 'docker rm -f -v "$1" >/dev/null 2>&1 || :'
 
 
@@ -43,3 +47,14 @@ def start_ledger(engine: Engine) -> None:
 
 def remove_ledger(engine: Engine) -> None:
     nodes.run_on(engine, DATA, "sh", "-c", REMOVE, "sh", LEDGER)
+
+
+def start_sidecar(engine: Engine) -> None:
+    """Run a container beside the database whose settings say that it makes dumps and keeps them for a week."""
+    settings = [word for setting in OWN_CLOCK for word in ("--env", setting)]
+    words = ("sh", "-c", START, "sh", SIDECAR, *settings, *WAITS, image_tag("postgres"), "infinity")
+    nodes.run_on(engine, VGPU, *words)
+
+
+def remove_sidecar(engine: Engine) -> None:
+    nodes.run_on(engine, VGPU, "sh", "-c", REMOVE, "sh", SIDECAR)

@@ -106,7 +106,7 @@ def change_by_hand(engine: Engine) -> None:
 def restore_worker(engine: Engine) -> None:
     """As the stack file has it, unless it was deployed anew since."""
     if BY_HAND in swarm.inspect_service(engine, f"{STACK}_{QUEUE}", "{{json .Spec}}"):
-        variables = ("--env-rm", BY_HAND, "--env-add", f"{BROKER}={swarm.variables_of_services()[BROKER]}")
+        variables = ("--env-rm", BY_HAND, "--env-add", f"{BROKER}={swarm.variables_of(QUEUE)[BROKER]}")
         swarm.update_service(engine, QUEUE, "--replicas", "1", "--image", image_tag("web"), *variables)
 
 

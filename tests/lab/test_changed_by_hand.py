@@ -11,7 +11,7 @@ import pytest
 
 from lab import swarm
 from lab.faults import services
-from lab.names import DEPLOY_FILE, DEPLOYED_FROM, SERVICES_FILE, STACK
+from lab.names import DEPLOY_FILE, DEPLOYED_FROM, SERVICE_FILES, STACK
 from lab.shell import load_script
 from tests.lab.conftest import Lab, rules_ending_so
 
@@ -21,7 +21,7 @@ FIX = ("--fix", "--yes", "--allow", "restart")
 
 def secrets_of_the_lab() -> set[str]:
     """The values in the lab's files of variables that are secret, and the one that is set by hand."""
-    lines = f"{DEPLOY_FILE.read_text()}\n{SERVICES_FILE.read_text()}".splitlines()
+    lines = [line for path in (DEPLOY_FILE, *SERVICE_FILES.values()) for line in path.read_text().splitlines()]
     values = {line.partition("=")[2] for line in lines if "lab-only-" in line}
     assert len(values) == 3
     return values | {services.OTHER_BROKER}

@@ -50,6 +50,7 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "share-unmounted": lambda lab: ask_node(lab, DATA, "cat /etc/fstab"),
     "database-frozen": lambda lab: ask_node(lab, VGPU, ACCEPTS),
     "database-forgotten": lambda lab: ask_node(lab, DATA, "docker ps -aqf name=ledger; docker volume ls -q"),
+    "backup-sidecar": lambda lab: ask_node(lab, VGPU, "docker ps -qf name=pgbackups"),
     "crash-loop": lambda lab: ask_node(lab, MANAGER, WORKER),
     "changed-by-hand": lambda lab: ask_node(
         lab, MANAGER, "docker service inspect --format '{{json .Spec.TaskTemplate}}{{json .Spec.Mode}}' rodan_celery"

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from lab import faults
+from lab import faults, setup
 from lab.faults import schedules
-from lab.names import BACKUPS
+from lab.names import BACKUPS, VGPU
 from tests.lab.conftest import Lab, rules_ending_so
 
 pytestmark = pytest.mark.long
 NAMED = {
     "backup-foreign": ("backups.hold_the_live_tables", "it holds none of the 6 tables"),
     "share-unmounted": ("backups.lie_on_a_lasting_disk", "a mount point of /etc/fstab: nothing is mounted there"),
+    "backup-sidecar": ("backups.only_one_thing_deletes", "pgbackups removes dumps, too, with `BACKUP_KEEP_DAYS`"),
     "database-forgotten": ("backups.cover_every_database", "postgres runs as ledger"),
     "member-paused": ("services.can_run_on_every_member", "it takes no tasks (paused)"),
     "member-unlisted": (
@@ -36,12 +37,12 @@ NAMED = {
     ),
 }
 """For each fault the rule that names it, and words of its finding."""
-WARNED = {"second-deleter", "member-unlisted"}
+WARNED = {"second-deleter", "member-unlisted", "backup-sidecar"}
 """Those that are told as a warning, which fails no audit."""
 TOGETHER = (
     ("backup-foreign", "share-unmounted", "database-forgotten", "member-paused", "second-deleter", "cron-guarded"),
     ("account-expired", "crash-loop", "member-unlisted"),
-    ("database-frozen", "changed-by-hand"),
+    ("database-frozen", "changed-by-hand", "backup-sidecar"),
 )
 
 
@@ -80,3 +81,18 @@ def test_while_something_else_deletes_dumps_none_is_removed(broken: Callable[...
     assert held.status == 1, held.said
     assert lab.on("data", "ls", BACKUPS) == files
     assert schedules.DELETER in held.said
+
+
+def test_beside_a_sidecar_that_may_make_the_dumps_no_entry_is_added_and_none_is_removed(
+    broken: Callable[..., Lab],
+) -> None:
+    lab = broken("cron-missing", "volume-over-budget", "backup-sidecar")
+    files, crontab = lab.on("data", "ls", BACKUPS), setup.root_crontab(lab.engine, VGPU)
+    results = lab.audit()
+    assert "schedules.backup_runs_where_postgres_runs" in rules_ending_so(results, "unknown"), results["said"]
+    assert "pgbackups may make the backups by itself" in results["said"]
+    held = lab.remediate("--fix", "--yes", "--allow", "delete,restart")
+    assert held.status != 0, held.said
+    assert "pgbackups" in held.said
+    assert lab.on("data", "ls", BACKUPS) == files
+    assert setup.root_crontab(lab.engine, VGPU) == crontab

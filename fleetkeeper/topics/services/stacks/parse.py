@@ -14,7 +14,7 @@ from fleetkeeper.topics.services.stacks.facts import Facts, StackService
 from fleetkeeper.topics.services.stacks.field_names import ENV, UPDATES, USER, is_kept
 from fleetkeeper.topics.services.stacks.service_fields import comparable_fields
 from fleetkeeper.topics.services.stacks.values import value_digest
-from fleetkeeper.topics.services.update_settings import OWN_UPDATES
+from fleetkeeper.topics.services.update_settings import lent_updates
 from fleetkeeper.transport.commands import Output, Unobservable
 
 NAMESPACE = "com.docker.stack.namespace"
@@ -106,8 +106,26 @@ def running_service(inspected: Json, networks: Mapping[str, str], digests: Diges
         stack=text_in(labels, NAMESPACE),
         fields={path: json.dumps(value, sort_keys=True) if is_kept(path) else None for path, value in fields.items()},
         digests=dict(opaque_digests(fields, seen, key)),
-        lent=tuple(path for label, path in ((LENT, USER), (OWN_UPDATES, UPDATES)) if label in labels),
+        lent=tuple(lent_paths(spec)),
     )
+
+
+def lent_paths(spec: Json) -> Iterator[str]:
+    """The fields that still are what fleetkeeper made of them, as its labels say; a label alone proves nothing.
+
+    Raises Unobservable for a newer fleetkeeper's label.
+
+    >>> labels, container = {"fleetkeeper.user": "django"}, {"User": "django"}
+    >>> list(lent_paths({"Labels": labels, "TaskTemplate": {"ContainerSpec": container}}))
+    ['TaskTemplate.ContainerSpec.User']
+    >>> list(lent_paths({"Labels": labels, "TaskTemplate": {"ContainerSpec": {"User": "root"}}}))
+    []
+    """
+    user = text_in(part(part(spec, "TaskTemplate"), "ContainerSpec"), "User")
+    if user and user == text_in(part(spec, "Labels"), LENT):
+        yield USER
+    if lent_updates(spec) == "lent":
+        yield UPDATES
 
 
 def opaque_digests(
