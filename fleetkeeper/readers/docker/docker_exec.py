@@ -31,7 +31,8 @@ class Execution:
     a word is not plain text. `path` is the PATH that is set for it, or "". `quiet` says that no option and no
     assignment could hold a secret. `reach` says whether the script around it gets to it, and `user` which account runs
     it where that is another than the script's. `fate` is what becomes of its status and output.
-    `effort` is what may still be followed of it.
+    `effort` is what may still be followed of it. `inside_user` is the account in the container that `-u` names, `$` for
+    a variable.
     """
 
     docker: str
@@ -46,6 +47,7 @@ class Execution:
     user: str = ""
     fate: Fate = NO_FATE
     effort: Effort = field(default_factory=Effort, compare=False, repr=False)
+    inside_user: str = ""
 
     def runs(self, expected: Sequence[str]) -> bool:
         """Whether it runs exactly the command `expected`.
@@ -239,7 +241,23 @@ def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Executi
         interactive=bool({"i", "interactive"} & flags - denied),
         terminal=bool({"t", "tty"} & flags - denied),
         quiet="e" not in flags and "env" not in flags and not elsewhere,
+        inside_user=inside_user(words[: len(words) - len(rest)]),
     )
+
+
+def inside_user(options: Sequence[Word]) -> str:
+    """The account that the options of `docker exec` name with -u or --user; "" without one, `$` for a variable.
+
+    >>> [inside_user([(Part("text", text),)]) for text in ("-u33", "--user=www-data", "-it", "-itu0")]
+    ['33', 'www-data', '', '0']
+    """
+    texts = [literal_text(word) or "$" for word in options]
+    for number, text in enumerate(texts):
+        name, _, value = text.partition("=") if text.startswith("--") else ("", "", "")
+        letters = re.match("-[^-euw]*u(.*)", text)
+        if name == "--user" or letters:
+            return value or (letters[1] if letters else "") or "".join(texts[number + 1 : number + 2])
+    return ""
 
 
 def denied_flags(words: Sequence[Word]) -> set[str]:
@@ -265,7 +283,8 @@ def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Exe
     before = words[: len(words) - len(rest)]
     if not rest or literal_text(rest[0]) != "exec":
         return None
-    flags, rest = leading_options(rest[1:], EXEC_VALUES)
+    options = rest[1:]
+    flags, rest = leading_options(options, EXEC_VALUES)
     if not rest:
         return None
     target = of_project(literal_text(rest[0]), before)
@@ -276,4 +295,5 @@ def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Exe
         terminal=not flags & {"T", "no-TTY", "no-tty", "d", "detach"},
         compose=True,
         quiet=not flags & {"e", "env"},
+        inside_user=inside_user(options[: len(options) - len(rest)]),
     )

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 CERTBOTS = frozenset({"certbot", "certbot-auto", "letsencrypt"})
+PLACES = frozenset({"certbot", "/usr/bin/certbot", "/usr/local/bin/certbot", "/opt/certbot/bin/certbot"})
+"""How certbot is started from where it is looked for in a container."""
 RENEWING = frozenset({"renew", "certonly", "run"})
 OTHER_WORDS = (
     "certificates revoke delete register unregister update_account show_account install plugins reconfigure enhance "

@@ -339,7 +339,7 @@ def parse_surroundings(parts: list[Section]) -> Surroundings:
     absent = frozenset(part.rest for part in parts if part.key == "absent")
     files = {part.rest: hook_file(part) for part in parts if part.key in ("hook", "script")}
     ini = [word for part in parts if part.key == "ini" for line in part.lines for word in ini_words(line)]
-    return Surroundings(absent, files, ini=tuple(ini))
+    return Surroundings(absent, files, ini=tuple(ini), certbot=any(part.key == "certbot" for part in parts))
 
 
 def hook_file(part: Section) -> HookFile:

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_execution
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project, resolve_target
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options, option_value
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
@@ -21,6 +22,7 @@ from fleetkeeper.readers.shell.surroundings import Surroundings as ShellSurround
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, script_of
 from fleetkeeper.topics.certificates.facts import Reloading
+from fleetkeeper.topics.certificates.restart_commands import forced_service, possible_restart
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Unobservable
 
@@ -76,13 +78,14 @@ class Surroundings:
     """The place where hooks run: names of programs that are certainly not there (`absent`), and files by path.
 
     `containers` are those of the node, which a hook may name. `ini` are the options in certbot's own file of options.
-    `effort` is what may still be followed of its scripts.
+    `effort` is what may still be followed of its scripts. `certbot` is False where it is certainly not there.
     """
 
     absent: frozenset[str] = frozenset()
     files: Mapping[str, HookFile] = field(default_factory=dict)
     containers: Sequence[Container] = ()
     ini: tuple[str, ...] = ()
+    certbot: bool = True
     depth: int = 0
     effort: Effort = field(default_factory=Effort, compare=False, repr=False)
 
@@ -177,6 +180,8 @@ def command_effects(where: str, name: str, words: Sequence[Word], around: Surrou
     `vain` where its program is not there, `unclear` for a program that is not known; nothing for one that certainly
     reloads no server. Raises Unreadable for a script that cannot be read.
     """
+    if restart := possible_restart(name, words):
+        yield Reloading(unclear=(f"{where} {restart}",))
     if reloads_here(name, words):
         lacking = around.lacks(name)
         yield Reloading(vain=(f"{where} needs `{name}`, which is not there",)) if lacking else Reloading(here=True)
@@ -300,6 +305,8 @@ def docker_targets(words: Sequence[Word]) -> Iterator[Target]:
     if compose:
         yield from compose_targets(rest[1:] if literal_text(words[0]) != "docker-compose" else rest)
         return
+    if service := forced_service(words):
+        yield Target("lookup", filters=(("label", f"{SWARM_SERVICE}={service}"),))
     if rest and literal_text(rest[0]) == "container":
         rest = rest[1:]
     verb = literal_text(rest[0]) if rest else ""

@@ -21,7 +21,7 @@ from fleetkeeper.readers.shell.surroundings import Surroundings as ShellSurround
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, unwrap_command
-from fleetkeeper.topics.certificates.certbot_options import read_certbot
+from fleetkeeper.topics.certificates.certbot_options import PLACES, read_certbot
 from fleetkeeper.topics.certificates.facts import Reloading, Renewal
 from fleetkeeper.topics.certificates.reload_commands import Surroundings, as_words, effects, inner_script, merge
 from fleetkeeper.topics.certificates.renewal_commands import (
@@ -225,7 +225,7 @@ def certbots_of(run: Execution) -> Iterator[CertbotRun]:
         there = Surroundings(depth=1, effort=run.effort)
         yield from certbot_runs(executed_commands(script, there.context()), there)
     elif (command := read_certbot([literal_text(word) for word in words])) is not None:
-        yield CertbotRun(command)
+        yield CertbotRun(command, program=literal_text(words[0]) or "certbot")
 
 
 def on_node_itself(behind: Reloading) -> Reloading:
@@ -237,16 +237,25 @@ def on_node_itself(behind: Reloading) -> Reloading:
 def in_container(where: str, run: Execution, found: CertbotRun, node: NodeSurroundings) -> Renewal:
     """The renewal that a `docker exec` of certbot is, with the containers that it would enter now.
 
-    `unclear`, without anything else, where the container that it names cannot be told.
+    `unclear`, without anything else, where the container that it names cannot be told; `unclear` too where certbot runs
+    as another account than root.
     """
     try:
-        hit = tuple(container.id for container in resolve_target(run.target, node.containers))
+        entered = resolve_target(run.target, node.containers)
+        hit = tuple(container.id for container in entered)
     except Unobservable as why:
         return Renewal(where, unclear=why.why)
     around = node.around(hit[0] if hit else "")
     with_ini = read_certbot(["certbot", *around.ini, *found.command.words]) if around.ini else None
     made = renewal_of(where, replace(found, command=with_ini or found.command), around)
-    return replace(made, containers=hit, entered=True)
+    user = run.inside_user or next((container.user for container in entered), "")
+    plain = user.partition(":")[0] not in ("", "root", "0")
+    doubt = (
+        f"it runs certbot as {user[:40]}, and whether that account may write its files is not known" if plain else ""
+    )
+    lacking = not around.certbot and found.program in PLACES and not found.path
+    faults = (*made.faults, *(("there is no certbot in the container that it enters",) if lacking else ()))
+    return replace(made, containers=hit, entered=True, faults=faults, unclear=made.unclear or doubt)
 
 
 def unfit(run: Execution) -> Iterator[str]:

@@ -51,6 +51,8 @@ FINE = {
     "a shell around it": f"{EXEC} sh -c 'certbot renew -q && nginx -s reload'",
     "a reload behind it": f"{RENEW}; {EXEC} nginx -s reload",
     "a signal by Docker behind it": f"{RENEW} && docker kill -s HUP $(docker ps -q -f name=rodan_nginx)",
+    "a service that is begun anew behind it": f"{RENEW} && docker service update --force rodan_nginx",
+    "as root by name": f"docker exec --user=root:root rodan_nginx.1.x certbot renew {HOOK}",
     "a restart behind it": f"{RENEW} && docker restart rodan_nginx.1.x > /dev/null",
     "its own directory": f"{RENEW} --config-dir /etc/letsencrypt/ {HOOK}",
     "certonly": f"{EXEC} certbot certonly -n --keep -d rodan2.example.org,www.example.org --webroot -w /w {HOOK}",
@@ -126,6 +128,7 @@ IDLE = {
     "none at all": (RENEW, "nothing reloads rodan_nginx afterwards"),
     "a copy": (f"{RENEW} --deploy-hook 'cp /etc/letsencrypt/x /tmp/mail.pem'", "--deploy-hook does something else"),
     "a reload on the node": (f"{RENEW} && nginx -s reload", "nothing reloads rodan_nginx afterwards"),
+    "another service": (f"{RENEW} && docker service update --force rodan_web", "nothing reloads rodan_nginx"),
     "another container": (f"{RENEW} && docker restart certbot", "nothing reloads rodan_nginx afterwards"),
     "another server": (f"{RENEW} --deploy-hook 'pkill -HUP postfix'", "--deploy-hook does something else"),
     "a reload that is never reached": (f"{RENEW} --deploy-hook 'sh -c \"exit 0; nginx -s reload\"'", "never gets to"),
@@ -158,6 +161,19 @@ def test_a_hook_that_reloads_nobody_is_none(what: str) -> None:
     assert finding.want == "a reload hooked to the renewal"
 
 
+def test_a_certbot_that_is_not_in_the_container_renews_nothing() -> None:
+    lacking = NodeSurroundings([CONTAINER, BESIDE], {ID: replace(THERE, certbot=False)})
+    [finding] = judged(f"{RENEW} {HOOK}", lacking).findings
+    assert "there is no certbot in the container that it enters" in finding.saw
+    assert judged(f"{EXEC} /srv/venv/bin/certbot renew {HOOK}", lacking).outcome is Outcome.HOLDS
+
+
+def test_a_container_that_is_entered_as_another_account_than_root_leaves_it_unclear() -> None:
+    node = replace(NODE, containers=[replace(CONTAINER, user="101:101"), BESIDE])
+    assert judged(f"{RENEW} {HOOK}", node).outcome is Outcome.UNKNOWN
+    assert judged(RENEW.replace("docker exec", "docker exec -u 0") + f" {HOOK}", node).outcome is Outcome.HOLDS
+
+
 def test_hooks_in_renewal_hooks_count_unless_the_line_passes_over_them() -> None:
     reloading = Reloading(here=True)
     assert judged(RENEW, reloading=reloading).outcome is Outcome.HOLDS
@@ -185,6 +201,16 @@ UNCLEAR = [
     f"{RENEW} && docker kill -s USR2 rodan_nginx.1.x",
     "run-parts /etc/cron.custom",
     f"systemd-run --wait {RENEW} {HOOK}",
+    f"docker exec -u www-data rodan_nginx.1.x certbot renew {HOOK}",
+    f"docker exec -iu33 rodan_nginx.1.x certbot renew {HOOK}",
+    f'docker exec -u "$WHO" rodan_nginx.1.x certbot renew {HOOK}',
+    f"{RENEW} && docker service scale rodan_nginx=0 rodan_nginx=1",
+    f"{RENEW} && docker service update --label-add renewed=1 rodan_nginx",
+    f"{RENEW} && docker stack deploy -c /srv/rodan.yml rodan",
+    f"{RENEW} && docker stop rodan_nginx.1.x && docker start rodan_nginx.1.x",
+    f"{RENEW} && cd /srv && docker compose up -d --force-recreate",
+    f"{RENEW} && systemctl restart docker",
+    f"{RENEW} && curl -X POST --unix-socket /run/docker.sock http://x/containers/web/restart",
     f"{RENEW} $OPTIONS {HOOK}",
     f"{RENEW} -c /etc/other.ini {HOOK}",
     "/usr/local/bin/certbot-renew.sh",
