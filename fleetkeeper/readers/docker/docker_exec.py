@@ -31,8 +31,7 @@ class Execution:
     a word is not plain text. `path` is the PATH that is set for it, or "". `quiet` says that no option and no
     assignment could hold a secret. `reach` says whether the script around it gets to it, and `user` which account runs
     it where that is another than the script's. `fate` is what becomes of its status and output.
-    `effort` is what may still be followed of it. `inside_user` is the account in the container that `-u` names, `$` for
-    a variable.
+    `effort` is what may still be followed of it.
     """
 
     docker: str
@@ -47,7 +46,6 @@ class Execution:
     user: str = ""
     fate: Fate = NO_FATE
     effort: Effort = field(default_factory=Effort, compare=False, repr=False)
-    inside_user: str = ""
 
     def runs(self, expected: Sequence[str]) -> bool:
         """Whether it runs exactly the command `expected`.
@@ -232,16 +230,17 @@ def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Executi
     flags, rest = leading_options(words, EXEC_VALUES)
     if not rest:
         return None
-    denied = denied_flags(words[: len(words) - len(rest)])
+    options = words[: len(words) - len(rest)]
+    denied = denied_flags(options)
     target = Target("unclear", why=elsewhere) if elsewhere else container_target(rest[0])
     return Execution(
         client,
-        target,
+        replace(target, user=inside_user(options)),
         tuple(literal_text(word) for word in rest[1:]),
+        reach=same_server(options),
         interactive=bool({"i", "interactive"} & flags - denied),
         terminal=bool({"t", "tty"} & flags - denied),
         quiet="e" not in flags and "env" not in flags and not elsewhere,
-        inside_user=inside_user(words[: len(words) - len(rest)]),
     )
 
 
@@ -258,6 +257,23 @@ def inside_user(options: Sequence[Word]) -> str:
         if name == "--user" or letters:
             return value or (letters[1] if letters else "") or "".join(texts[number + 1 : number + 2])
     return ""
+
+
+def same_server(options: Sequence[Word]) -> Truth:
+    """Whether the options leave a database program with the container's own server: they may set another for libpq.
+
+    >>> same_server([(Part("text", "-e"),), (Part("text", "PGHOST=old-db"),)]).value is None
+    True
+    """
+    for word in options:
+        match = SERVER.fullmatch((literal_text(word) or "").removeprefix("--env=").removeprefix("-e"))
+        if match and match[2] not in ("localhost", "127.0.0.1", "::1") and not (match[2] or "").startswith("/"):
+            return Truth(None, f"it sets {match[1]} for its command, which may then ask another server")
+    return YES
+
+
+SERVER = re.compile("(PGHOST|PGHOSTADDR|PGPORT|PGSERVICE)(?:=(.*))?")
+"""Variables that choose the server. Source: https://www.postgresql.org/docs/current/libpq-envars.html"""
 
 
 def denied_flags(words: Sequence[Word]) -> set[str]:
@@ -283,17 +299,18 @@ def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Exe
     before = words[: len(words) - len(rest)]
     if not rest or literal_text(rest[0]) != "exec":
         return None
-    options = rest[1:]
-    flags, rest = leading_options(options, EXEC_VALUES)
+    given = rest[1:]
+    flags, rest = leading_options(given, EXEC_VALUES)
     if not rest:
         return None
+    options = given[: len(given) - len(rest)]
     target = of_project(literal_text(rest[0]), before)
     return Execution(
         client,
-        Target("unclear", why=elsewhere) if elsewhere else target,
+        replace(Target("unclear", why=elsewhere) if elsewhere else target, user=inside_user(options)),
         tuple(literal_text(word) for word in rest[1:]),
+        reach=same_server(options),
         terminal=not flags & {"T", "no-TTY", "no-tty", "d", "detach"},
         compose=True,
         quiet=not flags & {"e", "env"},
-        inside_user=inside_user(options[: len(options) - len(rest)]),
     )

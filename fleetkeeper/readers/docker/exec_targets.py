@@ -258,6 +258,7 @@ class Target:
     `name`: a container's name or id, as written. `lookup`: what `docker ps -q` with these `filters` prints
     (`everything`: stopped ones too; `first`: only the first line). `compose`: a service of compose, of a
     `project` or of the one in `directory`, where the entry names it. `unclear`: `why` is the reason why it is unknown.
+    `user` is the account in the container that `-u` names, `$` for a variable; "" for the container's own.
     """
 
     kind: Literal["name", "lookup", "compose", "unclear"]
@@ -268,3 +269,4 @@ class Target:
     project: str = ""
     directory: str = ""
     why: str = ""
+    user: str = ""

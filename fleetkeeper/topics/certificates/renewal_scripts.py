@@ -248,7 +248,7 @@ def in_container(where: str, run: Execution, found: CertbotRun, node: NodeSurrou
     around = node.around(hit[0] if hit else "")
     with_ini = read_certbot(["certbot", *around.ini, *found.command.words]) if around.ini else None
     made = renewal_of(where, replace(found, command=with_ini or found.command), around)
-    user = run.inside_user or next((container.user for container in entered), "")
+    user = run.target.user or next((container.user for container in entered), "")
     plain = user.partition(":")[0] not in ("", "root", "0")
     doubt = (
         f"it runs certbot as {user[:40]}, and whether that account may write its files is not known" if plain else ""

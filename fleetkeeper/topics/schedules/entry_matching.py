@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import REBOOT, BadTimes, canonical_times
 from fleetkeeper.readers.docker.exec_targets import HEX, Target, resolve_target
+from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.job_runners import doubtful_jobs
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Placement
@@ -35,9 +37,34 @@ class MatchedEntry:
 
         Not while it is unclear whether it gets to its command. When it is due is not judged here.
         """
-        stopped = self.entry.blocked or self.entry.unclear
+        stopped = self.entry.blocked or self.entry.unclear or self.lacks_account(home) or self.is_doubtful_account(home)
         fires = not harmful(self.entry) and not stopped and self.entry.times != REBOOT
         return fires and [container.id for container in self.found] == [home.container.id]
+
+    def lacks_account(self, home: Placement) -> bool:
+        """Whether it enters the service's container as an account that is certainly not in it: Docker refuses that."""
+        name, accounts = self.account, home.container.accounts
+        if not isinstance(accounts, dict) or name in ("", "$") or name.isdecimal():
+            return False
+        return name not in accounts and home.container in self.found
+
+    def is_doubtful_account(self, home: Placement) -> bool:
+        """Whether it enters as an account that is neither root nor one that a process of the service runs as.
+
+        Such a one may not make the dump, or not write it. False where processes or accounts were not seen.
+        """
+        processes, accounts = home.container.processes, home.container.accounts
+        if isinstance(processes, Unobservable) or not processes or self.account == "" or self.lacks_account(home):
+            return False
+        uid = whole_number(self.account) if re.fullmatch("[0-9]{1,9}", self.account) else None
+        uid = uid if uid is not None or not isinstance(accounts, dict) else accounts.get(self.account)
+        usual = uid == 0 or self.account == "root" or uid in {process.uid for process in processes}
+        return not usual and (uid is not None or self.account == "$") and home.container in self.found
+
+    @property
+    def account(self) -> str:
+        """The account in the container that its command names, without a group; "" for the container's own."""
+        return self.entry.target.user.partition(":")[0]
 
 
 def read_entries(
@@ -64,14 +91,18 @@ def read_entries(
     return entries, unclear
 
 
-def undecided_entries(entries: Iterable[MatchedEntry], node: str) -> Iterator[Unobservable]:
+def undecided_entries(entries: Iterable[MatchedEntry], home: Placement) -> Iterator[Unobservable]:
     """An Unobservable for each entry for the service of which it cannot be told whether it gets to its command.
 
-    Nothing for an entry with a fault that keeps it from running anyway.
+    Nothing for an entry with a fault that keeps it from running anyway. `home` is the running container of the service.
     """
+    node = home.node
     for item in entries:
         if item.meant and item.entry.unclear and not harmful(item.entry):
             yield Unobservable(f"the entry {item.entry.where}: {item.entry.unclear}", GUARDED, node)
+        elif item.meant and item.is_doubtful_account(home) and not harmful(item.entry):
+            why = f"the entry {item.entry.where} enters as {item.account[:40]}, which may not be able to make the dump"
+            yield Unobservable(why, "enter as the database's own account, or as root", node)
 
 
 def doubtful_places(facts: Facts, home: Placement, containers: Sequence[Container]) -> Iterator[Unobservable]:

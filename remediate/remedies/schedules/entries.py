@@ -200,7 +200,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
     facts = fleet.of(home.node, Facts)
     entries, unclear = read_entries(fleet, home.node, home, policy)
     working = any(entry.does(home) for entry in entries)
-    doubts = [] if working else [*undecided_entries(entries, home.node), *doubtful_sources(fleet, home, policy)]
+    doubts = [] if working else [*undecided_entries(entries, home), *doubtful_sources(fleet, home, policy)]
     for why in (*unclear, *facts.unseen, *doubts):
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise replace(why, node=home.node)

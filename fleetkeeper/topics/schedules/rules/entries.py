@@ -87,7 +87,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
         facts = fleet.of(home.node, Facts)
         entries, unclear = read_entries(fleet, home.node, home, policy)
         working = [entry for entry in entries if entry.does(home)]
-        unclear = [*unclear, *([] if working else undecided_entries(entries, home.node))]
+        unclear = [*unclear, *([] if working else undecided_entries(entries, home))]
         findings = list(broken_entries(entries, home, alone=not working))
         yield from findings
         doubtful = [] if working else list(doubtful_sources(fleet, home, policy))
@@ -138,9 +138,14 @@ def complaints(item: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
         lines.append((f"the entry {entry.where} finds no container: the one it names is gone", BY_SERVICE))
     elif not item.found:
         lines.append((f"the entry {entry.where} finds no container on {home.node}", BY_SERVICE))
+    elif item.lacks_account(home):
+        lines.append(
+            (f"the entry {entry.where} enters as {item.account[:40]}, which {home.container.service} has not", AS)
+        )
     return lines
 
 
+AS = "name an account that the container has, or none"
 STOPPED = "make that part succeed, or take it out of the entry"
 BY_SERVICE = "find the container by its service's label: names and ids change, and a part of a name fits others too"
 

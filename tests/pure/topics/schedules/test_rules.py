@@ -18,7 +18,7 @@ from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.cron.due_times import due_times
 from fleetkeeper.topics import schedules
-from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.containers.facts import Container, Mount, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules.facts import Facts
@@ -847,3 +847,30 @@ def test_loops_in_the_loops_of_anybody_take_no_longer_than_a_few_lines(body: str
     machine = Machine({"/var/spool/cron/crontabs/ops": of_ops, **GOOD})
     assert verdict_of(schedule_fleet(machine)).outcome is Outcome.HOLDS
     assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("option", "outcome"),
+    [
+        ("", Outcome.HOLDS),
+        ("-u postgres", Outcome.HOLDS),
+        ("-u 999:999", Outcome.HOLDS),
+        ("--user=root", Outcome.HOLDS),
+        ("-u nobody", Outcome.UNKNOWN),
+        ("-iu33", Outcome.UNKNOWN),
+        ('-u "$WHO"', Outcome.UNKNOWN),
+        ("-u backup", Outcome.FINDING),
+        ("-e PGHOST=old-db", Outcome.UNKNOWN),
+        ("--env=PGPORT=5433", Outcome.UNKNOWN),
+        ("-ePGSERVICE=standby", Outcome.UNKNOWN),
+        ("-e PGHOST", Outcome.UNKNOWN),
+        ("-e PGHOST=localhost -e PGUSER=rodan", Outcome.HOLDS),
+        ("-e PGHOST=/var/run/postgresql", Outcome.HOLDS),
+    ],
+)
+def test_an_account_or_a_server_that_is_not_the_containers_own_is_no_backup_yet(option: str, outcome: Outcome):
+    own = (Process(10, 999, 999, "postgres"),)
+    postgres = replace(POSTGRES, processes=own, accounts={"root": 0, "postgres": 999, "nobody": 65534})
+    line = RUNBOOK.replace("docker exec", f"docker exec {option}")
+    fleet = schedule_fleet(Machine(crontab_with_entry(line)), here=(postgres,))
+    assert verdict_of(fleet).outcome is outcome
