@@ -106,6 +106,18 @@ class Backups:
 
 
 @dataclass(frozen=True)
+class StackFile:
+    """A file, relative to the inventory's folder, that has all running services of a stack.
+
+    `environment` are the names of its variables without a default.
+    """
+
+    stack: str
+    file: str
+    environment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ServedSite:
     """One name that is served with TLS. `issuer` and `until` (a day) are of the certificate that is served now.
 
@@ -126,7 +138,7 @@ class Findings:
 
     `blind` are the nodes whose containers could not be listed, `scheduled` the jobs that look like backups. `databases`
     are all Postgres servers that run, in a container or not, and `tls` what serves TLS, or publishes a port for it:
-    each in words, with its node. `stacks` are the names of the stacks of the swarm.
+    each in words, with its node. `stacks` are the names of the stacks of the swarm, `stack_files` what may be theirs.
     """
 
     name: str
@@ -141,6 +153,7 @@ class Findings:
     databases: tuple[FoundDatabase, ...] = field(default=())
     tls: tuple[str, ...] = field(default=())
     stacks: tuple[str, ...] = field(default=())
+    stack_files: tuple[StackFile, ...] = field(default=())
 
 
 AGAIN = "run `fleetkeeper init` again once that is mended"

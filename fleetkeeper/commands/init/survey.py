@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from fleetkeeper.commands.init.hosts import (
 )
 from fleetkeeper.commands.init.service_survey import services_of
 from fleetkeeper.commands.init.sites import serving, sites_of
-from fleetkeeper.inventory.fields import NAME
+from fleetkeeper.commands.init.stack_sources import services_of_stacks, stack_files_near, stack_names
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.inventory.survey_results import (
@@ -206,6 +205,7 @@ class Survey:
             tuple(running_databases(fleet)),
             tuple(tls_in_words(fleet)),
             stack_names(fleet),
+            stack_files_near(self.path, services_of_stacks(fleet)),
         )
 
     def backups(
@@ -320,12 +320,6 @@ def tls_in_words(fleet: Fleet) -> Iterator[str]:
         for finding in (each for port in ports for each in judged_port(fleet, port, containers, (), node)):
             if not isinstance(finding, Unobservable):
                 yield f"{one_line(finding.saw.partition(', and `certificates`')[0])} on {node}"
-
-
-def stack_names(fleet: Fleet) -> tuple[str, ...]:
-    """The names of the swarm's stacks that an inventory can have, sorted."""
-    names = {service.stack for facts in managers(fleet) for service in facts.services}
-    return tuple(sorted(name for name in names if re.fullmatch(NAME, name)))
 
 
 def is_unobservable(fact: object) -> bool:

@@ -29,6 +29,7 @@ from fleetkeeper.commands.init.hosts import (
 )
 from fleetkeeper.commands.init.inventory_text import inventory_text
 from fleetkeeper.commands.init.service_survey import services_of
+from fleetkeeper.commands.init.stack_sources import stack_files_near
 from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import NotApplicable, SectionUndecided, UsageError
 from fleetkeeper.inventory.load import Inventory
@@ -52,6 +53,7 @@ from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.containers.facts import Container, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
+from fleetkeeper.topics.services import policy as stacks_policy
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import SwarmService, Task
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -506,3 +508,39 @@ def test_where_not_everything_was_seen_no_section_says_that_there_is_nothing(tmp
     assert written.count("a could not be looked at") == 3
     load_inventory(tmp_path / "x.yml", written)
     assert "could not" not in inventory_text(Findings("x", (machine,)), "2026-11-22", tmp_path)
+
+
+# Stacks
+
+IMAGES = {"rodan": {"web": "nginx:1.27@sha256:" + "0" * 64, "db": "postgres:16"}}
+FILE = "services: {web: {image: 'nginx:%s'}, db: {image: 'postgres:${PG}', environment: [PGPASSWORD]}%s}\n"
+
+
+def stack_lines(folder: Path, *stacks: str) -> list[str]:
+    files = stack_files_near(folder / "inventories" / "mine.yml", dict.fromkeys(stacks, IMAGES["rodan"]), folder)
+    return [
+        line
+        for line in stacks_policy.init_lines(Findings("mine", (), stacks=stacks, stack_files=files))
+        if line[0] != "#"
+    ]
+
+
+def test_a_file_that_has_the_services_that_run_is_proposed_with_its_variables(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "inventories").mkdir()
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "production.yml").write_text(FILE % ("1.27", ""))
+    (tmp_path / "staging.yml").write_text(FILE % ("nightly", ""))
+    (tmp_path / "more.yml").write_text(FILE % ("1.27", ", extra: {image: x}"))
+    (tmp_path / "broken.yml").write_text("a: [")
+    (tmp_path / "inventories" / "mine.yml").write_text(FILE % ("1.27", ""))
+    expected = 'stacks: {rodan: {file: "../deploy/production.yml", environment: [PG, PGPASSWORD]}}'
+    assert stack_lines(tmp_path, "rodan") == [expected]
+    (tmp_path / "twin.yml").write_text(FILE % ("1.27", ""))
+    assert "may have been deployed from ../twin.yml or ../deploy/production.yml" in stack_lines(tmp_path, "rodan")[0]
+
+
+def test_without_such_a_file_where_the_stack_came_from_is_undecided(tmp_path: Path) -> None:
+    (tmp_path / "other.yml").write_text("services: {web: {image: x}}\n")
+    [line] = stack_lines(tmp_path, "rodan")
+    assert line.startswith('stacks: {undecided: "rodan was deployed from a file that nobody named"}')
