@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fleetkeeper import verdict_fixture
-from fleetkeeper.promises import Checks, host_of
+from fleetkeeper.promises import Checks, host_of, name_ids
 from fleetkeeper.verdict_fixture import AUDIT, node_of
 
 if TYPE_CHECKING:
@@ -269,7 +269,9 @@ def pytest_collection_modifyitems(
 
     Whether a rule has no check is only examined when no tests were named on the command line.
     """
-    if (checks := config.stash[CHECKS]) and not session.testsfailed:
+    checks = config.stash[CHECKS]
+    name_ids(items, config.stash[AUDIT], checks.rules if checks else {})
+    if checks and not session.testsfailed:
         whole = config.args_source is not config.ArgsSource.ARGS and not config.option.ignore
         faults = [*checks.faults, *checks.twofold(), *(checks.missing() if whole else ())]
         if faults:

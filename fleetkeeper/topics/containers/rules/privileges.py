@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.benchmark_ids import in_editions
 from fleetkeeper.judging.finding import Finding, Severity
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
@@ -20,6 +21,11 @@ from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Container, Facts, Mount, Placement
 from fleetkeeper.transport.commands import Unobservable
 
+ESCAPES = (
+    *("5.2", "5.3", "5.4", "5.5", "5.6", "5.10", "5.16", "5.17", "5.18"),
+    *("5.21", "5.22", "5.26", "5.31", "5.32"),
+)
+"""The ids of all ways out of a container that are looked for."""
 CAPABILITIES = {
     "ALL": "everything root can do",
     "SYS_ADMIN": "mount the node's disks, among much else",
@@ -117,6 +123,7 @@ def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unob
                     node=location.node,
                     about=key or location.container.service,
                     severity=escape.severity,
+                    cis=in_editions(escape.cis),
                 )
         except Unobservable as why:
             yield replace(why, why=f"{name}: {why.why}", node=location.node)
