@@ -118,6 +118,7 @@ NEEDED_TOPICS = {
     ("backups", "services"): "a job that the swarm starts by the clock is known by its service, and so is a share",
     ("certificates", "containers"): "what serves a name is a container",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
+    ("engine", "containers"): "an image is unused, and a container left over, by what the containers of a node are",
     (
         "schedules",
         "backups",
