@@ -26,8 +26,7 @@ INSIDE = Path(__file__).with_name("checks")
 PROMISES = INSIDE if INSIDE.is_dir() else Path(__file__).parents[1] / "checks"
 """The folder of our checks: inside the package where it was installed from a wheel, beside it in a clone.
 
-They are collected, besides the tests of the working directory, when neither the command line nor a setting names
-tests.
+They are collected, besides the tests of the working directory, when neither the command line nor a setting names any.
 """
 
 
@@ -51,6 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--results", type=Path, metavar="FILE", help="where to write results.json (default: the state directory)"
     )
+    group.addoption("--sarif", type=Path, metavar="FILE", help="also write what is open as SARIF, if all was judged")
+    group.addoption("--sarif-waived", action="store_true", help="put accepted findings into it too, as suppressed")
     group.addoption(
         "--facts", metavar="NODE[/TOPIC]", help="look, print the facts of a node or of a topic there, and judge nothing"
     )
@@ -127,7 +128,7 @@ def misread_options(args: Sequence[str]) -> Iterator[str]:
     ['--state=/tmp']
     """
     for option, value in pairwise(args):
-        if option in ("--state", "--results", "--record", "--replay") and Path(value).exists():
+        if option in ("--state", "--results", "--sarif", "--record", "--replay") and Path(value).exists():
             yield f"{option}={value}"
 
 

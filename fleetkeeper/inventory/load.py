@@ -12,8 +12,8 @@ from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from fleetkeeper.errors import UsageError, quoted
-from fleetkeeper.inventory.benchmark import Benchmark
 from fleetkeeper.inventory.benchmark_ids import LATEST
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.fields import Name, PathName, RuleGlob, Words
 from fleetkeeper.inventory.heartbeat import Beat
 from fleetkeeper.inventory.node_routes import circles_of_jumps, nodes_on_one_machine, raw_section

@@ -9,7 +9,18 @@ from fleetkeeper.inventory import load as inventory_files
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rule import Rule
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics import backups, certificates, containers, engine, mail, nodes, schedules, services, volumes
+from fleetkeeper.topics import (
+    backups,
+    benchmark,
+    certificates,
+    containers,
+    engine,
+    mail,
+    nodes,
+    schedules,
+    services,
+    volumes,
+)
 from fleetkeeper.topics.custom_topics import import_topic
 from fleetkeeper.topics.protocol import Topic
 
@@ -23,6 +34,7 @@ TOPICS: dict[str, Topic] = {
     "certificates": certificates.TOPIC,
     "mail": mail.TOPIC,
     "engine": engine.TOPIC,
+    "benchmark": benchmark.TOPIC,
 }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.readers.numbers import epoch_seconds
 from fleetkeeper.topics.containers import parse, process_scan
 from fleetkeeper.topics.containers.facts import Container, Facts

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fleetkeeper.readers.docker.engine import has_healthcheck
+from fleetkeeper.readers.docker.inspection import has_healthcheck
 from fleetkeeper.readers.docker.own_jobs import jobs_of_container
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, part, parts, text_in, texts
 from fleetkeeper.readers.numbers import number_in, whole_number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fleetkeeper.readers.docker.engine import ABSENT, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspection_json
 from fleetkeeper.topics.engine.facts import Facts
 from fleetkeeper.topics.engine.parse import parse
 from fleetkeeper.topics.protocol import RootQuestion

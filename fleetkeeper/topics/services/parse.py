@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Literal
 
-from fleetkeeper.readers.docker.engine import ROOT_HELPERS, has_healthcheck
+from fleetkeeper.readers.docker.inspection import ROOT_HELPERS, has_healthcheck
 from fleetkeeper.readers.docker.own_jobs import jobs_of_service
 from fleetkeeper.readers.json_documents import (
     Json,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.inventory.benchmark import Benchmark
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.load import Inventory, InventoryError
 from fleetkeeper.topics.registry import load_inventory
 

@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleetkeeper.inventory.benchmark_ids import LEVEL_2, in_editions
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.fleet import Fleet
@@ -157,8 +159,16 @@ def printed(
 GOOD = printed()
 
 
+@cache
+def inventory_of(written: str) -> Inventory:
+    return load_inventory(Path("mine.yml"), written)
+
+
+parse_once = cache(parse)
+
+
 def fleet_of(facts: Facts | Unobservable, written: str = ASKED, stopped: int = 1) -> Fleet:
-    inventory = load_inventory(Path("mine.yml"), written)
+    inventory = inventory_of(written)
     running = Container("1", "web", image_id="sha256:a", pid=7)
     idle = [Container(f"{number}", f"old{number}", image_id="sha256:a", state="exited") for number in range(stopped)]
     seen = {("here", "engine"): facts, ("here", "containers"): Containers("present", (running, *idle))}
@@ -179,8 +189,8 @@ def looks() -> dict[str, Fleet]:
     return {"clean": fleet_of(parse(GOOD)), "odd": fleet_of(odd), "older": fleet_of(odd, OLDER)}
 
 
-def verdict_on(rule: str, text: str = GOOD, written: str = ASKED, **more: Any) -> Verdict:
-    return judge_subject(RULES[rule], fleet_of(parse(text), written, **more), Subject("node", "here"))
+def verdict_of_engine(rule: str, text: str = GOOD, written: str = ASKED, **more: Any) -> Verdict:
+    return judge_subject(RULES[rule], fleet_of(parse_once(text), written, **more), Subject("node", "here"))
 
 
 def numbers(verdict: Verdict) -> list[str]:
@@ -277,19 +287,19 @@ BROKEN: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_good_engine_has_nothing_wrong(rule: str) -> None:
-    verdict = verdict_on(rule)
+    verdict = verdict_of_engine(rule)
     assert (verdict.outcome, verdict.warnings, verdict.unknown) == (Outcome.HOLDS, (), ())
 
 
 @pytest.mark.parametrize(("rule", "number", "text"), BROKEN, ids=[f"{rule}-{number}" for rule, number, _ in BROKEN])
 def test_one_thing_that_is_broken_is_found_by_its_id_alone(rule: str, number: str, text: str) -> None:
-    assert numbers(verdict_on(rule, text)) == [number]
+    assert numbers(verdict_of_engine(rule, text)) == [number]
     others = [other for other in RULES if other != rule]
-    assert {other: numbers(verdict_on(other, text)) for other in others} == {other: [] for other in others}
+    assert {other: numbers(verdict_of_engine(other, text)) for other in others} == {other: [] for other in others}
 
 
 def test_a_stopped_container_too_many_is_found() -> None:
-    assert numbers(verdict_on("is_tidy", stopped=2)) == ["6.2"]
+    assert numbers(verdict_of_engine("is_tidy", stopped=2)) == ["6.2"]
 
 
 def test_every_id_of_the_engine_is_broken_by_some_test() -> None:
@@ -301,12 +311,12 @@ def test_every_id_of_the_engine_is_broken_by_some_test() -> None:
 def test_ids_of_which_a_broken_rule_breaks_several() -> None:
     """The directory of containerd and what is in it; /etc/docker and its settings."""
     run = printed(loaded=[path for path in WATCHED if path != "/run/containerd"])
-    assert numbers(verdict_on("is_audited", run)) == ["1.1.4", "1.1.8"]
+    assert numbers(verdict_of_engine("is_audited", run)) == ["1.1.4", "1.1.8"]
     etc = printed(loaded=[path for path in WATCHED if path != "/etc/docker"])
-    assert numbers(verdict_on("is_audited", etc)) == ["1.1.11", "1.1.6"]
+    assert numbers(verdict_of_engine("is_audited", etc)) == ["1.1.11", "1.1.6"]
     shims = [(name, f"/usr/bin/{name}", "0 0 755 root") for name in ("containerd-shim", "containerd-shim-runc-v1")]
-    assert numbers(verdict_on("is_audited", printed(files=[*FILES, *shims]))) == ["1.1.15", "1.1.16"]
-    off = verdict_on("is_audited", printed(audit="0"))
+    assert numbers(verdict_of_engine("is_audited", printed(files=[*FILES, *shims]))) == ["1.1.15", "1.1.16"]
+    off = verdict_of_engine("is_audited", printed(audit="0"))
     assert len(numbers(off)) == 14
     assert "audit is off" in off.warnings[0].saw
 
@@ -356,7 +366,7 @@ BAD_SETTINGS = {
 
 @pytest.mark.parametrize("name", BAD_SETTINGS)
 def test_settings_that_cannot_be_relied_on_are_unknown_where_only_they_say(name: str) -> None:
-    verdict = verdict_on("is_set_up_soundly", BAD_SETTINGS[name])
+    verdict = verdict_of_engine("is_set_up_soundly", BAD_SETTINGS[name])
     assert verdict.outcome is Outcome.UNKNOWN
     assert numbers(verdict) == []
     dark = {part.cis[-1].partition(":")[2] for part in verdict.parts if isinstance(part.why, Unobservable)}
@@ -366,7 +376,7 @@ def test_settings_that_cannot_be_relied_on_are_unknown_where_only_they_say(name:
 
 def test_an_engine_without_settings_has_those_of_docker() -> None:
     for text in (printed(read="absent"), printed(settings=""), printed(settings="{}")):
-        assert numbers(verdict_on("is_set_up_soundly", text)) == ["2.17", "2.9"]
+        assert numbers(verdict_of_engine("is_set_up_soundly", text)) == ["2.17", "2.9"]
 
 
 def test_no_setting_that_may_be_secret_is_kept() -> None:
@@ -376,20 +386,20 @@ def test_no_setting_that_may_be_secret_is_kept() -> None:
 
 def test_nobody_is_blamed_where_the_look_could_not_see() -> None:
     hidden = printed(sockets="hidden", listening=())
-    assert verdict_on("is_reached_by_few", hidden).outcome is Outcome.UNKNOWN
+    assert verdict_of_engine("is_reached_by_few", hidden).outcome is Outcome.UNKNOWN
     for text in (printed(processes=0, words=[]), printed(processes=2), printed(words=[])):
-        assert verdict_on("is_set_up_soundly", text).outcome is Outcome.UNKNOWN
-        assert numbers(verdict_on("is_set_up_soundly", text)) == []
-    assert verdict_on("files_belong_to_root", with_file("config", "? ? ? ?")).outcome is Outcome.UNKNOWN
-    assert verdict_on("has_its_own_disk", printed(disks="unknown")).outcome is Outcome.UNKNOWN
-    assert verdict_on("is_reached_by_few", printed(acl=" unknown")).outcome is Outcome.UNKNOWN
+        assert verdict_of_engine("is_set_up_soundly", text).outcome is Outcome.UNKNOWN
+        assert numbers(verdict_of_engine("is_set_up_soundly", text)) == []
+    assert verdict_of_engine("files_belong_to_root", with_file("config", "? ? ? ?")).outcome is Outcome.UNKNOWN
+    assert verdict_of_engine("has_its_own_disk", printed(disks="unknown")).outcome is Outcome.UNKNOWN
+    assert verdict_of_engine("is_reached_by_few", printed(acl=" unknown")).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
     ("audit", "why"), [("absent", "no `auditctl`"), ("refused", "gave no answer"), ("", "gave no")]
 )
 def test_without_auditctl_what_is_recorded_is_unknown_with_the_reason(audit: str, why: str) -> None:
-    verdict = verdict_on("is_audited", printed(audit=audit))
+    verdict = verdict_of_engine("is_audited", printed(audit=audit))
     assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
     [unknown] = verdict.unknown
     assert why in unknown.why
@@ -397,7 +407,7 @@ def test_without_auditctl_what_is_recorded_is_unknown_with_the_reason(audit: str
 
 def test_where_there_is_no_such_file_its_ids_do_not_apply() -> None:
     few = printed(files=[row for row in FILES if row[0] in ("dockerd", "data", "socket", "/etc/docker")])
-    verdict = verdict_on("files_belong_to_root", few)
+    verdict = verdict_of_engine("files_belong_to_root", few)
     assert (verdict.outcome, verdict.unknown) == (Outcome.HOLDS, ())
     assert len(verdict.parts) == 18
     assert "no key of the engine" in str(next(part for part in verdict.parts if "1.8:3.14" in part.cis).why)
@@ -405,39 +415,39 @@ def test_where_there_is_no_such_file_its_ids_do_not_apply() -> None:
 
 def test_a_key_that_the_settings_name_and_nobody_saw_is_unknown() -> None:
     gone = printed(words=[*WORDS, "--tlskey=/root/key.pem"], files=[row for row in FILES if row[0] != "tlskey"])
-    assert verdict_on("files_belong_to_root", gone).outcome is Outcome.UNKNOWN
+    assert verdict_of_engine("files_belong_to_root", gone).outcome is Outcome.UNKNOWN
 
 
 def test_a_tcp_address_with_certificates_is_right() -> None:
     words = [*WORDS, "-H", "tcp://0.0.0.0:2376", "--tlsverify"]
-    assert verdict_on("is_reached_by_few", printed(words=words)).outcome is Outcome.HOLDS
+    assert verdict_of_engine("is_reached_by_few", printed(words=words)).outcome is Outcome.HOLDS
 
 
 def test_in_a_swarm_live_restore_and_a_rootless_engine_do_not_apply() -> None:
     swarm = with_info(Swarm={"LocalNodeState": "active"}, LiveRestoreEnabled=False)
-    assert verdict_on("is_set_up_soundly", swarm).outcome is Outcome.HOLDS
+    assert verdict_of_engine("is_set_up_soundly", swarm).outcome is Outcome.HOLDS
     rootless = ASKED + "  rootless: true\n"
-    assert numbers(verdict_on("keeps_containers_apart", GOOD, rootless)) == ["2.1"]
-    assert numbers(verdict_on("keeps_containers_apart", swarm, rootless)) == []
+    assert numbers(verdict_of_engine("keeps_containers_apart", GOOD, rootless)) == ["2.1"]
+    assert numbers(verdict_of_engine("keeps_containers_apart", swarm, rootless)) == []
     own = with_info(SecurityOptions=["name=rootless", "name=seccomp,profile=builtin", "name=no-new-privileges"])
-    assert numbers(verdict_on("keeps_containers_apart", own, rootless)) == []
+    assert numbers(verdict_of_engine("keeps_containers_apart", own, rootless)) == []
 
 
 def test_the_base_size_is_judged_with_devicemapper_alone() -> None:
     words = [*WORDS, "--storage-opt", "dm.basesize=50G"]
-    assert "2.12" not in numbers(verdict_on("is_set_up_soundly", printed(words=words)))
+    assert "2.12" not in numbers(verdict_of_engine("is_set_up_soundly", printed(words=words)))
     mapper = printed(words=words, info={**INFO, "Driver": "devicemapper"})
-    assert numbers(verdict_on("is_set_up_soundly", mapper)) == ["2.12", "2.7"]
+    assert numbers(verdict_of_engine("is_set_up_soundly", mapper)) == ["2.12", "2.7"]
 
 
 def test_an_older_inventory_asks_for_level_1_without_any_line_of_policy() -> None:
-    parts = [part for rule in RULES for part in verdict_on(rule, GOOD, OLDER).parts]
+    parts = [part for rule in RULES for part in verdict_of_engine(rule, GOOD, OLDER).parts]
     reasons = {number: part.why for part in parts for number in part.cis}
     for number in LEVEL_2 & {each.number for each in ids_of_engine()}:
         assert "level 2" in str(reasons[in_editions(number)[-1]])
-    broken = verdict_on("asks_and_logs", with_info(Plugins={}, LoggingDriver="none"), OLDER)
+    broken = verdict_of_engine("asks_and_logs", with_info(Plugins={}, LoggingDriver="none"), OLDER)
     assert broken.outcome is Outcome.NOT_APPLICABLE
-    [warning] = verdict_on("is_reached_by_few", GOOD, OLDER).warnings
+    [warning] = verdict_of_engine("is_reached_by_few", GOOD, OLDER).warnings
     assert warning.saw == "deploy may use the engine's socket"
 
 
@@ -449,17 +459,17 @@ def ids_of_engine() -> list[Any]:
 
 def test_what_the_benchmark_enforces_is_an_error() -> None:
     text = printed(bridge="{}")
-    assert verdict_on("keeps_containers_apart", text).outcome is Outcome.HOLDS
+    assert verdict_of_engine("keeps_containers_apart", text).outcome is Outcome.HOLDS
     enforced = ASKED + '  enforce: ["2.2"]\n'
-    assert verdict_on("keeps_containers_apart", text, enforced).outcome is Outcome.FINDING
+    assert verdict_of_engine("keeps_containers_apart", text, enforced).outcome is Outcome.FINDING
     six = ASKED.replace("level: 2", "edition: 1.6\n  level: 2") + '  enforce: ["2.14"]\n'
-    assert verdict_on("keeps_containers_apart", without_security("no-new"), six).outcome is Outcome.FINDING
+    assert verdict_of_engine("keeps_containers_apart", without_security("no-new"), six).outcome is Outcome.FINDING
 
 
 def test_a_waiver_of_one_id_leaves_the_others_of_its_rule() -> None:
     both = printed(files=[(role, path, "7 0 606 root" if role == "config" else stat) for role, path, stat in FILES])
     waived = ASKED + "waivers: [{rule: cis:3.17, until: 2099-01-01, owner: me, because: so}]\n"
-    verdict = verdict_on("files_belong_to_root", both, waived)
+    verdict = verdict_of_engine("files_belong_to_root", both, waived)
     assert [finding.cis for finding, _ in verdict.waived] == [in_editions("3.17")]
     assert numbers(verdict) == ["3.18"]
 
@@ -486,7 +496,7 @@ def test_an_answer_that_was_cut_short_is_unknown(change: Callable[[str], str]) -
 
 
 def test_an_inventory_that_does_without_the_benchmark_is_not_judged_by_it() -> None:
-    verdict = verdict_on("is_audited", GOOD, OLDER + "benchmark: {none: another team does}\n")
+    verdict = verdict_of_engine("is_audited", GOOD, OLDER + "benchmark: {none: another team does}\n")
     assert (verdict.outcome, verdict.not_applicable) == (Outcome.NOT_APPLICABLE, "another team does")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.benchmark import Benchmark
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
@@ -71,6 +71,7 @@ def watched_check(roles: tuple[str, ...]) -> Check:
                     "a record of each change of it",
                     "nobody learns who changed it, or when",
                     f"`-w {file.path} -p wa -k docker` in a file of its own in /etc/audit/rules.d",
+                    about=file.path,
                 )
 
     return check

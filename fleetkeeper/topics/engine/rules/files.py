@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.benchmark import Benchmark
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
@@ -63,7 +63,7 @@ def owner_check(role: str) -> Check:
                 saw = f"{file.path} belongs to user {file.owner} and group {file.group_name or file.group}"
                 yield Wrong(
                     saw, "root, and root's group", WHY, f"`chown root:root {file.path}`",
-                    "error" if file.owner != ROOT else "warning",
+                    "error" if file.owner != ROOT else "warning", file.path,
                 )  # fmt: skip
 
     return check
@@ -84,7 +84,7 @@ def mode_check(role: str, most: int, of_keys: int | None = None) -> Check:
             if beyond:
                 yield Wrong(
                     f"{file.path} has mode {file.mode:o}", f"{allowed:o} at most", WHY_KEY if is_key else WHY,
-                    f"`chmod {file.mode & allowed:o} {file.path}`", "error" if grave else "warning",
+                    f"`chmod {file.mode & allowed:o} {file.path}`", "error" if grave else "warning", file.path,
                 )  # fmt: skip
 
     return check

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.benchmark import Benchmark
 from fleetkeeper.inventory.benchmark_ids import LEVEL_2, in_editions
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding, Part, Severity
 from fleetkeeper.judging.rule import Subject
@@ -18,13 +18,17 @@ from fleetkeeper.transport.commands import Unobservable
 
 @dataclass(frozen=True)
 class Wrong:
-    """What one check finds wrong: the text of the finding, and its severity."""
+    """What one check finds wrong: the text of the finding, and its severity.
+
+    `about` is the file that it is about; empty for the id itself.
+    """
 
     saw: str
     want: str
     why: str = ""
     hint: str = ""
     severity: Severity = "warning"
+    about: str = ""
 
 
 Check = Callable[[Facts, Benchmark], Iterable[Wrong]]
@@ -71,6 +75,7 @@ def finding_of_part(wrong: Wrong, ids: tuple[str, ...], node: str) -> Finding:
         want=f"{wrong.want} (CIS Docker {number})",
         why=wrong.why,
         node=node,
+        about=wrong.about or f"cis:{number}",
         severity=wrong.severity,
         hint=wrong.hint,
         cis=ids,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.benchmark import Benchmark
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable

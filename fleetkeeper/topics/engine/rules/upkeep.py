@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.benchmark import Benchmark
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
