@@ -10,7 +10,7 @@ import click
 
 from fleetkeeper.commands.command_options import HOSTS, STATE, named_or_last
 from fleetkeeper.errors import UsageError, nearest_name
-from fleetkeeper.exit_codes import Exit
+from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.benchmark_ids import EDITIONS
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 
@@ -82,7 +82,9 @@ def judged_states(audit: Audit, policy: Benchmark, node: str | None) -> list[Sta
 
 
 def exit_code(states: list[State]) -> Exit:
-    """The exit code: something is wrong that counts, something was not seen, or neither."""
-    if any(state.error for state in states):
-        return Exit.FINDINGS_REMAIN
-    return Exit.NOT_ALL_SEEN if any(state.standing == "unknown" for state in states) else Exit.NOTHING_LEFT
+    """The exit code: something was not seen, something is wrong that counts, or neither.
+
+    What no promise judges yet, and what nobody answers for, is unknown in the table alone.
+    """
+    reasons = [Exit.FINDINGS_REMAIN for state in states if state.error]
+    return worst_exit([*reasons, *(Exit.NOT_ALL_SEEN for state in states if state.unseen)])

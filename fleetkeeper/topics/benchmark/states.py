@@ -31,6 +31,11 @@ class State:
     why: str = ""
     error: bool = False
 
+    @property
+    def unseen(self) -> bool:
+        """Whether something was looked for, and could not be seen."""
+        return self.standing == "unknown" and self.why != NOT_BUILT and self.entry.rule != ATTESTED
+
 
 def states_of(
     entries: Iterable[Entry], verdicts: Sequence[Verdict], nodes: Sequence[str], policy: Benchmark, today: date

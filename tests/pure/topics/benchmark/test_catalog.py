@@ -21,7 +21,6 @@ from fleetkeeper.topics.registry import RULES
 
 NOT_BUILT_YET = frozenset(
     {
-        "benchmark.is_attested",
         "containers.are_health_checked",
         "containers.cannot_change_themselves",
         "containers.have_limits",
