@@ -490,7 +490,7 @@ def test_podman_is_known_by_its_answer_and_a_silent_engine_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda text: text[:-6], lambda text: text[:200], lambda text: ""])
-def test_an_answer_that_was_cut_short_is_unknown(change: Callable[[str], str]) -> None:
+def test_an_answer_about_an_engine_that_was_cut_short_is_unknown(change: Callable[[str], str]) -> None:
     with pytest.raises(Unobservable, match="cut short"):
         parse(change(GOOD))
 

@@ -7,10 +7,12 @@
 # include fleetkeeper/transport/scripts/capped_docker.sh
 
 LC_ALL=C; export LC_ALL
+newline='
+'
 indented() { head -c "$1" | tr '\r' ' ' | sed 's/^/ /'; }
 part() { printf '=%s\n' "$*"; }
 hidden() { # a path below a directory that this account may not enter
-  case $1 in /*/*) [ -d "${1%/*}" ] && [ ! -x "${1%/*}" ] ;; *) return 1 ;; esac
+  case $1 in /*/*) [ -d "${1%/*}" ] && ! (cd -- "${1%/*}") 2>/dev/null ;; *) return 1 ;; esac
 }
 
 inside() { # a process of a container
@@ -23,8 +25,26 @@ engines() {
     case $name in dockerd) inside "${process#/proc/}" || echo "${process#/proc/}" ;; esac
   done
 }
-pids=$(engines | sort -u)
-pid=${pids%%[!0-9]*}
+listening() { # the paths and the ports of sockets on which a process listens; nothing where that is hidden
+  find "/proc/${1:-none}/fd" -type l -exec readlink {} + 2>/dev/null | sed -n 's/^socket:\[\([0-9]*\)\]$/\1/p' | awk '
+    FILENAME == "-" { held[$1] = 1; next }
+    FILENAME ~ /unix$/ { if ($4 == "00010000" && ($7 in held) && $8 ~ /^\//) print "unix " $8; next }
+    $4 == "0A" && ($10 in held) { print "tcp " $2 }' - "/proc/$1/net/unix" "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null |
+    sort -u | head -n 500
+}
+answers() { # whether a process listens on the socket that the client asks
+  own=${DOCKER_HOST#unix://}
+  printf '%s\n' "$2" | grep -qxF -e "unix ${own:-/run/docker.sock}" -e "unix ${own:-/var/run/docker.sock}"
+}
+# Of several engines it is the one that answers; without a sign of any, and with several, none was seen.
+pids=$(engines | sort -u) pid='' sockets='' count=0
+for candidate in $pids; do
+  count=$((count + 1)) open=$(listening "$candidate")
+  if answers "$candidate" "$open" || { [ -z "$pid" ] && [ "$pids" = "$candidate" ]; }; then
+    pid=$candidate sockets=$open
+  fi
+done
+[ -z "$pid" ] || count=1
 config=/etc/docker/daemon.json containerd='' last=''
 words=$(tr '\0' '\n' < "/proc/${pid:-none}/cmdline" 2>/dev/null)
 IFS='
@@ -43,8 +63,7 @@ for word in $words; do
 done
 set +f
 program=$(readlink "/proc/${pid:-none}/exe" 2>/dev/null)
-# shellcheck disable=SC2086 # numbers, to be counted
-part "process $(set -- $pids; echo $#) ${program:-?}"
+part "process $count ${program:-?}"
 tr '\0' '\n' < "/proc/${pid:-none}/cmdline" 2>/dev/null | indented 65536
 
 info=$(docker info --format '{{json .}}') || exit 71
@@ -68,8 +87,11 @@ fi
 
 described() { # role, path; nothing is printed where there is no such file
   [ -e "$2" ] || hidden "$2" || return 0
-  part "file $1 $(stat -L -c '%u %g %a %G' -- "$2" 2>/dev/null || echo '? ? ? ?')"
-  printf '%s\n%s\n' "$2" "$(readlink -f -- "$2")" | indented 8192
+  numbers=$(stat -L -c '%u %g %a %G' -- "$2" 2>/dev/null) real=$(readlink -f -- "$2")
+  case $2$real in
+  *"$newline"*) part "file $1 ? ? ? ?" ;;
+  *) printf '=file %s %s\n %s\n %s\n' "$1" "${numbers:-? ? ? ?}" "$2" "$real" ;;
+  esac
 }
 setting() { # the text of a key of the settings
   [ -f "$config" ] && [ -r "$config" ] &&
@@ -79,17 +101,24 @@ option() { # the value of an option of the command line
   printf '%s\n' "$words" | awk -v name="--$1" '
     want { print; exit } $0 == name { want = 1 } index($0, name "=") == 1 { print substr($0, length(name) + 2); exit }'
 }
-property() { systemctl show "$1" -p "$2" 2>/dev/null | sed -n "s/^$2=//p"; }
 root=$(printf '%s\n' "$info" | sed -n 's/.*"DockerRootDir":"\([^"\\]*\)".*/\1/p')
 data=$(sed -n 's/^[[:space:]]*root[[:space:]]*=[[:space:]]*"\([^"]*\)".*/\1/p' /etc/containerd/config.toml 2>/dev/null | head -n 1)
 
-if command -v systemctl >/dev/null 2>&1 && [ -d /run/systemd/system ]; then part "systemd yes"; else part "systemd no"; fi
+shown=''
+if command -v systemctl >/dev/null 2>&1 && [ -d /run/systemd/system ]; then
+  part "systemd yes"
+  shown=$(systemctl show docker.service docker.socket -p Id,FragmentPath,DropInPaths,Listen 2>/dev/null)
+else part "systemd no"; fi
+property() { # of a unit: the rest of the lines with a key
+  printf '%s\n' "$shown" | awk -v unit="$1" -v key="$2=" '
+    BEGIN { RS = "" } index("\n" $0 "\n", "\nId=" unit "\n") {
+      n = split($0, line, "\n"); for (i = 1; i <= n; i++) if (index(line[i], key) == 1) print substr(line[i], length(key) + 1) }'
+}
 for unit in docker.service docker.socket; do
   described "$unit" "$(property "$unit" FragmentPath)"
   set -f; IFS=' '
   for file in $(property "$unit" DropInPaths); do described "$unit" "$file"; done
-  set +f; IFS='
-'
+  set +f; IFS=$newline
 done
 part listen
 property docker.socket Listen | indented 65536
@@ -114,17 +143,9 @@ if hidden /etc/docker/certs.d; then described certs.d /etc/docker/certs.d; fi
   described certs.d "$file"
 done
 
-held=$(find "/proc/${pid:-none}/fd" -type l 2>/dev/null | while read -r link; do readlink "$link"; done |
-  sed -n 's/^socket:\[\([0-9]*\)\]$/\1/p')
-listening() { # the paths and the ports of sockets on which the engine listens
-  printf '%s\n' "$held" | awk '
-    FILENAME == "-" { held[$1] = 1; next }
-    FILENAME ~ /unix$/ { if ($4 == "00010000" && ($7 in held) && $8 ~ /^\//) print "unix " $8; next }
-    $4 == "0A" && ($10 in held) { print "tcp " $2 }' - "/proc/$pid/net/unix" "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6"
-}
-if [ -n "$held" ]; then part "sockets seen"; else part "sockets hidden"; fi
-listening 2>/dev/null | sort -u | head -n 500 | indented 65536
-listening 2>/dev/null | sed -n 's/^unix //p' | sort -u | head -n 50 | while read -r socket; do
+if [ -n "$sockets" ]; then part "sockets seen"; else part "sockets hidden"; fi
+printf '%s\n' "$sockets" | indented 65536
+printf '%s\n' "$sockets" | sed -n 's/^unix //p' | head -n 50 | while read -r socket; do
   described socket "$socket"
   # shellcheck disable=SC2012 # the eleventh character says whether there is an access list
   acl=$(ls -ld "$socket" 2>/dev/null | cut -c11)
