@@ -68,7 +68,7 @@ tr '\0' '\n' < "/proc/${pid:-none}/cmdline" 2>/dev/null | indented 65536
 
 info=$(docker info --format '{{json .}}') || exit 71
 part info
-printf '%s\n' "$info" | sed -E 's/"([A-Za-z]*Proxy)":"([^"\\]|\\.)*"/"\1":""/g' | indented 4194304
+printf '%s\n' "$info" | sed -E 's/"([A-Za-z]*Proxy)": *"([^"\\]|\\.)*"/"\1":""/g' | indented 4194304
 part bridge
 docker network inspect bridge --format '{{json .Options}}' 2>/dev/null | indented 65536
 
@@ -101,7 +101,7 @@ option() { # the value of an option of the command line
   printf '%s\n' "$words" | awk -v name="--$1" '
     want { print; exit } $0 == name { want = 1 } index($0, name "=") == 1 { print substr($0, length(name) + 2); exit }'
 }
-root=$(printf '%s\n' "$info" | sed -n 's/.*"DockerRootDir":"\([^"\\]*\)".*/\1/p')
+root=$(printf '%s\n' "$info" | sed -n 's/.*"DockerRootDir": *"\([^"\\]*\)".*/\1/p')
 data=$(sed -n 's/^[[:space:]]*root[[:space:]]*=[[:space:]]*"\([^"]*\)".*/\1/p' /etc/containerd/config.toml 2>/dev/null | head -n 1)
 
 shown=''
