@@ -36,11 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)"
     )
     group.addoption(
-        "--limit",
-        action="append",
-        default=[],
-        metavar="NODE",
-        help="judge only this node (repeatable); all are looked at",
+        "--limit", action="append", default=[], metavar="NODE", help="judge only this node (repeatable); all are seen"
     )
     group.addoption(
         "--quick",
