@@ -4,7 +4,7 @@ GitHub refuses a whole file for one result without a place in the repository, ta
 and closes every alert that a file does not have. So places are lines of the inventory, waived findings are left out
 unless asked for, what could not be judged again is carried along, and a run of some promises writes nothing. What is
 unknown is no result, as it would be "fixed" once it goes: it is a notification, and the run was not successful.
-Source: docs.github.com, "SARIF support for code scanning"; SARIF 2.1.0 (OASIS).
+Source: https://docs.github.com/en/code-security/code-scanning/ ("SARIF support"); SARIF 2.1.0 of OASIS.
 """
 
 from __future__ import annotations

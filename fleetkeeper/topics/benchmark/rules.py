@@ -21,7 +21,9 @@ def is_attested(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
 
     Whether hosts are hardened, packages needed and keys changed is nowhere to be seen. It is judged by `attested` of
     the inventory's `benchmark`: who, until when, and what was looked at. Does not apply while nothing is attested at
-    all. A warning, unless enforced. Source: CIS Docker Benchmark 1.6 and 1.8, 1.2.1, 4.3, 4.5, 4.11, 4.12, 5.23, 5.28
+    all. A warning, unless enforced.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 1.2.1, 4.3, 4.5, 4.11, 4.12, 5.23, 5.28
     and 7.6.
     """
     policy = require_policy(fleet.inventory.benchmark)

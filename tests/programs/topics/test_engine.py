@@ -27,16 +27,11 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 DOCKER = """#!/bin/sh
-case $1 in
-info) cat "$INFO" ;;
-network) echo '{"com.docker.network.bridge.enable_icc":"false"}' ;;
-esac
+if [ "$1" = info ]; then cat "$INFO"; else echo '{"com.docker.network.bridge.enable_icc":"false"}'; fi
 """
 AUDITCTL = """#!/bin/sh
-case $1 in
--s) printf 'enabled 1\\nfailure 1\\npid 412\\nbacklog_limit 8192\\n' ;;
--l) printf -- '-w %s -p wa -k docker\\n-a always,exit -S all -F dir=%s -F perm=wa -F key=docker\\n' "$LINK" "$LINK" ;;
-esac
+[ "$1" = -s ] && exec printf 'enabled 1\\nfailure 1\\npid 412\\nbacklog_limit 8192\\n'
+printf -- '-w %s -p wa -k docker\\n-a always,exit -S all -F dir=%s -F perm=wa -F key=docker\\n' "$LINK" "$LINK"
 """
 
 

@@ -22,7 +22,7 @@ services:
 PLACED = [Placed("mine", "inventories/mine.yml", read_document(WRITTEN))]
 
 
-def found(**changes: Any) -> dict[str, Any]:
+def finding_item(**changes: Any) -> dict[str, Any]:
     finding = {
         "saw": "the socket has mode 666", "want": "660 at most (CIS Docker 3.16)", "why": "it is root", "node": "db",
         "about": "cis:3.16", "severity": "error", "hint": "", "rule": "engine.is_reached_by_few", "subject": "db",
@@ -60,7 +60,7 @@ def place_of(result: dict[str, Any]) -> tuple[str, int]:
 
 
 def test_a_finding_stands_at_the_line_of_its_subject() -> None:
-    [result] = sarif_run(item(found()))["results"]
+    [result] = sarif_run(item(finding_item()))["results"]
     assert place_of(result) == ("inventories/mine.yml", 3)
     assert result["level"] == "error"
     assert result["message"]["text"] == ("the socket has mode 666. Wanted: 660 at most (CIS Docker 3.16). it is root.")
@@ -80,13 +80,13 @@ def test_a_finding_stands_at_the_line_of_its_subject() -> None:
     ],
 )
 def test_every_result_has_a_place_in_the_repository(kind: str, subject: str, node: str, line: int) -> None:
-    [result] = sarif_run(item(found(subject=subject, node=node), kind=kind))["results"]
+    [result] = sarif_run(item(finding_item(subject=subject, node=node), kind=kind))["results"]
     assert place_of(result) == ("inventories/mine.yml", line)
 
 
 def test_what_is_waived_is_left_out_unless_it_is_asked_for() -> None:
     accepted = {"owner": "Ada", "until": "2027-01-31", "because": "until [then]"}
-    judged = item(found(waived=accepted), outcome="waived")
+    judged = item(finding_item(waived=accepted), outcome="waived")
     assert sarif_run(judged)["results"] == []
     [result] = sarif_run(judged, waived=True)["results"]
     [suppression] = result["suppressions"]
@@ -104,7 +104,7 @@ def test_what_is_unknown_is_no_result_and_the_run_no_success() -> None:
 
 
 def test_what_could_not_be_judged_again_is_carried_along_with_its_key() -> None:
-    [first] = sarif_run(item(found()))["results"]
+    [first] = sarif_run(item(finding_item()))["results"]
     key = first["partialFingerprints"]["fleetkeeper/v1"]
     before = {"key": key, "rule": "engine.is_reached_by_few", "subject": "db", "node": "db", "about": "cis:3.16",
               "saw": "the socket has mode 666", "severity": "error", "since": "2026-11-01"}  # fmt: skip
@@ -114,13 +114,13 @@ def test_what_could_not_be_judged_again_is_carried_along_with_its_key() -> None:
 
 
 def test_findings_that_are_alike_have_fingerprints_of_their_own() -> None:
-    results = sarif_run(item(found(), found(), found(about="cis:3.15")))["results"]
+    results = sarif_run(item(finding_item(), finding_item(), finding_item(about="cis:3.15")))["results"]
     assert len({result["partialFingerprints"]["fleetkeeper/v1"] for result in results}) == 3
 
 
 def test_errors_come_first_and_what_is_too_much_is_counted() -> None:
-    many = [found(severity="warning", about=f"thing{number}") for number in range(MOST_RESULTS)]
-    run = sarif_run(item(*many, found()))
+    many = [finding_item(severity="warning", about=f"thing{number}") for number in range(MOST_RESULTS)]
+    run = sarif_run(item(*many, finding_item()))
     assert len(run["results"]) == MOST_RESULTS
     assert run["results"][0]["level"] == "error"
     notes = run["invocations"][0]["toolExecutionNotifications"]
@@ -128,14 +128,14 @@ def test_errors_come_first_and_what_is_too_much_is_counted() -> None:
 
 
 def test_every_rule_is_described_and_those_of_security_have_their_severity() -> None:
-    rules = {rule["id"]: rule for rule in sarif_run(item(found(rule="own.rule")))["tool"]["driver"]["rules"]}
+    rules = {rule["id"]: rule for rule in sarif_run(item(finding_item(rule="own.rule")))["tool"]["driver"]["rules"]}
     assert rules.keys() == {*RULES, "own.rule"}
     assert rules["engine.is_reached_by_few"]["properties"]["security-severity"] == "8.0"
     assert "security-severity" not in rules["backups.are_fresh"]["properties"]
 
 
 def test_text_of_a_node_is_one_line_without_links() -> None:
-    [result] = sarif_run(item(found(saw="a\n[x](1)\x1b[31m\u202e", node="d\nb")))["results"]
+    [result] = sarif_run(item(finding_item(saw="a\n[x](1)\x1b[31m\u202e", node="d\nb")))["results"]
     assert result["message"]["text"].startswith("a\\n\\[x\\](1)\\x1b\\[31m\\u202e. Wanted")
     assert result["locations"][0]["logicalLocations"][0]["name"] == "d\\nb"
 

@@ -43,12 +43,12 @@ certificates: {none: a test}
 ATTESTED = 'benchmark:\n  attested:\n    "4.3": {by: Ada, until: 2027-01-31, because: each release}\n'
 
 
-def look_at_two(written: str = TWO, *, there: str = GOOD, privileged: bool = False) -> Fleet:
+def look_at_two(written: str = TWO, *, other: str = GOOD, privileged: bool = False) -> Fleet:
     inventory = load_inventory(Path("mine.yml"), written)
     box = Container("1", "web", isolation=Isolation(privileged=privileged))
     facts = {
         ("here", "engine"): parse(GOOD),
-        ("there", "engine"): parse(there),
+        ("there", "engine"): parse(other),
         ("here", "containers"): Containers("present", (box,)),
         ("there", "containers"): Containers("present"),
     }
@@ -84,7 +84,7 @@ def test_every_id_stands_once_for_each_node_or_for_the_fleet(edition: str) -> No
 
 
 def test_what_is_wrong_on_one_node_is_not_wrong_on_the_other() -> None:
-    fleet = look_at_two(there=printed(bridge="{}", audit="absent"), privileged=True)
+    fleet = look_at_two(other=printed(bridge="{}", audit="absent"), privileged=True)
     assert standings(fleet, "2.2") == {"here": "holds", "there": "wrong"}
     assert standings(fleet, "1.1.3") == {"here": "holds", "there": "unknown"}
     assert standings(fleet, "5.5") == {"here": "wrong", "there": "holds"}
@@ -117,7 +117,7 @@ def test_a_node_that_was_not_seen_is_unknown_for_every_id_that_looking_judges() 
 
 def test_a_waived_id_is_waived_and_its_neighbour_is_not() -> None:
     waived = TWO + "waivers: [{rule: cis:2.2, node: there, until: 2099-01-01, owner: me, because: so}]\n"
-    fleet = look_at_two(waived, there=printed(bridge="{}"))
+    fleet = look_at_two(waived, other=printed(bridge="{}"))
     assert standings(fleet, "2.2") == {"here": "holds", "there": "waived"}
 
 
@@ -146,7 +146,7 @@ def test_what_only_a_person_can_say_is_what_the_catalog_says() -> None:
 
 
 def test_the_table_shows_each_section_with_totals_and_no_score() -> None:
-    fleet = look_at_two(there=printed(bridge="{}"))
+    fleet = look_at_two(other=printed(bridge="{}"))
     states, policy = all_states(fleet), fleet.inventory.benchmark
     assert isinstance(policy, Benchmark)
     lines = list(table_lines(states, policy, "mine"))
@@ -163,7 +163,7 @@ def saved(tmp_path: Path) -> tuple[str, ...]:
     """The options that judge a saved look at two nodes."""
     inventory, recording = tmp_path / "mine.yml", tmp_path / "look.json"
     inventory.write_text(TWO + POLICY)
-    recording.write_text(dump_recording(look_at_two(TWO + POLICY, there=printed(bridge="{}"))))
+    recording.write_text(dump_recording(look_at_two(TWO + POLICY, other=printed(bridge="{}"))))
     return (f"--hosts={inventory}", f"--replay={recording}", f"--state={tmp_path / 'state'}")
 
 
@@ -180,7 +180,7 @@ def test_the_command_prints_every_id_of_the_edition_that_is_asked_for(saved: tup
 def test_the_exit_code_says_what_is_wrong_and_what_was_not_seen() -> None:
     assert exit_code(all_states(look_at_two())) is Exit.NOTHING_LEFT
     assert exit_code(all_states(look_at_two(privileged=True))) is Exit.FINDINGS_REMAIN
-    assert exit_code(all_states(look_at_two(there=printed(audit="absent"), privileged=True))) is Exit.NOT_ALL_SEEN
+    assert exit_code(all_states(look_at_two(other=printed(audit="absent"), privileged=True))) is Exit.NOT_ALL_SEEN
 
 
 def test_the_command_shows_one_node_alone(saved: tuple[str, ...]) -> None:

@@ -195,8 +195,8 @@ def verdict_of_engine(rule: str, text: str = GOOD, written: str = ASKED, **more:
 
 def numbers(verdict: Verdict) -> list[str]:
     """The numbers in 1.8 of all that is wrong."""
-    found = (*verdict.findings, *verdict.warnings)
-    return sorted({name.partition(":")[2] for finding in found for name in finding.cis if name.startswith("1.8:")})
+    broken = (*verdict.findings, *verdict.warnings)
+    return sorted({name.partition(":")[2] for finding in broken for name in finding.cis if name.startswith("1.8:")})
 
 
 def with_file(role: str, stat: str) -> str:

@@ -46,7 +46,9 @@ def is_audited(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
     the kernel does: auditing is on, and a loaded rule watches the path without links, or a directory above it, for
     writes and changes of attributes; the same rule must be among those that are loaded at the next boot. A path that is
     not on the node does not apply. Unknown where `auditctl` is missing, or does not answer, as in containers. Warnings,
-    unless enforced. Source: CIS Docker Benchmark 1.6 and 1.8, 1.1.3 to 1.1.18; auditctl(8).
+    unless enforced.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 1.1.3 to 1.1.18; auditctl(8).
     """
     return judge_parts(fleet, subject, CHECKS)
 

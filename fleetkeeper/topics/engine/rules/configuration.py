@@ -30,7 +30,10 @@ def keeps_containers_apart(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     By what `docker info` and the network `bridge` say: no traffic between containers on the default bridge, users of
     containers that are not the node's (level 2), no new privileges, a seccomp profile (level 2), and no root where
     `benchmark: {rootless: true}` asks for that outside a swarm. Without a seccomp profile is an error, the rest are
-    warnings. Source: CIS Docker Benchmark 1.8, 2.1, 2.2, 2.10, 2.15 and 2.18 (1.6: 2.1, 2.2, 2.9, 2.14, 2.17).
+    warnings.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 2.1, 2.2, 2.10, 2.15 and 2.18 (1.6: 2.1,
+    2.2, 2.9, 2.14, 2.17).
     """
     return judge_parts(fleet, subject, APART)
 
@@ -104,8 +107,10 @@ def is_set_up_soundly(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part
     Where `docker info` says what is in force, that counts; else the command line of the dockerd that runs, and the file
     that it reads. Unknown where that file is no JSON, has a key twice, or was changed after the engine started. That
     images come without TLS, or that the engine may not write the packet filter, is an error, the rest are warnings.
-    Live restore does not apply in a swarm: there the engine would not start with it. Source: CIS Docker Benchmark 1.8,
-    2.3 to 2.7, 2.9, 2.11, 2.12, 2.16, 2.17 and 2.19 (from 2.8 on one lower in 1.6, which lacks 2.7).
+    Live restore does not apply in a swarm: there the engine would not start with it.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 2.3 to 2.7, 2.9, 2.11, 2.12, 2.16, 2.17
+    and 2.19 (from 2.8 on one lower in 1.6, which lacks 2.7).
     """
     return judge_parts(fleet, subject, SOUND)
 
@@ -218,7 +223,8 @@ def asks_and_logs(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
 
     Both are of level 2. By the authorization plugins and the log driver of `docker info`; which drivers are central is
     said by `benchmark: {central_logs: […]}`, else those of Docker that send logs away. Warnings, unless enforced.
-    Source: CIS Docker Benchmark 1.8, 2.13 and 2.14 (1.6: 2.12 and 2.13).
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 2.13 and 2.14 (1.6: 2.12 and 2.13).
     """
     return judge_parts(fleet, subject, ASKING)
 

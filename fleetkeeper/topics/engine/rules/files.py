@@ -35,7 +35,9 @@ def files_belong_to_root(fleet: Fleet, subject: Subject) -> Iterator[Finding | P
     Units with their drop-ins, settings and certificates, where systemd and the engine say that they are, behind links.
     Owner and group are compared by number, modes bit by bit: less than is allowed is right too. What is not on the node
     does not apply; unknown where a file that is there could not be looked at. That another may write, or read a key, is
-    an error, the rest a warning. Source: CIS Docker Benchmark 1.6 and 1.8, 3.1 to 3.14 and 3.17 to 3.22.
+    an error, the rest a warning.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 3.1 to 3.14 and 3.17 to 3.22.
     """
     return judge_parts(fleet, subject, CHECKS)
 

@@ -24,7 +24,10 @@ def is_reached_by_few(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part
     that are written somewhere: owner, group, mode and access lists, the members of the group and the accounts whose
     first group it is; a TCP address of the engine must ask for certificates. Accounts are compared with
     `engine_users` of the inventory's `benchmark`; without that line they are a warning. Unknown where the sockets of
-    dockerd cannot be seen. Source: CIS Docker Benchmark 1.6 and 1.8, 1.1.2, 2.8 (2.7 in 1.6), 3.15, 3.16, 3.23, 3.24.
+    dockerd cannot be seen.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 1.1.2, 2.8 (2.7 in 1.6), 3.15, 3.16, 3.23,
+    3.24.
     """
     return judge_parts(fleet, subject, CHECKS)
 

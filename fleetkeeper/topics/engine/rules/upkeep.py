@@ -25,8 +25,9 @@ def is_current(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
     """The engine is no older than the inventory says.
 
     What is known to be broken in an older one is tried by everybody. By the version of the engine that runs, against
-    `benchmark: {engine_at_least: …}`; does not apply without that line. A warning, unless enforced. Source: CIS Docker
-    Benchmark 1.6 and 1.8, 1.2.2.
+    `benchmark: {engine_at_least: …}`; does not apply without that line. A warning, unless enforced.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 1.2.2.
     """
     return judge_parts(fleet, subject, CURRENT)
 
@@ -59,7 +60,9 @@ def has_its_own_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]
 
     Images, logs and volumes grow; on the node's own disk they stop the node when it is full. The engine's root must be
     a mount point, and containerd's where images are kept there. A warning, unless enforced. Unknown where the node
-    cannot say what is mounted. Source: CIS Docker Benchmark 1.6 and 1.8, 1.1.1.
+    cannot say what is mounted.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 1.1.1.
     """
     return judge_parts(fleet, subject, DISK)
 
@@ -87,8 +90,9 @@ def is_tidy(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
 
     They take the disk, and somebody starts an old one. Counted against `benchmark: {unused_images: …}` and
     `{stopped_containers: …}`; does not apply without those lines. Tasks of the swarm that have ended are not counted.
-    Warnings, unless enforced. Unknown where the containers were not seen. Source: CIS Docker Benchmark 1.6 and 1.8, 6.1
-    and 6.2.
+    Warnings, unless enforced. Unknown where the containers were not seen.
+
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 6.1 and 6.2.
     """
     containers = fleet.of(subject.name, Containers).containers
 
