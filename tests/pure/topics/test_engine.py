@@ -179,7 +179,13 @@ def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
     odd = parse(
         printed(
-            info={**INFO, "SecurityOptions": ["name=seccomp,profile=/etc/x.json"], "Driver": "aufs"},
+            info={
+                **INFO,
+                "SecurityOptions": ["name=seccomp,profile=/etc/x.json"],
+                "Driver": "aufs",
+                "RegistryConfig": {"InsecureRegistryCIDRs": ["10.0.0.0/8"]},
+            },
+            listening=("unix /run/docker.sock", "tcp 00000000:0947"),
             words=[*WORDS, "-H", "tcp://0.0.0.0:2375", "--cgroup-parent=/x", "--log-level=warn"],
             acl=" ",
             members=("ops",),

@@ -12,7 +12,7 @@ newline='
 indented() { head -c "$1" | tr '\r' ' ' | sed 's/^/ /'; }
 part() { printf '=%s\n' "$*"; }
 hidden() { # a path below a directory that this account may not enter
-  case $1 in /*/*) [ -d "${1%/*}" ] && ! (cd -- "${1%/*}") 2>/dev/null ;; *) return 1 ;; esac
+  case $1 in /*/*) [ -d "${1%/*}" ] && ! (cd -- "${1%/*}" || exit) 2>/dev/null ;; *) return 1 ;; esac
 }
 
 inside() { # a process of a container
