@@ -25,15 +25,15 @@ def load(more: str = "") -> Inventory:
 
 
 def policy(more: str) -> Benchmark:
-    asked = load(f"benchmark: {{{more}}}\n").benchmark
-    assert isinstance(asked, Benchmark)
-    return asked
+    benchmark = load(f"benchmark: {{{more}}}\n").benchmark
+    assert isinstance(benchmark, Benchmark)
+    return benchmark
 
 
 def test_an_older_inventory_asks_for_edition_1_8_and_level_1() -> None:
-    asked = load().benchmark
-    assert asked == Benchmark()
-    assert (asked.edition, asked.level, asked.enforced) == ("1.8", 1, ())
+    benchmark = load().benchmark
+    assert benchmark == Benchmark()
+    assert (benchmark.edition, benchmark.level, benchmark.enforced) == ("1.8", 1, ())
 
 
 @pytest.mark.parametrize("written", ["1.6", '"1.6"'])
@@ -84,12 +84,12 @@ def test_a_policy_that_is_not_one_is_refused_with_its_line(wrong: str) -> None:
 
 
 def test_an_attestation_is_found_by_the_number_of_its_edition_and_ends() -> None:
-    asked = policy('edition: 1.6, attested: {"2.14": {by: me, until: 2027-01-31, because: the ticket}}')
-    attested = asked.attestation_of(("1.6:2.14", "1.8:2.15"))
+    benchmark = policy('edition: 1.6, attested: {"2.14": {by: me, until: 2027-01-31, because: the ticket}}')
+    attested = benchmark.attestation_of(("1.6:2.14", "1.8:2.15"))
     assert attested is not None
     assert attested.holds_on(date(2027, 1, 31))
     assert not attested.holds_on(date(2027, 2, 1))
-    assert asked.attestation_of(("1.6:2.13", "1.8:2.14")) is None
+    assert benchmark.attestation_of(("1.6:2.13", "1.8:2.14")) is None
 
 
 def test_an_inventory_may_do_without_the_benchmark() -> None:

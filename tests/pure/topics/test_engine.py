@@ -177,7 +177,7 @@ def fleet_of(facts: Facts | Unobservable, written: str = ASKED, stopped: int = 1
 
 def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
-    odd = parse(
+    broken = parse(
         printed(
             info={
                 **INFO,
@@ -192,7 +192,7 @@ def looks() -> dict[str, Fleet]:
             loaded=[],
         )
     )
-    return {"clean": fleet_of(parse(GOOD)), "odd": fleet_of(odd), "older": fleet_of(odd, OLDER)}
+    return {"clean": fleet_of(parse(GOOD)), "odd": fleet_of(broken), "older": fleet_of(broken, OLDER)}
 
 
 def verdict_of_engine(rule: str, text: str = GOOD, written: str = ASKED, **more: Any) -> Verdict:
