@@ -8,12 +8,12 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_ids import LEVEL_2, in_editions
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding, Part
+from fleetkeeper.judging.numbers import LEVEL
 from fleetkeeper.judging.rule import Rule, Subject, the_fleet
 from fleetkeeper.looking.fleet import Fleet
 
 ATTESTED_NUMBERS = ("1.2.1", "4.3", "4.5", "4.11", "4.12", "5.23", "5.28", "7.6")
 """What only a person can judge, by the numbers of 1.8."""
-LEVEL = "level 2 of the benchmark is not asked for (`benchmark: {level: 2}`)"
 
 
 def is_attested(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, listed, mapping, part, text_in, texts
 from fleetkeeper.readers.numbers import number_in
+from fleetkeeper.readers.output_pieces import Piece, pieces_of
 from fleetkeeper.topics.engine.audit_rules import parse_watches
 from fleetkeeper.topics.engine.facts import Auditing, EngineFile, EngineInfo, Facts, Values
 from fleetkeeper.topics.engine.settings import parse_options, parse_settings
@@ -27,51 +26,12 @@ WHY_NOT_READ = {
 }
 
 
-@dataclass(frozen=True)
-class Piece:
-    """One part of the output: its name, the words behind the name, and its lines without their indentation."""
-
-    name: str
-    words: tuple[str, ...]
-    lines: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """Its lines as one text."""
-        return "\n".join(self.lines)
-
-    @property
-    def word(self) -> str:
-        """The first word behind its name; empty without one."""
-        return self.words[0] if self.words else ""
-
-
-def pieces_of(printed: str) -> Iterator[Piece]:
-    """The parts of the output. Raises Unobservable when it is cut short.
-
-    >>> [piece.lines for piece in pieces_of("=a b\\n x\\n  y\\n=end\\n")]
-    [('x', ' y')]
-    """
-    lines = printed.split("\n")
-    if lines[-2:] != ["=end", ""]:
-        raise Unobservable("the look at the engine was cut short")
-    head, body = "", list[str]()
-    for line in lines[:-1]:
-        if line.startswith("="):
-            if head:
-                name, *words = head[1:].split(" ")
-                yield Piece(name, tuple(words), tuple(body))
-            head, body = line, []
-        else:
-            body.append(line.removeprefix(" "))
-
-
 def parse(printed: str) -> Facts:
     """The facts of a node that has an engine. Raises Unobservable when the output is cut short, or is not of an engine.
 
     What one part of it cannot show is Unobservable in its own field.
     """
-    pieces = list(pieces_of(printed))
+    pieces = list(pieces_of(printed, "the look at the engine"))
     by_name = {piece.name: piece for piece in pieces}
     document = json_document(by_name["info"].text, "`docker info`")
     if "ServerVersion" not in mapping(document, "`docker info`"):

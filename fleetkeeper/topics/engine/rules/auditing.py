@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
+from fleetkeeper.judging.numbers import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.engine.audit_rules import is_watched
 from fleetkeeper.topics.engine.facts import Auditing, EngineFile, Facts
-from fleetkeeper.topics.engine.rules.parts import Check, Checks, Wrong, engine_sockets, judge_parts
+from fleetkeeper.topics.engine.rules.parts import Check, Checks, engine_sockets, judge_parts
 from fleetkeeper.transport.commands import Unobservable
 
 ROLES = {

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
+from fleetkeeper.judging.numbers import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.engine.facts import EngineFile, Facts
-from fleetkeeper.topics.engine.rules.parts import Check, Checks, Wrong, judge_parts, value_of
+from fleetkeeper.topics.engine.rules.parts import Check, Checks, judge_parts, value_of
 from fleetkeeper.transport.commands import Unobservable
 
 ROOT = 0

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from functools import partial
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.benchmark_ids import LEVEL_2, in_editions
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.schema import require_policy
-from fleetkeeper.judging.finding import Finding, Part, Severity
+from fleetkeeper.judging.finding import Finding, Part
+from fleetkeeper.judging.numbers import Wrong, judge_numbers
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.engine.facts import EngineFile, Facts
 from fleetkeeper.transport.commands import Unobservable
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """What one check finds wrong: the text of the finding, and its severity.
-
-    `about` is the file that it is about; empty for the id itself.
-    """
-
-    saw: str
-    want: str
-    why: str = ""
-    hint: str = ""
-    severity: Severity = "warning"
-    about: str = ""
-
 
 Check = Callable[[Facts, Benchmark], Iterable[Wrong]]
 Checks = Mapping[str, Check]
@@ -38,7 +22,6 @@ Checks = Mapping[str, Check]
 A check raises NotApplicable where there is nothing of its kind, Unobservable where it could not be seen.
 """
 DEFAULT_SOCKET = "/docker.sock"
-LEVEL = "level 2 of the benchmark is not asked for (`benchmark: {level: 2}`)"
 
 
 def judge_parts(fleet: Fleet, subject: Subject, checks: Checks) -> Iterator[Finding | Part]:
@@ -53,33 +36,8 @@ def judge_parts(fleet: Fleet, subject: Subject, checks: Checks) -> Iterator[Find
         raise NotApplicable("no Docker on this node")
     if facts.engine == "podman":
         raise NotApplicable("Podman answers here in place of Docker's engine, and the benchmark is not about it")
-    for number, check in checks.items():
-        ids = in_editions(number)
-        if number in LEVEL_2 and policy.level < 2:
-            yield Part(ids, LEVEL, subject.name)
-            continue
-        try:
-            for wrong in check(facts, policy):
-                yield finding_of_part(wrong, ids, subject.name)
-        except NotApplicable as why:
-            yield Part(ids, str(why), subject.name)
-        except Unobservable as why:
-            yield Part(ids, replace(why, node=subject.name), subject.name)
-
-
-def finding_of_part(wrong: Wrong, ids: tuple[str, ...], node: str) -> Finding:
-    """The finding about what one check found wrong."""
-    number = ids[-1].partition(":")[2]
-    return Finding(
-        saw=wrong.saw,
-        want=f"{wrong.want} (CIS Docker {number})",
-        why=wrong.why,
-        node=node,
-        about=wrong.about or f"cis:{number}",
-        severity=wrong.severity,
-        hint=wrong.hint,
-        cis=ids,
-    )
+    bound = {number: partial(check, facts, policy) for number, check in checks.items()}
+    return judge_numbers(bound, policy, subject.name)
 
 
 def values_of(facts: Facts, name: str) -> tuple[str, ...]:

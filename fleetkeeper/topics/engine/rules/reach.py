@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
+from fleetkeeper.judging.numbers import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.engine.facts import EngineFile, Facts
-from fleetkeeper.topics.engine.rules.parts import Checks, Wrong, api_addresses, engine_sockets, judge_parts, value_of
+from fleetkeeper.topics.engine.rules.parts import Checks, api_addresses, engine_sockets, judge_parts, value_of
 from fleetkeeper.transport.commands import Unobservable
 
 ROOT = 0

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
+from fleetkeeper.judging.numbers import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.rules.privileges import ended_task
 from fleetkeeper.topics.engine.facts import Facts
-from fleetkeeper.topics.engine.rules.parts import Checks, Wrong, judge_parts
+from fleetkeeper.topics.engine.rules.parts import Checks, judge_parts
 from fleetkeeper.transport.commands import Unobservable
 
 VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){1,2}", re.ASCII)
