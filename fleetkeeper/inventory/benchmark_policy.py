@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -13,6 +13,7 @@ from fleetkeeper.errors import field_error, quoted
 from fleetkeeper.inventory.benchmark_ids import EDITIONS, PREFIX, as_written, ids_of_edition, with_edition
 from fleetkeeper.inventory.fields import Day, NodePath, UserName, Words
 from fleetkeeper.inventory.schema import Strict
+from fleetkeeper.inventory.units import Duration
 
 CENTRAL = ("awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "splunk", "syslog")
 """Docker's own log drivers that send what is logged to another machine."""
@@ -50,6 +51,35 @@ Edition = Annotated[
 Number = Annotated[str, AfterValidator(check_number)]
 Version = Annotated[str, AfterValidator(check_version)]
 Names = tuple[Words, ...]
+ByService = dict[Words, Names]
+"""Lines of policy by the name of a service: its key in the inventory, or any name by which it is known."""
+
+
+def port_texts(written: object) -> object:
+    """Ports as texts: in YAML most of them are numbers."""
+    if not isinstance(written, dict):
+        return written
+    rows = {key: ports if isinstance(ports, list | tuple) else [ports] for key, ports in written.items()}
+    return {key: tuple(str(port) if isinstance(port, int) else port for port in ports) for key, ports in rows.items()}
+
+
+def check_ports(written: ByService) -> ByService:
+    """The value, if each is a port, or an address and a port. Raises ValueError for anything else."""
+    for port in (port for ports in written.values() for port in ports):
+        number = port.rpartition(":")[2]
+        if not re.fullmatch(r"[0-9]{1,5}", number, re.ASCII) or not 0 < int(number) < 1 << 16:
+            raise field_error(f"{quoted(port)} is no port", 'such as 443, or "127.0.0.1:5432" for one address')
+    return written
+
+
+Ports = Annotated[
+    ByService,
+    BeforeValidator(port_texts),
+    AfterValidator(check_ports),
+    WithJsonSchema(
+        {"type": "object", "additionalProperties": {"type": "array", "items": {"type": ["integer", "string"]}}}
+    ),
+]
 
 
 class Attestation(Strict):
@@ -88,6 +118,26 @@ class Benchmark(Strict):
     seccomp_profile: NodePath | None = Field(default=None, description="The engine's own profile, where it has one.")
     unused_images: int | None = Field(default=None, ge=0, description="How many images may lie unused (6.1).")
     stopped_containers: int | None = Field(default=None, ge=0, description="How many containers may lie stopped (6.2).")
+    ports: Ports | None = Field(
+        default=None,
+        description="Ports that a service may publish, as 443 or `ADDRESS:443` (5.8, 5.9, 5.14); 80 and 443 may be.",
+    )
+    devices: ByService | None = Field(
+        default=None, description="Devices that a service may have, such as /dev/nvidia0 or `nvidia` (5.18)."
+    )
+    ulimits: ByService | None = Field(default=None, description="Limits that a service may override (5.19).")
+    restarts: int | None = Field(
+        default=None, ge=0, description="How often a service that fails may be started again (5.15)."
+    )
+    managers: int = Field(default=7, ge=1, description="How many managers a swarm may have (7.1).")
+    autolock: bool = Field(default=True, description="Whether managers should wait for a key after a restart (7.5).")
+    node_certificates: Duration = Field(
+        default=timedelta(days=90), description="How long certificates of the swarm's nodes may last (7.7)."
+    )
+    swarm_ca_age: Duration | None = Field(default=None, description="How old the swarm's authority may be (7.8).")
+    plain_variables: Names = Field(
+        default=(), description="Variables that hold no secret although they are called so (7.4); shell globs."
+    )
 
     @property
     def enforced(self) -> tuple[str, ...]:

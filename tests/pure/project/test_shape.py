@@ -116,6 +116,7 @@ NEEDED_TOPICS = {
         "containers",
     ): "a database that nobody wrote down runs in some container, and what it keeps in its mounts",
     ("backups", "services"): "a job that the swarm starts by the clock is known by its service, and so is a share",
+    ("containers", "services"): "a port that the swarm publishes, and what it starts again, is said by the service",
     ("certificates", "containers"): "what serves a name is a container",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
     ("engine", "containers"): "an image is unused, and a container left over, by what the containers of a node are",

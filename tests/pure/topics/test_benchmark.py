@@ -26,10 +26,11 @@ from fleetkeeper.topics.benchmark import TOPIC
 from fleetkeeper.topics.benchmark.catalog import load_catalog
 from fleetkeeper.topics.benchmark.rules import ATTESTED_NUMBERS
 from fleetkeeper.topics.benchmark.states import State, states_of
-from fleetkeeper.topics.containers.facts import Container, Isolation
+from fleetkeeper.topics.containers.facts import Container, Isolation, Settings
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.engine.parse import parse
 from fleetkeeper.topics.registry import RULES, load_inventory
+from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.transport.commands import Unobservable
 from tests.pure.topics.test_engine import GOOD, POLICY, printed
 
@@ -45,12 +46,15 @@ ATTESTED = 'benchmark:\n  attested:\n    "4.3": {by: Ada, until: 2027-01-31, bec
 
 def look_at_two(written: str = TWO, *, other: str = GOOD, privileged: bool = False) -> Fleet:
     inventory = load_inventory(Path("mine.yml"), written)
-    box = Container("1", "web", isolation=Isolation(privileged=privileged))
+    settings = Settings(read_only=True, memory=1, cpu=True, processes=1, networks=("web",))
+    box = Container("1", "web", isolation=Isolation(privileged=privileged), settings=settings, has_healthcheck=True)
     facts = {
         ("here", "engine"): parse(GOOD),
         ("there", "engine"): parse(other),
         ("here", "containers"): Containers("present", (box,)),
         ("there", "containers"): Containers("present"),
+        ("here", "services"): Services("inactive"),
+        ("there", "services"): Services("inactive"),
     }
     return Fleet(inventory, datetime(2026, 11, 30, tzinfo=UTC), facts)
 
@@ -100,15 +104,13 @@ def test_what_does_not_apply_says_why() -> None:
 
 
 def test_what_no_promise_judges_yet_is_unknown() -> None:
-    assert standings(look_at_two(), "5.11") == {"here": "unknown", "there": "unknown"}
-    assert standings(look_at_two(), "5.20") == {"here": "unknown", "there": "unknown"}
     assert standings(look_at_two(), "7.3") == {"": "unknown"}
 
 
 def test_a_node_that_was_not_seen_is_unknown_for_every_id_that_looking_judges() -> None:
     fleet = look_at_two()
     facts = dict(fleet.facts)
-    for topic in ("engine", "containers"):
+    for topic in ("engine", "containers", "services"):
         facts["there", topic] = Unobservable("no route", node="there")
     states = [state for state in all_states(replace(fleet, facts=facts)) if state.node == "there"]
     assert {state.standing for state in states} == {"unknown", "not applicable"}
