@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.inventory.benchmark_policy import Benchmark
-from fleetkeeper.judging.numbers import Wrong
 from fleetkeeper.judging.finding import Finding, Part
+from fleetkeeper.judging.numbers import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers.rules.crowd import ContainerChecks, Member, judge_containers, settings_of
