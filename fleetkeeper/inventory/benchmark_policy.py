@@ -116,6 +116,17 @@ class Benchmark(Strict):
     cgroup_parent: Words | None = Field(default=None, description="The control group in which containers should start.")
     central_logs: Names = Field(default=CENTRAL, description="Log drivers that send logs away; default: Docker's own.")
     seccomp_profile: NodePath | None = Field(default=None, description="The engine's own profile, where it has one.")
+    registries: Names | None = Field(
+        default=None, description="Images that may run, such as `postgres` or `registry.example/ours/*` (4.2)."
+    )
+    image_age: int | None = Field(default=None, ge=1, description="How many days old an image may be (4.4).")
+    built_images: Names = Field(
+        default=(), description="Images that are built here, as in `registries`: their builds are judged (4.7, 4.9)."
+    )
+    look_for_setuid: bool = Field(
+        default=False, description="Whether set-uid files are looked for in containers, which takes long (4.8)."
+    )
+    setuid_files: tuple[NodePath, ...] = Field(default=(), description="Files in images that may have set-uid (4.8).")
     unused_images: int | None = Field(default=None, ge=0, description="How many images may lie unused (6.1).")
     stopped_containers: int | None = Field(default=None, ge=0, description="How many containers may lie stopped (6.2).")
     ports: Ports | None = Field(

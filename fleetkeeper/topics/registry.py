@@ -15,6 +15,7 @@ from fleetkeeper.topics import (
     certificates,
     containers,
     engine,
+    images,
     mail,
     nodes,
     schedules,
@@ -34,6 +35,7 @@ TOPICS: dict[str, Topic] = {
     "certificates": certificates.TOPIC,
     "mail": mail.TOPIC,
     "engine": engine.TOPIC,
+    "images": images.TOPIC,
     "benchmark": benchmark.TOPIC,
 }
 

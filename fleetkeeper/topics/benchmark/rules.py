@@ -8,7 +8,7 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_ids import LEVEL_2, in_editions
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding, Part
-from fleetkeeper.judging.numbers import LEVEL
+from fleetkeeper.judging.number_checks import LEVEL
 from fleetkeeper.judging.rule import Rule, Subject, the_fleet
 from fleetkeeper.looking.fleet import Fleet
 

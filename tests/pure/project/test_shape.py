@@ -120,6 +120,7 @@ NEEDED_TOPICS = {
     ("certificates", "containers"): "what serves a name is a container",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
     ("engine", "containers"): "an image is unused, and a container left over, by what the containers of a node are",
+    ("images", "containers"): "an image is judged where a container uses it",
     (
         "schedules",
         "backups",
@@ -134,6 +135,7 @@ NEEDED_TOPICS = {
 """Which topic needs which other, and why. What two topics read alike belongs to `readers/`, not to one of them."""
 LOOKING = ("observe", "parse")
 NEEDED_LOOKS = {
+    "images.observe": "containers.parse",
     "certificates.observe": "containers.parse",
     "backups.coverage.observe": "containers.parse",
     "certificates.listening.observe": "containers.parse",

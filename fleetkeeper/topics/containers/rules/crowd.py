@@ -10,7 +10,7 @@ from fleetkeeper.inventory.benchmark_ids import LEVEL_2, in_editions
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding, Part
-from fleetkeeper.judging.numbers import LEVEL, Wrong, finding_of_part
+from fleetkeeper.judging.number_checks import LEVEL, Wrong, finding_of_part
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement

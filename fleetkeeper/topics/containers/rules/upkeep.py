@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
-from fleetkeeper.judging.numbers import Wrong
+from fleetkeeper.judging.number_checks import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers.rules.crowd import ContainerChecks, Member, judge_containers, settings_of

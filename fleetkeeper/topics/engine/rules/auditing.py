@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part
-from fleetkeeper.judging.numbers import Wrong
+from fleetkeeper.judging.number_checks import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.engine.audit_rules import is_watched

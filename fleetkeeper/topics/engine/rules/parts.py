@@ -9,7 +9,7 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding, Part
-from fleetkeeper.judging.numbers import Wrong, judge_numbers
+from fleetkeeper.judging.number_checks import Wrong, judge_numbers
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.engine.facts import EngineFile, Facts

@@ -21,9 +21,6 @@ from fleetkeeper.topics.registry import RULES
 
 NOT_BUILT_YET = frozenset(
     {
-        "images.are_built_well",
-        "images.are_recent",
-        "images.are_trusted",
         "swarm.certificates_are_short",
         "swarm.is_locked_as_meant",
         "swarm.keeps_secrets",
