@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fleetkeeper.topics.benchmark.states import State
 
 
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
 @click.command()
 @HOSTS
 @STATE
@@ -27,8 +30,24 @@ if TYPE_CHECKING:
 @click.option("--node", metavar="NODE", help="Only the ids of this node.")
 @click.option("--replay", type=click.Path(path_type=Path, exists=True), help="Judge a saved look instead of looking.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--stack", "stacks", type=FILE, multiple=True, help="Judge a file for `docker stack deploy` instead of looking."
+)
+@click.option("--compose", "composes", type=FILE, multiple=True, help="Judge a file for `docker compose up`.")
+@click.option("--dockerfile", "dockerfiles", type=FILE, multiple=True, help="Judge a Dockerfile.")
+@click.option("--strict", is_flag=True, help="With files: count warnings as findings.")
+@click.option("--sarif", type=click.Path(path_type=Path), help="With files: also write what is open as SARIF.")
 def cis(**given: Any) -> None:
-    """Look, and print how each id of the CIS Docker Benchmark stands: holds, wrong, unknown, not applicable …"""
+    """Look, and print how each id of the CIS Docker Benchmark stands: holds, wrong, unknown, not applicable …
+
+    With --stack, --compose or --dockerfile, each of which may be given several times, sections 4 and 5 are judged by
+    those files, and no server is asked. An inventory is then only read where --hosts names it: for its `benchmark` and
+    its waivers.
+    """
+    if given["stacks"] or given["composes"] or given["dockerfiles"]:
+        sys.exit(judge_files_of_call(given))
+    if given["strict"] or given["sarif"]:
+        raise UsageError("--strict and --sarif belong to files", "for nodes: `pytest --strict --sarif FILE`")
     from fleetkeeper.audit import open_audit
     from fleetkeeper.reports.benchmark_table import table_document, table_lines
     from fleetkeeper.reports.progress import Progress
@@ -53,6 +72,31 @@ def cis(**given: Any) -> None:
     else:
         click.echo("\n".join(table_lines(states, policy, inventory.name)))
     sys.exit(exit_code(states))
+
+
+def judge_files_of_call(given: dict[str, Any]) -> Exit:
+    """Judge the files of a call, print what is wrong and the table, and return the exit code. Raises UsageError."""
+    from fleetkeeper.commands import cis_files
+    from fleetkeeper.reports.benchmark_table import table_document, table_lines
+    from fleetkeeper.topics.benchmark.files.file_states import file_states
+    from fleetkeeper.untrusted import json_document
+
+    if given["node"] or given["replay"]:
+        raise UsageError("--node and --replay belong to a look at nodes, not to files")
+    files = cis_files.GivenFiles(given["stacks"], given["composes"], given["dockerfiles"])
+    asked = cis_files.asked_of_files(given["hosts"], given["edition"], given["level"], strict=given["strict"])
+    judged = cis_files.judge_files(files, asked)
+    if given["sarif"]:
+        cis_files.write_sarif(given["sarif"], files, judged, asked.now)
+    states = file_states(judged, asked.policy, asked.now.date())
+    if given["as_json"]:
+        document = table_document(states, asked.policy, cis_files.FILES, asked.now.isoformat())
+        click.echo(json_document(document))
+    else:
+        click.echo(
+            "\n".join((*cis_files.finding_lines(judged), "", *table_lines(states, asked.policy, cis_files.FILES)))
+        )
+    return cis_files.exit_code_of_files(judged)
 
 
 def set_policy(audit: Audit, edition: str | None, level: str | None) -> Benchmark:

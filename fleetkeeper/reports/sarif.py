@@ -60,20 +60,29 @@ class Placed:
 
 
 def place_inventory(name: str, path: Path) -> Placed:
-    """The inventory in a file of a repository (the nearest folder above it with `.git`, else the working directory).
+    """The inventory in a file of a repository.
 
-    Raises UsageError where it lies in neither: a result without a place in the repository is refused.
+    Raises UsageError where it lies in none: a result without a place in the repository is refused.
+    """
+    uri = uri_in_repository(path)
+    try:
+        document = read_document(path.read_bytes())
+    except (OSError, YamlError):
+        document = Document()
+    return Placed(name, uri, document)
+
+
+def uri_in_repository(path: Path) -> str:
+    """The path of a file in its repository (the nearest folder above it with `.git`, else the working directory).
+
+    Raises UsageError where it lies in neither.
     """
     whole = path.resolve()
     repository = next((above for above in whole.parents if (above / ".git").exists()), Path.cwd().resolve())
     if not whole.is_relative_to(repository):
-        hint = "keep the inventory in the repository, or run the audit in a folder above it"
+        hint = "keep it in the repository, or work in a folder above it"
         raise UsageError(f"{path} is in no repository, so SARIF has no place for what is found", hint)
-    try:
-        document = read_document(whole.read_bytes())
-    except (OSError, YamlError):
-        document = Document()
-    return Placed(name, quote(whole.relative_to(repository).as_posix()), document)
+    return quote(whole.relative_to(repository).as_posix())
 
 
 def sarif_document(

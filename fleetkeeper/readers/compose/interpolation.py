@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fleetkeeper.readers.compose.document import NULL, MappingNode, Node, ScalarNode, SequenceNode
+from fleetkeeper.readers.compose.document import NULL, MappingNode, Node, SequenceNode
 from fleetkeeper.readers.compose.variables import VARIABLE
 
 Value = str | list["Value"] | dict[str, "Value"] | None
@@ -24,19 +24,23 @@ class UnsetVariable(Exception):
         return f"line {self.line}: ${self.name} is not set here"
 
 
-def value_of_node(node: Node | None, variables: Mapping[str, str]) -> Value:
+def value_of_node(node: Node | None, variables: Mapping[str, str], unset: list[UnsetVariable]) -> Value:
     """The value of a node: texts, lists and mappings; None for an empty one, or no node.
 
-    Raises UnsetVariable where a variable in it has no value and no default, or the text is none that Docker takes.
+    What depends on a variable that has no value and no default is left out, and the reason is added to `unset`.
     """
     if node is None:
         return None
-    if isinstance(node, ScalarNode):
-        return None if node.tag == NULL else interpolated(node.text, variables, node.position.line)
     if isinstance(node, SequenceNode):
-        return [value_of_node(item, variables) for item in node.items]
-    assert isinstance(node, MappingNode)
-    return {key: value_of_node(member, variables) for key, member in node.members.items()}
+        values = [value_of_node(item, variables, unset) for item in node.items]
+        return [value for value in values if value is not None]
+    if isinstance(node, MappingNode):
+        return {key: value_of_node(member, variables, unset) for key, member in node.members.items()}
+    try:
+        return None if node.tag == NULL else interpolated(node.text, variables, node.position.line)
+    except UnsetVariable as why:
+        unset.append(why)
+        return None
 
 
 def interpolated(text: str, variables: Mapping[str, str], line: int, depth: int = 0) -> str:
@@ -51,7 +55,7 @@ def interpolated(text: str, variables: Mapping[str, str], line: int, depth: int 
         if match["escaped"]:
             return "$"
         name, form, rest = match["bare"] or match["name"], match["form"] or "", match["rest"] or ""
-        if match["invalid"] is not None or depth > DEEPEST_DEFAULT:
+        if match.groupdict().get("invalid") is not None or depth > DEEPEST_DEFAULT:
             raise UnsetVariable(name or "", line)
         is_set = bool(variables.get(name)) if form.startswith(":") else name in variables
         if form.endswith("+"):
