@@ -84,17 +84,17 @@ def judge_files_of_call(given: dict[str, Any]) -> Exit:
     if given["node"] or given["replay"]:
         raise UsageError("--node and --replay belong to a look at nodes, not to files")
     files = cis_files.GivenFiles(given["stacks"], given["composes"], given["dockerfiles"])
-    asked = cis_files.asked_of_files(given["hosts"], given["edition"], given["level"], strict=given["strict"])
-    judged = cis_files.judge_files(files, asked)
+    request = cis_files.request_about_files(given["hosts"], given["edition"], given["level"], strict=given["strict"])
+    judged = cis_files.judge_files(files, request)
     if given["sarif"]:
-        cis_files.write_sarif(given["sarif"], files, judged, asked.now)
-    states = file_states(judged, asked.policy, asked.now.date())
+        cis_files.write_sarif(given["sarif"], files, judged, request.now)
+    states = file_states(judged, request.policy, request.now.date())
     if given["as_json"]:
-        document = table_document(states, asked.policy, cis_files.FILES, asked.now.isoformat())
+        document = table_document(states, request.policy, cis_files.FILES, request.now.isoformat())
         click.echo(json_document(document))
     else:
         click.echo(
-            "\n".join((*cis_files.finding_lines(judged), "", *table_lines(states, asked.policy, cis_files.FILES)))
+            "\n".join((*cis_files.finding_lines(judged), "", *table_lines(states, request.policy, cis_files.FILES)))
         )
     return cis_files.exit_code_of_files(judged)
 

@@ -17,7 +17,7 @@ from fleetkeeper.readers.compose.document import LARGEST_BYTES, ComposeFileError
 from fleetkeeper.readers.docker.dockerfile import Dockerfile, DockerfileError, read_dockerfile
 from fleetkeeper.topics import registry
 from fleetkeeper.topics.benchmark.files.judged_files import (
-    Asked,
+    FileRequest,
     GivenFile,
     JudgedFile,
     judge_dockerfile,
@@ -49,7 +49,7 @@ class GivenFiles:
         return (*self.stacks, *self.composes, *self.dockerfiles)
 
 
-def asked_of_files(hosts: str | None, edition: str | None, level: str | None, *, strict: bool) -> Asked:
+def request_about_files(hosts: str | None, edition: str | None, level: str | None, *, strict: bool) -> FileRequest:
     """What is asked of files: by the inventory, if it is named, else edition 1.8 and level 1.
 
     Raises UsageError for an inventory that does without the benchmark.
@@ -60,8 +60,8 @@ def asked_of_files(hosts: str | None, edition: str | None, level: str | None, *,
         raise UsageError(f"{inventory.name} does without the benchmark: {inventory.benchmark.none}")
     changes = {"edition": edition, "level": int(level) if level else None}
     policy = inventory.benchmark.model_copy(update={key: value for key, value in changes.items() if value})
-    asked = inventory.model_copy(update={"benchmark": policy, "nodes": plain.nodes})
-    return Asked(as_inventory(asked), datetime.now(UTC), strict)
+    request = inventory.model_copy(update={"benchmark": policy, "nodes": plain.nodes})
+    return FileRequest(as_inventory(request), datetime.now(UTC), strict)
 
 
 def as_inventory(inventory: object) -> Inventory:
@@ -70,31 +70,31 @@ def as_inventory(inventory: object) -> Inventory:
     return inventory
 
 
-def judge_files(given: GivenFiles, asked: Asked) -> list[JudgedFile]:
+def judge_files(given: GivenFiles, request: FileRequest) -> list[JudgedFile]:
     """What each file says. One that cannot be read is said to be unread, with its line."""
     builds: dict[Path, Dockerfile] = {}
     judged: list[JudgedFile] = []
     for path in given.dockerfiles:
         try:
             builds[path.resolve()] = dockerfile = read_dockerfile(bounded_content(path))
-            judged.append(judge_dockerfile(str(path), dockerfile, asked))
+            judged.append(judge_dockerfile(str(path), dockerfile, request))
         except (DockerfileError, OSError) as why:
             judged.append(unread_file(path, why))
     for path in (*given.stacks, *given.composes):
         try:
             document = read_compose(bounded_content(path))
             file = GivenFile(str(path), document, path in given.stacks, os.environ, builds)
-            judged.append(judge_services(file, asked))
+            judged.append(judge_services(file, request))
         except (ComposeFileError, OSError) as why:
             judged.append(unread_file(path, why))
     return sorted(judged, key=lambda file: [str(path) for path in given.paths].index(file.path))
 
 
-def judge_services(file: GivenFile, asked: Asked) -> JudgedFile:
+def judge_services(file: GivenFile, request: FileRequest) -> JudgedFile:
     """What a stack or Compose file says. Raises ComposeFileError for one without services."""
     if not file.document.mapping("services"):
         raise ComposeFileError(1, "there are no services in it")
-    return judge_stack(file, asked)
+    return judge_stack(file, request)
 
 
 def bounded_content(path: Path) -> bytes:

@@ -76,7 +76,7 @@ class JudgedFile:
 
 
 @dataclass(frozen=True)
-class Asked:
+class FileRequest:
     """What is asked of files: the inventory with its policy and waivers, the time, and whether warnings count."""
 
     inventory: Inventory
@@ -109,7 +109,7 @@ class GivenFile:
     builds: Mapping[Path, Dockerfile]
 
 
-def judge_stack(given: GivenFile, asked: Asked) -> JudgedFile:
+def judge_stack(given: GivenFile, request: FileRequest) -> JudgedFile:
     """What a stack or Compose file says."""
     services = list(services_of_file(given.document, given.variables, stack=given.stack))
     numbers = {number for number in WRITTEN if not (given.stack and number == "5.26")}
@@ -121,14 +121,14 @@ def judge_stack(given: GivenFile, asked: Asked) -> JudgedFile:
     }
     for rule in CONTAINER_RULES:
         if ids := asked_ids & frozenset(rule.cis):
-            take_verdict(judged, asked.verdict(rule, facts), ids, given.document)
+            take_verdict(judged, request.verdict(rule, facts), ids, given.document)
     judged.findings = [placed for placed in judged.findings if not is_guess(placed.finding, services)]
     statements = [
         *unclear_parts(services, numbers),
-        *image_statements(given.path, services, given.builds, asked.policy),
+        *image_statements(given.path, services, given.builds, request.policy),
     ]
     for rule in rules_of_statements(statements):
-        take_verdict(judged, asked.verdict(rule, facts), frozenset(rule.cis), given.document)
+        take_verdict(judged, request.verdict(rule, facts), frozenset(rule.cis), given.document)
     if given.stack:
         judged.parts.append(Part(in_editions("5.26"), Unobservable(ENGINE_ALONE)))
     judged.unread = any(service.unclear or {*NOT_FOLLOWED} & service.values.keys() for service in services)
@@ -186,11 +186,11 @@ def is_named(scalar: ScalarNode, saw: str) -> bool:
     return any(part and part in words for part in parts | {part.upper().removeprefix("CAP_") for part in parts})
 
 
-def judge_dockerfile(path: str, dockerfile: Dockerfile, asked: Asked) -> JudgedFile:
+def judge_dockerfile(path: str, dockerfile: Dockerfile, request: FileRequest) -> JudgedFile:
     """What a Dockerfile says."""
     judged = JudgedFile(path)
-    words = [*step_statements(dockerfile), *result_statements(dockerfile), *base_statements(dockerfile, asked.policy)]
+    words = [*step_statements(dockerfile), *result_statements(dockerfile), *base_statements(dockerfile, request.policy)]
     for rule in rules_of_statements(words):
-        take_verdict(judged, asked.verdict(rule, {}), frozenset(rule.cis), None)
+        take_verdict(judged, request.verdict(rule, {}), frozenset(rule.cis), None)
     judged.judged = frozenset(name for number in IN_DOCKERFILES for name in in_editions(number))
     return judged

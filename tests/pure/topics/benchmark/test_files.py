@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from fleetkeeper.commands.cis_files import (
     GivenFiles,
-    asked_of_files,
     bounded_content,
     exit_code_of_files,
     finding_lines,
     judge_files,
+    request_about_files,
 )
 from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import UsageError
@@ -60,7 +60,7 @@ def judge_text(folder: Path, text: str, *, compose: bool = False, strict: bool =
     path = folder / "production.yml"
     path.write_text(text)
     given = GivenFiles(composes=(path,)) if compose else GivenFiles(stacks=(path,))
-    [judged] = judge_files(given, asked_of_files(None, None, "2", strict=strict))
+    [judged] = judge_files(given, request_about_files(None, None, "2", strict=strict))
     return judged
 
 
@@ -135,8 +135,8 @@ def test_a_compose_file_is_judged_by_what_compose_does(
 
 def test_what_a_stack_ignores_makes_nothing_right_in_it(tmp_path: Path) -> None:
     judged = judge_text(tmp_path, SOUND_COMPOSE)
-    asked = asked_of_files(None, None, None, strict=False)
-    [state] = [s for s in file_states([judged], asked.policy, asked.now.date()) if s.entry.number == "5.26"]
+    request = request_about_files(None, None, None, strict=False)
+    [state] = [s for s in file_states([judged], request.policy, request.now.date()) if s.entry.number == "5.26"]
     assert (state.standing, "ignores" in state.why) == ("unknown", True)
     plain = '    deploy:\n      resources:\n        limits: {cpus: "0.5", memory: 512M, pids: 100}\n'
     old = GOOD.replace(plain, "    mem_limit: 1g\n    cpus: 0.5\n    pids_limit: 100\n")
@@ -146,8 +146,8 @@ def test_what_a_stack_ignores_makes_nothing_right_in_it(tmp_path: Path) -> None:
 def test_a_service_that_says_nothing_is_judged_by_what_docker_does_then(tmp_path: Path) -> None:
     judged = judge_text(tmp_path, "services:\n  web:\n    image: x\n")
     assert {number for number, _ in broken_numbers(judged)} == {"5.11", "5.12", "5.13", "5.29"}
-    asked = asked_of_files(None, None, None, strict=False)
-    standing = {s.entry.number: s.standing for s in file_states([judged], asked.policy, asked.now.date())}
+    request = request_about_files(None, None, None, strict=False)
+    standing = {s.entry.number: s.standing for s in file_states([judged], request.policy, request.now.date())}
     assert {number for number in ("4.1", "4.6", "5.26", "5.27", "5.7", "4.3") if standing[number] != "unknown"} == set()
     assert exit_code_of_files([judged]) == Exit.NOTHING_LEFT
 
@@ -169,8 +169,8 @@ def test_what_depends_on_what_is_not_here_is_unknown_and_never_right(
     tmp_path: Path, old: str, new: str, number: str
 ) -> None:
     judged = judge_text(tmp_path, GOOD.replace(old, new))
-    asked = asked_of_files(None, None, None, strict=False)
-    [state] = [s for s in file_states([judged], asked.policy, asked.now.date()) if s.entry.number == number]
+    request = request_about_files(None, None, None, strict=False)
+    [state] = [s for s in file_states([judged], request.policy, request.now.date()) if s.entry.number == number]
     assert state.standing == "unknown"
     assert exit_code_of_files([judged]) == Exit.NOT_ALL_SEEN
 
@@ -194,7 +194,7 @@ def test_a_sound_dockerfile_has_no_finding(tmp_path: Path) -> None:
 def broken_in_dockerfile(folder: Path, text: str) -> list[tuple[str, int]]:
     path = folder / "Dockerfile"
     path.write_text(text)
-    [judged] = judge_files(GivenFiles(dockerfiles=(path,)), asked_of_files(None, None, "2", strict=False))
+    [judged] = judge_files(GivenFiles(dockerfiles=(path,)), request_about_files(None, None, "2", strict=False))
     assert judged.problem is None, judged.problem
     return broken_numbers(judged)
 
@@ -262,13 +262,13 @@ def test_a_dockerfile_that_a_service_is_built_from_answers_for_its_image(tmp_pat
         "    healthcheck:\n      test: [CMD, /healthy]\n", ""
     )
     stack.write_text(text)
-    asked = asked_of_files(None, None, None, strict=False)
+    request = request_about_files(None, None, None, strict=False)
     for files, standing in (
         (GivenFiles((stack,), (), (built,)), "holds"),
         (GivenFiles((stack,)), "unknown"),
     ):
-        judged = judge_files(files, asked)
-        states = file_states(judged, asked.policy, asked.now.date())
+        judged = judge_files(files, request)
+        states = file_states(judged, request.policy, request.now.date())
         mine = {s.entry.number: s.standing for s in states if s.node == str(stack)}
         assert (mine["4.1"], mine["4.6"], mine["5.27"]) == (standing,) * 3
 
@@ -276,8 +276,8 @@ def test_a_dockerfile_that_a_service_is_built_from_answers_for_its_image(tmp_pat
 def test_every_id_of_both_sections_is_in_the_table_for_each_file_that_says_it(tmp_path: Path) -> None:
     judged = judge_text(tmp_path, GOOD)
     for edition in ("1.6", "1.8"):
-        asked = asked_of_files(None, edition, None, strict=False)
-        numbers = [s.entry.number for s in file_states([judged], asked.policy, asked.now.date())]
+        request = request_about_files(None, edition, None, strict=False)
+        numbers = [s.entry.number for s in file_states([judged], request.policy, request.now.date())]
         expected = [n.partition(":")[2] for n in ids_of_edition(edition) if n.partition(":")[2][0] in "45"]
         assert numbers == expected
 
@@ -342,14 +342,14 @@ def test_sarif_names_file_and_line_in_the_repository(tmp_path: Path, monkeypatch
     assert call("--stack", stack, "--sarif", "out/files.sarif")[0] == 1
     [run] = json.loads(Path("out/files.sarif").read_text())["runs"]
     rows = [(r["ruleId"], r["level"], r["locations"][0]["physicalLocation"]) for r in run["results"]]
-    place = {"uri": "deploy%20here/production.yml"}
+    location = {"uri": "deploy%20here/production.yml"}
     assert rows == [
         (
             "containers.cannot_gain_privileges",
             "error",
-            {"artifactLocation": place, "region": {"startLine": 7}},
+            {"artifactLocation": location, "region": {"startLine": 7}},
         ),
-        ("containers.have_limits", "warning", {"artifactLocation": place, "region": {"startLine": 15}}),
+        ("containers.have_limits", "warning", {"artifactLocation": location, "region": {"startLine": 15}}),
     ]
     assert {r["id"] for r in run["tool"]["driver"]["rules"]} == {name for name, _, _ in rows}
     assert run["results"][0]["properties"]["cis"] == ["1.6:5.5", "1.8:5.5"]
