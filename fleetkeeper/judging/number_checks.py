@@ -47,13 +47,13 @@ def judge_numbers(checks: NumberChecks, policy: Benchmark, node: str) -> Iterato
         try:
             for wrong in check():
                 if isinstance(wrong, Unobservable):
-                    yield Part(ids, replace(wrong, node=node), node)
+                    yield Part(ids, replace(wrong, node=wrong.node or node), node)
                 else:
                     yield finding_of_part(wrong, ids, node)
         except NotApplicable as why:
             yield Part(ids, str(why), node)
         except Unobservable as why:
-            yield Part(ids, replace(why, node=node), node)
+            yield Part(ids, replace(why, node=why.node or node), node)
 
 
 def finding_of_part(wrong: Wrong, ids: tuple[str, ...], node: str) -> Finding:

@@ -20,6 +20,7 @@ from fleetkeeper.topics import (
     nodes,
     schedules,
     services,
+    swarm,
     volumes,
 )
 from fleetkeeper.topics.custom_topics import import_topic
@@ -36,6 +37,7 @@ TOPICS: dict[str, Topic] = {
     "mail": mail.TOPIC,
     "engine": engine.TOPIC,
     "images": images.TOPIC,
+    "swarm": swarm.TOPIC,
     "benchmark": benchmark.TOPIC,
 }
 

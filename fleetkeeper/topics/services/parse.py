@@ -36,6 +36,7 @@ from fleetkeeper.topics.services.facts import (
     Validity,
     Volume,
 )
+from fleetkeeper.topics.services.secret_names import secret_names
 from fleetkeeper.topics.services.update_settings import lent_updates
 from fleetkeeper.transport.commands import Output, Unobservable
 
@@ -175,22 +176,6 @@ def parse_service(inspected: Json) -> SwarmService:
         exposed=tuple(secret_names(texts(made, "Env"))),
         lent_updates=lent_updates({"Labels": parse_labels(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
     )
-
-
-SECRET = re.compile(
-    r"(?i)(?:.{0,200}_)?(?:PASSWORD|PASSWD|PASSPHRASE|PASS|SECRET|SECRET_KEY|TOKEN|API_?KEY|PRIVATE_KEY)"
-)
-"""A name of a variable whose value is most likely secret."""
-
-
-def secret_names(environment: Iterable[str]) -> list[str]:
-    """The names of variables that look as if their values were secret. A file's name (`*_FILE`) is none.
-
-    >>> secret_names(["PGPASSWORD=", "DB_PASSWORD=", "DB_PASSWORD_FILE=", "DJANGO_SECRET_KEY=", "SORT_KEY=", "TOKENS="])
-    ['PGPASSWORD', 'DB_PASSWORD', 'DJANGO_SECRET_KEY']
-    """
-    names = (item.partition("=")[0] for item in environment if "=" in item)
-    return [name for name in names if SECRET.fullmatch(name) or name == "PGPASSWORD"]
 
 
 def spec_digest(made: Json) -> str:

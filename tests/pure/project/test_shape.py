@@ -129,6 +129,8 @@ NEEDED_TOPICS = {
     ("schedules", "nodes"): "what is due is counted on the node's own clock",
     ("services", "backups"): "the database that kept its data is the one that backups are made of",
     ("services", "containers"): "a service runs when its containers do",
+    ("swarm", "engine"): "what the engine says of itself says how its swarm is set up",
+    ("swarm", "services"): "members and services are what managers list",
     ("volumes", "backups"): "a volume is full when the next dumps no longer fit",
     ("volumes", "nodes"): "a forecast begins at the node's own clock",
 }
@@ -136,6 +138,8 @@ NEEDED_TOPICS = {
 LOOKING = ("observe", "parse")
 NEEDED_LOOKS = {
     "images.observe": "containers.parse",
+    "swarm.observe": "engine.observe",
+    "swarm.parse": "services.parse",
     "certificates.observe": "containers.parse",
     "backups.coverage.observe": "containers.parse",
     "certificates.listening.observe": "containers.parse",

@@ -31,6 +31,7 @@ from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.engine.parse import parse
 from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.swarm.facts import Facts as Swarm
 from fleetkeeper.transport.commands import Unobservable
 from tests.pure.topics.test_engine import GOOD, POLICY, printed
 
@@ -55,6 +56,8 @@ def look_at_two(written: str = TWO, *, other: str = GOOD, privileged: bool = Fal
         ("there", "containers"): Containers("present"),
         ("here", "services"): Services("inactive"),
         ("there", "services"): Services("inactive"),
+        ("here", "swarm"): Swarm("inactive"),
+        ("there", "swarm"): Swarm("inactive"),
     }
     return Fleet(inventory, datetime(2026, 11, 30, tzinfo=UTC), facts)
 
@@ -104,13 +107,13 @@ def test_what_does_not_apply_says_why() -> None:
 
 
 def test_what_no_promise_judges_yet_is_unknown() -> None:
-    assert standings(look_at_two(), "7.3") == {"": "unknown"}
+    assert standings(look_at_two(), "7.3") == {"": "not applicable"}
 
 
 def test_a_node_that_was_not_seen_is_unknown_for_every_id_that_looking_judges() -> None:
     fleet = look_at_two()
     facts = dict(fleet.facts)
-    for topic in ("engine", "containers", "services"):
+    for topic in ("engine", "containers", "services", "swarm"):
         facts["there", topic] = Unobservable("no route", node="there")
     states = [state for state in all_states(replace(fleet, facts=facts)) if state.node == "there"]
     assert {state.standing for state in states} == {"unknown", "not applicable"}
@@ -200,7 +203,7 @@ def test_an_id_is_explained_in_our_words() -> None:
     for head in ("What: ", "Why: ", "How it is judged: ", "What docker-bench says: ", "Remedy: ", "Danger: "):
         assert head in text
     assert "`fleetkeeper explain containers.cannot_gain_privileges`" in text
-    assert "not built yet" in explain_id("cis:7.3")
+    assert "not built yet" not in explain_id("cis:7.3")
     assert explain_id("cis:1.6:2.14") == explain_id("cis:2.15")
     with pytest.raises(UsageError, match=r"has no cis:9\.9"):
         explain_id("cis:9.9")

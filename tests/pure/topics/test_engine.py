@@ -130,6 +130,8 @@ def printed(
     audit: str = "1",
     loaded: list[str] = WATCHED,
     saved: list[str] = WATCHED,
+    overlays: tuple[str, ...] | None = None,
+    state: str = "",
 ) -> str:
     """What the script prints about an engine of Debian 12."""
 
@@ -142,6 +144,8 @@ def printed(
         *part("info", json.dumps(info)),
         *part("bridge", *([bridge] if bridge else [])),
         *part(f"settings {read}", *(text.split("\n") if read.startswith("read") else [])),
+        *([] if overlays is None else part("overlays listed", *overlays)),
+        *part("state read" if state else "state unread", *state.split("\n")),
         *part("systemd yes"),
         *part("listen", listen),
         *(row for role, path, stat in files for row in part(f"file {role} {stat}", path, path)),

@@ -71,6 +71,14 @@ part info
 printf '%s\n' "$info" | sed -E 's/"([A-Za-z]*Proxy)": *"([^"\\]|\\.)*"/"\1":""/g' | indented 4194304
 part bridge
 docker network inspect bridge --format '{{json .Options}}' 2>/dev/null | indented 65536
+case $info in *'"ControlAvailable":true'*)
+  if overlays=$(docker network ls -q --no-trunc --filter driver=overlay); then part "overlays listed"
+  else part "overlays unknown"; fi
+  # shellcheck disable=SC2086 # ids, to be split
+  [ -z "$overlays" ] || docker network inspect --format \
+    '{"Name":{{json .Name}},"Ingress":{{json .Ingress}},"Options":{{json .Options}}}' $overlays 2>/dev/null |
+    indented 4194304 ;;
+esac
 
 newer=''
 [ ! -e /run/docker.pid ] || [ ! "$config" -nt /run/docker.pid ] || newer=' newer'
@@ -102,6 +110,9 @@ option() { # the value of an option of the command line
     want { print; exit } $0 == name { want = 1 } index($0, name "=") == 1 { print substr($0, length(name) + 2); exit }'
 }
 root=$(printf '%s\n' "$info" | sed -n 's/.*"DockerRootDir": *"\([^"\\]*\)".*/\1/p')
+state=$root/swarm/docker-state.json
+if [ -n "$root" ] && [ -f "$state" ] && [ -r "$state" ]; then part "state read"; indented 65536 < "$state"; echo
+else part "state unread"; fi
 data=$(sed -n 's/^[[:space:]]*root[[:space:]]*=[[:space:]]*"\([^"]*\)".*/\1/p' /etc/containerd/config.toml 2>/dev/null | head -n 1)
 
 shown=''
