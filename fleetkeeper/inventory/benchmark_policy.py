@@ -77,7 +77,10 @@ Ports = Annotated[
     BeforeValidator(port_texts),
     AfterValidator(check_ports),
     WithJsonSchema(
-        {"type": "object", "additionalProperties": {"type": "array", "items": {"type": ["integer", "string"]}}}
+        {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]}},
+        }
     ),
 ]
 

@@ -41,20 +41,9 @@ from fleetkeeper.topics.services.update_settings import lent_updates
 from fleetkeeper.transport.commands import Output, Unobservable
 
 NETWORK = (
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "ceph",
-    "glusterfs",
-    "fuse.glusterfs",
-    "fuse.sshfs",
-    "lustre",
-    "9p",
-    "virtiofs",
+    *("nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.glusterfs"),
+    *("fuse.sshfs", "lustre", "9p", "virtiofs"),
 )
-
-
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 

@@ -28,7 +28,7 @@ from fleetkeeper.topics.swarm import TOPIC
 from fleetkeeper.topics.swarm.facts import Facts
 from fleetkeeper.topics.swarm.parse import parse
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from tests.pure.topics.test_engine import INFO, printed
+from tests.pure.topics.test_engine import INFO, numbers, printed
 
 RULES = {rule.name: rule for rule in TOPIC.rules}
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -117,14 +117,8 @@ def looks() -> dict[str, Fleet]:
     return {"clean": fleet_of(), "odd": fleet_of(open_wide, services=bare)}
 
 
-def judged(rule: str, *arguments: Any, **more: Any) -> Verdict:
+def verdict_on_swarm(rule: str, *arguments: Any, **more: Any) -> Verdict:
     return judge_subject(RULES[rule], fleet_of(*arguments, **more), Subject("fleet", "mine"))
-
-
-def numbers(verdict: Verdict) -> list[str]:
-    """The numbers in 1.8 of all that is wrong."""
-    wrong = (*verdict.findings, *verdict.warnings)
-    return sorted({name.partition(":")[2] for finding in wrong for name in finding.cis if name.startswith("1.8:")})
 
 
 def members(*managers: Member) -> Services:
@@ -159,15 +153,15 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_good_swarm_has_nothing_wrong(rule: str) -> None:
-    verdict = judged(rule)
+    verdict = verdict_on_swarm(rule)
     assert (verdict.outcome, verdict.warnings, verdict.unknown, verdict.parts) == (Outcome.HOLDS, (), (), ())
 
 
 @pytest.mark.parametrize(("rule", "number", "changes"), BROKEN, ids=[f"{row[0]}-{row[1]}" for row in BROKEN])
-def test_one_thing_that_is_broken_is_found_by_its_id_alone(rule: str, number: str, changes: dict[str, Any]) -> None:
-    assert numbers(judged(rule, **changes)) == [number]
+def test_one_thing_about_the_swarm_is_found_by_its_id_alone(rule: str, number: str, changes: dict[str, Any]) -> None:
+    assert numbers(verdict_on_swarm(rule, **changes)) == [number]
     others = [other for other in RULES if other != rule]
-    assert {other: numbers(judged(other, **changes)) for other in others} == {other: [] for other in others}
+    assert {other: numbers(verdict_on_swarm(other, **changes)) for other in others} == {other: [] for other in others}
 
 
 def test_every_id_of_the_swarm_is_broken_by_some_test() -> None:
@@ -178,39 +172,42 @@ def test_every_id_of_the_swarm_is_broken_by_some_test() -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_a_swarm_without_a_manager_in_the_inventory_is_unknown(rule: str) -> None:
     for one in (WORKER, Unobservable("no route", node="one")):
-        verdict = judged(rule, one, services=Services("worker", "n1"))
+        verdict = verdict_on_swarm(rule, one, services=Services("worker", "n1"))
         assert (verdict.outcome, verdict.findings, verdict.warnings) == (Outcome.UNKNOWN, (), ())
 
 
 def test_the_unknown_says_which_nodes_belong_to_it_or_which_was_not_seen() -> None:
-    alone = judged("is_locked_as_meant", WORKER).unknown[0]
+    alone = verdict_on_swarm("is_locked_as_meant", WORKER).unknown[0]
     assert "one, two belong to a swarm, and none of its managers is in the inventory" in alone.why
-    assert judged("is_locked_as_meant", Unobservable("no route", node="one")).unknown[0].node == "one"
+    assert verdict_on_swarm("is_locked_as_meant", Unobservable("no route", node="one")).unknown[0].node == "one"
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_without_a_swarm_nothing_of_it_applies_and_5_1_holds(rule: str) -> None:
-    verdict = judged(rule, ALONE, ALONE, services=Services("inactive"))
+    verdict = verdict_on_swarm(rule, ALONE, ALONE, services=Services("inactive"))
     wanted = Outcome.HOLDS if rule == "managers_are_few_and_odd" else Outcome.NOT_APPLICABLE
     assert verdict.outcome is wanted
-    assert judged(rule, ALONE, Unobservable("no route"), services=Services("inactive")).outcome is Outcome.UNKNOWN
+    assert (
+        verdict_on_swarm(rule, ALONE, Unobservable("no route"), services=Services("inactive")).outcome
+        is Outcome.UNKNOWN
+    )
 
 
 def test_a_swarm_of_one_node_has_no_networks_between_nodes() -> None:
     one = manager(swarm(Nodes=1), {**STATE, "DataPathAddr": ""}, [{"Name": "db", "Options": {}}])
-    assert judged("networks_are_encrypted", one, ALONE).outcome is Outcome.NOT_APPLICABLE
-    assert {part.cis[-1] for part in judged("listens_narrowly", one, ALONE).parts} == {"1.8:7.9"}
+    assert verdict_on_swarm("networks_are_encrypted", one, ALONE).outcome is Outcome.NOT_APPLICABLE
+    assert {part.cis[-1] for part in verdict_on_swarm("listens_narrowly", one, ALONE).parts} == {"1.8:7.9"}
 
 
 def test_what_a_manager_does_not_show_is_unknown() -> None:
     hidden = manager(state=None, networks=None, sockets="hidden", listening=())
     for rule in ("listens_narrowly", "networks_are_encrypted"):
-        verdict = judged(rule, hidden)
+        verdict = verdict_on_swarm(rule, hidden)
         assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
     broken_ca = manager(swarm(Cluster=cluster(ca="-----BEGIN CERTIFICATE-----\nxx")))
-    assert judged("certificates_are_short", broken_ca).outcome is Outcome.UNKNOWN
+    assert verdict_on_swarm("certificates_are_short", broken_ca).outcome is Outcome.UNKNOWN
     for dark in (Unobservable("dark"), Services("inactive")):
-        assert judged("keeps_secrets", services=dark).outcome is Outcome.UNKNOWN
+        assert verdict_on_swarm("keeps_secrets", services=dark).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("state", ["pending", "locked", "error", "something"])

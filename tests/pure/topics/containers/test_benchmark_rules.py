@@ -18,6 +18,7 @@ from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Published, SwarmService
 from fleetkeeper.transport.commands import Unobservable
+from tests.pure.topics.test_engine import numbers
 
 RULES = {rule.name: rule for rule in TOPIC.rules}
 OWN = (
@@ -63,7 +64,7 @@ SERVICE = SwarmService("s1", "rodan_web", restart="on-failure", attempts=5, publ
 MANAGER = Services("manager", "n1", services=(SERVICE,))
 
 
-def judged(
+def verdict_about(
     rule: str, *containers: Container, written: str = WRITTEN + POLICY, swarm: Services | Unobservable = MANAGER
 ) -> Verdict:
     facts: dict[tuple[str, str], Any] = {
@@ -74,27 +75,21 @@ def judged(
     return judge_subject(RULES[rule], fleet, Subject("node", "here"))
 
 
-def broken(**changes: Any) -> Container:
+def box(**changes: Any) -> Container:
     return replace(GOOD, **changes)
 
 
 def with_settings(**changes: Any) -> Container:
-    return broken(settings=replace(SETTINGS, **changes))
+    return box(settings=replace(SETTINGS, **changes))
 
 
 def with_process(**changes: Any) -> Container:
-    return broken(processes=(replace(PROCESS, **changes),))
+    return box(processes=(replace(PROCESS, **changes),))
 
 
 def alone(**changes: Any) -> Container:
     """A container that is no task of the swarm."""
-    return broken(labels={}, name="web", **changes)
-
-
-def numbers(verdict: Verdict) -> list[str]:
-    """The numbers in 1.8 of all that is wrong."""
-    wrong = (*verdict.findings, *verdict.warnings)
-    return sorted({name.partition(":")[2] for finding in wrong for name in finding.cis if name.startswith("1.8:")})
+    return box(labels={}, name="web", **changes)
 
 
 BROKEN: list[tuple[str, str, Container]] = [
@@ -103,14 +98,14 @@ BROKEN: list[tuple[str, str, Container]] = [
     ("have_limits", "5.19", with_settings(ulimits=("nofile", "nproc"))),
     ("have_limits", "5.25", with_settings(cgroup_parent="/other")),
     ("have_limits", "5.29", with_settings(processes=0)),
-    ("have_limits", "5.29", broken(settings=replace(SETTINGS, processes=0), limits=Limits(processes=False))),
-    ("are_health_checked", "5.27", broken(health="unhealthy")),
+    ("have_limits", "5.29", box(settings=replace(SETTINGS, processes=0), limits=Limits(processes=False))),
+    ("are_health_checked", "5.27", box(health="unhealthy")),
     ("cannot_change_themselves", "5.13", with_settings(read_only=False)),
-    ("run_no_sshd", "5.7", broken(processes=(PROCESS, replace(PROCESS, pid=8, name="sshd")))),
+    ("run_no_sshd", "5.7", box(processes=(PROCESS, replace(PROCESS, pid=8, name="sshd")))),
     ("publish_what_is_meant", "5.30", with_settings(networks=("bridge",))),
-    ("publish_what_is_meant", "5.30", broken(isolation=replace(GOOD.isolation, network="bridge"))),
-    ("publish_what_is_meant", "5.14", broken(ports=(Port(5432, host_ip="192.0.2.1", host=5432),))),
-    ("publish_what_is_meant", "5.14", broken(ports=(Port(5432, host_ip="::", host=5432),))),
+    ("publish_what_is_meant", "5.30", box(isolation=replace(GOOD.isolation, network="bridge"))),
+    ("publish_what_is_meant", "5.14", box(ports=(Port(5432, host_ip="192.0.2.1", host=5432),))),
+    ("publish_what_is_meant", "5.14", box(ports=(Port(5432, host_ip="::", host=5432),))),
     ("restart_as_meant", "5.15", alone(settings=replace(SETTINGS, restart="always", attempts=0))),
     ("restart_as_meant", "5.15", alone(settings=replace(SETTINGS, restart="unless-stopped", attempts=0))),
     ("restart_as_meant", "5.15", alone(settings=replace(SETTINGS, restart="on-failure", attempts=0))),
@@ -120,10 +115,10 @@ BROKEN: list[tuple[str, str, Container]] = [
     ("cannot_gain_privileges", "5.2", with_settings(apparmor="unconfined")),
     ("cannot_gain_privileges", "5.3", with_settings(selinux="system_u:system_r:spc_t:s0")),
     ("cannot_gain_privileges", "5.4", with_process(bounding=0xA80425FB | 1 << 12)),
-    ("cannot_gain_privileges", "5.4", broken(isolation=replace(GOOD.isolation, cap_add=("NET_ADMIN",)))),
-    ("cannot_gain_privileges", "5.18", broken(isolation=replace(GOOD.isolation, devices=("/dev/ttyS0",)))),
+    ("cannot_gain_privileges", "5.4", box(isolation=replace(GOOD.isolation, cap_add=("NET_ADMIN",)))),
+    ("cannot_gain_privileges", "5.18", box(isolation=replace(GOOD.isolation, devices=("/dev/ttyS0",)))),
     ("cannot_gain_privileges", "5.18", with_settings(requested=("nvidia",))),
-    ("cannot_gain_privileges", "5.20", broken(mounts=(Mount("bind", "/srv/x", "/x", propagation="rshared"),))),
+    ("cannot_gain_privileges", "5.20", box(mounts=(Mount("bind", "/srv/x", "/x", propagation="rshared"),))),
     ("cannot_gain_privileges", "5.22", with_process(seccomp=0)),
     ("cannot_gain_privileges", "5.26", with_process(no_new_privileges=False)),
 ]  # fmt: skip
@@ -131,66 +126,66 @@ BROKEN: list[tuple[str, str, Container]] = [
 
 @pytest.mark.parametrize("rule", OWN)
 def test_a_good_container_has_nothing_wrong(rule: str) -> None:
-    verdict = judged(rule, GOOD)
+    verdict = verdict_about(rule, GOOD)
     assert (verdict.outcome, verdict.warnings, verdict.unknown) == (Outcome.HOLDS, (), ())
 
 
 @pytest.mark.parametrize(("rule", "number", "container"), BROKEN, ids=[f"{row[0]}-{row[1]}" for row in BROKEN])
-def test_one_thing_that_is_broken_is_found_by_its_id_alone(rule: str, number: str, container: Container) -> None:
-    assert numbers(judged(rule, container)) == [number]
+def test_one_thing_about_a_container_is_found_by_its_id_alone(rule: str, number: str, container: Container) -> None:
+    assert numbers(verdict_about(rule, container)) == [number]
     others = [other for other in OWN if other != rule]
-    assert {other: numbers(judged(other, container)) for other in others} == {other: [] for other in others}
+    assert {other: numbers(verdict_about(other, container)) for other in others} == {other: [] for other in others}
 
 
 def test_what_breaks_two_ids_is_told_with_both() -> None:
-    assert numbers(judged("are_health_checked", broken(has_healthcheck=False, health=""))) == ["4.6", "5.27"]
-    assert numbers(judged("publish_what_is_meant", broken(ports=(Port(22, host=22),)))) == ["5.14", "5.8", "5.9"]
-    run = broken(mounts=(Mount("bind", "/run/containerd", "/x"),))
-    assert numbers(judged("cannot_gain_privileges", run)) == ["5.32", "5.6"]
-    privileged = broken(isolation=Isolation(privileged=True), processes=(replace(PROCESS, seccomp=0),))
-    assert numbers(judged("cannot_gain_privileges", privileged)) == ["5.22", "5.5"]
+    assert numbers(verdict_about("are_health_checked", box(has_healthcheck=False, health=""))) == ["4.6", "5.27"]
+    assert numbers(verdict_about("publish_what_is_meant", box(ports=(Port(22, host=22),)))) == ["5.14", "5.8", "5.9"]
+    run = box(mounts=(Mount("bind", "/run/containerd", "/x"),))
+    assert numbers(verdict_about("cannot_gain_privileges", run)) == ["5.32", "5.6"]
+    privileged = box(isolation=Isolation(privileged=True), processes=(replace(PROCESS, seccomp=0),))
+    assert numbers(verdict_about("cannot_gain_privileges", privileged)) == ["5.22", "5.5"]
 
 
 def test_a_limit_of_the_kernel_counts() -> None:
     bare = replace(SETTINGS, memory=0, cpu=False, processes=0)
-    limited = broken(settings=bare, limits=Limits(memory=True, cpu=True, processes=True))
-    assert numbers(judged("have_limits", limited)) == []
-    assert numbers(judged("have_limits", broken(settings=bare))) == ["5.11", "5.12", "5.29"]
+    limited = box(settings=bare, limits=Limits(memory=True, cpu=True, processes=True))
+    assert numbers(verdict_about("have_limits", limited)) == []
+    assert numbers(verdict_about("have_limits", box(settings=bare))) == ["5.11", "5.12", "5.29"]
 
 
 def test_a_port_of_the_mesh_is_the_service_s_and_unknown_without_a_manager() -> None:
     mesh = replace(MANAGER, services=(replace(SERVICE, published=(Published(8080, 80),)),))
-    assert numbers(judged("publish_what_is_meant", GOOD, swarm=mesh)) == ["5.14", "5.9"]
+    assert numbers(verdict_about("publish_what_is_meant", GOOD, swarm=mesh)) == ["5.14", "5.9"]
     for swarm in (Services("worker", "n2"), replace(MANAGER, services=())):
-        verdict = judged("publish_what_is_meant", GOOD, swarm=swarm)
+        verdict = verdict_about("publish_what_is_meant", GOOD, swarm=swarm)
         assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
-        assert judged("publish_what_is_meant", alone(), swarm=swarm).outcome is Outcome.HOLDS
-    assert judged("publish_what_is_meant", alone(), swarm=Unobservable("dark")).outcome is Outcome.UNKNOWN
+        assert verdict_about("publish_what_is_meant", alone(), swarm=swarm).outcome is Outcome.HOLDS
+    assert verdict_about("publish_what_is_meant", alone(), swarm=Unobservable("dark")).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(("how", "attempts", "wrong"), [("any", 0, True), ("none", 0, False), ("any", 5, False)])
 def test_how_often_the_swarm_starts_a_service_again_is_its_own_policy(how: str, attempts: int, wrong: bool) -> None:
     swarm = replace(MANAGER, services=(replace(SERVICE, restart=how, attempts=attempts),))
-    assert bool(numbers(judged("restart_as_meant", GOOD, swarm=swarm))) is wrong
+    assert bool(numbers(verdict_about("restart_as_meant", GOOD, swarm=swarm))) is wrong
 
 
 def test_without_a_line_of_policy_what_needs_one_does_not_apply() -> None:
-    assert judged("restart_as_meant", GOOD, written=WRITTEN).outcome is Outcome.NOT_APPLICABLE
-    verdict = judged(
+    assert verdict_about("restart_as_meant", GOOD, written=WRITTEN).outcome is Outcome.NOT_APPLICABLE
+    verdict = verdict_about(
         "publish_what_is_meant", alone(ports=(Port(8443, host_ip="192.0.2.7", host=8443),)), written=WRITTEN
     )
     assert numbers(verdict) == []
     assert {part.cis[-1] for part in verdict.parts} == {"1.8:5.9", "1.8:5.30"}
-    camera = broken(isolation=replace(GOOD.isolation, devices=("/dev/video0",)))
-    assert numbers(judged("cannot_gain_privileges", camera, written=WRITTEN)) == []
+    camera = box(isolation=replace(GOOD.isolation, devices=("/dev/video0",)))
+    assert numbers(verdict_about("cannot_gain_privileges", camera, written=WRITTEN)) == []
     none = HEAD + "services: {none: a test}\nbenchmark: {none: not here}\n"
-    assert judged("have_limits", GOOD, written=none).outcome is Outcome.NOT_APPLICABLE
+    assert verdict_about("have_limits", GOOD, written=none).outcome is Outcome.NOT_APPLICABLE
 
 
 def test_equal_containers_of_a_service_are_one_finding() -> None:
     bare = replace(SETTINGS, memory=0)
-    tasks = [broken(id=f"{number:064x}", name=f"rodan_web.{number}.x", settings=bare) for number in range(5)]
-    [warning] = judged("have_limits", *tasks).warnings
+    tasks = [box(id=f"{number:064x}", name=f"rodan_web.{number}.x", settings=bare) for number in range(5)]
+    [warning] = verdict_about("have_limits", *tasks).warnings
     assert warning.about == "web"
     assert "rodan_web.0.x, rodan_web.1.x, rodan_web.2.x and 2 more: each has no limit" in warning.saw
 
@@ -198,21 +193,21 @@ def test_equal_containers_of_a_service_are_one_finding() -> None:
 def test_a_waiver_of_one_id_leaves_the_others() -> None:
     waived = "waivers: [{rule: cis:5.11, subject: web, until: 2099-01-01, owner: me, because: so}]\n"
     bare = with_settings(memory=0, processes=0)
-    assert numbers(judged("have_limits", bare, written=WRITTEN + POLICY + waived)) == ["5.29"]
+    assert numbers(verdict_about("have_limits", bare, written=WRITTEN + POLICY + waived)) == ["5.29"]
 
 
 def test_ended_tasks_and_drills_are_not_judged_and_stopped_containers_are() -> None:
     bare = replace(SETTINGS, memory=0)
-    assert numbers(judged("have_limits", broken(settings=bare, state="exited", pid=0))) == []
+    assert numbers(verdict_about("have_limits", box(settings=bare, state="exited", pid=0))) == []
     drill = alone(settings=bare, isolation=Isolation(network="none"))
-    assert numbers(judged("have_limits", replace(drill, labels={"fleetkeeper": "drill"}))) == []
-    assert numbers(judged("have_limits", alone(settings=bare, state="exited", pid=0))) == ["5.11"]
+    assert numbers(verdict_about("have_limits", replace(drill, labels={"fleetkeeper": "drill"}))) == []
+    assert numbers(verdict_about("have_limits", alone(settings=bare, state="exited", pid=0))) == ["5.11"]
 
 
 @pytest.mark.parametrize("rule", [rule for rule in OWN if rule not in ("are_health_checked", "cannot_gain_privileges")])
 def test_what_was_not_seen_of_a_container_is_unknown_and_hides_no_other(rule: str) -> None:
-    dark = broken(name="dark", labels={}, settings=None, processes=Unobservable("hidden"), ports=())
-    verdict = judged(rule, dark, GOOD)
+    dark = box(name="dark", labels={}, settings=None, processes=Unobservable("hidden"), ports=())
+    verdict = verdict_about(rule, dark, GOOD)
     assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
     assert "dark: " in verdict.unknown[0].why
 
@@ -228,7 +223,7 @@ def test_what_was_not_seen_of_a_container_is_unknown_and_hides_no_other(rule: st
     ],
 )
 def test_a_process_with_a_group_that_is_not_its_own_is_a_warning(changes: dict[str, Any], text: str) -> None:
-    verdict = judged("run_in_their_own_groups", with_process(**changes))
+    verdict = verdict_about("run_in_their_own_groups", with_process(**changes))
     [warning] = verdict.warnings
     assert text in warning.saw
     assert (warning.about, verdict.findings) == ("web", ())
@@ -237,22 +232,22 @@ def test_a_process_with_a_group_that_is_not_its_own_is_a_warning(changes: dict[s
 def test_groups_that_are_named_or_of_another_user_of_the_node_or_of_root_are_let_be() -> None:
     named = WRITTEN.replace("group: web", "group: [web, docker, root]")
     for changes in ({"groups": (33, 998)}, {"gid": 0, "groups": (0,)}):
-        assert judged("run_in_their_own_groups", with_process(**changes), written=named).warnings == ()
-    assert judged("run_in_their_own_groups", with_process(gid=33, groups=(100033, 100000))).warnings == ()
+        assert verdict_about("run_in_their_own_groups", with_process(**changes), written=named).warnings == ()
+    assert verdict_about("run_in_their_own_groups", with_process(gid=33, groups=(100033, 100000))).warnings == ()
     for changes in ({"uid": 0, "groups": (0,)}, {"entered": True, "groups": (0,)}, {"gid": None, "groups": ()}):
-        assert judged("run_in_their_own_groups", with_process(**changes)).warnings == ()
+        assert verdict_about("run_in_their_own_groups", with_process(**changes)).warnings == ()
     any_group = WRITTEN.replace(", group: web", "")
-    assert judged("run_in_their_own_groups", with_process(gid=5, groups=(5,)), written=any_group).warnings == ()
+    assert verdict_about("run_in_their_own_groups", with_process(gid=5, groups=(5,)), written=any_group).warnings == ()
 
 
 def test_a_group_that_the_container_does_not_know_is_unknown() -> None:
-    assert judged("run_in_their_own_groups", broken(group_names={})).outcome is Outcome.UNKNOWN
+    assert verdict_about("run_in_their_own_groups", box(group_names={})).outcome is Outcome.UNKNOWN
     numbered = WRITTEN.replace("group: web", "group: '33'")
-    assert judged("run_in_their_own_groups", broken(group_names=None), written=numbered).outcome is Outcome.HOLDS
+    assert verdict_about("run_in_their_own_groups", box(group_names=None), written=numbered).outcome is Outcome.HOLDS
 
 
 def test_what_no_container_of_the_node_can_have_does_not_apply() -> None:
-    verdict = judged("cannot_gain_privileges", with_settings(apparmor="", selinux=""))
+    verdict = verdict_about("cannot_gain_privileges", with_settings(apparmor="", selinux=""))
     assert {part.cis[-1] for part in verdict.parts} == {"1.8:5.2", "1.8:5.3", "1.8:5.31"}
     mapped = replace(GOOD.isolation, engine_maps=True)
-    assert judged("cannot_gain_privileges", broken(isolation=mapped)).parts == ()
+    assert verdict_about("cannot_gain_privileges", box(isolation=mapped)).parts == ()
