@@ -14,7 +14,7 @@ from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding, Part
-from fleetkeeper.judging.numbers import Wrong, judge_numbers
+from fleetkeeper.judging.number_checks import Wrong, judge_numbers
 from fleetkeeper.judging.rule import Rule, Subject, the_fleet
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.services.facts import Facts as Services
