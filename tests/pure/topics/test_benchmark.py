@@ -29,6 +29,8 @@ from fleetkeeper.topics.benchmark.states import State, states_of
 from fleetkeeper.topics.containers.facts import Container, Isolation, Settings
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.engine.parse import parse
+from fleetkeeper.topics.images.facts import Facts as Images
+from fleetkeeper.topics.images.facts import Image
 from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.swarm.facts import Facts as Swarm
@@ -49,6 +51,8 @@ def look_at_two(written: str = TWO, *, other: str = GOOD, privileged: bool = Fal
     inventory = load_inventory(Path("mine.yml"), written)
     settings = Settings(read_only=True, memory=1, cpu=True, processes=1, networks=("web",))
     box = Container("1", "web", isolation=Isolation(privileged=privileged), settings=settings, has_healthcheck=True)
+    box = replace(box, image_id="sha256:a")
+    images = Images("present", (Image("sha256:a", ("web:1",), datetime(2026, 11, 1, tzinfo=UTC)),))
     facts = {
         ("here", "engine"): parse(GOOD),
         ("there", "engine"): parse(other),
@@ -56,6 +60,8 @@ def look_at_two(written: str = TWO, *, other: str = GOOD, privileged: bool = Fal
         ("there", "containers"): Containers("present"),
         ("here", "services"): Services("inactive"),
         ("there", "services"): Services("inactive"),
+        ("here", "images"): images,
+        ("there", "images"): Images("present"),
         ("here", "swarm"): Swarm("inactive"),
         ("there", "swarm"): Swarm("inactive"),
     }
@@ -113,7 +119,7 @@ def test_what_no_promise_judges_yet_is_unknown() -> None:
 def test_a_node_that_was_not_seen_is_unknown_for_every_id_that_looking_judges() -> None:
     fleet = look_at_two()
     facts = dict(fleet.facts)
-    for topic in ("engine", "containers", "services", "swarm"):
+    for topic in ("engine", "containers", "services", "swarm", "images"):
         facts["there", topic] = Unobservable("no route", node="there")
     states = [state for state in all_states(replace(fleet, facts=facts)) if state.node == "there"]
     assert {state.standing for state in states} == {"unknown", "not applicable"}

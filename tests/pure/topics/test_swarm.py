@@ -66,8 +66,8 @@ def cluster(*, lock: bool = True, days: int = 90, ca: str | None = None, **chang
 
 
 def swarm(**changes: Any) -> dict[str, Any]:
-    known = {"LocalNodeState": "active", "NodeID": "n1", "ControlAvailable": True, "Nodes": 2, "Managers": 1}
-    return {**INFO, "Swarm": {**known, "Cluster": cluster(), **changes}}
+    base = {"LocalNodeState": "active", "NodeID": "n1", "ControlAvailable": True, "Nodes": 2, "Managers": 1}
+    return {**INFO, "Swarm": {**base, "Cluster": cluster(), **changes}}
 
 
 def manager(
@@ -92,12 +92,12 @@ SERVICES = Services("manager", "n1", MEMBERS, (SERVICE,), certificate=Validity(0
 
 
 def fleet_of(
-    one: str | Unobservable | None = None,
-    two: str | Unobservable = WORKER,
+    first: str | Unobservable | None = None,
+    second: str | Unobservable = WORKER,
     services: Services | Unobservable = SERVICES,
     written: str = INVENTORY + POLICY,
 ) -> Fleet:
-    looked = {("one", "swarm"): manager() if one is None else one, ("two", "swarm"): two}
+    looked = {("one", "swarm"): manager() if first is None else first, ("two", "swarm"): second}
     facts: dict[tuple[str, str], Any] = {
         key: parse(text) if isinstance(text, str) else text for key, text in looked.items()
     }
@@ -133,21 +133,21 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("managers_are_few_and_odd", "7.1", {"services": members(*THREE)}),
     ("managers_are_few_and_odd", "7.1",
      {"services": members(*THREE[:2], Member("m9", "m9", "manager", reachability="unreachable"))}),
-    ("listens_narrowly", "7.2", {"one": manager(state={**STATE, "ListenAddr": "0.0.0.0:2377"})}),
-    ("listens_narrowly", "7.2", {"one": manager(state={**STATE, "ListenAddr": "[::]:2377"})}),
+    ("listens_narrowly", "7.2", {"first": manager(state={**STATE, "ListenAddr": "0.0.0.0:2377"})}),
+    ("listens_narrowly", "7.2", {"first": manager(state={**STATE, "ListenAddr": "[::]:2377"})}),
     ("listens_narrowly", "7.2",
-     {"one": manager(state={**STATE, "ListenAddr": ""}, listening=("tcp 00000000:0949", "unix /run/docker.sock"))}),
-    ("listens_narrowly", "7.9", {"one": manager(state={**STATE, "DataPathAddr": ""})}),
-    ("listens_narrowly", "7.9", {"one": manager(state={**STATE, "DataPathAddr": "192.0.2.1"})}),
-    ("networks_are_encrypted", "7.3", {"one": manager(networks=[*NETWORKS, {"Name": "db", "Options": None}])}),
-    ("networks_are_encrypted", "7.3", {"one": manager(networks=[{"Name": "db", "Options": {"encrypted": "false"}}])}),
+     {"first": manager(state={**STATE, "ListenAddr": ""}, listening=("tcp 00000000:0949", "unix /run/docker.sock"))}),
+    ("listens_narrowly", "7.9", {"first": manager(state={**STATE, "DataPathAddr": ""})}),
+    ("listens_narrowly", "7.9", {"first": manager(state={**STATE, "DataPathAddr": "192.0.2.1"})}),
+    ("networks_are_encrypted", "7.3", {"first": manager(networks=[*NETWORKS, {"Name": "db", "Options": None}])}),
+    ("networks_are_encrypted", "7.3", {"first": manager(networks=[{"Name": "db", "Options": {"encrypted": "false"}}])}),
     ("keeps_secrets", "7.4", {"services": SECRETIVE}),
-    ("is_locked_as_meant", "7.5", {"one": manager(swarm(Cluster=cluster(lock=False)))}),
+    ("is_locked_as_meant", "7.5", {"first": manager(swarm(Cluster=cluster(lock=False)))}),
     ("is_locked_as_meant", "7.5", {"written": INVENTORY + POLICY.replace("{", "{autolock: false, ", 1)}),
-    ("certificates_are_short", "7.7", {"one": manager(swarm(Cluster=cluster(days=91)))}),
+    ("certificates_are_short", "7.7", {"first": manager(swarm(Cluster=cluster(days=91)))}),
     ("certificates_are_short", "7.7",
      {"services": Services("manager", "n1", MEMBERS, (SERVICE,), certificate=Validity(0.0, 100.0 * DAY))}),
-    ("certificates_are_short", "7.8", {"one": manager(swarm(Cluster=cluster(ca=authority(401))))}),
+    ("certificates_are_short", "7.8", {"first": manager(swarm(Cluster=cluster(ca=authority(401))))}),
 ]  # fmt: skip
 
 
@@ -171,8 +171,8 @@ def test_every_id_of_the_swarm_is_broken_by_some_test() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_swarm_without_a_manager_in_the_inventory_is_unknown(rule: str) -> None:
-    for one in (WORKER, Unobservable("no route", node="one")):
-        verdict = verdict_on_swarm(rule, one, services=Services("worker", "n1"))
+    for first in (WORKER, Unobservable("no route", node="one")):
+        verdict = verdict_on_swarm(rule, first, services=Services("worker", "n1"))
         assert (verdict.outcome, verdict.findings, verdict.warnings) == (Outcome.UNKNOWN, (), ())
 
 
@@ -185,8 +185,8 @@ def test_the_unknown_says_which_nodes_belong_to_it_or_which_was_not_seen() -> No
 @pytest.mark.parametrize("rule", RULES)
 def test_without_a_swarm_nothing_of_it_applies_and_5_1_holds(rule: str) -> None:
     verdict = verdict_on_swarm(rule, ALONE, ALONE, services=Services("inactive"))
-    wanted = Outcome.HOLDS if rule == "managers_are_few_and_odd" else Outcome.NOT_APPLICABLE
-    assert verdict.outcome is wanted
+    expected = Outcome.HOLDS if rule == "managers_are_few_and_odd" else Outcome.NOT_APPLICABLE
+    assert verdict.outcome is expected
     assert (
         verdict_on_swarm(rule, ALONE, Unobservable("no route"), services=Services("inactive")).outcome
         is Outcome.UNKNOWN
@@ -194,9 +194,9 @@ def test_without_a_swarm_nothing_of_it_applies_and_5_1_holds(rule: str) -> None:
 
 
 def test_a_swarm_of_one_node_has_no_networks_between_nodes() -> None:
-    one = manager(swarm(Nodes=1), {**STATE, "DataPathAddr": ""}, [{"Name": "db", "Options": {}}])
-    assert verdict_on_swarm("networks_are_encrypted", one, ALONE).outcome is Outcome.NOT_APPLICABLE
-    assert {part.cis[-1] for part in verdict_on_swarm("listens_narrowly", one, ALONE).parts} == {"1.8:7.9"}
+    single = manager(swarm(Nodes=1), {**STATE, "DataPathAddr": ""}, [{"Name": "db", "Options": {}}])
+    assert verdict_on_swarm("networks_are_encrypted", single, ALONE).outcome is Outcome.NOT_APPLICABLE
+    assert {part.cis[-1] for part in verdict_on_swarm("listens_narrowly", single, ALONE).parts} == {"1.8:7.9"}
 
 
 def test_what_a_manager_does_not_show_is_unknown() -> None:
@@ -220,10 +220,10 @@ class Absent:
     """A link to a node without an engine, which takes one question in one round."""
 
     def __init__(self) -> None:
-        self.asked: list[Command] = []
+        self.questions: list[Command] = []
 
     def ask(self, commands: list[Command], *room: int) -> list[Output]:
-        self.asked += commands
+        self.questions += commands
         return [Output(69, b"")] * len(commands)
 
 
@@ -234,4 +234,4 @@ def test_a_node_without_an_engine_or_with_podman_is_in_no_swarm() -> None:
     looked = {each.name: each.observe(inventory.nodes["one"], inventory) for each in (swarm_observer, engine_observer)}
     link = Absent()
     assert drive_in_lockstep(looked, link)["swarm"] == Facts("absent")
-    assert link.asked == [inspect_engine()]
+    assert link.questions == [inspect_engine()]
