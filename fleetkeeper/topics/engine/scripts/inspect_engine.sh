@@ -9,7 +9,8 @@
 LC_ALL=C; export LC_ALL
 newline='
 '
-indented() { head -c "$1" | tr '\r' ' ' | sed 's/^/ /'; }
+return=$(printf '\r')
+indented() { head -c "$1" | sed "s/$return/ /g;s/^/ /"; }
 part() { printf '=%s\n' "$*"; }
 hidden() { # a path below a directory that this account may not enter
   case $1 in /*/*) [ -d "${1%/*}" ] && ! (cd -- "${1%/*}" || exit) 2>/dev/null ;; *) return 1 ;; esac
