@@ -7,7 +7,7 @@ def test_are_fresh(verdict: JudgedPromise) -> None:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from testinfra.host import Host
 
+    from fleetkeeper.audit import Audit
     from fleetkeeper.judging.rule import Rule
     from fleetkeeper.judging.verdicts import Verdict
 
@@ -155,3 +156,16 @@ def file_and_line(function: object) -> tuple[str, str]:
     """The file and the qualified name of a function; ("", "") for an object without code of its own."""
     code = getattr(function, "__code__", None)
     return (code.co_filename, code.co_qualname) if code else ("", "")
+
+
+def name_ids(items: Sequence[pytest.Item], audit: Audit | None, rules: Mapping[str, Rule]) -> None:
+    """Let -k select a check by the ids of the CIS Docker Benchmark that its rule judges: `cis:5.26`, `cis:1.6:2.14`.
+
+    Without an edition they are of the one that the check's inventory names.
+    """
+    for item in items if audit else ():
+        judged = getattr(getattr(item, "callspec", None), "params", {}).get("verdict")
+        if audit and isinstance(judged, tuple):
+            edition = audit.inventories[judged[0]].edition
+            for name in rules[judged[1]].cis:
+                item.extra_keyword_matches.update({f"cis:{name}", f"cis:{name.removeprefix(f'{edition}:')}"})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fleetkeeper import verdict_fixture
-from fleetkeeper.promises import Checks, host_of
+from fleetkeeper.promises import Checks, host_of, name_ids
 from fleetkeeper.verdict_fixture import AUDIT, node_of
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ INSIDE = Path(__file__).with_name("checks")
 PROMISES = INSIDE if INSIDE.is_dir() else Path(__file__).parents[1] / "checks"
 """The folder of our checks: inside the package where it was installed from a wheel, beside it in a clone.
 
-They are collected, besides the tests of the working directory, when neither the command line nor a setting names
-tests.
+They are collected, besides the tests of the working directory, when neither the command line nor a setting names any.
 """
 
 
@@ -37,11 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)"
     )
     group.addoption(
-        "--limit",
-        action="append",
-        default=[],
-        metavar="NODE",
-        help="judge only this node (repeatable); all are looked at",
+        "--limit", action="append", default=[], metavar="NODE", help="judge only this node (repeatable); all are seen"
     )
     group.addoption(
         "--quick",
@@ -51,6 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--results", type=Path, metavar="FILE", help="where to write results.json (default: the state directory)"
     )
+    group.addoption("--sarif", type=Path, metavar="FILE", help="also write what is open as SARIF, if all was judged")
+    group.addoption("--sarif-waived", action="store_true", help="put accepted findings into it too, as suppressed")
     group.addoption(
         "--facts", metavar="NODE[/TOPIC]", help="look, print the facts of a node or of a topic there, and judge nothing"
     )
@@ -127,7 +124,7 @@ def misread_options(args: Sequence[str]) -> Iterator[str]:
     ['--state=/tmp']
     """
     for option, value in pairwise(args):
-        if option in ("--state", "--results", "--record", "--replay") and Path(value).exists():
+        if option in ("--state", "--results", "--sarif", "--record", "--replay") and Path(value).exists():
             yield f"{option}={value}"
 
 
@@ -269,7 +266,9 @@ def pytest_collection_modifyitems(
 
     Whether a rule has no check is only examined when no tests were named on the command line.
     """
-    if (checks := config.stash[CHECKS]) and not session.testsfailed:
+    checks = config.stash[CHECKS]
+    name_ids(items, config.stash[AUDIT], checks.rules if checks else {})
+    if checks and not session.testsfailed:
         whole = config.args_source is not config.ArgsSource.ARGS and not config.option.ignore
         faults = [*checks.faults, *checks.twofold(), *(checks.missing() if whole else ())]
         if faults:

@@ -56,7 +56,9 @@ def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
 
     inventory, rule, subject = request.param
     judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
-    request.node.stash[ITEM] = results.result_item(judged, inventory, request.node.nodeid)
+    request.node.stash[ITEM] = item = results.result_item(judged, inventory, request.node.nodeid)
+    if broken_ids := dict.fromkeys(name for finding in item["findings"] for name in finding["cis"]):
+        request.node.user_properties.append(("cis", " ".join(broken_ids)))
     option, broken = request.config.option, judged.outcome.name in ("FINDING", "UNKNOWN", "WAIVED")
     if option.show_facts or (option.verbose > 1 and broken):
         request.node.stash[FACTS] = facts_read(request.config, inventory, judged)

@@ -12,6 +12,7 @@ import click
 
 from fleetkeeper.commands.command_options import HOSTS, complete_rules
 from fleetkeeper.errors import UsageError, nearest_name
+from fleetkeeper.inventory.benchmark_ids import LATEST, PREFIX, with_edition
 from fleetkeeper.inventory.search import find_inventory
 from fleetkeeper.judging.rule import Rule
 from fleetkeeper.topics import registry
@@ -25,8 +26,39 @@ REMEDIES = "fleetkeeper.remedies"
 @click.argument("rule", shell_complete=complete_rules)
 @HOSTS
 def explain(rule: str, hosts: str | None) -> None:
-    """Say what a RULE promises, why it matters, how it is judged, and what its remedy does."""
-    click.echo(explain_rule(rule, hosts))
+    """Say what a RULE promises, why it matters, how it is judged, and what its remedy does.
+
+    `cis:5.26` in place of a rule is an id of the CIS Docker Benchmark, of edition 1.8 unless it, or the inventory, says
+    another: `cis:1.6:2.14`.
+    """
+    click.echo(explain_id(rule, hosts) if rule.startswith(PREFIX) else explain_rule(rule, hosts))
+
+
+def explain_id(name: str, hosts: str | None = None) -> str:
+    """The text about one id of the CIS Docker Benchmark: `cis:5.26`.
+
+    With an inventory (a name or a path) its edition is meant. Raises UsageError for an id that no edition has, and for
+    an inventory that cannot be loaded.
+    """
+    from fleetkeeper.topics.benchmark.catalog import entry_of
+
+    edition = registry.load_inventory(find_inventory(hosts)).edition if hosts else LATEST
+    entry = entry_of(with_edition(name, edition).removeprefix(PREFIX))
+    if entry is None:
+        raise UsageError(f"the CIS Docker Benchmark has no {name}", hint="as cis:5.26, or cis:1.6:2.14")
+    built = entry.rule in registry.RULES and set(entry.ids) <= set(registry.RULES[entry.rule].cis)
+    promise = f"`fleetkeeper explain {entry.rule}`" if built else "it is not built yet, so the id is unknown"
+    parts = {
+        "": f"{' = '.join(entry.ids)}  (level {entry.level}, section {entry.section}: {entry.section_title})",
+        "What": f"{entry.title}. {entry.what}".strip(),
+        "Why": entry.why,
+        "How it is judged": entry.judged,
+        "What docker-bench says": entry.docker_bench,
+        "Remedy": entry.remedy,
+        "Danger": entry.danger,
+        "Promise": f"{entry.rule} ({promise})",
+    }
+    return "\n\n".join(f"{head}: {text}" if head else text for head, text in parts.items() if text)
 
 
 def explain_rule(name: str, hosts: str | None = None) -> str:

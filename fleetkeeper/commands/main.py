@@ -11,6 +11,7 @@ from fleetkeeper.commands.program import HELP, CommandGroup, exit_code_lines, ru
 from fleetkeeper.exit_codes import Exit
 
 MODULES = {
+    "cis": "fleetkeeper.commands.cis",
     "explain": "fleetkeeper.commands.explain",
     "facts": "fleetkeeper.commands.show_facts",
     "init": "fleetkeeper.commands.init.command",

@@ -17,7 +17,7 @@ from fleetkeeper.inventory.schema import Node, Service
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.observer import Look, Observer
-from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.topics.backups import facts as backups
 from fleetkeeper.topics.backups import observe as backups_observe
 from fleetkeeper.topics.backups.policy import Policy

@@ -30,7 +30,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     from fleetkeeper.audit import open_audit
     from fleetkeeper.commands.waiver_lines import Waiving, new_waivers, verdicts_of_rules
     from fleetkeeper.inventory.units import count_of
-    from fleetkeeper.judging.rule import matching_rules
+    from fleetkeeper.judging.rule import named_rules
     from fleetkeeper.reports.progress import Progress
     from fleetkeeper.topics.registry import rules_of
 
@@ -40,7 +40,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     until, owner = parse_last_day(given["until"]), as_words(given["owner"])
     audit = open_audit(name, state=given["state"])
     inventory = audit.only_inventory()
-    only = matching_rules(rules, rules_of(inventory))
+    only = named_rules(rules, rules_of(inventory), inventory.edition)
     try:
         with Progress(len(inventory.nodes)) as progress:
             audit.look(progress)

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, Validation
 from pydantic_core import core_schema
 
 from fleetkeeper.errors import field_error, nearest_name, quoted
+from fleetkeeper.inventory.benchmark_ids import EDITIONS, LATEST, PREFIX, as_written, ids_of_edition, with_edition
 from fleetkeeper.transport.commands import Sudo
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
@@ -258,4 +259,22 @@ NodeName = Annotated[str, AfterValidator(known_name("nodes", "node"))]
 ServiceName = Annotated[str, AfterValidator(known_name("services", "service"))]
 Role = Annotated[str, AfterValidator(known_name("roles", "role"))]
 NodeGlob = Annotated[str, AfterValidator(matching_glob("nodes", "node"))]
-RuleGlob = Annotated[str, AfterValidator(matching_glob("rules", "rule"))]
+
+
+def rule_glob(value: str, info: ValidationInfo) -> str:
+    """The value, if it is a glob over rules, or over ids of the CIS Docker Benchmark: those with their edition.
+
+    `cis:5.26` becomes `cis:1.8:5.26`, or of the edition that the inventory names. Raises ValueError for a glob that
+    matches no rule, and no id.
+    """
+    if not value.startswith(PREFIX):
+        return matching_glob("rules", "rule")(value, info)
+    edition = str((info.context or {}).get("edition", LATEST))
+    glob = with_edition(value, edition)
+    if not any(fnmatchcase(name, glob) for known in EDITIONS for name in as_written(ids_of_edition(known))):
+        hint = f"as `cis:5.26` (of {edition}) or `cis:1.6:2.14`; `fleetkeeper cis` lists them"
+        raise field_error(f"{quoted(value)} is no id of the CIS Docker Benchmark", hint)
+    return glob
+
+
+RuleGlob = Annotated[str, AfterValidator(rule_glob)]

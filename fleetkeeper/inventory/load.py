@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,8 +12,11 @@ from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from fleetkeeper.errors import UsageError, quoted
+from fleetkeeper.inventory.benchmark_ids import LATEST
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.fields import Name, PathName, RuleGlob, Words
 from fleetkeeper.inventory.heartbeat import Beat
+from fleetkeeper.inventory.node_routes import circles_of_jumps, nodes_on_one_machine, raw_section
 from fleetkeeper.inventory.problems import InventoryError, InventoryProblem, mask_secrets, show, translate_errors
 from fleetkeeper.inventory.repairs import Repairs
 from fleetkeeper.inventory.schema import (
@@ -74,6 +77,9 @@ class Inventory(Strict, defer_build=True):
         default=(),
         description="Rules (ids or globs) whose warnings count as errors; other warnings fail no audit and no repair.",
     )
+    benchmark: Section[Benchmark] = Field(
+        default=Benchmark(), description="What is asked of the CIS Docker Benchmark; or `none: why`: docs/benchmark.md."
+    )
     repairs: Repairs | None = Field(
         default=None, description="What `remediate --nightly` may do while nobody watches: see docs/nightly.md."
     )
@@ -95,6 +101,17 @@ class Inventory(Strict, defer_build=True):
     topics: tuple[PathName, ...] = Field(
         default=(), description="Python files of a team's own topics; their code is run by the audit."
     )
+
+    @property
+    def edition(self) -> str:
+        """The edition of the CIS Docker Benchmark whose numbers are meant where none is written."""
+        return self.benchmark.edition if isinstance(self.benchmark, Benchmark) else LATEST
+
+    @property
+    def enforced(self) -> tuple[str, ...]:
+        """Globs over rules, and over ids of the benchmark as `cis:1.8:5.26`, whose warnings count as errors."""
+        asked = self.benchmark.enforced if isinstance(self.benchmark, Benchmark) else ()
+        return (*self.enforce, *asked)
 
     def section(self, policy: type[P]) -> P:
         """The policy of a topic, found by its type.
@@ -274,6 +291,7 @@ class Loading:
         """What validators compare references with: the names in the file by kind, and its folder under `base`."""
         return {
             "base": self.path.parent.absolute(),
+            "edition": str(raw_section(self.data, "benchmark").get("edition", LATEST)),
             "nodes": frozenset(raw_section(self.data, "nodes")),
             "services": frozenset(raw_section(self.data, "services")) - {"none", "undecided"},
             "roles": frozenset((*ROLES, *raw_section(self.data, "roles"))),
@@ -296,32 +314,3 @@ def shortest_path(path: Path) -> str:
     """The path relative to the working directory when it is below it, else absolute."""
     whole = path.absolute()
     return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
-
-
-def raw_section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The value of a section as the file has it; {} when it is missing or no mapping."""
-    match = data.get(name)
-    return match if isinstance(match, dict) else {}
-
-
-def nodes_on_one_machine(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pairs of a node and an earlier one with its connection, address, port and jump: it would be counted twice."""
-    first: dict[tuple[str, ...], str] = {}
-    for name, node in nodes.items():
-        if isinstance(node, dict):
-            route = tuple(str(node.get(key)) for key in ("connection", "address", "port", "jump"))
-            if first.setdefault(route, name) != name:
-                yield name, first[route]
-
-
-def circles_of_jumps(nodes: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Each circle of jumps between nodes once, as the names of its nodes, beginning and ending with the first."""
-    jumps = {name: node.get("jump") for name, node in nodes.items() if isinstance(node, dict)}
-    lines: set[str] = set()
-    for start in jumps:
-        route = [start]
-        while isinstance(jump := jumps.get(route[-1]), str) and jump in jumps and jump not in route:
-            route.append(jump)
-        if jumps[route[-1]] == start and not lines & set(route):
-            lines |= set(route)
-            yield [*route, start]

@@ -143,6 +143,7 @@ class Service(Strict):
     master: UserName | None = Field(
         default=None, description="The user that a master process may have, from which its own processes descend."
     )
+    group: Users = Field(default=(), description="The group or groups that its processes may have as their first one.")
     replicas: int | None = Field(
         default=None, ge=0, description="How many containers there must be, when that matters."
     )

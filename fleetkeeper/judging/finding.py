@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from fleetkeeper.transport.commands import Unobservable
+
 Severity = Literal["error", "warning"]
 
 
@@ -13,7 +15,8 @@ class Finding:
     """One thing that is wrong: the observed state (`saw`), the required one (`want`), and why it matters.
 
     `node` is where it was seen. `about` names a thing narrower than the rule's subject (a container that is not
-    declared, one file). `rule` (its id) and `subject` (its name) are filled in by the verdict.
+    declared, one file). `rule` (its id) and `subject` (its name) are filled in by the verdict. `cis` are the ids of the
+    CIS Docker Benchmark that it breaks, in both editions (`1.6:2.14`, `1.8:2.15`).
     """
 
     saw: str
@@ -25,3 +28,16 @@ class Finding:
     hint: str = ""
     rule: str = ""
     subject: str = ""
+    cis: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a promise that was not judged: the ids of the CIS Docker Benchmark that it is about, and why.
+
+    `why` is a text where the part does not apply, an Unobservable where it could not be seen: then it is unknown.
+    """
+
+    cis: tuple[str, ...]
+    why: str | Unobservable
+    node: str = ""

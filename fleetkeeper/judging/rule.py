@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.errors import UsageError, line_of, nearest_name
-from fleetkeeper.judging.finding import Finding
+from fleetkeeper.inventory.benchmark_ids import PREFIX, as_written, with_edition
+from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Subject:
         return self.name
 
 
-Judge = Callable[["Fleet", Subject], Iterable[Finding | Unobservable]]
+Judge = Callable[["Fleet", Subject], Iterable[Finding | Unobservable | Part]]
 Each = Callable[["Inventory"], Iterable[Subject]]
 
 
@@ -42,7 +43,8 @@ class Rule:
 
     `each` gives the rule's subjects in an inventory.
     `looks_at` are the classes of facts that it reads: while any of them could not be observed, the verdict is unknown.
-    `person` says why there is no remedy, for a rule whose findings only a person can resolve.
+    `person` says why there is no remedy, for a rule whose findings only a person can resolve. `cis` are the ids of the
+    CIS Docker Benchmark that it judges, in both editions.
     """
 
     topic: str
@@ -50,6 +52,7 @@ class Rule:
     each: Each
     looks_at: tuple[type[Any], ...]
     person: str = ""
+    cis: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -86,6 +89,24 @@ def each_node(inventory: Inventory) -> Iterable[Subject]:
 def the_fleet(inventory: Inventory) -> Iterable[Subject]:
     """One subject for the fleet as a whole, with the inventory's name."""
     return (Subject("fleet", inventory.name),)
+
+
+def named_rules(names: Collection[str], rules: Mapping[str, Rule], edition: str) -> frozenset[str]:
+    """The ids of the rules that the names match, as `matching_rules`; a name may also be `cis:ID`.
+
+    That stands for the rules that judge this id of the CIS Docker Benchmark, of `edition` unless it names one. Raises
+    UsageError for a name that matches none.
+    """
+    ids = [name for name in names if name.startswith(PREFIX)]
+    matches = set(matching_rules((name for name in names if name not in ids), rules))
+    for name in ids:
+        glob = with_edition(name, edition)
+        judging = {rule.id for rule in rules.values() if any(fnmatchcase(each, glob) for each in as_written(rule.cis))}
+        if not judging:
+            hint = "write it as cis:5.26 or cis:1.6:2.14; `fleetkeeper cis` shows which are judged"
+            raise UsageError(f"{name}: no rule judges that", hint)
+        matches |= judging
+    return frozenset(matches)
 
 
 def matching_rules(names: Iterable[str], rules: Iterable[str]) -> frozenset[str]:

@@ -8,9 +8,10 @@ from enum import Enum
 from fnmatch import fnmatchcase
 
 from fleetkeeper.errors import NotApplicable, NotJudgedNow, SectionUndecided
+from fleetkeeper.inventory.benchmark_ids import as_written
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Undecided, Waiver, require_policy
-from fleetkeeper.judging.finding import Finding, Severity
+from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.transport.commands import Unobservable, unknown_by_bug
@@ -33,7 +34,8 @@ class Verdict:
     `warnings` are findings that do not fail the rule; `unknown` are the failed observations; `not_applicable` is the
     reason why the rule does not apply, or "". `left_out`: it was not judged this time (`--quick`, or nothing to judge
     yet), so nothing that was open before is gone. `reporter` is the id of the rule that reports the undecided section
-    for which this one does not apply; else "".
+    for which this one does not apply; else "". `parts` of the promise were not judged, by their ids of the benchmark;
+    those that could not be seen are among `unknown` too.
     """
 
     rule: Rule
@@ -45,6 +47,7 @@ class Verdict:
     not_applicable: str = ""
     left_out: bool = False
     reporter: str = ""
+    parts: tuple[Part, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -162,6 +165,18 @@ class Heard:
     not_applicable: str = ""
     left_out: bool = False
     reporter: str = ""
+    parts: list[Part] = field(default_factory=list)
+
+    def take(self, heard: Finding | Unobservable | Part) -> None:
+        """Keep what a judge yielded where it belongs; a part that could not be seen is unknown too."""
+        if isinstance(heard, Finding):
+            self.findings.append(heard)
+        elif isinstance(heard, Unobservable):
+            self.unknown.append(heard)
+        else:
+            self.parts.append(heard)
+            if isinstance(heard.why, Unobservable):
+                self.unknown.append(heard.why)
 
 
 def judge_subject(
@@ -177,8 +192,8 @@ def judge_subject(
     if subject.kind == SECTION:
         return undecided_verdict(rule, subject, fleet.inventory)
     heard = collect_findings(rule, fleet, subject)
-    severity = enforced_severity(rule, fleet.inventory)
-    findings = [replace(f, rule=rule.id, subject=subject.name, **severity) for f in heard.findings]
+    named = [replace(f, rule=rule.id, subject=subject.name) for f in heard.findings]
+    findings = [with_enforced_severity(f, fleet.inventory) for f in named]
     here = [f for f in findings if is_counted(f.node, nodes)]
     open_, waived = sort_out(here, fleet)
     return Verdict(
@@ -188,16 +203,25 @@ def judge_subject(
         warnings=tuple(f for f in open_ if not strict and f.severity == "warning"),
         waived=tuple(waived),
         unknown=tuple(dict.fromkeys(heard.unknown)),
-        not_applicable=heard.not_applicable or findings_outside_limit(findings, here),
+        not_applicable=heard.not_applicable or findings_outside_limit(findings, here) or why_no_part(rule, heard),
         left_out=heard.left_out,
         reporter=heard.reporter,
+        parts=tuple(heard.parts),
     )
 
 
-def enforced_severity(rule: Rule, inventory: Inventory) -> dict[str, Severity]:
-    """The field `severity` of each finding of a rule that the inventory enforces: an error; else empty."""
-    enforced = any(fnmatchcase(rule.id, glob) for glob in inventory.enforce)
-    return {"severity": "error"} if enforced else {}
+def with_enforced_severity(finding: Finding, inventory: Inventory) -> Finding:
+    """The finding; as an error where the inventory enforces its rule, or an id of the benchmark that it breaks."""
+    names = (finding.rule, *as_written(finding.cis))
+    enforced = any(fnmatchcase(name, glob) for glob in inventory.enforced for name in names)
+    return replace(finding, severity="error") if enforced else finding
+
+
+def why_no_part(rule: Rule, heard: Heard) -> str:
+    """Why a rule does not apply of which no part does, in words; "" where a part was judged, or could not be seen."""
+    reasons = dict.fromkeys(part.why for part in heard.parts if isinstance(part.why, str))
+    left = set(rule.cis) - {name for part in heard.parts for name in part.cis}
+    return "; ".join(reasons) if reasons and not (left or heard.findings or heard.unknown) else ""
 
 
 def findings_outside_limit(findings: list[Finding], kept: list[Finding]) -> str:
@@ -224,7 +248,7 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     heard = Heard()
     try:
         for finding in rule.judge(fleet, subject):
-            (heard.unknown if isinstance(finding, Unobservable) else heard.findings).append(finding)  # type: ignore[arg-type]
+            heard.take(finding)
     except Unobservable as why:
         heard.unknown.append(why)
     except SectionUndecided as why:
@@ -260,10 +284,11 @@ def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], 
 def waiver_covers(waiver: Waiver, finding: Finding) -> bool:
     """Whether a waiver matches a finding by rule, subject and node (globs), whether or not it is in force.
 
-    Its subject may also be the narrower thing that the finding is about.
+    In place of a rule it may name an id of the benchmark, which must be one of the finding's. Its subject may also be
+    the narrower thing that the finding is about.
     """
     return (
-        fnmatchcase(finding.rule, waiver.rule)
+        any(fnmatchcase(name, waiver.rule) for name in (finding.rule, *as_written(finding.cis)))
         and any(fnmatchcase(name, waiver.subject) for name in (finding.subject, finding.about))
         and fnmatchcase(finding.node, waiver.node)
     )

@@ -138,7 +138,9 @@ class Reports:
             self.compare()
             self.notes += [*self.waiver_notes(), *self.drift_notes()]
             self.written = self.results_path()
-            results.write_results(self.written, self.document(int(exitstatus)))
+            document = self.document(int(exitstatus))
+            results.write_results(self.written, document)
+            self.notes += self.write_sarif(document)
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
         if not self.pulses and self.covers_every_promise(self.judged_promises()):
@@ -146,6 +148,23 @@ class Reports:
         if self.pulses:
             with ThreadPoolExecutor(len(self.pulses)) as at_once:
                 self.notes += at_once.map(partial(self.end_pulse, int(exitstatus)), self.pulses)
+
+    def write_sarif(self, document: Results) -> Iterator[str]:
+        """Write the file of --sarif, if it is asked for. Gives the note why it was not written; none when it was."""
+        option = self.config.option
+        if not option.sarif:
+            return
+        from fleetkeeper.reports.sarif import place_inventory, sarif_document
+
+        if option.limit or not self.every_promise <= self.judged_promises():
+            yield "no SARIF is written: only some promises were judged, and every alert that it lacks would be closed"
+            return
+        try:
+            placed = [place_inventory(name, Path(each.path)) for name, each in self.audit.inventories.items()]
+            content = sarif_document(document, placed, self.rules, waived=option.sarif_waived)
+            results.write_results(option.sarif, content)
+        except (OSError, UsageError) as why:
+            yield f"no SARIF is written: {why}"
 
     def end_pulse(self, exit_status: int, inventory: str) -> str:
         """Send the heartbeat of one inventory. Returns why it did not arrive, in words; empty when it did."""

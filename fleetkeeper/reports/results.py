@@ -49,7 +49,7 @@ def result_item(verdict: Verdict, inventory: str, check: str) -> Judged:
 def finding_item(finding: Finding, waiver: Waiver | None) -> Found:
     """The entry of results.json for one finding, with the waiver that accepts it, if any."""
     waived = waiver and {"owner": waiver.owner, "until": str(waiver.until), "because": waiver.because}
-    return cast("Found", {**asdict(finding), "waived": waived})
+    return cast("Found", {**asdict(finding), "cis": list(finding.cis), "waived": waived})
 
 
 def node_states(fleet: Fleet) -> dict[str, NodeState]:

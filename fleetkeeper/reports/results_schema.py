@@ -48,6 +48,8 @@ class Found(TypedDict):
     """Id of the rule, as `topic.rule`."""
     subject: str
     """What the promise is about."""
+    cis: list[str]
+    """Ids of the CIS Docker Benchmark that it breaks, as `1.8:5.26`; of both editions. May be empty."""
     waived: Accepted | None
     """The waiver in force that accepts it."""
 

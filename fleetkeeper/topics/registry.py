@@ -9,7 +9,20 @@ from fleetkeeper.inventory import load as inventory_files
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rule import Rule
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics import backups, certificates, containers, mail, nodes, schedules, services, volumes
+from fleetkeeper.topics import (
+    backups,
+    benchmark,
+    certificates,
+    containers,
+    engine,
+    images,
+    mail,
+    nodes,
+    schedules,
+    services,
+    swarm,
+    volumes,
+)
 from fleetkeeper.topics.custom_topics import import_topic
 from fleetkeeper.topics.protocol import Topic
 
@@ -22,6 +35,10 @@ TOPICS: dict[str, Topic] = {
     "volumes": volumes.TOPIC,
     "certificates": certificates.TOPIC,
     "mail": mail.TOPIC,
+    "engine": engine.TOPIC,
+    "images": images.TOPIC,
+    "swarm": swarm.TOPIC,
+    "benchmark": benchmark.TOPIC,
 }
 
 

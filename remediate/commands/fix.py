@@ -16,7 +16,7 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.judging.rule import matching_rules
+from fleetkeeper.judging.rule import named_rules
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.reports.progress import Progress
 from fleetkeeper.topics.registry import rules_of
@@ -111,7 +111,7 @@ def remediate(call: Call) -> Exit:
     audit = open_audit(inventory_name(call, screen), call.limit, state=call.state)
     inventory = for_repairs(audit.only_inventory()) if call.fix else audit.only_inventory()
     audit.inventories = {inventory.name: inventory}
-    only = matching_rules(call.only, rules_of(inventory))
+    only = named_rules(call.only, rules_of(inventory), inventory.edition)
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:
         for run in report_interrupted(journal, screen.note):

@@ -22,6 +22,7 @@ DEEPEST = 50
 MOST_NODES = 100_000
 MERGE = "tag:yaml.org,2002:merge"
 TEXT = "tag:yaml.org,2002:str"
+NULL = "tag:yaml.org,2002:null"
 READER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Path = tuple[str | int, ...]

@@ -18,7 +18,7 @@ from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.readers.cron.answers import Answers
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
-from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.readers.json_documents import json_document
 from fleetkeeper.topics.certificates import node_commands, renewal_processes, renewal_schedule
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts

@@ -22,7 +22,10 @@ DRILL = "fleetkeeper"
 
 @dataclass(frozen=True)
 class Mount:
-    """One mount of a container. `type` is volume, bind, tmpfs, …; `name` is the volume's; `source` is on the node."""
+    """One mount of a container. `type` is volume, bind, tmpfs, …; `name` is the volume's; `source` is on the node.
+
+    `propagation` is Docker's word for where mounts below it spread to, such as rprivate or rshared.
+    """
 
     type: str
     source: str
@@ -30,6 +33,7 @@ class Mount:
     name: str = ""
     driver: str = ""
     rw: bool = True
+    propagation: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ class Process:
     `pid`, `parent` and `host_uid` are as the node sees them; `uid` is as the container sees it, through its user
     namespace (None when that namespace has no such user). `entered`: it does not descend from the container's first
     process; a person or a health check started it with `docker exec`. `no_new_privileges` is the flag of the kernel,
-    None where that has none.
+    None where that has none. `gid` is its group as the container sees it, `groups` are all of its groups, the first
+    and the supplementary ones, as the node sees them; `gid` is None and `groups` empty in looks of before. `seccomp` is
+    the kernel's mode (0 is none, 2 a filter), `bounding` the mask of the capabilities that it can ever have, `confined`
+    what AppArmor says of it; None, None and empty where the kernel has none of that.
     """
 
     pid: int
@@ -62,6 +69,11 @@ class Process:
     parent: int = 0
     entered: bool = False
     no_new_privileges: bool | None = None
+    gid: int | None = None
+    groups: tuple[int, ...] = ()
+    seccomp: int | None = None
+    bounding: int | None = None
+    confined: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,43 @@ class Isolation:
     userns: str = ""
     cgroupns: str = ""
     engine_maps: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the kernel lets the control group of a container take, of memory, CPU and processes.
+
+    Each is whether there is a limit; None where the kernel does not say so.
+    """
+
+    memory: bool | None = None
+    cpu: bool | None = None
+    processes: bool | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What else a container was made with: fields of `docker inspect`, most of them under HostConfig.
+
+    `memory` and `processes` are limits, 0 without one; `cpu` says whether any share or limit of the CPU is set.
+    `ulimits` are names of limits that it overrides. `restart` is the policy (no, always, unless-stopped, on-failure),
+    `attempts` how often at most, 0 without an end. `networks` are the names of its networks. `requested` are devices
+    that a driver brings, such as graphics cards. `apparmor` and `selinux` are the profile and the label that the engine
+    gives it, empty where the engine has none of that.
+    """
+
+    read_only: bool = False
+    memory: int = 0
+    cpu: bool = False
+    processes: int = 0
+    ulimits: tuple[str, ...] = ()
+    cgroup_parent: str = ""
+    restart: str = ""
+    attempts: int = 0
+    networks: tuple[str, ...] = ()
+    requested: tuple[str, ...] = ()
+    apparmor: str = ""
+    selinux: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,9 +178,10 @@ class Container:
     `health` is healthy, unhealthy, starting, or empty without a health check. `user` is the user of `docker exec`
     (Config.User: the image's or the service's, may be empty). `started_at` is ISO 8601, UTC: in the year 1 for one that
     never was. `patience` is how long (seconds) its health check may fail after a start before the engine gives it up.
-    `pid` is its first process on the node, 0 when stopped. `accounts` are the uids in its own /etc/passwd, by name.
-    `processes` is empty for a container that does not run. `preflight` is only there where its processes run as another
-    user than the inventory says. `jobs` is what says that it runs something by itself.
+    `pid` is its first process on the node, 0 when stopped. `accounts` are the uids in its own /etc/passwd, by name,
+    `group_names` the gids in its /etc/group. `processes` is empty for a container that does not run. `preflight` is
+    only there where its processes run as another user than the inventory says. `jobs` is what says that it runs
+    something by itself. `settings` is None in looks of before they were kept. `limits` are the kernel's.
     """
 
     id: str
@@ -153,8 +203,11 @@ class Container:
     isolation: Isolation = Isolation()
     processes: tuple[Process, ...] | Unobservable = ()
     accounts: dict[str, int] | Unobservable | None = None
+    group_names: dict[str, int] | None = None
     preflight: Preflight | Unobservable | None = None
     jobs: OwnJobs = NO_JOBS
+    settings: Settings | None = None
+    limits: Limits = Limits()
 
     @property
     def remapped(self) -> bool:
@@ -212,13 +265,15 @@ class Container:
 class Facts:
     """The containers of one node. `docker` is "absent" where there is neither a client nor an engine.
 
-    `clock` is the time by the node's own clock at the look, in epoch seconds.
+    `clock` is the time by the node's own clock at the look, in epoch seconds. `engine_group` is the number of the group
+    that owns the engine's socket; None where it was not seen.
     """
 
     topic: ClassVar[str] = "containers"
     docker: Literal["present", "absent"]
     containers: tuple[Container, ...] = ()
     clock: float = 0.0
+    engine_group: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,20 @@ user in `docker inspect` is only that of `docker exec`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.readers.numbers import epoch_seconds
 from fleetkeeper.topics.containers import parse, process_scan
+from fleetkeeper.topics.containers.account_files import parse_accounts, parse_group_names
+from fleetkeeper.topics.containers.control_groups import group_of_engine, limits_of
 from fleetkeeper.topics.containers.facts import Container, Facts
 from fleetkeeper.topics.containers.preflight import preflight_commands, run_preflights
 from fleetkeeper.topics.protocol import Argument, RootQuestion
-from fleetkeeper.transport.commands import Command
+from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 
 if TYPE_CHECKING:
@@ -53,11 +56,36 @@ def observe(node: Node, inventory: Inventory) -> Look:
     pids = tuple(str(container.pid) for container in containers if container.pid)
     accounts = (yield [read_accounts(pids)]) if pids else []
     processes = process_scan.by_container(scan, containers)
-    names = process_scan.parse_accounts(accounts[0]) if accounts else {}
+    names = parse_accounts(accounts[0]) if accounts else {}
     joined = process_scan.join_processes(containers, processes, names)
+    joined = with_groups_and_limits(joined, scan, accounts)
     if isinstance(inventory.services, dict) and not inventory.quick:
         joined = yield from run_preflights(listed, joined, inventory.services)
-    return Facts("present", joined, epoch_seconds(clock))
+    return Facts("present", joined, epoch_seconds(clock), group_of_engine(printed_of(scan)))
+
+
+def printed_of(scan: Output) -> str:
+    """What the scan printed; "" where it could not be read: then each container's processes say so."""
+    try:
+        return scan.text()
+    except Unobservable:
+        return ""
+
+
+def with_groups_and_limits(
+    containers: Iterable[Container], scan: Output, accounts: Sequence[Output]
+) -> tuple[Container, ...]:
+    """The containers with their groups by name, and with what the kernel lets each take."""
+    limits = limits_of(printed_of(scan))
+    names = parse_group_names(accounts[0]) if accounts else {}
+    return tuple(
+        replace(
+            container,
+            group_names=names.get(container.pid) if container.pid else None,
+            limits=limits.get(container.id, container.limits),
+        )
+        for container in containers
+    )
 
 
 def root_questions() -> Iterator[RootQuestion]:

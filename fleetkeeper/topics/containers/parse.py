@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fleetkeeper.readers.docker.engine import has_healthcheck
+from fleetkeeper.readers.docker.inspection import has_healthcheck
 from fleetkeeper.readers.docker.own_jobs import jobs_of_container
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, part, parts, text_in, texts
 from fleetkeeper.readers.numbers import number_in, whole_number
-from fleetkeeper.topics.containers.facts import DRILL, Container, Isolation, Mount, Port
+from fleetkeeper.topics.containers.facts import DRILL, Container, Isolation, Mount, Port, Settings
 from fleetkeeper.transport.commands import Unobservable
 
 KEPT = ("com.docker.", DRILL)
@@ -65,6 +65,7 @@ def parse_container(inspected: Json) -> Container:
         ports=parse_ports(inspected),
         isolation=replace(parse_isolation(part(inspected, "HostConfig")), engine_maps=is_mapped(inspected)),
         jobs=jobs_of_container(inspected),
+        settings=parse_settings(inspected),
     )
 
 
@@ -117,6 +118,7 @@ def parse_mount(inspected: Json) -> Mount:
         name=text_in(inspected, "Name"),
         driver=text_in(inspected, "Driver"),
         rw=flag_in(inspected, "RW", default=True),
+        propagation=text_in(inspected, "Propagation"),
     )
 
 
@@ -198,6 +200,47 @@ def parse_isolation(host: Json) -> Isolation:
         userns=text_in(host, "UsernsMode"),
         cgroupns=text_in(host, "CgroupnsMode"),
     )
+
+
+def parse_settings(inspected: Json) -> Settings:
+    """What else a container was made with. Raises Unobservable for a field of the wrong kind.
+
+    >>> parse_settings({"HostConfig": {"NanoCpus": 500000000, "PidsLimit": -1, "Ulimits": [{"Name": "nofile"}]}})
+    Settings(read_only=False, memory=0, cpu=True, processes=0, ulimits=('nofile',), cgroup_parent='', restart='', \
+attempts=0, networks=(), requested=(), apparmor='', selinux='')
+    """
+    host, networks = part(inspected, "HostConfig"), part(part(inspected, "NetworkSettings"), "Networks")
+    restart = part(host, "RestartPolicy")
+    return Settings(
+        read_only=flag_in(host, "ReadonlyRootfs"),
+        memory=number_in(host, "Memory"),
+        cpu=has_cpu_share(host),
+        processes=max(0, number_in(host, "PidsLimit", least=LEAST)),
+        ulimits=tuple(text_in(item, "Name") for item in parts(host, "Ulimits")),
+        cgroup_parent=text_in(host, "CgroupParent"),
+        restart=text_in(restart, "Name"),
+        attempts=number_in(restart, "MaximumRetryCount"),
+        networks=tuple(networks),
+        requested=tuple(text_in(item, "Driver", "device") for item in parts(host, "DeviceRequests")),
+        apparmor=text_in(inspected, "AppArmorProfile"),
+        selinux=text_in(inspected, "ProcessLabel"),
+    )
+
+
+DEFAULT_SHARES = 1024
+
+
+def has_cpu_share(host: Json) -> bool:
+    """Whether a container has any share or limit of the CPU: weights other than Docker's own, quotas, sets of CPUs.
+
+    Raises Unobservable for a field of the wrong kind.
+
+    >>> [has_cpu_share(host) for host in ({"CpuShares": 1024}, {"CpuShares": 512}, {"CpusetCpus": "0-3"}, {})]
+    [False, True, True, False]
+    """
+    quotas = (number_in(host, key, least=LEAST) > 0 for key in ("NanoCpus", "CpuQuota", "CpuCount", "CpuPercent"))
+    shares = number_in(host, "CpuShares")
+    return any(quotas) or shares not in (0, DEFAULT_SHARES) or bool(text_in(host, "CpusetCpus"))
 
 
 def parse_capabilities(written: Iterable[str]) -> tuple[str, ...]:

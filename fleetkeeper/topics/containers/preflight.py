@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fleetkeeper.inventory.schema import Service
-from fleetkeeper.readers.docker.engine import ROOT_HELPERS
+from fleetkeeper.readers.docker.inspection import ROOT_HELPERS
 from fleetkeeper.readers.json_documents import Json, json_document, parts, text_in, texts
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number

@@ -12,28 +12,20 @@ from dataclasses import dataclass, field, replace
 
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.containers.account_files import UNREAD
+from fleetkeeper.topics.containers.control_groups import NO_PROCESS
 from fleetkeeper.topics.containers.facts import Container, Process
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.untrusted import one_line
 
 CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 EXTENT = re.compile(r" *([0-9]{1,10}) +([0-9]{1,10}) +([0-9]{1,10})")
-UID = re.compile(r"[0-9]{1,10}")
 RUNTIME = re.compile(r"runc:\[(?:0:PARENT|1:CHILD|2:INIT)\]")
 """What runc calls itself until it becomes a container's program (libcontainer/nsenter). Anybody can take that name."""
-BY_NUMBER = "name the user by its number in the inventory"
-REFUSALS = {
-    "not permitted": (
-        "this account may not read the container's /etc/passwd",
-        "set `sudo: true` for this node, or name users by their number in the inventory",
-    ),
-    "ended": ("the container ended while we looked", "look again"),
-}
-UNREAD = Unobservable("the container's /etc/passwd could not be read", BY_NUMBER)
 ROOT = 0
 Extents = Iterable[tuple[int, int, int]]
 OfContainers = Mapping[str, tuple[Process, ...] | Unobservable]
-FROM_PROC = re.compile(r"/proc/([0-9]{1,10})/(status|cgroup|uid_map):(.*)", re.DOTALL)
+FROM_PROC = re.compile(r"/proc/([0-9]{1,10})/(status|cgroup|uid_map|gid_map|attr/current):(.*)", re.DOTALL)
 
 
 @dataclass
@@ -41,12 +33,15 @@ class ScannedProcess:
     """The lines of one process in the scan.
 
     `status` has the fields of /proc/PID/status by name; `extents` are those of its uid_map (first uid inside, first on
-    the node, how many). `odd` is why the uid_map makes no sense, else empty.
+    the node, how many), `group_extents` the same of its gid_map. `confined` is AppArmor's word. `odd` is why a map
+    makes no sense, else empty.
     """
 
     status: dict[str, str] = field(default_factory=dict)
     cgroups: list[str] = field(default_factory=list)
     extents: list[tuple[int, int, int]] = field(default_factory=list)
+    group_extents: list[tuple[int, int, int]] = field(default_factory=list)
+    confined: str = ""
     odd: str = ""
 
 
@@ -62,6 +57,8 @@ def parse_scan(printed: str) -> dict[int, ScannedProcess]:
     """
     processes: dict[int, ScannedProcess] = defaultdict(ScannedProcess)
     for line in split_lines(printed):
+        if line.startswith(NO_PROCESS):
+            continue
         match = FROM_PROC.fullmatch(line)
         if not match:
             raise Unobservable(f"the scan of /proc has a line that makes no sense: {one_line(line[:60])}")
@@ -72,17 +69,20 @@ def parse_scan(printed: str) -> dict[int, ScannedProcess]:
 def note_line(process: ScannedProcess, file: str, line: str) -> None:
     """Add one line of a file of /proc to its process.
 
-    `file` is status, cgroup or uid_map; `odd` says so where a line of uid_map makes no sense.
+    `file` is status, cgroup, attr/current, uid_map or gid_map; `odd` says so where a line of a map makes no sense.
     """
     if file == "status":
         key, _, value = line.partition(":")
         process.status[key] = value.strip()
     elif file == "cgroup":
         process.cgroups.append(line)
+    elif file == "attr/current":
+        process.confined = line
     elif extent := EXTENT.fullmatch(line):
-        process.extents.append((int(extent[1]), int(extent[2]), int(extent[3])))
+        extents = process.extents if file == "uid_map" else process.group_extents
+        extents.append((int(extent[1]), int(extent[2]), int(extent[3])))
     else:
-        process.odd = "its uid_map makes no sense"
+        process.odd = f"its {file} makes no sense"
 
 
 def uid_inside(host_uid: int, extents: Extents) -> int | None:
@@ -159,7 +159,7 @@ def processes_of_container(container: Container, members: Mapping[int, ScannedPr
     if container.isolation.pid and any(map(is_named_as_runtime, members.values())):
         raise Unobservable("one is called as runc is while it lets somebody in", hint="look again")
     strangers = entered_processes(container, members)
-    return tuple(process_of(pid, seen, first.extents, pid in strangers) for pid, seen in sorted(members.items()))
+    return tuple(process_of(pid, seen, first, pid in strangers) for pid, seen in sorted(members.items()))
 
 
 def is_named_as_runtime(process: ScannedProcess) -> bool:
@@ -167,24 +167,65 @@ def is_named_as_runtime(process: ScannedProcess) -> bool:
     return RUNTIME.fullmatch(process.status.get("Name", "")) is not None
 
 
-def process_of(pid: int, seen: ScannedProcess, extents: Extents, came_in: bool) -> Process:
+def process_of(pid: int, seen: ScannedProcess, first: ScannedProcess, came_in: bool) -> Process:
     """One process, with its uids as `owner_of` determines them. Raises Unobservable when its lines make no sense.
 
-    `came_in` becomes its `entered`.
+    `first` is the container's first process, whose namespace counts; `came_in` becomes its `entered`.
     """
     if seen.odd or "Uid" not in seen.status:
         raise Unobservable(f"process {pid}: {seen.odd or 'it shows no user'}")
-    host_uid = owner_of(seen.status["Uid"], extents)
+    host_uid = owner_of(seen.status["Uid"], first.extents)
+    groups = groups_of(seen.status)
     kernel = seen.status.get("NoNewPrivs")
     return Process(
         pid=pid,
-        uid=uid_inside(host_uid, extents),
+        uid=uid_inside(host_uid, first.extents),
         host_uid=host_uid,
         name=seen.status.get("Name", ""),
         parent=whole_number(seen.status.get("PPid") or "0"),
         entered=came_in,
         no_new_privileges=None if kernel is None else kernel == "1",
+        gid=uid_inside(groups[0], first.group_extents or WHOLE) if groups else None,
+        groups=groups,
+        seccomp=whole_number(seen.status["Seccomp"]) if "Seccomp" in seen.status else None,
+        bounding=mask_of(seen.status["CapBnd"]) if "CapBnd" in seen.status else None,
+        confined=seen.confined,
     )
+
+
+WHOLE = ((0, 0, 1 << 32),)
+"""The extents of a namespace that maps nothing."""
+MASK = re.compile(r"[0-9a-f]{1,16}")
+
+
+def groups_of(status: Mapping[str, str]) -> tuple[int, ...]:
+    """The gids on the node of a process: its effective group, then the others, real, saved and supplementary.
+
+    () where the scan does not show any. Raises Unobservable for one that is no number.
+
+    >>> groups_of({"Gid": "33 33 0 33", "Groups": "33 999"})
+    (33, 0, 999)
+    """
+    words = status.get("Gid", "").split()
+    if not words:
+        return ()
+    if len(words) != 4:
+        raise Unobservable("its Gid line does not show its groups")
+    real, effective, saved, _ = words
+    return tuple(
+        dict.fromkeys(whole_number(word) for word in (effective, real, saved, *status.get("Groups", "").split()))
+    )
+
+
+def mask_of(written: str) -> int:
+    """The mask of a set of capabilities. Raises Unobservable for anything but a hexadecimal number.
+
+    >>> hex(mask_of("00000000a80425fb"))
+    '0xa80425fb'
+    """
+    if not MASK.fullmatch(written):
+        raise Unobservable("its capabilities are no hexadecimal number")
+    return int(written, 16)
 
 
 def owner_of(written: str, extents: Extents) -> int:
@@ -225,34 +266,6 @@ def is_descendant(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
         met.add(pid)
         pid = parents[pid]
     return False
-
-
-def parse_accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
-    """By the pid of its first process, the uids of each container by account name, or why they could not be read.
-
-    Raises Unobservable when the command failed, or a pid makes no sense.
-
-    >>> parse_accounts(Output(0, b"=7\\n root:0\\n postgres:999\\n\\n=8\\n"))
-    {7: {'postgres': 999, 'root': 0}, 8: {}}
-    """
-    match: dict[int, dict[str, int] | Unobservable] = {}
-    for section in re.split(r"^=", answer.text(), flags=re.MULTILINE)[1:]:
-        pid, _, body = section.partition("\n")
-        match[whole_number(pid)] = parse_passwd(body)
-    return match
-
-
-def parse_passwd(body: str) -> dict[str, int] | Unobservable:
-    """The uids of one /etc/passwd by name, or why it could not be read.
-
-    An image without that file has no names. The first of two entries with one name counts, as for getpwnam(3); entries
-    without a name or a uid are left out.
-    """
-    if complaint := re.search(r"^!(.*)", body, re.MULTILINE):
-        return Unobservable(*REFUSALS.get(complaint[1], (f"the container's {complaint[1]}", BY_NUMBER)))
-    entries = (line.removeprefix(" ").partition(":") for line in body.split("\n"))
-    matches = [(name, int(uid)) for name, _, uid in entries if name and UID.fullmatch(uid)]
-    return dict(reversed(matches))
 
 
 def join_processes(

@@ -8,7 +8,7 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Clock, Node
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.looking.observer import Look
-from fleetkeeper.readers.docker.engine import inspect_containers, why_engine_is_silent
+from fleetkeeper.readers.docker.inspection import inspect_containers, why_engine_is_silent
 from fleetkeeper.topics.nodes.facts import Facts
 from fleetkeeper.topics.nodes.parse import clock_skew, printed_number, read_clock, timezone_name
 from fleetkeeper.topics.protocol import RootQuestion

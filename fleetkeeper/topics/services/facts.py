@@ -87,8 +87,9 @@ class SwarmService:
     its containers, without values of the environment: it differs when a person has changed one. `lent_updates` is
     "lent" while its own update settings are kept in a label and fleetkeeper's are in force, "changed" when somebody has
     set others since and the label is still there, else empty. `restart_delay` is how many seconds the swarm waits
-    before it starts a task again that has ended. `jobs` is what its labels and settings say of a schedule or of
-    retention.
+    before it starts a task again that has ended, `restart` when it does (none, on-failure, any), `attempts` how often
+    at most, 0 without an end. `jobs` is what its labels and settings say of a schedule or of retention. `exposed` are
+    the names of variables of its environment that look as if their values were secret.
     """
 
     id: str
@@ -111,6 +112,9 @@ class SwarmService:
     lent_updates: Literal["", "lent", "changed"] = ""
     restart_delay: float = 5.0
     jobs: OwnJobs = NO_JOBS
+    restart: str = "any"
+    attempts: int = 0
+    exposed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.readers.docker.engine import ABSENT, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspection_json
 from fleetkeeper.topics.protocol import RootQuestion
 from fleetkeeper.topics.services.facts import (
     Facts,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Literal
 
-from fleetkeeper.readers.docker.engine import ROOT_HELPERS, has_healthcheck
+from fleetkeeper.readers.docker.inspection import ROOT_HELPERS, has_healthcheck
 from fleetkeeper.readers.docker.own_jobs import jobs_of_service
 from fleetkeeper.readers.json_documents import (
     Json,
@@ -36,24 +36,14 @@ from fleetkeeper.topics.services.facts import (
     Validity,
     Volume,
 )
+from fleetkeeper.topics.services.secret_names import secret_names
 from fleetkeeper.topics.services.update_settings import lent_updates
 from fleetkeeper.transport.commands import Output, Unobservable
 
 NETWORK = (
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "ceph",
-    "glusterfs",
-    "fuse.glusterfs",
-    "fuse.sshfs",
-    "lustre",
-    "9p",
-    "virtiofs",
+    *("nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.glusterfs"),
+    *("fuse.sshfs", "lustre", "9p", "virtiofs"),
 )
-
-
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
@@ -170,6 +160,9 @@ def parse_service(inspected: Json) -> SwarmService:
         shape=spec_digest(made),
         restart_delay=number_in(part(task, "RestartPolicy"), "Delay", 5_000_000_000) / 1e9,
         jobs=jobs_of_service(spec),
+        restart=text_in(part(task, "RestartPolicy"), "Condition", "any"),
+        attempts=number_in(part(task, "RestartPolicy"), "MaxAttempts"),
+        exposed=tuple(secret_names(texts(made, "Env"))),
         lent_updates=lent_updates({"Labels": parse_labels(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
     )
 

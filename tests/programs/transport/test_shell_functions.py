@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.readers.docker.engine import inspect_containers
+from fleetkeeper.readers.docker.inspection import inspect_containers
 from fleetkeeper.topics.services.observe import inspect_swarm
 from fleetkeeper.transport.script_files import load_script
 

@@ -66,7 +66,7 @@ PROTOCOL = frozenset(
     ]
 )
 """Verbs whose noun the module or the class says."""
-SAME_IN_EACH = frozenset({"observe", "parse", "main", "show", "do", "inverse", "Facts", "Policy", "RULES"})
+SAME_IN_EACH = frozenset({"observe", "parse", "looks", "main", "show", "do", "inverse", "Facts", "Policy", "RULES"})
 PARTS = frozenset({"topics", "remedies", "steps", "programs", "pure", "faults"})
 """Folders whose parts have the same file names on purpose."""
 SHELL = re.compile(

@@ -20,7 +20,7 @@ from fleetkeeper.topics.backups.database.observe import parse_clusters
 from fleetkeeper.topics.backups.parse import parse_entries, parse_listing
 from fleetkeeper.topics.backups.second_copy import observe as copies
 from fleetkeeper.topics.certificates.parse import parse as parse_inside
-from fleetkeeper.topics.containers import parse, preflight, process_scan
+from fleetkeeper.topics.containers import account_files, parse, preflight, process_scan
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.nodes.parse import printed_number, read_clock, timezone_name
 from fleetkeeper.topics.schedules.facts import Facts as Schedules
@@ -60,7 +60,7 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
     "start words": (INSPECTED, preflight.start_words),
     "swarm": (SWARM, lambda text: parse_services(text, ())),
     "scan of /proc": (SCAN, lambda text: process_scan.by_container(out(text), THERE)),
-    "accounts": ("=7\n root:0\n postgres:999\n\n=8\n!ended\n", lambda text: process_scan.parse_accounts(out(text))),
+    "accounts": ("=7\n root:0\n postgres:999\n\n=8\n!ended\n", lambda text: account_files.parse_accounts(out(text))),
     "preflight": (
         "who 33 33\nmount\n1\n 0:0 600 /srv/x\n",
         lambda text: preflight.parse_access(text, [Mount("bind", "/srv", "/d")]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node, Service
 from fleetkeeper.looking.fleet import or_why
-from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.topics.backups.coverage.facts import Facts
 from fleetkeeper.topics.backups.coverage.parse import parse_content, parse_servers
 from fleetkeeper.topics.containers.facts import Container, Mount

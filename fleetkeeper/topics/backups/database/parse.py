@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from fleetkeeper.readers.docker.engine import ABSENT
+from fleetkeeper.readers.docker.inspection import ABSENT
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.database.facts import (

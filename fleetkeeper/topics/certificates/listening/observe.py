@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.fleet import or_why
-from fleetkeeper.readers.docker.engine import ABSENT, inspect_containers, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspect_containers, inspection_json
 from fleetkeeper.topics.certificates.listening.facts import Facts, TlsPort
 from fleetkeeper.topics.certificates.listening.parse import parse_listeners, parse_owners, parse_speech
 from fleetkeeper.topics.certificates.node_commands import handshake

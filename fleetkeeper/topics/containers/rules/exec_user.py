@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from fleetkeeper.inventory.benchmark_ids import in_editions
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
@@ -58,6 +59,7 @@ def judged_entry(location: Placement) -> Iterator[Finding | Unobservable]:
             node=location.node,
             severity="warning",
             hint="set `user:` in the stack or compose file, or use `docker exec -u USER`",
+            cis=in_editions("5.24"),
         )
 
 

@@ -1,33 +1,36 @@
 """How far containers are isolated from their node, and what lets a process in one of them break out.
 
-The ids are those of the CIS Docker Benchmark 1.6 (July 2023), section 5; older editions count one less from 5.2 on.
+The ids are those of the CIS Docker Benchmark 1.8, section 5, which are the same in 1.6.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import PurePosixPath
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.judging.finding import Finding, Severity
+from fleetkeeper.inventory.benchmark_ids import in_editions
+from fleetkeeper.inventory.benchmark_policy import Benchmark
+from fleetkeeper.judging.finding import Finding, Part, Severity
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.facts import Container, Facts, Mount, Placement
+from fleetkeeper.topics.containers.capabilities import DANGEROUS, DEFAULT_NAMES, capabilities_of
+from fleetkeeper.topics.containers.facts import Container, Facts, Mount, Placement, Settings
 from fleetkeeper.transport.commands import Unobservable
 
-CAPABILITIES = {
-    "ALL": "everything root can do",
-    "SYS_ADMIN": "mount the node's disks, among much else",
-    "SYS_MODULE": "load code into the node's kernel",
-    "SYS_PTRACE": "read and change other processes",
-    "SYS_RAWIO": "read and write the node's memory and disks past the kernel",
-    "DAC_READ_SEARCH": "read any file of the node",
-}
+ESCAPES = (
+    *("5.2", "5.3", "5.4", "5.5", "5.6", "5.10", "5.16", "5.17", "5.18"),
+    *("5.20", "5.21", "5.22", "5.26", "5.31", "5.32"),
+)
+"""The ids of all ways out of a container that are looked for."""
+SOCKET_PARENTS = ("/", "/run", "/var", "/var/run", "/run/containerd", "/var/run/containerd", "/run/podman", "/run/crio")
+"""Directories that hold the socket of an engine; who has one of them has the socket."""
 SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")
 SYSTEM = re.compile(
     r"/(bin|boot|dev|etc|home|lib|lib64|opt|proc|root|run|sbin|sys|usr|var|var/run"
@@ -66,32 +69,67 @@ ENGINE_DEFAULT = '`"no-new-privileges": true` in the engine\'s daemon.json (a sw
 
 @dataclass(frozen=True)
 class Escape:
-    """One way out of a container: the benchmark's id, the text of the finding, its severity, and why it matters."""
+    """One way out of a container: the benchmark's id, the text of the finding, its severity, and why it matters.
+
+    `also` are further ids that it breaks.
+    """
 
     cis: str
     saw: str
     want: str
     severity: Severity = "error"
     why: str = "whoever gets into the container can get out of it, onto the node"
+    also: tuple[str, ...] = ()
 
 
-def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+Way = Callable[[Container], Iterator[Escape]]
+
+
+def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable | Part]:
     """No container on the node has a way to become root of the node.
 
     Privileged, the engine's socket, the node's namespaces, capabilities that amount to root, the node's own directories
     and devices, what opens it (cron, sudoers, ssh keys, …), and switched-off filters are errors; a missing
-    no-new-privileges is a warning, and so is what can only be read. no-new-privileges is read from the kernel for each
-    process, since the engine's own default may set it. Containers that do not run are judged too, since they can be
-    started; tasks of a swarm that have ended are not. What depends on processes that were not seen is unknown. Does not
-    apply without Docker. Source: CIS Docker Benchmark 1.6, section 5.
+    no-new-privileges is a warning, and so are what can only be read, other capabilities than Docker's own, other
+    devices, and mounts that spread onto the node. Capabilities, filters and no-new-privileges are read from the kernel
+    for each process, since the engine's own default may set them. Containers that do not run are judged too, since they
+    can be started; tasks of a swarm that have ended are not. What depends on processes that were not seen is unknown.
+    Does not apply without Docker. Source: CIS Docker Benchmark 1.8, section 5.
     """
     facts = fleet.of(subject.name, Facts)
     if facts.docker == "absent":
         raise NotApplicable("no Docker on this node")
+    yield from parts_that_do_not_apply(facts, subject.name)
     for container in facts.containers:
         if ended_task(container):
             continue
-        yield from privilege_findings(Placement(subject.name, container), placement.declared_service(fleet, container))
+        key = placement.declared_service(fleet, container)
+        devices = named_devices(fleet, container, key)
+        yield from privilege_findings(Placement(subject.name, container), key, devices)
+
+
+def named_devices(fleet: Fleet, container: Container, key: str) -> frozenset[str]:
+    """The devices, as globs, that a container may have: those that the inventory names for it, all where it names none.
+
+    Of raw memory and disks it makes no difference.
+    """
+    policy = fleet.inventory.benchmark
+    lines = policy.devices if isinstance(policy, Benchmark) else None
+    if lines is None:
+        return frozenset({"*"})
+    names = (key, *placement.container_names(container, key))
+    return frozenset(device for name in names for device in lines.get(name, ()))
+
+
+def parts_that_do_not_apply(facts: Facts, node: str) -> Iterator[Part]:
+    """A Part for each way that no container of the node can have: filters that the kernel lacks, users not mapped."""
+    settings = [container.settings for container in facts.containers if container.settings]
+    if settings and not any(each.apparmor for each in settings):
+        yield Part(in_editions("5.2"), "the engine gives no container an AppArmor profile: it has no AppArmor", node)
+    if settings and not any(each.selinux for each in settings):
+        yield Part(in_editions("5.3"), "the engine gives no container a label of SELinux: it has no SELinux", node)
+    if facts.containers and not any(container.isolation.engine_maps for container in facts.containers):
+        yield Part(in_editions("5.31"), "the engine maps no users, so there is nothing to take out of it", node)
 
 
 def ended_task(container: Container) -> bool:
@@ -99,15 +137,20 @@ def ended_task(container: Container) -> bool:
     return bool(container.label(SWARM_SERVICE)) and container.state in ("exited", "dead", "removing")
 
 
-def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unobservable]:
+def privilege_findings(
+    location: Placement, key: str, devices: Collection[str] = ("*",)
+) -> Iterator[Finding | Unobservable]:
     """A finding for each way out of one container. `key` is the inventory's key of its service, or empty.
+
+    `devices` are those that it may have, as globs.
 
     The key becomes `about` of the finding, so that waivers can name it. An Unobservable for what depends on processes
     that could not be seen; the other ways are judged all the same. Nothing where there is none. A finding is an error
     or a warning, as the way is.
     """
     name = location.container.name
-    for look in WAYS:
+    ways: list[Way] = [*WAYS, partial(device_paths, named=devices)]
+    for look in ways:
         try:
             for escape in look(location.container):
                 yield Finding(
@@ -117,6 +160,7 @@ def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unob
                     node=location.node,
                     about=key or location.container.service,
                     severity=escape.severity,
+                    cis=in_editions(escape.cis, *escape.also),
                 )
         except Unobservable as why:
             yield replace(why, why=f"{name}: {why.why}", node=location.node)
@@ -131,10 +175,17 @@ def privileged_paths(container: Container) -> Iterator[Escape]:
 
 
 def added_capabilities(container: Container) -> Iterator[Escape]:
-    """An escape for each added capability that amounts to root of the node."""
-    for name in container.isolation.cap_add:
-        if name in CAPABILITIES:
-            yield Escape("5.4", f"has the capability {name}: it can {CAPABILITIES[name]}", f"without {name}")
+    """An escape for each added capability that amounts to root of the node, and a warning for the others.
+
+    What a process can have by the kernel counts where it was seen; a privileged container is told otherwise.
+    """
+    names = capabilities_of(container)
+    for name in sorted(names & DANGEROUS.keys()):
+        yield Escape("5.4", f"has the capability {name}: it can {DANGEROUS[name]}", f"without {name}")
+    others = sorted(names - DANGEROUS.keys() - DEFAULT_NAMES)
+    if others:
+        saw = f"has more capabilities than Docker gives: {', '.join(others)}"
+        yield Escape("5.4", saw, "only those that it needs (`cap_add`)", "warning", "each is a right of root")
 
 
 def socket_paths(container: Container) -> Iterator[Escape]:
@@ -156,7 +207,16 @@ def sensitive_mounts(container: Container) -> Iterator[Escape]:
                 f"can {how} {mount.source} of the node",
                 "only directories made for it",
                 "error" if mount.rw else "warning",
+                also=("5.32",) if str(PurePosixPath(mount.source)) in SOCKET_PARENTS else (),
             )
+
+
+def spreading_mounts(container: Container) -> Iterator[Escape]:
+    """A warning for each mount whose own mounts spread onto the node."""
+    for mount in container.mounts:
+        if mount.propagation in ("shared", "rshared"):
+            saw = f"can mount below {mount.source} of the node, for all to see ({mount.propagation})"
+            yield Escape("5.20", saw, "mounts that stay its own (rprivate)", "warning")
 
 
 def is_sensitive(mount: Mount) -> bool:
@@ -172,7 +232,7 @@ def is_sensitive(mount: Mount) -> bool:
     /etc/passwd only to be read is how some images learn names, and holds no secret.
     """
     path = PurePosixPath(mount.source)
-    if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW):
+    if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW) or str(path) in SOCKET_PARENTS:
         return True
     below = (path, *path.parents)
     return any(fnmatchcase(str(path), key) for path in below for key in KEYS) and (mount.rw or path.name != "passwd")
@@ -188,11 +248,19 @@ def host_namespaces(container: Container) -> Iterator[Escape]:
             yield Escape(cis, f"shares {what}", f"{'an' if kind == 'ipc' else 'a'} {kind} namespace of its own")
 
 
-def device_paths(container: Container) -> Iterator[Escape]:
-    """An escape for each raw memory or disk device, and for each rule that allows block devices or all devices."""
+def device_paths(container: Container, named: Collection[str] = ("*",)) -> Iterator[Escape]:
+    """An escape for each raw memory or disk device, and for each rule that allows block devices or all devices.
+
+    A warning for each other device that the inventory does not name: `named` are globs.
+    """
     for path in container.isolation.devices:
         if path.startswith(RAW) or path == "/dev":
             yield Escape("5.18", f"has the node's device {path}", "no raw memory or disk of the node")
+    requested = container.settings.requested if container.settings else ()
+    for path in (*container.isolation.devices, *requested):
+        if not path.startswith(RAW) and path != "/dev" and not any(fnmatchcase(path, name) for name in named):
+            want = "only devices that `benchmark: {devices: …}` names"
+            yield Escape("5.18", f"has the node's device {path}", want, "warning", "a driver is part of the kernel")
     for rule in container.isolation.device_rules:
         if rule.startswith(("a ", "b ")):
             yield Escape(
@@ -203,8 +271,10 @@ def device_paths(container: Container) -> Iterator[Escape]:
 def filter_paths(container: Container) -> Iterator[Escape]:
     """An escape for each filter (seccomp, AppArmor, SELinux) that was switched off.
 
-    Docker itself drops SELinux's label where a namespace of the node is shared: that is none.
+    Docker itself drops SELinux's label where a namespace of the node is shared: that is none. What the engine gives it
+    counts, whatever its options are, and what the kernel does with its processes.
     """
+    yield from kernel_filters(container)
     shared = "host" in (container.isolation.pid, container.isolation.ipc) or container.isolation.privileged
     for option in container.isolation.security_opt:
         kind, _, value = option.replace(":", "=", 1).partition("=")
@@ -213,6 +283,26 @@ def filter_paths(container: Container) -> Iterator[Escape]:
             yield Escape(cis, f"runs without {kind}'s filter", f"{kind}'s default profile")
         elif kind == "label" and value == "disable" and not shared:
             yield Escape("5.3", "runs without SELinux's label", "SELinux's default label")
+
+
+def kernel_filters(container: Container) -> Iterator[Escape]:
+    """An escape for each filter that the kernel does not apply to a process, although no option switches it off."""
+    options = {option.replace("=", ":") for option in container.isolation.security_opt}
+    settings = container.settings or Settings()
+    processes = () if isinstance(container.processes, Unobservable) else container.processes
+    own = [process for process in processes if not process.entered]
+    if "seccomp:unconfined" not in options and any(process.seccomp == 0 for process in own):
+        yield Escape("5.22", "runs without seccomp's filter, by the kernel", "seccomp's default profile")
+    if settings.apparmor and "apparmor:unconfined" not in options:
+        loose = settings.apparmor == "unconfined" or any(
+            process.confined == "unconfined" or process.confined.endswith("(complain)") for process in own
+        )
+        if loose:
+            yield Escape("5.2", "is not confined by apparmor's filter", "apparmor's default profile, enforced")
+    if ":spc_t:" in settings.selinux or ":unconfined_t:" in settings.selinux:
+        yield Escape(
+            "5.3", f"runs with SELinux's label {settings.selinux}, which allows everything", "its default label"
+        )
 
 
 def no_new_privileges(container: Container) -> Iterator[Escape]:
@@ -237,13 +327,13 @@ def no_new_privileges(container: Container) -> Iterator[Escape]:
         )
 
 
-WAYS: tuple[Callable[[Container], Iterator[Escape]], ...] = (
+WAYS: tuple[Way, ...] = (
     privileged_paths,
     added_capabilities,
     socket_paths,
     sensitive_mounts,
+    spreading_mounts,
     host_namespaces,
-    device_paths,
     filter_paths,
     no_new_privileges,
 )

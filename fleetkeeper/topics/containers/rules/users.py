@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.benchmark_ids import in_editions
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
@@ -159,6 +160,7 @@ def finding_of(location: Placement, wrong: list[Process], service: Service, miss
         hint=f"{describe_lacking(missing, location.container)}: a user of its own must be made there first"
         if missing
         else "",
+        cis=in_editions("4.1"),
     )
 
 
@@ -219,6 +221,7 @@ def judged_stranger(location: Placement) -> Iterator[Finding | Unobservable]:
             node=location.node,
             about=container.service,
             hint="name its user under `services`, or accept it for a while under `waivers`",
+            cis=in_editions("4.1"),
         )
 
 

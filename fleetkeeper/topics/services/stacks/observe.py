@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fleetkeeper.readers.docker.engine import ABSENT, inspection_json
+from fleetkeeper.readers.docker.inspection import ABSENT, inspection_json
 from fleetkeeper.topics.protocol import Argument, RootQuestion
 from fleetkeeper.topics.services.observe import inspect_swarm
 from fleetkeeper.topics.services.policy import Policy

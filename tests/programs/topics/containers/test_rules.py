@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.topics.containers import process_scan
+from fleetkeeper.topics.containers import account_files
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 
@@ -25,7 +25,7 @@ def test_the_scripts_are_understood_by_a_real_shell(tmp_path):
         "999999999",
     )
     ran = subprocess.run(words, capture_output=True, check=True)
-    accounts = process_scan.parse_accounts(Output(0, ran.stdout))
+    accounts = account_files.parse_accounts(Output(0, ran.stdout))
     assert accounts[os.getpid()] == {"root": 0, **accounts[os.getpid()]}  # type: ignore[dict-item]
     assert isinstance(accounts[999999999], Unobservable)
 
@@ -44,7 +44,7 @@ def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tm
         .replace("path[3]", f"path[{len(tmp_path.parts) + 1}]")
     )
     ran = subprocess.run(("sh", "-c", script, "sh", "1", "2", "3", "4", "5", "6"), capture_output=True, check=True)
-    accounts = process_scan.parse_accounts(Output(0, ran.stdout))
+    accounts = account_files.parse_accounts(Output(0, ran.stdout))
     assert accounts[1] == {"root": 0, "=2": 5, "postgres": 999}
     assert (accounts[2], accounts[4]) == ({}, {"web": 7})
     assert isinstance(accounts[3], Unobservable)

@@ -19,7 +19,7 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics import containers
-from fleetkeeper.topics.containers import observe, parse, process_scan
+from fleetkeeper.topics.containers import account_files, observe, parse, process_scan
 from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Mount, Process
 from fleetkeeper.transport.commands import Output, Unobservable
 
@@ -604,11 +604,11 @@ def test_a_translated_user_lies_in_one_of_the_extents(uid, extents):
 def test_no_container_can_speak_for_another_one_through_its_passwd_file():
     """What a file says is indented by the script, so a line `=9` in it cannot open the section of process 9."""
     answer = Output(0, b"=7\n =9\n evil:0\n\n=9\n postgres:999\n\n")
-    assert process_scan.parse_accounts(answer)[9] == {"postgres": 999}
+    assert account_files.parse_accounts(answer)[9] == {"postgres": 999}
 
 
 def test_an_unreadable_passwd_names_the_missing_right():
-    refused = process_scan.parse_accounts(Output(0, b"=7\n!not permitted\n"))[7]
+    refused = account_files.parse_accounts(Output(0, b"=7\n!not permitted\n"))[7]
     assert isinstance(refused, Unobservable)
     assert "sudo: true" in refused.hint
 

@@ -1,0 +1,124 @@
+"""The groups of the processes in containers: root's, the engine's, and those that the inventory names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.schema import Service
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.accounts import ROOT
+from fleetkeeper.topics.containers.facts import Container, Facts, Placement, Process
+from fleetkeeper.topics.containers.rules.users import own_processes_of, seen_from
+from fleetkeeper.transport.commands import Unobservable
+
+WHY = "what root's group, or the engine's, may read and write on the node is open to whoever gets out of the container"
+
+
+def run_in_their_own_groups(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """No process of a container has root's group, or the one that owns the engine's socket.
+
+    A user of its own is half of it: an image that names its user by a number alone gives it root's group, and a program
+    that drops root's rights may keep root's supplementary groups. Judged on every process that does not run as root, as
+    the kernel shows it: first and supplementary groups, those of root as they are on the node. `group` of a service
+    names the groups that its processes may have: with it, a first group of another name is told too. Warnings, since
+    the user counts first (`containers.run_as_their_own_user`). Unknown where processes were not seen, or a group of the
+    inventory cannot be known. Does not apply without Docker.
+
+    Source: docs/runbook.md, "Users in containers"; credentials(7).
+    """
+    facts = fleet.of(subject.name, Facts)
+    if facts.docker == "absent":
+        raise NotApplicable("no Docker on this node")
+    for container in facts.containers:
+        if container.pid and not container.drill:
+            yield from judged_groups(fleet, Placement(subject.name, container), facts.engine_group)
+
+
+def judged_groups(fleet: Fleet, location: Placement, engine: int | None) -> Iterator[Finding | Unobservable]:
+    """A warning about one container whose processes have groups that they should not; an Unobservable if not seen."""
+    container = location.container
+    key = placement.declared_service(fleet, container)
+    service = placement.service_of(fleet, key) if key else None
+    try:
+        wrong = wrong_groups(container, service, engine)
+    except Unobservable as why:
+        yield seen_from(why, location)
+        return
+    if wrong:
+        yield Finding(
+            saw=f"{container.name} runs {in_words(wrong)}",
+            want=wanted_groups(service),
+            why=WHY,
+            node=location.node,
+            about=key or container.service,
+            severity="warning",
+            hint="`user: NAME:GROUP` in the stack or compose file; what drops root's rights must drop its groups too",
+        )
+
+
+def wrong_groups(container: Container, service: Service | None, engine: int | None) -> dict[str, str]:
+    """What is wrong with the groups of processes that do not run as root, by the name of the process; empty if nothing.
+
+    Raises Unobservable when processes were not seen, or a group that the inventory names is not known.
+    """
+    allowed = allowed_groups(container, service.group if service else ())
+    wrong: dict[str, str] = {}
+    for process in own_processes_of(container):
+        if process.uid != ROOT and process.groups and (reason := odd_group(process, allowed, engine)):
+            wrong.setdefault(process.name, reason)
+    return wrong
+
+
+def allowed_groups(container: Container, names: tuple[str, ...]) -> set[int]:
+    """The gids that groups of the inventory have in a container; empty without any.
+
+    Raises Unobservable for a name that is not known there.
+    """
+    known: Mapping[str, int] = container.group_names or {}
+    gids: set[int] = set()
+    for name in names:
+        if name in known:
+            gids.add(known[name])
+        elif name.isascii() and name.isdigit():
+            gids.add(int(name))
+        elif name == "root":
+            gids.add(ROOT)
+        else:
+            why = f"which group {name} is in the container is not known"
+            raise Unobservable(why, hint="name it by its number in the inventory")
+    return gids
+
+
+def odd_group(process: Process, allowed: set[int], engine: int | None) -> str:
+    """What is wrong with the groups of one process, in words; "" if nothing is.
+
+    >>> [odd_group(Process(7, 33, 33, "web", gid=gid, groups=(gid, 999)), {33}, 999) for gid in (33, 0, 5)]
+    ["with the group that owns the engine's socket", "with root's group", 'with the group 5']
+    """
+    if ROOT in process.groups and not (process.gid == ROOT and ROOT in allowed):
+        return "with root's group" if process.groups[0] == ROOT else "with root's group among its others"
+    if allowed and process.gid not in allowed:
+        return f"with the group {'of the node ' + str(process.groups[0]) if process.gid is None else process.gid}"
+    if engine is not None and engine != ROOT and engine in process.groups and engine not in allowed:
+        return "with the group that owns the engine's socket"
+    return ""
+
+
+def in_words(wrong: Mapping[str, str]) -> str:
+    """Processes and what is wrong with their groups, in words; three of them.
+
+    >>> in_words({"gunicorn": "with root's group"})
+    "gunicorn with root's group"
+    """
+    shown = [f"{name} {reason}" for name, reason in list(wrong.items())[:3]]
+    more = f" and {len(wrong) - 3} other kinds" if len(wrong) > 3 else ""
+    return ", ".join(shown) + more
+
+
+def wanted_groups(service: Service | None) -> str:
+    """The groups that processes may have, in words."""
+    return f"the group {' or '.join(service.group)}" if service and service.group else "groups of its own"

@@ -1,0 +1,208 @@
+#!/bin/sh
+# Prints how the Docker engine of this node is set up, in parts: a line `=NAME WORDS`, then what belongs to it, each line
+# with a blank before it. The last part is `=end`. It takes no arguments, and changes nothing.
+
+# include fleetkeeper/readers/docker/scripts/find_docker.sh
+
+# include fleetkeeper/transport/scripts/capped_docker.sh
+
+LC_ALL=C; export LC_ALL
+newline='
+'
+return=$(printf '\r')
+indented() { head -c "$1" | sed "s/$return/ /g;s/^/ /"; }
+part() { printf '=%s\n' "$*"; }
+hidden() { # a path below a directory that this account may not enter
+  case $1 in /*/*) [ -d "${1%/*}" ] && ! (cd -- "${1%/*}" || exit) 2>/dev/null ;; *) return 1 ;; esac
+}
+
+inside() { # a process of a container
+  grep -qs '^NSpid:.*[0-9][[:space:]][[:space:]]*[0-9]' "/proc/$1/status"
+}
+engines() {
+  { read -r pid < /run/docker.pid && [ -d "/proc/$pid" ] && echo "$pid"; } 2>/dev/null
+  for process in /proc/[0-9]*; do
+    { read -r name < "$process/comm"; } 2>/dev/null || continue
+    case $name in dockerd) inside "${process#/proc/}" || echo "${process#/proc/}" ;; esac
+  done
+}
+listening() { # the paths and the ports of sockets on which a process listens; nothing where that is hidden
+  find "/proc/${1:-none}/fd" -type l -exec readlink {} + 2>/dev/null | sed -n 's/^socket:\[\([0-9]*\)\]$/\1/p' | awk '
+    FILENAME == "-" { held[$1] = 1; next }
+    FILENAME ~ /unix$/ { if ($4 == "00010000" && ($7 in held) && $8 ~ /^\//) print "unix " $8; next }
+    $4 == "0A" && ($10 in held) { print "tcp " $2 }' - "/proc/$1/net/unix" "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null |
+    sort -u | head -n 500
+}
+answers() { # whether a process listens on the socket that the client asks
+  own=${DOCKER_HOST#unix://}
+  printf '%s\n' "$2" | grep -qxF -e "unix ${own:-/run/docker.sock}" -e "unix ${own:-/var/run/docker.sock}"
+}
+# Of several engines it is the one that answers; without a sign of any, and with several, none was seen.
+pids=$(engines | sort -u) pid='' sockets='' count=0
+for candidate in $pids; do
+  count=$((count + 1)) open=$(listening "$candidate")
+  if answers "$candidate" "$open" || { [ -z "$pid" ] && [ "$pids" = "$candidate" ]; }; then
+    pid=$candidate sockets=$open
+  fi
+done
+[ -z "$pid" ] || count=1
+config=/etc/docker/daemon.json containerd='' last=''
+words=$(tr '\0' '\n' < "/proc/${pid:-none}/cmdline" 2>/dev/null)
+IFS='
+'
+set -f
+for word in $words; do
+  case $last in
+  --config-file) config=$word ;;
+  --containerd) containerd=$word ;;
+  esac
+  case $word in
+  --config-file=*) config=${word#*=} ;;
+  --containerd=*) containerd=${word#*=} ;;
+  esac
+  last=$word
+done
+set +f
+program=$(readlink "/proc/${pid:-none}/exe" 2>/dev/null)
+part "process $count ${program:-?}"
+tr '\0' '\n' < "/proc/${pid:-none}/cmdline" 2>/dev/null | indented 65536
+
+info=$(docker info --format '{{json .}}') || exit 71
+part info
+printf '%s\n' "$info" | sed -E 's/"([A-Za-z]*Proxy)": *"([^"\\]|\\.)*"/"\1":""/g' | indented 4194304
+part bridge
+docker network inspect bridge --format '{{json .Options}}' 2>/dev/null | indented 65536
+case $info in *'"ControlAvailable":true'*)
+  if overlays=$(docker network ls -q --no-trunc --filter driver=overlay); then part "overlays listed"
+  else part "overlays unknown"; fi
+  # shellcheck disable=SC2086 # ids, to be split
+  [ -z "$overlays" ] || docker network inspect --format \
+    '{"Name":{{json .Name}},"Ingress":{{json .Ingress}},"Options":{{json .Options}}}' $overlays 2>/dev/null |
+    indented 4194304 ;;
+esac
+
+newer=''
+[ ! -e /run/docker.pid ] || [ ! "$config" -nt /run/docker.pid ] || newer=' newer'
+if hidden "$config"; then part "settings unreadable"
+elif [ ! -e "$config" ]; then part "settings absent"
+elif [ ! -f "$config" ]; then part "settings special"
+elif [ ! -r "$config" ]; then part "settings unreadable"
+elif [ "$(wc -c < "$config")" -gt 1048576 ]; then part "settings large"
+else
+  part "settings read$newer"
+  indented 1048576 < "$config"
+  echo
+fi
+
+described() { # role, path; nothing is printed where there is no such file
+  [ -e "$2" ] || hidden "$2" || return 0
+  numbers=$(stat -L -c '%u %g %a %G' -- "$2" 2>/dev/null) real=$(readlink -f -- "$2")
+  case $2$real in
+  *"$newline"*) part "file $1 ? ? ? ?" ;;
+  *) printf '=file %s %s\n %s\n %s\n' "$1" "${numbers:-? ? ? ?}" "$2" "$real" ;;
+  esac
+}
+setting() { # the text of a key of the settings
+  [ -f "$config" ] && [ -r "$config" ] &&
+    head -c 1048576 "$config" | tr '\n' ' ' | sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\([^\"\\\\]*\)\".*/\1/p"
+}
+option() { # the value of an option of the command line
+  printf '%s\n' "$words" | awk -v name="--$1" '
+    want { print; exit } $0 == name { want = 1 } index($0, name "=") == 1 { print substr($0, length(name) + 2); exit }'
+}
+root=$(printf '%s\n' "$info" | sed -n 's/.*"DockerRootDir": *"\([^"\\]*\)".*/\1/p')
+state=$root/swarm/docker-state.json
+if [ -n "$root" ] && [ -f "$state" ] && [ -r "$state" ]; then part "state read"; indented 65536 < "$state"; echo
+else part "state unread"; fi
+data=$(sed -n 's/^[[:space:]]*root[[:space:]]*=[[:space:]]*"\([^"]*\)".*/\1/p' /etc/containerd/config.toml 2>/dev/null | head -n 1)
+
+shown=''
+if command -v systemctl >/dev/null 2>&1 && [ -d /run/systemd/system ]; then
+  part "systemd yes"
+  shown=$(systemctl show docker.service docker.socket -p Id,FragmentPath,DropInPaths,Listen 2>/dev/null)
+else part "systemd no"; fi
+property() { # of a unit: the rest of the lines with a key
+  printf '%s\n' "$shown" | awk -v unit="$1" -v key="$2=" '
+    BEGIN { RS = "" } index("\n" $0 "\n", "\nId=" unit "\n") {
+      n = split($0, line, "\n"); for (i = 1; i <= n; i++) if (index(line[i], key) == 1) print substr(line[i], length(key) + 1) }'
+}
+for unit in docker.service docker.socket; do
+  described "$unit" "$(property "$unit" FragmentPath)"
+  set -f; IFS=' '
+  for file in $(property "$unit" DropInPaths); do described "$unit" "$file"; done
+  set +f; IFS=$newline
+done
+part listen
+property docker.socket Listen | indented 65536
+described config "$config"
+described /etc/docker /etc/docker
+described /etc/default/docker /etc/default/docker
+described /etc/sysconfig/docker /etc/sysconfig/docker
+described dockerd "$program"
+described /run/containerd /run/containerd
+described data "$root"
+described containerd-config /etc/containerd/config.toml
+for name in containerd containerd-shim containerd-shim-runc-v1 containerd-shim-runc-v2 runc; do
+  described "$name" "$(command -v "$name" 2>/dev/null)"
+done
+described containerd.sock "${containerd:-/run/containerd/containerd.sock}"
+for key in tlscacert tlscert tlskey; do
+  file=$(option "$key")
+  described "$key" "${file:-$(setting "$key")}"
+done
+if hidden /etc/docker/certs.d; then described certs.d /etc/docker/certs.d; fi
+[ ! -d /etc/docker/certs.d ] || find -L /etc/docker/certs.d -type f 2>/dev/null | head -n 200 | while read -r file; do
+  described certs.d "$file"
+done
+
+if [ -n "$sockets" ]; then part "sockets seen"; else part "sockets hidden"; fi
+printf '%s\n' "$sockets" | indented 65536
+printf '%s\n' "$sockets" | sed -n 's/^unix //p' | head -n 50 | while read -r socket; do
+  described socket "$socket"
+  # shellcheck disable=SC2012 # the eleventh character says whether there is an access list
+  acl=$(ls -ld "$socket" 2>/dev/null | cut -c11)
+  if [ "$acl" = + ]; then
+    if command -v getfacl >/dev/null 2>&1; then
+      part acl; getfacl -cp "$socket" 2>/dev/null | grep -E '^(user|group):[^:]' | indented 8192
+    else part "acl unknown"; fi
+  fi
+  group=$(stat -L -c %g "$socket" 2>/dev/null)
+  part "group ${group:-?}"
+  getent group "${group:-none}" 2>/dev/null | cut -d: -f4 | tr ',' '\n' | indented 65536
+  getent passwd 2>/dev/null | awk -F: -v gid="$group" '$4 == gid { print $1 }' | indented 65536
+done
+
+for directory in "$root" "${data:-/var/lib/containerd}"; do
+  [ -d "$directory" ] || continue
+  if ! command -v mountpoint >/dev/null 2>&1; then mounted=unknown
+  elif mountpoint -q "$directory"; then mounted=yes
+  else mounted=no; fi
+  part "disk $mounted"
+  printf '%s\n' "$directory" | indented 8192
+done
+
+watched() { # rules, with real paths in place of those that are written
+  while read -r rule; do
+    set -f; IFS=' '; last=''
+    # shellcheck disable=SC2086 # words, to be split
+    set -- $rule
+    for word; do
+      case $last/$word in
+      -w/*) printf ' %s' "$(readlink -f -- "${word%/}" || printf %s "$word")" ;;
+      */path=* | */dir=*) printf ' %s=%s' "${word%%=*}" "$(readlink -f -- "${word#*=}" || printf %s "${word#*=}")" ;;
+      *) printf ' %s' "$word" ;;
+      esac
+      last=$word
+    done
+    set +f; echo
+  done
+}
+if ! command -v auditctl >/dev/null 2>&1; then part "audit absent"
+elif ! state=$(auditctl -s 2>/dev/null) || ! rules=$(auditctl -l 2>/dev/null); then part "audit refused"
+else
+  part "audit $(printf '%s\n' "$state" | sed -n 's/^enabled[ =]*\([0-9]\).*/\1/p;s/.*enabled=\([0-9]\).*/\1/p' | head -n 1)"
+  printf '%s\n' "$rules" | head -n 2000 | watched
+fi
+part saved
+cat /etc/audit/audit.rules /etc/audit/rules.d/*.rules 2>/dev/null | grep -E '^[[:space:]]*-[waA]' | head -n 2000 | watched
+part end

@@ -1,0 +1,253 @@
+"""Containers and the CIS Docker Benchmark: one that is as it should be, then with one thing broken at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
+from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.topics.containers import TOPIC
+from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Limits, Mount, Port, Process, Settings
+from fleetkeeper.topics.registry import load_inventory
+from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.services.facts import Published, SwarmService
+from fleetkeeper.transport.commands import Unobservable
+from tests.pure.topics.test_engine import numbers
+
+RULES = {rule.name: rule for rule in TOPIC.rules}
+OWN = (
+    "have_limits",
+    "are_health_checked",
+    "cannot_change_themselves",
+    "run_no_sshd",
+    "publish_what_is_meant",
+    "restart_as_meant",
+    "run_in_their_own_groups",
+    "cannot_gain_privileges",
+)
+HEAD = """
+nodes: {here: {connection: local, sudo: true}}
+backups: {none: a test}
+certificates: {none: a test}
+"""
+WRITTEN = HEAD + "services: {web: {name: rodan_web, user: web, group: web}}\n"
+POLICY = """
+benchmark:
+  level: 2
+  ports: {web: [53, "127.0.0.1:5432"]}
+  devices: {web: [/dev/dri/*]}
+  ulimits: {web: [nofile]}
+  restarts: 5
+"""
+PROCESS = Process(
+    7, 33, 33, "gunicorn", no_new_privileges=True, gid=33, groups=(33,), seccomp=2, bounding=0xA80425FB,
+    confined="docker-default (enforce)",
+)  # fmt: skip
+SETTINGS = Settings(
+    read_only=True, memory=1 << 30, cpu=True, processes=500, ulimits=("nofile",), restart="on-failure", attempts=5,
+    networks=("rodan_default",), apparmor="docker-default", selinux="system_u:system_r:container_t:s0:c1,c2",
+)  # fmt: skip
+GOOD = Container(
+    "4f" * 32, "rodan_web.1.x", labels={"com.docker.swarm.service.name": "rodan_web"}, pid=7, health="healthy",
+    has_healthcheck=True, processes=(PROCESS,), accounts={"web": 33}, group_names={"web": 33, "docker": 998},
+    mounts=(Mount("volume", "/var/lib/docker/volumes/x/_data", "/data", "x", "local"),),
+    ports=(Port(443, host=443), Port(53, "udp", "", 53), Port(5432, "tcp", "127.0.0.1", 5432), Port(9000)),
+    isolation=Isolation(devices=("/dev/dri/card0",), network="rodan_default"), settings=SETTINGS,
+)  # fmt: skip
+SERVICE = SwarmService("s1", "rodan_web", restart="on-failure", attempts=5, published=(Published(80, 80),))
+MANAGER = Services("manager", "n1", services=(SERVICE,))
+
+
+def verdict_about(
+    rule: str, *containers: Container, written: str = WRITTEN + POLICY, swarm: Services | Unobservable = MANAGER
+) -> Verdict:
+    facts: dict[tuple[str, str], Any] = {
+        ("here", "containers"): Facts("present", containers, engine_group=998),
+        ("here", "services"): swarm,
+    }
+    fleet = Fleet(load_inventory(Path("mine.yml"), written), datetime(2026, 11, 30, tzinfo=UTC), facts)
+    return judge_subject(RULES[rule], fleet, Subject("node", "here"))
+
+
+def box(**changes: Any) -> Container:
+    return replace(GOOD, **changes)
+
+
+def with_settings(**changes: Any) -> Container:
+    return box(settings=replace(SETTINGS, **changes))
+
+
+def with_process(**changes: Any) -> Container:
+    return box(processes=(replace(PROCESS, **changes),))
+
+
+def alone(**changes: Any) -> Container:
+    """A container that is no task of the swarm."""
+    return box(labels={}, name="web", **changes)
+
+
+BROKEN: list[tuple[str, str, Container]] = [
+    ("have_limits", "5.11", with_settings(memory=0)),
+    ("have_limits", "5.12", with_settings(cpu=False)),
+    ("have_limits", "5.19", with_settings(ulimits=("nofile", "nproc"))),
+    ("have_limits", "5.25", with_settings(cgroup_parent="/other")),
+    ("have_limits", "5.29", with_settings(processes=0)),
+    ("have_limits", "5.29", box(settings=replace(SETTINGS, processes=0), limits=Limits(processes=False))),
+    ("are_health_checked", "5.27", box(health="unhealthy")),
+    ("cannot_change_themselves", "5.13", with_settings(read_only=False)),
+    ("run_no_sshd", "5.7", box(processes=(PROCESS, replace(PROCESS, pid=8, name="sshd")))),
+    ("publish_what_is_meant", "5.30", with_settings(networks=("bridge",))),
+    ("publish_what_is_meant", "5.30", box(isolation=replace(GOOD.isolation, network="bridge"))),
+    ("publish_what_is_meant", "5.14", box(ports=(Port(5432, host_ip="192.0.2.1", host=5432),))),
+    ("publish_what_is_meant", "5.14", box(ports=(Port(5432, host_ip="::", host=5432),))),
+    ("restart_as_meant", "5.15", alone(settings=replace(SETTINGS, restart="always", attempts=0))),
+    ("restart_as_meant", "5.15", alone(settings=replace(SETTINGS, restart="unless-stopped", attempts=0))),
+    ("restart_as_meant", "5.15", alone(settings=replace(SETTINGS, restart="on-failure", attempts=0))),
+    ("restart_as_meant", "5.15", alone(settings=replace(SETTINGS, restart="on-failure", attempts=6))),
+    ("cannot_gain_privileges", "5.2", with_process(confined="unconfined")),
+    ("cannot_gain_privileges", "5.2", with_process(confined="docker-default (complain)")),
+    ("cannot_gain_privileges", "5.2", with_settings(apparmor="unconfined")),
+    ("cannot_gain_privileges", "5.3", with_settings(selinux="system_u:system_r:spc_t:s0")),
+    ("cannot_gain_privileges", "5.4", with_process(bounding=0xA80425FB | 1 << 12)),
+    ("cannot_gain_privileges", "5.4", box(isolation=replace(GOOD.isolation, cap_add=("NET_ADMIN",)))),
+    ("cannot_gain_privileges", "5.18", box(isolation=replace(GOOD.isolation, devices=("/dev/ttyS0",)))),
+    ("cannot_gain_privileges", "5.18", with_settings(requested=("nvidia",))),
+    ("cannot_gain_privileges", "5.20", box(mounts=(Mount("bind", "/srv/x", "/x", propagation="rshared"),))),
+    ("cannot_gain_privileges", "5.22", with_process(seccomp=0)),
+    ("cannot_gain_privileges", "5.26", with_process(no_new_privileges=False)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", OWN)
+def test_a_good_container_has_nothing_wrong(rule: str) -> None:
+    verdict = verdict_about(rule, GOOD)
+    assert (verdict.outcome, verdict.warnings, verdict.unknown) == (Outcome.HOLDS, (), ())
+
+
+@pytest.mark.parametrize(("rule", "number", "container"), BROKEN, ids=[f"{row[0]}-{row[1]}" for row in BROKEN])
+def test_one_thing_about_a_container_is_found_by_its_id_alone(rule: str, number: str, container: Container) -> None:
+    assert numbers(verdict_about(rule, container)) == [number]
+    others = [other for other in OWN if other != rule]
+    assert {other: numbers(verdict_about(other, container)) for other in others} == {other: [] for other in others}
+
+
+def test_what_breaks_two_ids_is_told_with_both() -> None:
+    assert numbers(verdict_about("are_health_checked", box(has_healthcheck=False, health=""))) == ["4.6", "5.27"]
+    assert numbers(verdict_about("publish_what_is_meant", box(ports=(Port(22, host=22),)))) == ["5.14", "5.8", "5.9"]
+    run = box(mounts=(Mount("bind", "/run/containerd", "/x"),))
+    assert numbers(verdict_about("cannot_gain_privileges", run)) == ["5.32", "5.6"]
+    privileged = box(isolation=Isolation(privileged=True), processes=(replace(PROCESS, seccomp=0),))
+    assert numbers(verdict_about("cannot_gain_privileges", privileged)) == ["5.22", "5.5"]
+
+
+def test_a_limit_of_the_kernel_counts() -> None:
+    bare = replace(SETTINGS, memory=0, cpu=False, processes=0)
+    limited = box(settings=bare, limits=Limits(memory=True, cpu=True, processes=True))
+    assert numbers(verdict_about("have_limits", limited)) == []
+    assert numbers(verdict_about("have_limits", box(settings=bare))) == ["5.11", "5.12", "5.29"]
+
+
+def test_a_port_of_the_mesh_is_the_service_s_and_unknown_without_a_manager() -> None:
+    mesh = replace(MANAGER, services=(replace(SERVICE, published=(Published(8080, 80),)),))
+    assert numbers(verdict_about("publish_what_is_meant", GOOD, swarm=mesh)) == ["5.14", "5.9"]
+    for swarm in (Services("worker", "n2"), replace(MANAGER, services=())):
+        verdict = verdict_about("publish_what_is_meant", GOOD, swarm=swarm)
+        assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
+        assert verdict_about("publish_what_is_meant", alone(), swarm=swarm).outcome is Outcome.HOLDS
+    assert verdict_about("publish_what_is_meant", alone(), swarm=Unobservable("dark")).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(("how", "attempts", "wrong"), [("any", 0, True), ("none", 0, False), ("any", 5, False)])
+def test_how_often_the_swarm_starts_a_service_again_is_its_own_policy(how: str, attempts: int, wrong: bool) -> None:
+    swarm = replace(MANAGER, services=(replace(SERVICE, restart=how, attempts=attempts),))
+    assert bool(numbers(verdict_about("restart_as_meant", GOOD, swarm=swarm))) is wrong
+
+
+def test_without_a_line_of_policy_what_needs_one_does_not_apply() -> None:
+    assert verdict_about("restart_as_meant", GOOD, written=WRITTEN).outcome is Outcome.NOT_APPLICABLE
+    verdict = verdict_about(
+        "publish_what_is_meant", alone(ports=(Port(8443, host_ip="192.0.2.7", host=8443),)), written=WRITTEN
+    )
+    assert numbers(verdict) == []
+    assert {part.cis[-1] for part in verdict.parts} == {"1.8:5.9", "1.8:5.30"}
+    camera = box(isolation=replace(GOOD.isolation, devices=("/dev/video0",)))
+    assert numbers(verdict_about("cannot_gain_privileges", camera, written=WRITTEN)) == []
+    none = HEAD + "services: {none: a test}\nbenchmark: {none: not here}\n"
+    assert verdict_about("have_limits", GOOD, written=none).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_equal_containers_of_a_service_are_one_finding() -> None:
+    bare = replace(SETTINGS, memory=0)
+    tasks = [box(id=f"{number:064x}", name=f"rodan_web.{number}.x", settings=bare) for number in range(5)]
+    [warning] = verdict_about("have_limits", *tasks).warnings
+    assert warning.about == "web"
+    assert "rodan_web.0.x, rodan_web.1.x, rodan_web.2.x and 2 more: each has no limit" in warning.saw
+
+
+def test_a_waiver_of_one_id_leaves_the_others() -> None:
+    waived = "waivers: [{rule: cis:5.11, subject: web, until: 2099-01-01, owner: me, because: so}]\n"
+    bare = with_settings(memory=0, processes=0)
+    assert numbers(verdict_about("have_limits", bare, written=WRITTEN + POLICY + waived)) == ["5.29"]
+
+
+def test_ended_tasks_and_drills_are_not_judged_and_stopped_containers_are() -> None:
+    bare = replace(SETTINGS, memory=0)
+    assert numbers(verdict_about("have_limits", box(settings=bare, state="exited", pid=0))) == []
+    drill = alone(settings=bare, isolation=Isolation(network="none"))
+    assert numbers(verdict_about("have_limits", replace(drill, labels={"fleetkeeper": "drill"}))) == []
+    assert numbers(verdict_about("have_limits", alone(settings=bare, state="exited", pid=0))) == ["5.11"]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in OWN if rule not in ("are_health_checked", "cannot_gain_privileges")])
+def test_what_was_not_seen_of_a_container_is_unknown_and_hides_no_other(rule: str) -> None:
+    dark = box(name="dark", labels={}, settings=None, processes=Unobservable("hidden"), ports=())
+    verdict = verdict_about(rule, dark, GOOD)
+    assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
+    assert "dark: " in verdict.unknown[0].why
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"gid": 0, "groups": (0,)}, "gunicorn with root's group"),
+        ({"groups": (33, 0)}, "root's group among its others"),
+        ({"groups": (33, 998)}, "the engine's socket"),
+        ({"gid": 5, "groups": (5,)}, "with the group 5"),
+        ({"gid": None, "groups": (100005,)}, "with the group of the node 100005"),
+    ],
+)
+def test_a_process_with_a_group_that_is_not_its_own_is_a_warning(changes: dict[str, Any], text: str) -> None:
+    verdict = verdict_about("run_in_their_own_groups", with_process(**changes))
+    [warning] = verdict.warnings
+    assert text in warning.saw
+    assert (warning.about, verdict.findings) == ("web", ())
+
+
+def test_groups_that_are_named_or_of_another_user_of_the_node_or_of_root_are_let_be() -> None:
+    named = WRITTEN.replace("group: web", "group: [web, docker, root]")
+    for changes in ({"groups": (33, 998)}, {"gid": 0, "groups": (0,)}):
+        assert verdict_about("run_in_their_own_groups", with_process(**changes), written=named).warnings == ()
+    assert verdict_about("run_in_their_own_groups", with_process(gid=33, groups=(100033, 100000))).warnings == ()
+    for changes in ({"uid": 0, "groups": (0,)}, {"entered": True, "groups": (0,)}, {"gid": None, "groups": ()}):
+        assert verdict_about("run_in_their_own_groups", with_process(**changes)).warnings == ()
+    any_group = WRITTEN.replace(", group: web", "")
+    assert verdict_about("run_in_their_own_groups", with_process(gid=5, groups=(5,)), written=any_group).warnings == ()
+
+
+def test_a_group_that_the_container_does_not_know_is_unknown() -> None:
+    assert verdict_about("run_in_their_own_groups", box(group_names={})).outcome is Outcome.UNKNOWN
+    numbered = WRITTEN.replace("group: web", "group: '33'")
+    assert verdict_about("run_in_their_own_groups", box(group_names=None), written=numbered).outcome is Outcome.HOLDS
+
+
+def test_what_no_container_of_the_node_can_have_does_not_apply() -> None:
+    verdict = verdict_about("cannot_gain_privileges", with_settings(apparmor="", selinux=""))
+    assert {part.cis[-1] for part in verdict.parts} == {"1.8:5.2", "1.8:5.3", "1.8:5.31"}
+    mapped = replace(GOOD.isolation, engine_maps=True)
+    assert verdict_about("cannot_gain_privileges", box(isolation=mapped)).parts == ()
