@@ -131,7 +131,10 @@ class Container:
     never was. `patience` is how long (seconds) its health check may fail after a start before the engine gives it up.
     `pid` is its first process on the node, 0 when stopped. `accounts` are the uids in its own /etc/passwd, by name.
     `processes` is empty for a container that does not run. `preflight` is only there where its processes run as another
-    user than the inventory says. `jobs` is what says that it runs something by itself.
+    user than the inventory says. `jobs` is what says that it runs something by itself. `restart` is its
+    restart policy (no, always, unless-stopped, on-failure, on-failure:3); empty in an older recording. Its label with
+    Compose's hash of its settings has a digest of that hash instead, with the key of the run: values of variables are
+    in the hash.
     """
 
     id: str
@@ -155,6 +158,7 @@ class Container:
     accounts: dict[str, int] | Unobservable | None = None
     preflight: Preflight | Unobservable | None = None
     jobs: OwnJobs = NO_JOBS
+    restart: str = ""
 
     @property
     def remapped(self) -> bool:

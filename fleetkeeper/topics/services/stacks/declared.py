@@ -22,6 +22,7 @@ from fleetkeeper.readers.compose.document import (
 from fleetkeeper.readers.compose.document import Path as YamlPath
 from fleetkeeper.readers.compose.variables import NAME, VARIABLE, interpolated_text, passed_names, variables_in
 from fleetkeeper.readers.lines import split_lines
+from fleetkeeper.readers.run_digests import run_key
 from fleetkeeper.topics.services.policy import Policy, Stack
 from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables, read_bounded, stack_variables
 from fleetkeeper.topics.services.stacks.docker_client import LIMIT, DesiredStack, StackRefused, desired_stack
@@ -30,7 +31,7 @@ from fleetkeeper.topics.services.stacks.field_names import ENV, compose_path, is
 from fleetkeeper.topics.services.stacks.file_problems import dotenv_names, file_problems
 from fleetkeeper.topics.services.stacks.node_problems import env_file_nodes, holds_secrets, node_problems
 from fleetkeeper.topics.services.stacks.service_fields import Fields, comparable_fields
-from fleetkeeper.topics.services.stacks.values import run_key, value_digest, variable_digests
+from fleetkeeper.topics.services.stacks.values import value_digest, variable_digests
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ TIMES = 3
 
 
 def from_here(inventory: Inventory) -> Facts:
-    """What the files of all stacks declare. Raises NotApplicable without stacks."""
-    stacks = inventory.section(Policy).stacks
+    """What the files of all stacks of the swarm declare. Raises NotApplicable without stacks."""
+    stacks = inventory.section(Policy).stacks_of("swarm")
     return Facts(declared=tuple(map_in_threads(declared_stack, stacks.items(), TIMES * LIMIT, late_stack)))
 
 
