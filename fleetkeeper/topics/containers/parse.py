@@ -91,7 +91,8 @@ def restart_policy(policy: Json) -> str:
     ('on-failure:3', 'no')
     """
     attempts = number_in(policy, "MaximumRetryCount")
-    return text_in(policy, "Name", "no") + (f":{attempts}" if attempts else "")
+    name = text_in(policy, "Name", "no")
+    return f"{name}:{attempts}" if attempts and name == "on-failure" else name
 
 
 def parse_status(state: Json) -> str:

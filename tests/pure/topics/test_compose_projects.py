@@ -229,6 +229,10 @@ def test_a_recording_holds_no_hash_and_no_value_and_says_the_same() -> None:
         ({"network_mode": "service:vpn"}, {}),
         ({"deploy": {"restart_policy": {"condition": "any"}}}, {"restart": "always"}),
         ({"deploy": {"restart_policy": {"condition": "on-failure", "max_attempts": 3}}}, {"restart": "on-failure:3"}),
+        ({"restart": "always", "deploy": {"restart_policy": {"delay": "5s"}}}, {}),
+        ({"deploy": {"restart_policy": {"condition": "any", "max_attempts": 3}}}, {"restart": "always"}),
+        ({"restart": "on-failure:0"}, {"restart": "on-failure"}),
+        ({"volumes": [{"type": "volume", "source": "v", "target": "/v/"}]}, {"mount /v": "volume named"}),
         ({"cap_add": ["sys_admin", "CAP_CHOWN"]}, {"added capabilities": "CHOWN, SYS_ADMIN"}),
     ],
 )

@@ -13,6 +13,7 @@ EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, never listened o
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 MOUNT, PORT, READ_ONLY = "mount ", "port ", ", read-only"
 RESTART_WORDS = {"": "no", "none": "no", "any": "always"}
+"""Conditions of `deploy.restart_policy`. Compose takes one without a condition, also over `restart: always`, for none."""
 NO_PORT = ("", "0")
 CHOSEN = "one that Docker chooses"
 WITHOUT_PORTS = ("host", "none")
@@ -64,9 +65,9 @@ def restart_in_words(service: Json) -> str:
     """
     policy = part(service, "deploy").get("restart_policy")
     if not isinstance(policy, dict):
-        return text_in(service, "restart", "no")
+        return text_in(service, "restart", "no").removesuffix(":0")
     condition, attempts = text_in(policy, "condition"), policy.get("max_attempts")
-    word = RESTART_WORDS.get(condition, condition) if condition else "always"
+    word = RESTART_WORDS.get(condition, condition)
     return f"{word}:{attempts}" if attempts and word == "on-failure" else word
 
 
@@ -80,7 +81,7 @@ def declared_mounts(service: Json, model: Json, directory: str) -> Iterator[tupl
             source = text_in(part(part(model, "volumes"), source), "name", source)
         else:
             source = normpath(join(directory, source))
-        yield target, mount_in_words(kind, source, read_only=flag_in(mount, "read_only"))
+        yield normpath(target), mount_in_words(kind, source, read_only=flag_in(mount, "read_only"))
 
 
 def mount_in_words(kind: str, source: str, *, read_only: bool) -> str:
@@ -132,7 +133,7 @@ def running_settings(container: Container) -> dict[str, str]:
     for mount in container.mounts:
         if mount.type in ("volume", "bind"):
             source = mount.name if mount.type == "volume" else mount.source
-            settings[MOUNT + mount.destination] = mount_in_words(mount.type, source, read_only=not mount.rw)
+            settings[MOUNT + normpath(mount.destination)] = mount_in_words(mount.type, source, read_only=not mount.rw)
     published: dict[str, list[Port]] = {}
     for port in container.ports:
         if port.host is not None:
