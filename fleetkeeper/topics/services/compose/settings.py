@@ -13,7 +13,7 @@ EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, never listened o
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 MOUNT, PORT, READ_ONLY = "mount ", "port ", ", read-only"
 RESTART_WORDS = {"": "no", "none": "no", "any": "always"}
-"""Conditions of `deploy.restart_policy`. Compose takes one without a condition, also over `restart: always`, for none."""
+"""Conditions of `deploy.restart_policy`. One without a condition is none for Compose, also over `restart: always`."""
 NO_PORT = ("", "0")
 CHOSEN = "one that Docker chooses"
 WITHOUT_PORTS = ("host", "none")
