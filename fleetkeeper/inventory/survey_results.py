@@ -82,6 +82,7 @@ class Backups:
     mounted and must make them; empty where the database has them mounted itself.
     `below` is the directory below the volume's root, or empty. `nodes` are all that have these files. `guessed` are the
     fields whose values nothing on the servers confirms. `others` are names of files there that no pattern fits.
+    `sidecars` are containers beside the database that may write there by a clock of their own.
     """
 
     service: str
@@ -103,6 +104,7 @@ class Backups:
     below: str = ""
     maker: str = ""
     others: tuple[str, ...] = ()
+    sidecars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
