@@ -1,4 +1,4 @@
-"""`fleetkeeper stack FILE`: what is wrong with a stack file, without any server."""
+"""`fleetkeeper stack FILE`: what is wrong with a stack or Compose file, without any server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from fleetkeeper.exit_codes import Exit, worst_exit
+from fleetkeeper.topics.services.compose.declared import declared_project
+from fleetkeeper.topics.services.compose.facts import DeclaredProject
 from fleetkeeper.topics.services.policy import Stack
 from fleetkeeper.topics.services.stacks.declared import declared_stack
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack
@@ -26,20 +28,28 @@ from fleetkeeper.untrusted import one_line
     metavar="FILE",
     help="A file of NAME=VALUE lines that is sourced before the stack is deployed; may be given several times.",
 )
+@click.option("--compose", is_flag=True, help="It is for `docker compose up`, not for `docker stack deploy`.")
 @click.option("--strict", is_flag=True, help="Count warnings as findings.")
-def stack(file: Path, environment_files: tuple[str, ...], strict: bool) -> None:
+def stack(file: Path, environment_files: tuple[str, ...], compose: bool, strict: bool) -> None:
     """Say what is wrong with a stack FILE, with the line: what Docker passes over without a word, and what cannot work.
 
     No server is asked. Variables are taken from this environment and the environment files, as `docker stack deploy`
-    would take them here. Docker's own client, if it is installed, says whether it takes the file.
+    would take them here; with `--compose` as `docker compose up` would, which reads `.env` beside the file too.
+    Docker's own client, or Compose, if it is installed, says whether it takes the file.
     """
-    declared = declared_stack(("stack", Stack(file=str(file), environment_files=environment_files)), os.environ)
+    entry = Stack(
+        kind="compose" if compose else "swarm",
+        node="here" if compose else None,
+        file=str(file),
+        environment_files=environment_files,
+    )
+    declared = (declared_project if compose else declared_stack)(("stack", entry), os.environ)
     for line in problem_lines(declared):
         click.echo(one_line(line))
     sys.exit(exit_code(declared, strict))
 
 
-def problem_lines(declared: DeclaredStack) -> Iterator[str]:
+def problem_lines(declared: DeclaredStack | DeclaredProject) -> Iterator[str]:
     """A line for each problem, `FILE:LINE: WHAT; HINT`, and for each thing that could not be seen; or that all is well.
 
     Warnings are called so.
@@ -57,7 +67,7 @@ def problem_lines(declared: DeclaredStack) -> Iterator[str]:
         yield f"{declared.file}: nothing is wrong with it"
 
 
-def exit_code(declared: DeclaredStack, strict: bool) -> Exit:
+def exit_code(declared: DeclaredStack | DeclaredProject, strict: bool) -> Exit:
     """FINDINGS_REMAIN where something is wrong, NOT_ALL_SEEN where the file or Docker's answer could not be read.
 
     Warnings are wrong only when `strict`. NOTHING_LEFT otherwise; where both hold, the first in PRECEDENCE.

@@ -82,6 +82,7 @@ class Backups:
     mounted and must make them; empty where the database has them mounted itself.
     `below` is the directory below the volume's root, or empty. `nodes` are all that have these files. `guessed` are the
     fields whose values nothing on the servers confirms. `others` are names of files there that no pattern fits.
+    `sidecars` are containers beside the database that may write there by a clock of their own.
     """
 
     service: str
@@ -103,6 +104,7 @@ class Backups:
     below: str = ""
     maker: str = ""
     others: tuple[str, ...] = ()
+    sidecars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,12 +135,23 @@ class ServedSite:
 
 
 @dataclass(frozen=True)
+class FoundProject:
+    """A project of Compose on a node: from which directory it was started there, and from which files."""
+
+    name: str
+    node: str
+    directory: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Findings:
     """Everything that goes into an inventory.
 
     `blind` are the nodes whose containers could not be listed, `scheduled` the jobs that look like backups. `databases`
     are all Postgres servers that run, in a container or not, and `tls` what serves TLS, or publishes a port for it:
     each in words, with its node. `stacks` are the names of the stacks of the swarm, `stack_files` what may be theirs.
+    `projects` are those of Compose.
     """
 
     name: str
@@ -154,6 +167,7 @@ class Findings:
     tls: tuple[str, ...] = field(default=())
     stacks: tuple[str, ...] = field(default=())
     stack_files: tuple[StackFile, ...] = field(default=())
+    projects: tuple[FoundProject, ...] = field(default=())
 
 
 AGAIN = "run `fleetkeeper init` again once that is mended"

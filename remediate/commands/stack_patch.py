@@ -20,6 +20,7 @@ from fleetkeeper.topics.services.rules.deployed import (
     running_services,
     strange_services,
 )
+from fleetkeeper.topics.services.rules.projects import project_differences
 from fleetkeeper.topics.services.stacks.declared import read_stack
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack
 from fleetkeeper.topics.services.stacks.file_patch import patch_file, unified_lines, with_its_user
@@ -82,6 +83,8 @@ def patch_folder(file: Path) -> Path:
 
 def stack_patch(fleet: Fleet, name: str, stack: Stack) -> StackPatch:
     """What makes one stack file say what runs."""
+    if stack.kind == "compose":
+        return words_on_project(fleet, name, stack)
     unknown: list[str] = []
     words: list[str] = []
     try:
@@ -107,6 +110,16 @@ def stack_patch(fleet: Fleet, name: str, stack: Stack) -> StackPatch:
         return StackPatch(stack, unknown=(*unknown, str(why)))
     lines = unified_lines(patched_name(Path(stack.file)), reading.document.text, patch.text)
     return StackPatch(stack, tuple(lines), (*words, *patch.words), tuple(unknown))
+
+
+def words_on_project(fleet: Fleet, name: str, stack: Stack) -> StackPatch:
+    """What differs of a project of Compose, in words: its containers do not show all that its file may say."""
+    try:
+        items = list(project_differences(fleet, name))
+    except Unobservable as why:
+        items = [why]
+    words = tuple(f"{item.saw}, want {item.want}" for item in items if not isinstance(item, Unobservable))
+    return StackPatch(stack, words=words, unknown=tuple(str(item) for item in items if isinstance(item, Unobservable)))
 
 
 def not_running(fleet: Fleet, stack: Stack, declared: DeclaredStack) -> StackPatch:

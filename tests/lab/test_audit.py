@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from tests.lab.conftest import rules_ending_so
+from tests.lab.test_changed_by_hand import assert_no_secret
 
 
-def test_the_unbroken_lab_has_no_finding_and_nothing_unknown(lab) -> None:
-    results = lab.audit()
+def test_the_unbroken_lab_has_no_finding_and_nothing_unknown_and_no_secret_is_written_down(lab) -> None:
+    results = lab.audit("-v", f"--record={lab.place / 'look.json'}")
     assert rules_ending_so(results, "finding", "unknown") == set(), results["said"]
+    assert "services.are_deployed_as_declared" in rules_ending_so(results, "holds")
+    assert_no_secret(lab, results["said"])
     assert len(rules_ending_so(results, "holds")) >= 10
 
 

@@ -37,13 +37,14 @@ def written_below(folder: Path) -> Iterator[tuple[Path, str]]:
                 yield path, "\n".join(database.iterdump())
 
 
-def assert_nothing_told(lab: Lab, *ran: str) -> None:
+def assert_no_secret(lab: Lab, *ran: str) -> None:
     """No secret is in what was printed, nor in results, recordings, state and journal."""
     texts = [*((Path("printed"), text) for text in ran), *written_below(lab.place)]
     parts = {value.split("lab-only-")[1][:14] for value in secrets_of_the_lab()}
     assert [(path, part) for path, text in texts for part in parts if part in text] == []
 
 
+@pytest.mark.long
 def test_what_is_changed_by_hand_is_named_and_none_of_its_values_is_written_down(broken: Callable[..., Lab]) -> None:
     lab = broken("changed-by-hand")
     results = lab.audit("-v", f"--record={lab.place / 'look.json'}")
@@ -58,7 +59,7 @@ def test_what_is_changed_by_hand_is_named_and_none_of_its_values_is_written_down
     assert variables == "rodan_celery: CELERY_BROKER_URL has another value, LAB_CHANGED_BY_HAND is not in the file"
     planned = lab.remediate(*FIX)
     assert "with what deploy.env sets exported" in planned.said
-    assert_nothing_told(lab, results["said"], planned.said)
+    assert_no_secret(lab, results["said"], planned.said)
 
 
 @pytest.mark.long
@@ -80,4 +81,4 @@ def test_a_repair_and_its_undoing_write_no_value_down(broken: Callable[..., Lab]
     facts = [lab.run("fleetkeeper", "facts", name, "--hosts=lab") for name in ("manager", "vgpu")]
     replayed = lab.audit("-v", f"--replay={recording}")
     assert RULE in rules_ending_so(replayed, "finding"), replayed["said"]
-    assert_nothing_told(lab, before["said"], fixed.said, *(ran.said for ran in (*runs, *facts)), json.dumps(replayed))
+    assert_no_secret(lab, before["said"], fixed.said, *(ran.said for ran in (*runs, *facts)), json.dumps(replayed))

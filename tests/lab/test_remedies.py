@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.lab.conftest import rules_ending_so
+from tests.lab.test_footprint import changed_nodes, node_trees
 
 REPAIRED = {
     "cron-missing": {"schedules.backup_runs_where_postgres_runs"},
@@ -20,13 +21,33 @@ REPAIRED = {
 }
 """What each fault breaks."""
 ALWAYS = ("cron-missing", "volume-over-budget", "certificate-expiring", "root-container")
-"""One of each shape of plan; the others run with --all."""
+"""One of each shape of plan: together in every run, each alone with --all."""
 FIX = ("--fix", "--yes", "--allow", "restart,delete")
 
 
-@pytest.mark.parametrize(
-    "fault", [fault if fault in ALWAYS else pytest.param(fault, marks=pytest.mark.long) for fault in REPAIRED]
-)
+def test_case_72_and_48_a_night_of_faults_is_looked_at_without_a_trace_repaired_and_then_there_is_nothing_to_do(
+    broken,
+) -> None:
+    lab = broken(*ALWAYS)
+    expected = set().union(*(REPAIRED[fault] for fault in ALWAYS))
+    assert rules_ending_so(lab.audit(), "finding") >= expected
+    before = node_trees(lab)
+    assert rules_ending_so(lab.audit(), "finding") >= expected
+    planned = lab.remediate()
+    assert planned.status == 1, planned.said
+    assert changed_nodes(before, node_trees(lab)) == {}
+    fixed = lab.remediate(*FIX)
+    assert fixed.status == 0, fixed.said
+    assert fixed.out.count("fixed  ") >= len(ALWAYS)
+    after = lab.audit()
+    assert rules_ending_so(after, "finding", "unknown") == set(), after["said"]
+    again = lab.remediate("--json")
+    assert again.status == 0, again.said
+    assert json.loads(again.out)["plans"] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", REPAIRED)
 def test_a_fault_is_repaired_and_proven_by_the_rule_that_found_it(broken, fault: str) -> None:
     lab = broken(fault)
     match = rules_ending_so(lab.audit(), "finding")
@@ -38,6 +59,7 @@ def test_a_fault_is_repaired_and_proven_by_the_rule_that_found_it(broken, fault:
     assert "fixed" in fixed.out
 
 
+@pytest.mark.long
 def test_a_plan_changes_nothing_and_exits_1(broken) -> None:
     lab = broken("cron-missing")
     before = lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root")
@@ -46,6 +68,7 @@ def test_a_plan_changes_nothing_and_exits_1(broken) -> None:
     assert lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root") == before
 
 
+@pytest.mark.long
 def test_case_48_a_second_fix_has_nothing_to_do(broken) -> None:
     lab = broken("cron-missing")
     assert lab.remediate(*FIX).status == 0

@@ -15,7 +15,8 @@ from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.shell.wrappers import SHELLS
-from fleetkeeper.readers.systemd_units import command_lines, cron_fields, units
+from fleetkeeper.readers.systemd_timers import service_script
+from fleetkeeper.readers.systemd_units import cron_fields, units
 from fleetkeeper.topics.schedules.command_lines import scripted
 
 LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
@@ -60,8 +61,8 @@ def scheduled_entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         if timer.get("ActiveState") == "active":
-            started = services.get(timer.get("Unit", ""), {}).get("ExecStart", "")
-            yield cron_fields(timer.get("TimersCalendar", "")), timer.get("Id", "a timer"), command_lines(started)
+            script = service_script(services.get(timer.get("Unit", ""), {}), printed.lines.get("setting", []))
+            yield cron_fields(timer.get("TimersCalendar", "")), timer.get("Id", "a timer"), script
 
 
 def made_by(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from fleetkeeper.inventory.survey_results import Backups, FoundService, Machine,
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.job_runners import makes_backups
 from fleetkeeper.topics.backups.parse import list_directory, parse_listing
 from fleetkeeper.topics.backups.policy import Policy, names_a_day
 from fleetkeeper.topics.containers.facts import Container, Mount, Placement
@@ -111,9 +112,18 @@ def backups_of(
     backups = describe_backups(home, database, sorted({listing.node for listing in alike}))
     if not any(each.container.service == home.service for each in places):
         backups = replace(backups, maker=home.service, directory="/backups")
+    backups = replace(backups, sidecars=tuple(dict.fromkeys(sidecars_at(home, beside))))
     backups = with_schedule(backups, home, context.scheduled)
     backups = with_timezone(backups, home.dumps, context.machines)
     return with_usage(backups, home, context.ask, unseen), unseen
+
+
+def sidecars_at(home: DumpListing, beside: Sequence[Placement]) -> Iterator[str]:
+    """The names of containers that make backups by a clock of their own and may write where the dumps are."""
+    for container in (each.container for each in beside):
+        written = [mount.source if home.path else mount.name for mount in container.mounts if mount.rw]
+        if makes_backups(container) and (home.path or home.volume) in written and container.service != home.service:
+            yield container.service or container.name
 
 
 def dump_listings(context: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:

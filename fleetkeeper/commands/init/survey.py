@@ -20,6 +20,7 @@ from fleetkeeper.commands.init.hosts import (
     unique_node_name,
     with_engines,
 )
+from fleetkeeper.commands.init.project_survey import compose_projects
 from fleetkeeper.commands.init.service_survey import services_of
 from fleetkeeper.commands.init.sites import serving, sites_of
 from fleetkeeper.commands.init.stack_sources import services_of_stacks, stack_files_near, stack_names
@@ -206,6 +207,7 @@ class Survey:
             tuple(tls_in_words(fleet)),
             stack_names(fleet),
             stack_files_near(self.path, services_of_stacks(fleet)),
+            tuple(compose_projects(fleet)),
         )
 
     def backups(

@@ -235,6 +235,8 @@ class Test:
             return Truth(same is (operator != "!="))
         if operator in COMPARISONS and NUMBER.fullmatch(first) and NUMBER.fullmatch(second):
             return Truth(COMPARISONS[operator](int(first), int(second)))
+        if operator in COMPARISONS and not self.double and "" in (first.strip(), second.strip()):
+            return NO  # not a number, with the status 2
         return Truth(None)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.command_status import status_of
 from fleetkeeper.readers.shell.conditions import show
-from fleetkeeper.readers.shell.expansions import calculation, expand, remember_names, split_fields, with_programs
+from fleetkeeper.readers.shell.expansions import calculation, expand, fields_of, remember_names, with_programs
 from fleetkeeper.readers.shell.parsed_scripts import PARSED
 from fleetkeeper.readers.shell.redirections import leaves_behind, opened
 from fleetkeeper.readers.shell.script_state import (
@@ -24,10 +24,10 @@ from fleetkeeper.readers.shell.script_state import (
     command_in,
     either_of,
     errors_of,
-    set_positional,
     substitute_variables,
     take_turn,
 )
+from fleetkeeper.readers.shell.shell_ends import ends_behind, foreign_descriptor, may_assign
 from fleetkeeper.readers.shell.special_commands import SPECIAL, ends_with_its_file
 from fleetkeeper.readers.shell.substitutions import follow_substitutions
 from fleetkeeper.readers.shell.surroundings import MOST_OF_SCRIPT, Surroundings
@@ -49,10 +49,7 @@ from fleetkeeper.readers.shell.syntax_tree import (
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrapper_programs import (
-    LONG_IN_LOOP,
-    TOO_LONG,
     inner_context,
-    is_too_long,
     with_first_file,
     wrappers_run,
 )
@@ -185,7 +182,9 @@ class Follower:
             outcome = self.follow_case(command, inside, guard)
         else:
             outcome = self.follow_group(command, inside, guard)
-        return outcome if can_start.value is not False else Outcome(can_start)
+        if can_start.value is False:
+            return Outcome(can_start, foreign_descriptor(command.redirected, self.context))
+        return outcome
 
     def follow_group(self, command: Group, reach: Truth, guard: bool) -> Outcome:
         """Follow a group; a subshell's end and variables are not the script's. Raises Unreadable."""
@@ -236,6 +235,8 @@ class Follower:
 
     def follow_for(self, command: For, reach: Truth, guard: bool) -> Outcome:
         """Follow `for`: a lookup counts as one word, which is there. Raises Unreadable."""
+        if not command.name and self.around.shell == "dash":
+            return Outcome(NO, Truth(True, "dash, which is /bin/sh here, has no `for ((`"))
         given = [substitute_variables(word, self.context) for word in command.words or ()]
         words = given if command.words is not None else [(Part("variable", "@"),)]
         outcome = Outcome()
@@ -287,10 +288,10 @@ class Follower:
         """Follow a command's words; `reach`: it is run; `guard`: no failure ends the script. Raises Unreadable."""
         context = self.context
         own = {name: with_programs(substitute_variables(word, context), context) for name, word in command.assigned}
-        words = [field for word in command.words for field in split_fields(word, substitute_variables(word, context))]
+        words = [field for word in command.words for field in fields_of(word, context)]
         context.assigned = context.assigned or any(name != "PATH" for name in own)
         written = [*(word for _, word in command.assigned), *command.words]
-        goes_on = expand(written, context)
+        goes_on = both(expand(written, context), may_assign(own, context))
         status = both(goes_on, follow_substitutions(self, written, reach, guard or context.errexit))
         if goes_on.value is not True:
             return Outcome(status, opposite(goes_on))
@@ -301,19 +302,18 @@ class Follower:
         remember_names(words, context, reach)
         if name in context.functions:
             return self.call_function(name, words[1:], reach, guard)
+        context.variables.update({name: value for name, value in own.items() if name == "CDPATH"})
         if name in SPECIAL:
             return SPECIAL[name](self, words, reach, guard)
         return self.follow_program(words, own, reach, guard)
 
     def call_function(self, name: str, arguments: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
         """Follow a function where it is called; `return` ends only the function. Raises Unreadable."""
-        self.context.called.add(name)
-        self.context.depth += 1
+        kept = self.context.enter_function(name, arguments)
         if self.context.depth > DEEPEST:
             raise Unreadable("its functions call each other too deep")
-        set_positional(arguments, self.context)
         outcome = self.follow_command(self.context.functions[name], reach, guard)
-        self.context.depth -= 1
+        self.context.leave_function(kept)
         return replace(outcome, ends=NO) if outcome.ends.returns else outcome
 
     def follow_program(self, words: Sequence[Word], own: Mapping[str, Word], reach: Truth, guard: bool) -> Outcome:
@@ -338,9 +338,8 @@ class Follower:
         self.commands.append(command_in(context, (rest, words), own, reach, set_path))
         if rest and literal_text(words[0]) == "exec":
             return Outcome(YES, Truth(True, f"{show(words)} takes the place of the shell"))
-        if name == "sleep" and is_too_long(rest[1:], LONG_IN_LOOP if context.repeated else TOO_LONG):
-            return Outcome(ends=Truth(None, f"{show(rest)} waits for too long"))
-        return Outcome(status_of(rest or words, set_path or context.around.search_path, guard, context))
+        status = status_of(rest or words, set_path or context.around.search_path, guard, context)
+        return Outcome(status, ends_behind(rest, context))
 
     def follow_inner(self, script: str, inner: Context, reach: Truth, guard: bool) -> Outcome:
         """Follow a script that a shell inside this one, with the state `inner`, runs. Raises Unreadable."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fleetkeeper.readers.shell.conditions import value_of
-from fleetkeeper.readers.shell.script_state import Context, assignments
+from fleetkeeper.readers.shell.script_state import Context, assignments, substitute_variables
+from fleetkeeper.readers.shell.shell_ends import calculates
 from fleetkeeper.readers.shell.syntax_tree import Group
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Simple, Word, literal_text
@@ -47,6 +48,8 @@ def expand_one(part: Part, context: Context) -> Truth:
         return Truth(False, f"dash, which is /bin/sh here, has no {'arrays' if part.text == ARRAY else 'such `${…}`'}")
     if context.nounset and (unset := NEEDED.fullmatch(part.text)) and not context.around.elsewhere:
         return is_set(unset[1], context)
+    if part.text.startswith("("):
+        return calculates(part.text, context)
     required = REQUIRED.match(part.text)
     if required is None or context.variables.get(required[1]):
         return YES
@@ -77,11 +80,14 @@ def remember_names(words: Sequence[Word], context: Context, reach: Truth) -> Non
     names = [match[0] for match in (NAME.match(literal_text(word) or "") for word in words[1:]) if match]
     if name in DECLARING:
         context.remember(assignments(words[1:]), reach)
+    if name == "readonly" and reach.value:
+        context.fixed.update(names)
     if name in READING or (name == "printf" and literal_text(words[1] if words[1:] else ()) == "-v"):
         context.remember({name: (Part("variable", f"{name} here or before"),) for name in names}, reach)
     if name == "unset" and reach.value is not False:
+        functions = literal_text(words[1] if words[1:] else ()) == "-f"
         for forgotten in names:
-            context.variables.pop(forgotten, None)
+            (context.functions if functions else context.variables).pop(forgotten, None)
 
 
 def with_programs(word: Word, context: Context) -> Word:
@@ -109,6 +115,17 @@ def calculation(command: Group) -> Truth | None:
 
 CALCULATED = re.compile(r"[0-9]+|\w+(?:\+\+|--|[-+*/%=!]+\w+)|(?:\+\+|--)\w+", re.ASCII)
 OPERATORS = frozenset(["+", "-", "*", "/", "%", "=", "==", "!=", "+=", "-="])
+
+
+def fields_of(word: Word, context: Context) -> list[Word]:
+    """The words that a word of a command becomes, see `split_fields`; for `"$@"` all arguments where they are known."""
+    texts = [part for part in word if part != Part("text", "")]
+    count = literal_text(context.variables.get("#", ())) or ""
+    if texts in ([Part("variable", "@")], [Part("variable", "*")]) and re.fullmatch("[0-9]{1,2}", count):
+        arguments = [context.variables.get(str(number)) for number in range(1, int(count) + 1)]
+        if None not in arguments:
+            return [argument for argument in arguments if argument is not None]
+    return split_fields(word, substitute_variables(word, context))
 
 
 def split_fields(written: Word, expanded: Word) -> list[Word]:

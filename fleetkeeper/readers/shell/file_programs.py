@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import dropwhile, takewhile
 
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
@@ -23,6 +24,8 @@ def file_status(base: str, texts: Sequence[str | None], around: Surroundings) ->
     `texts` are its arguments, None for each that is not plain.
     """
     result = YES
+    if base in ("ls", "stat") and any(re.search(r"[*?[]", text or "") for text in texts):
+        result = Truth(None, "is given a pattern, which may fit no file")
     for path in operands(base, texts):
         there = around.exists(path)
         if base in ("mkdir", "touch"):
@@ -31,6 +34,8 @@ def file_status(base: str, texts: Sequence[str | None], around: Surroundings) ->
             result = both(result, THERE if base == "mkdir" and there.value else YES)
         else:
             result = both(result, MISSING if there.value is False else YES)
+        if base in ("mount", "umount") and (mounted := around.mounted(path)).value is (base == "mount"):
+            result = both(result, Truth(None, f"finds it {'mounted' if mounted.value else 'not mounted'} now"))
     return result
 
 
@@ -54,6 +59,8 @@ def operands(base: str, texts: Sequence[str | None]) -> list[str]:
         chosen = [] if "f" in letters or "--force" in options else plain
     elif base == "mkdir":
         chosen = [] if "p" in letters or "--parents" in options else plain
+    elif base == "find":
+        chosen = list(takewhile(lambda text: text and text[0] not in "-(!", list(dropwhile(is_link_option, texts))))
     elif base in COPIERS:
         special = set("tsd") & set(letters) or any(option.startswith("--") for option in options)
         chosen = [] if special else plain[:-1]
@@ -62,13 +69,18 @@ def operands(base: str, texts: Sequence[str | None]) -> list[str]:
     return [text for text in chosen if text and text.startswith("/") and not re.search(r"[*?[]", text)]
 
 
+def is_link_option(text: str | None) -> bool:
+    """Whether an argument of `find` stands in front of its paths."""
+    return text in ("-H", "-L", "-P")
+
+
 def asks(base: str, texts: Sequence[str | None]) -> bool:
     """Whether a program is used to ask something, so that its failure is an answer."""
     quiet = any(re.fullmatch("-[a-zA-Z]*q[a-zA-Z]*|--quiet", text or "") for text in texts)
     return base in ASKING or (base in ("grep", "egrep", "fgrep", "zgrep") and quiet)
 
 
-ASKING = frozenset({"pgrep", "pidof", "diff", "cmp", "expr", "ping", "pg_isready", "tty"})
+ASKING = frozenset({"pgrep", "pidof", "diff", "cmp", "expr", "ping", "pg_isready", "tty", "let", "read"})
 
 
 def only_waits(base: str, texts: Sequence[str | None]) -> bool:

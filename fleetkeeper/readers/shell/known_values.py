@@ -13,6 +13,10 @@ OF_TERMINALS = frozenset({"DISPLAY", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", 
 """Variables that only a session of a person has."""
 
 
+OF_BASH = frozenset({"EUID", "UID", "HOSTNAME", "RANDOM", "BASH", "BASH_VERSION", "BASH_SOURCE", "SECONDS"})
+"""Variables that bash sets, and dash does not."""
+
+
 def terminal_variable(name: str, around: Surroundings) -> str | None:
     """The value of a variable that a session of a person has, and a job has not; None for any other variable.
 
@@ -20,6 +24,8 @@ def terminal_variable(name: str, around: Surroundings) -> str | None:
     """
     if name == "PS1" and around.shell in ("dash", "bash"):
         return "$ " if around.shell == "dash" else ""
+    if around.shell == "dash" and name in OF_BASH:
+        return ""
     return "" if name in OF_TERMINALS and not around.elsewhere else None
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection
 
 from fleetkeeper.readers.shell import conditions
-from fleetkeeper.readers.shell.script_state import Context, substitute_variables
+from fleetkeeper.readers.shell.script_state import Context, from_home, substitute_variables
+from fleetkeeper.readers.shell.shell_ends import foreign_descriptor
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Redirections
 from fleetkeeper.readers.shell.truth import YES, Truth, both, opposite
@@ -22,7 +23,7 @@ def opened(redirected: Redirections, context: Context) -> Truth:
     YES without any, and as `opened_one` where the name of a file is not known. Raises Unreadable for a word that grows
     too long.
     """
-    result, numbers = YES, set(context.descriptors)
+    result, numbers = opposite(foreign_descriptor(redirected, context)), set(context.descriptors)
     for operator, target in redirected:
         word = substitute_variables(target, context)
         result = both(result, both(is_open(operator, word, numbers, context), opened_one(operator, word, context)))
@@ -73,9 +74,7 @@ def file_opens(operator: str, target: Word, context: Context) -> Truth:
     """Whether the shell can open the file of a redirection on the node: YES where its name is not known at all."""
     around = context.around
     path = conditions.known_value(target, around)
-    home = literal_text(context.variables.get("HOME", ())) or (around.user.home if around.user is not None else "")
-    if path and path.startswith("~/") and home.startswith("/"):
-        path = f"{home.rstrip('/')}{path[1:]}"
+    path = from_home(path, context) if path is not None else None
     prefix = path if path is not None else directory_of(target, around)
     if prefix is None:
         return YES

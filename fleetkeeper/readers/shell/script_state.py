@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,10 @@ from fleetkeeper.readers.shell.wrappers import new_user
 
 DEEPEST = 4
 """Shells inside each other that are followed."""
+MOST_ARGUMENTS = 9
+"""Arguments of a function that are known to be missing where they are."""
+POSITIONAL = frozenset({"#", "@", "*"})
+"""Variables about the arguments of a script or a function, besides `$1` and so on."""
 MOST_PARTS, MOST_CHARACTERS = 64, 4096
 """Limits of a word after substitution: each `a=$a$a;` doubles it, and one line of any user would fill the memory."""
 
@@ -66,6 +71,11 @@ class ExecutedCommand:
         return (literal_text(self.words[0]) or "").rpartition("/")[2] if self.words else ""
 
 
+def is_positional(name: str) -> bool:
+    """Whether a variable is about the arguments of a script or a function."""
+    return name in POSITIONAL or re.fullmatch("[1-9][0-9]*", name) is not None
+
+
 @dataclass
 class Context:
     """State of a script while it is followed: variables, whether any was assigned besides PATH, and the command before.
@@ -74,6 +84,7 @@ class Context:
     status of a pipe is that of any command in it. `nounset`: it ends at a variable that is not set (`set -u`);
     `noclobber`: `>` opens no file that is there (`set -C`). `fate` is what becomes of the commands that are followed
     now, and `repeated` says whether they stand in a loop without a fixed end, `loops` counts the loops around them.
+    `fixed` are variables that are readonly, `within` counts the functions that are run now.
     `unexported` are variables and functions that programs do not get; none is added with `allexport` (`set -a`).
     """
 
@@ -91,6 +102,8 @@ class Context:
     repeated: bool = False
     loops: int = 0
     user: str = ""
+    within: int = 0
+    fixed: set[str] = field(default_factory=set)
     unexported: set[str] = field(default_factory=set)
     functions: dict[str, Command] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
@@ -105,6 +118,23 @@ class Context:
                 if name not in self.variables and not self.allexport:
                     self.unexported.add(name)
                 self.variables[name] = value if reach.value else (Part("variable", f"{name} here or before"),)
+
+    def enter_function(self, name: str, arguments: Sequence[Word]) -> dict[str, Word]:
+        """Begin a function with these arguments; returns the positional parameters outside, for `leave_function`."""
+        self.called.add(name)
+        self.depth, self.within = self.depth + 1, self.within + 1
+        kept = {name: value for name, value in self.variables.items() if is_positional(name)}
+        self.leave_function({}, 0)
+        self.variables.update({str(number): (Part("text", ""),) for number in range(1, MOST_ARGUMENTS + 1)})
+        set_positional(arguments, self)
+        return kept
+
+    def leave_function(self, kept: Mapping[str, Word], levels: int = 1) -> None:
+        """Put back the positional parameters that were there outside of a function, of which `levels` end."""
+        self.depth, self.within = self.depth - levels, self.within - levels
+        for name in [name for name in self.variables if is_positional(name)]:
+            del self.variables[name]
+        self.variables.update(kept)
 
     def define(self, function: Function) -> None:
         """Store a function, which bash gives to others of its kind after `export -f`."""
@@ -136,6 +166,7 @@ class Context:
             noclobber=False,
             loops=0,
             unexported=set(self.unexported),
+            fixed=set(self.fixed),
             functions=dict(self.functions),
         )
 
@@ -195,6 +226,13 @@ def substitute_variables(word: Word, context: Context) -> Word:
     return tuple(parts)
 
 
+def from_home(path: str, context: Context) -> str:
+    """The path with the home directory for a `~` in front, where that is known; any other path as it is."""
+    user = context.around.user
+    home = literal_text(context.variables.get("HOME", ())) or (user.home if user is not None else "")
+    return f"{home.rstrip('/')}{path[1:]}" if path[:2] in ("~", "~/") and home.startswith("/") else path
+
+
 def choose(entered: Truth, inside: Truth, before: Truth) -> Truth:
     """The status after a part that was entered or not (`entered`): `inside` of the part, or `before` it.
 
@@ -243,9 +281,10 @@ def assignments(words: Sequence[Word]) -> dict[str, Word]:
     {'A': (Part(kind='variable', text='B'),)}
     """
     values: dict[str, Word] = {}
-    for word in [word for word in words if word and word[0].kind == "text" and "=" in word[0].text]:
-        name, _, first = word[0].text.partition("=")
-        values[name] = (Part("text", first), *word[1:]) if first or not word[1:] else word[1:]
+    for word in [tuple(part for part in word if part != Part("text", "")) for word in words]:
+        name, equals, first = word[0].text.partition("=") if word and word[0].kind == "text" else ("", "", "")
+        if equals:
+            values[name] = (Part("text", first), *word[1:]) if first or not word[1:] else word[1:]
     return values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from fleetkeeper.readers.shell.script_state import (
     Context,
     Outcome,
     assignments,
+    from_home,
     set_positional,
 )
 from fleetkeeper.readers.shell.surroundings import Surroundings
@@ -55,9 +57,10 @@ def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Tru
     """
     arguments = [word for word in words[1:] if literal_text(word) not in ("-P", "-L", "--")]
     path = conditions.known_value(arguments[-1], follower.context.around) if arguments else None
-    follower.context.directory = (
-        follower.context.around.absolute(path, follower.context.directory).rstrip("/") if path else ""
-    )
+    path = from_home(path, follower.context) if path else path
+    searched = "CDPATH" in follower.context.variables and not (path or "/").startswith(("/", "."))
+    place = follower.context.around.absolute(path, follower.context.directory) if path and not searched else ""
+    follower.context.directory = posixpath.normpath(place) if place else ""
     if path == "/" or not arguments or follower.context.around.elsewhere:
         return Outcome(YES)
     if follower.context.around.presumed:
@@ -150,6 +153,9 @@ def export(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard:
     `words` begin with the command; `reach` and `guard` make no difference.
     """
     names = [(literal_text(word) or "A").partition("=")[0] for word in words[1:]]
+    if literal_text(words[0]) == "local" and not follower.context.within and follower.context.around.shell == "dash":
+        why = "`local` stands outside of a function, which ends dash"
+        return Outcome(Truth(False, why), Truth(True, why))
     if literal_text(words[0]) == "export" and "-n" not in names:
         follower.context.unexported -= {*names, *assignments(words[1:])}
     bad = [name for name in names if not name.startswith("-") and not VALID_NAME.fullmatch(name)]

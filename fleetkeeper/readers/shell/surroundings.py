@@ -243,6 +243,8 @@ class Surroundings:
         state = self.paths.get(path)
         if state is None or len(state.components) != path.rstrip("/").count("/") or self.user is None:
             return NO
+        if path.startswith(("/proc/", "/sys/")):
+            return NO
         if path.endswith("/") or state.components[-1].type != "d":
             return NO
         return self.permits(state.components[-1], state, "w")

@@ -37,6 +37,8 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
     for index, word in enumerate(words[: len(words) - len(rest)]):
         name = literal_text(word) or ""
         base = name.rpartition("/")[2]
+        if base == "exec" and context.around.shell == "dash" and option_follows(words[index + 1 :]):
+            return Truth(False, "dash, which is /bin/sh here, has no options of `exec`")
         built_in = base in ("exec", "command") or (base == "time" and context.around.shell == "bash" and index == 0)
         if (
             base not in {"runuser", *WRAPPERS}
@@ -54,7 +56,7 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
             behind = words[index + 1 : given.index(True, index)] if True in given[index:] and not behind[1:] else behind
             result = both(result, lock_is_free(behind, context))
         between = words[index + 1 : len(words) - len(rest)]
-        if base in ("timeout", "nice"):
+        if base in ("timeout", "nice", "taskset"):
             result = both(result, takes_options(base, between))
         result = both(result, switches(base, between, context))
     return result
@@ -66,13 +68,27 @@ def switches(base: str, words: Sequence[Word], context: Context) -> Truth:
     Root may; whether sudoers lets anybody else is not asked. `words` are those between it and the command.
     """
     around = context.around
-    if base in ("sudo", "doas") and around.user is not None and around.user.uid != 0 and not around.elsewhere:
-        return Truth(None, f"whether `{base}` runs it for {around.account} without a password cannot be told")
+    if around.user is not None and around.user.uid != 0 and not around.elsewhere:
+        if base in ("sudo", "doas"):
+            return Truth(None, f"whether `{base}` runs it for {around.account} without a password cannot be told")
+        if base in ("chrt", "setpriv") or (base == "ionice" and is_realtime(words)):
+            return Truth(None, f"whether {around.account} may do what `{base}` is told cannot be told")
     names = {"env": ("-C", "--chdir"), "sudo": ("-D", "--chdir")}.get(base, ())
     place = around.absolute(option_value(words, *names), context.directory) if names else ""
     if place and option_value(words, *names) and around.passes(place, "d").value is False:
         return Truth(False, f"`{base}` finds no directory `{place[:60]}`")
     return YES
+
+
+def option_follows(words: Sequence[Word]) -> bool:
+    """Whether the first of these words is an option."""
+    return bool(words) and (literal_text(words[0]) or "").startswith("-")
+
+
+def is_realtime(words: Sequence[Word]) -> bool:
+    """Whether `ionice` with these words asks for the class that only root gets."""
+    texts = [literal_text(word) or "" for word in words]
+    return "-c1" in texts or option_value(words, "-c", "--class") in ("1", "realtime")
 
 
 def shell_runs(name: str, words: Sequence[Word], around: Surroundings) -> Truth:
@@ -89,6 +105,8 @@ def shell_runs(name: str, words: Sequence[Word], around: Surroundings) -> Truth:
         return account_runs(name, words, around)
     if name == "sh" and around.pipefail is False and "pipefail" in map(literal_text, words[: len(options) + 1]):
         return Truth(False, "`-o pipefail` is an illegal option of /bin/sh here")
+    if name == "bash" and "r" in letters:
+        return Truth(None, "what a restricted shell lets its script do is not known here")
     if name in SHELLS and "n" in letters:
         return Truth(False, f"`{name}` only reads what it gets with the option `n`")
     return YES
@@ -144,7 +162,8 @@ def inner_context(
     inner.errexit = option_state(options, "e", "errexit", False)
     inner.nounset = option_state(options, "u", "nounset", False)
     inner.noclobber = option_state(options, "C", "noclobber", False)
-    inner.variables, inner.unexported = inherited_variables(context, written, rest, own), set()
+    inner.variables = inherited_variables(context, written, rest, own)
+    inner.unexported, inner.fixed = set(), set()
     kept = context.functions.keys() - context.unexported if (name, context.around.shell) == ("bash", "bash") else ()
     inner.functions = {function: context.functions[function] for function in kept}
     if name in SHELLS and (arguments := arguments_of_script(rest[1:])) is not None:
@@ -197,14 +216,25 @@ def lock_is_free(options: Sequence[Word], context: Context) -> Truth:
 
 
 DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+|infinity|inf)[smhd]?", re.IGNORECASE | re.ASCII)
+SIGNAL = re.compile(
+    r"(?:SIG)?(?:HUP|INT|QUIT|ILL|TRAP|ABRT|BUS|FPE|KILL|USR[12]|SEGV|PIPE|ALRM|TERM|CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|"
+    r"XCPU|XFSZ|VTALRM|PROF|WINCH|IO|POLL|PWR|SYS|RT\S*|EXIT)|[0-9]{1,2}",
+    re.IGNORECASE,
+)
 PRIORITY = re.compile(r"[-+]?[0-9]+")
 
 
 def takes_options(base: str, words: Sequence[Word]) -> Truth:
-    """Whether `timeout` takes its duration, and `nice` its number: else they end without running anything.
+    """Whether `timeout` takes its duration and signal, and `nice` its number: else they end without running anything.
 
-    `words` are those between the program and its command.
+    Not to be told for `taskset` without the first processor, which every node has. `words` are those between the
+    program and its command.
     """
+    if base == "taskset":
+        return YES if has_first_processor(words) else Truth(None, "whether the node has these processors is not asked")
+    after, signal = (attached_value(words, *names) for names in (("-k", "--kill-after"), ("-s", "--signal")))
+    if base == "timeout" and ((after and not DURATION.fullmatch(after)) or (signal and not SIGNAL.fullmatch(signal))):
+        return Truth(False, f"`timeout` takes no `{(after or signal)[:30]}`, and runs nothing")
     texts = [literal_text(word) for word in words]
     last = texts[-1] if texts else None
     form = DURATION if base == "timeout" else PRIORITY
@@ -212,6 +242,22 @@ def takes_options(base: str, words: Sequence[Word]) -> Truth:
     if last is None or not valued or form.fullmatch(last):
         return YES
     return Truth(False, f"`{base}` takes no `{last[:30]}`, and runs nothing")
+
+
+def attached_value(words: Sequence[Word], short: str, long: str) -> str:
+    """The value of an option as `option_value` has it, and as `-k5`; "" without one."""
+    texts = [literal_text(word) or "" for word in words]
+    joined = [text[2:] for text in texts if text.startswith(short) and text[2:]]
+    return option_value(words, short, long) or "".join(joined[:1])
+
+
+def has_first_processor(words: Sequence[Word]) -> bool:
+    """Whether the processors that `taskset` is given, as a list with `-c` or as a mask, contain the first."""
+    texts = [literal_text(word) or "" for word in words]
+    chosen = texts[-1] if texts else ""
+    if any(re.fullmatch("-[a-z]*c[a-z]*|--cpu-list", text) for text in texts[:-1]):
+        return "0" in re.split("[-,:]", chosen)
+    return re.fullmatch("(?:0x)?[0-9a-f]*[13579bdf]", chosen, re.IGNORECASE) is not None
 
 
 def is_too_long(words: Sequence[Word], limit: int) -> bool:

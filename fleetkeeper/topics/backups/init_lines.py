@@ -86,6 +86,9 @@ def comment_lines(backups: Backups) -> Iterator[str]:
     if shared:
         names = ", ".join(shared)
         yield f"# {names} see the same files; they are counted once, on {backups.node}: name the node whose disk it is."
+    for name in map(one_line, backups.sidecars):
+        yield f"# {name} may make them by a clock of its own, and remove some: `schedule: {{none: {name} makes them}}`,"
+        yield "# or take it away. Until then no second schedule is added, and nothing is thinned."
     if backups.where:
         yield f"# They are made by {one_line(backups.where)}."
     yield f"# `keep` and `budget` are proposals: {sum(KEEP.values())} dumps and a week's more, twice over."

@@ -181,7 +181,10 @@ class Container:
     `pid` is its first process on the node, 0 when stopped. `accounts` are the uids in its own /etc/passwd, by name,
     `group_names` the gids in its /etc/group. `processes` is empty for a container that does not run. `preflight` is
     only there where its processes run as another user than the inventory says. `jobs` is what says that it runs
-    something by itself. `settings` is None in looks of before they were kept. `limits` are the kernel's.
+    something by itself. `settings` is None in looks of before they were kept. `limits` are the kernel's. `restart` is
+    its restart policy (no, always, unless-stopped, on-failure, on-failure:3); empty in an older recording. Its label
+    with Compose's hash of its settings has a digest of that hash instead, with the key of the run: values of variables
+    are in the hash.
     """
 
     id: str
@@ -208,6 +211,7 @@ class Container:
     jobs: OwnJobs = NO_JOBS
     settings: Settings | None = None
     limits: Limits = Limits()
+    restart: str = ""
 
     @property
     def remapped(self) -> bool:

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fleetkeeper.readers.docker.inspection import has_healthcheck
+from fleetkeeper.readers.docker.labels import COMPOSE_HASH
 from fleetkeeper.readers.docker.own_jobs import jobs_of_container
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, part, parts, text_in, texts
 from fleetkeeper.readers.numbers import number_in, whole_number
+from fleetkeeper.readers.run_digests import run_key, text_digest
 from fleetkeeper.topics.containers.facts import DRILL, Container, Isolation, Mount, Port, Settings
 from fleetkeeper.transport.commands import Unobservable
 
@@ -51,7 +53,7 @@ def parse_container(inspected: Json) -> Container:
         name=text_in(inspected, "Name").lstrip("/"),
         image=text_in(config, "Image"),
         image_id=text_in(inspected, "Image"),
-        labels={key: text_in(labels, key) for key in labels if key.startswith(KEPT)},
+        labels=kept_labels(labels),
         state=parse_status(state),
         health=parse_health(state),
         restarts=number_in(inspected, "RestartCount"),
@@ -66,7 +68,32 @@ def parse_container(inspected: Json) -> Container:
         isolation=replace(parse_isolation(part(inspected, "HostConfig")), engine_maps=is_mapped(inspected)),
         jobs=jobs_of_container(inspected),
         settings=parse_settings(inspected),
+        restart=restart_policy(part(part(inspected, "HostConfig"), "RestartPolicy")),
     )
+
+
+def kept_labels(labels: Json) -> dict[str, str]:
+    """The labels of Docker itself and of drills, Compose's hash of a container's settings as a digest of this run.
+
+    Raises Unobservable for a label that is no text.
+    """
+    kept = {key: text_in(labels, key) for key in labels if key.startswith(KEPT)}
+    if COMPOSE_HASH in kept:
+        kept[COMPOSE_HASH] = text_digest(kept[COMPOSE_HASH], run_key())
+    return kept
+
+
+def restart_policy(policy: Json) -> str:
+    """A restart policy in words, with its number of attempts; "no" without one.
+
+    Raises Unobservable for a field of the wrong kind.
+
+    >>> restart_policy({"Name": "on-failure", "MaximumRetryCount": 3}), restart_policy({"Name": "", "Maximum": 0})
+    ('on-failure:3', 'no')
+    """
+    attempts = number_in(policy, "MaximumRetryCount")
+    name = text_in(policy, "Name", "no")
+    return f"{name}:{attempts}" if attempts and name == "on-failure" else name
 
 
 def parse_status(state: Json) -> str:

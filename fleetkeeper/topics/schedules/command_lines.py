@@ -156,7 +156,7 @@ def scripted(command: str) -> str:
     """
     if not MENTIONS.search(command):
         return ""
-    calls = called_scripts(commands_of(cut_at_percent(command)[0].rstrip("\r"), Surroundings()), Surroundings())
+    calls = called_scripts(commands_of(command.rstrip("\r"), Surroundings()), Surroundings())
     return next((call.path for call in calls), "")
 
 

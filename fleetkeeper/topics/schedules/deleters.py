@@ -15,7 +15,8 @@ from fleetkeeper.readers.shell.removals import REMOVERS, FilesIn, deletes, glob_
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
 from fleetkeeper.readers.shell.surroundings import Effort, Surroundings
 from fleetkeeper.readers.shell.words import Unreadable
-from fleetkeeper.readers.systemd_units import command_lines, units
+from fleetkeeper.readers.systemd_timers import service_script
+from fleetkeeper.readers.systemd_units import units
 from fleetkeeper.topics.backups.policy import WHEN, Policy
 from fleetkeeper.topics.schedules.facts import Deleter
 from fleetkeeper.topics.schedules.parse import ScheduledBackups
@@ -69,7 +70,7 @@ def scheduled_texts(scheduled: ScheduledBackups) -> Iterator[tuple[str, int, str
             for job in parse(body(file), system=file.kind == "system").jobs:
                 yield file.path, job.line, cut_at_percent(job.command)[0]
     for unit in units(printed.lines.get("service", [])):
-        yield unit.get("Id", "a timer"), 0, command_lines(unit.get("ExecStart", ""))
+        yield unit.get("Id", "a timer"), 0, service_script(unit, printed.lines.get("setting", []))
     for behind in scheduled.behind:
         if script := scheduled.answers.script(behind.call.path):
             yield behind.suspect.place, behind.suspect.line, script.content.decode("utf-8", "surrogateescape")

@@ -278,6 +278,7 @@ def candidate_of_script(crontab: SearchedCrontab, job: Job, scheduled: Scheduled
     user = job.user or crontab.file.name
     around = line_surroundings(job, user, scheduled.answers)
     starts = shell_starts(job, around)
+    commands_of(cut_at_percent(job.command)[0], around, job.environment)
     scheduled.ask(around)
     made = candidate(crontab, job, LineReading(user, run, faults_of(run), starts))
     return replace(made, entry=replace(made.entry, written=""))

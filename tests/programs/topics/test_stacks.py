@@ -119,6 +119,25 @@ def test_what_depends_on_variables_that_are_not_set_here_is_unsettled(tmp_path: 
 
 
 @needs_client
+def test_a_duration_a_switch_a_port_and_a_number_may_come_from_elsewhere(tmp_path: Path) -> None:
+    text = """\
+services:
+  web:
+    image: x:1
+    read_only: ${A}
+    stop_grace_period: ${B}
+    ports: ["${C}:80"]
+    healthcheck: {test: "true", interval: "${B}", retries: "${D:-2}"}
+    deploy: {replicas: "${D}", resources: {limits: {cpus: "${D}"}}, restart_policy: {delay: "${B}"}}
+"""
+    stack = write_stack(tmp_path, text).model_copy(update={"environment": tuple("ABCD")})
+    unsettled = services_of(declared_stack(("rodan", stack)))["rodan_web"].unsettled
+    assert {path.rpartition(".")[2] for path in unsettled} == {
+        "ReadOnly", "StopGracePeriod", "tcp 80", "Interval", "Retries", "Replicas", "NanoCPUs", "Delay"
+    }  # fmt: skip
+
+
+@needs_client
 def test_while_a_file_of_variables_is_missing_what_it_may_set_is_unsettled(tmp_path: Path) -> None:
     stack = write_stack(tmp_path).model_copy(update={"environment": (), "environment_files": (f"{tmp_path}/none",)})
     declared = declared_stack(("rodan", stack))

@@ -15,6 +15,9 @@ from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_rules, judge_su
 from fleetkeeper.looking.fleet import HERE, Fleet
 from fleetkeeper.looking.recording import dump_recording, load_recording
 from fleetkeeper.readers.compose.document import read_compose
+from fleetkeeper.readers.docker.labels import COMPOSE_DIRECTORY, COMPOSE_HASH, COMPOSE_SERVICE, COMPOSE_VERSION
+from fleetkeeper.readers.run_digests import run_key, text_digest
+from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.registry import RULES, TOPICS, load_inventory, observers_in
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Member
@@ -27,8 +30,9 @@ from fleetkeeper.topics.services.stacks.file_problems import FileProblem, file_p
 from fleetkeeper.topics.services.stacks.node_problems import node_problems
 from fleetkeeper.topics.services.stacks.parse import parse, parse_description
 from fleetkeeper.topics.services.stacks.service_fields import comparable_fields
-from fleetkeeper.topics.services.stacks.values import json_texts, run_key, text_digest
+from fleetkeeper.topics.services.stacks.values import json_texts
 from fleetkeeper.transport.commands import Output, Unobservable
+from tests.helpers.compose_project import captured_containers, changed_declaration, project_fleet
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "stacks"
 DEPLOYED, SOUND = RULES["services.are_deployed_as_declared"], RULES["services.have_sound_stack_files"]
@@ -85,6 +89,14 @@ def look_once(
     return Fleet(load_inventory(Path("mine.yml"), written), datetime(2026, 11, 30, tzinfo=UTC), facts)
 
 
+def strange() -> list[Container]:
+    """Containers of the captured project with other labels, states and settings."""
+    other = {COMPOSE_VERSION: "1.2", COMPOSE_HASH: "x", COMPOSE_DIRECTORY: "/x", COMPOSE_SERVICE: "more"}
+    containers = list(captured_containers())
+    stopped = replace(containers[0], state="exited", exit_code=1, restart="always", image="x")
+    return [*containers[1:], stopped, replace(stopped, labels={**(stopped.labels or {}), **other})]
+
+
 def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
     problem = FileProblem("services.web.image", 3, "the tag of x moves", "name a version")
@@ -96,6 +108,15 @@ def looks() -> dict[str, Fleet]:
         "odd": look_once(replace(odd, services=unsettled), (*running()[1:], extra)),
         "changed": look_once(odd, changed_service("t1_web", **{IMAGE: '"y:2"', USER: '"0"', ENV + "NEW": "x"})),
         "refused": look_once(replace(odd, services=UNSEEN, problems=UNSEEN)),
+        "project": project_fleet(),
+        "changed project": project_fleet(
+            replace(
+                changed_declaration("web", fields={"image": "x"}, digests=(), unsettled=("user",)),
+                unset=("TAG",),
+                missing=("/srv/x.env",),
+            ),
+            strange(),
+        ),
     }
 
 

@@ -11,6 +11,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import HERE, Fleet, raise_if_unobservable
 from fleetkeeper.topics.services.policy import Policy
+from fleetkeeper.topics.services.rules.projects import project_differences
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService, services_by_name
 from fleetkeeper.topics.services.stacks.field_names import ENV, IMAGE, REPLICAS, field_title, value_in_words
 from fleetkeeper.transport.commands import Unobservable
@@ -25,12 +26,12 @@ NO_VALUES = "a recording holds no values; they are compared in the run that look
 
 
 def each_stack(inventory: Inventory) -> Iterable[Subject]:
-    """One subject for every stack of the inventory. Raises NotApplicable without stacks."""
+    """One subject for every stack and project of the inventory. Raises NotApplicable without any."""
     return [Subject("stack", name) for name in inventory.section(Policy).stacks]
 
 
 def are_deployed_as_declared(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
-    """The services of a stack run as its file declares them: the same services, each with the same settings.
+    """The services of a stack or Compose project run as its file declares: the same services with the same settings.
 
     `docker stack deploy` has no dry run, and what a person changes by hand is gone with the next deployment. What the
     file declares is what Docker's own client would write: it runs where the audit runs, against an engine that is none.
@@ -39,8 +40,17 @@ def are_deployed_as_declared(fleet: Fleet, subject: Subject) -> Iterator[Finding
     named, never shown. A field that depends on a variable or an env file that is not here is not compared, which is
     noted. What fleetkeeper itself lends a service is left to another rule. Unknown while no manager was seen that has
     the stack, where the client is missing or refuses the file, and for values in a recording.
-    Source: docs/runbook.md, "Deploying"; Engine API (ServiceSpec).
+
+    Of a project of Compose (`kind: compose`) the containers on its node are compared, by what Compose itself writes
+    into their labels: its hash of all settings of a service. Where that differs, the settings that are seen of a
+    container are named: image, user, mounts, ports, restart policy, privileges. A missing or stopped container is a
+    finding, but for a job that has ended well. Unknown where the hash proves nothing: it was made by another version of
+    Compose, or depends on a directory, a home directory or another container that is not the same here.
+    Source: docs/runbook.md, "Deploying"; Engine API (ServiceSpec); docker/compose, pkg/compose/hash.go.
     """
+    if kind_of(fleet.inventory, subject.name) == "compose":
+        yield from project_differences(fleet, subject.name)
+        return
     stack = declared_stack(fleet, subject.name)
     declared = {service.name: service for service in raise_if_unobservable(stack.services)}
     running = running_services(fleet, subject.name)
@@ -57,6 +67,11 @@ def are_deployed_as_declared(fleet: Fleet, subject: Subject) -> Iterator[Finding
         uncompared += [name] if comparison.uncompared else []
     if uncompared:
         yield Unobservable(f"values not compared: of {', '.join(uncompared)}", NO_VALUES)
+
+
+def kind_of(inventory: Inventory, name: str) -> str:
+    """Whether a stack of the inventory is one of a swarm or a project of Compose. Raises NotApplicable without any."""
+    return inventory.section(Policy).stacks[name].kind
 
 
 def declared_stack(fleet: Fleet, name: str) -> DeclaredStack:

@@ -11,6 +11,7 @@ from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.topics.services.rules.deployed import stack_notes
 from fleetkeeper.topics.services.rules.pinning import why_not
+from fleetkeeper.topics.services.rules.projects import project_notes
 from fleetkeeper.topics.services.rules.running import managers, service_in_swarm, unseen
 from fleetkeeper.topics.services.update_settings import OWN_UPDATES
 from fleetkeeper.transport.commands import Unobservable
@@ -68,6 +69,7 @@ def notes(fleet: Fleet) -> Iterator[str]:
     file.
     """
     yield from stack_notes(fleet)
+    yield from project_notes(fleet)
     matches = {service.name: service for facts in managers(fleet) for service in facts.services}
     for service in (service for service in matches.values() if service.lent_updates):
         yield f"{left_behind(service)}: a change of it never came to its end"

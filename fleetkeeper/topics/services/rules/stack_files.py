@@ -8,8 +8,10 @@ from pathlib import Path
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
+from fleetkeeper.topics.services.compose.facts import DeclaredProject
 from fleetkeeper.topics.services.facts import Facts as Services
-from fleetkeeper.topics.services.rules.deployed import declared_stack
+from fleetkeeper.topics.services.rules.deployed import declared_stack, kind_of
+from fleetkeeper.topics.services.rules.projects import declared_project
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack
 from fleetkeeper.topics.services.stacks.file_problems import FileProblem
 from fleetkeeper.transport.commands import Unobservable
@@ -26,15 +28,24 @@ def have_sound_stack_files(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     whose value is that of whoever deploys, and an env file with secrets for services of several images; and, in a swarm
     of several nodes, data and mounted files that only the node has on which a service was first. Unknown where the file
     cannot be read. `fleetkeeper stack FILE` says the same without any server.
+
+    Of a file for Compose (`kind: compose`) errors are a variable that nothing sets, `.env` included, a health test that
+    cannot work, a secret of a swarm, and owners or modes of secrets, which Compose passes over. Warnings are a tag that
+    moves, and keys below `deploy` that only a swarm knows.
     Source: docs/runbook.md, "Deploying"; docker/cli, cli/compose/types (UnsupportedProperties).
     """
+    if kind_of(fleet.inventory, subject.name) == "compose":
+        project = declared_project(fleet, subject.name)
+        problems = raise_if_unobservable(project.problems)
+        yield from (problem_finding(project, problem) for problem in problems)
+        return
     stack = declared_stack(fleet, subject.name)
     problems = raise_if_unobservable(stack.problems)
     single = is_single_node(fleet)
     yield from (problem_finding(stack, problem) for problem in problems if not (problem.between_nodes and single))
 
 
-def problem_finding(stack: DeclaredStack, problem: FileProblem) -> Finding:
+def problem_finding(stack: DeclaredStack | DeclaredProject, problem: FileProblem) -> Finding:
     """The finding about one problem, with its line."""
     return Finding(
         saw=f"{Path(stack.file).name}:{problem.line}: {problem.what}",

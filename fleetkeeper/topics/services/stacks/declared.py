@@ -20,8 +20,9 @@ from fleetkeeper.readers.compose.document import (
     read_compose,
 )
 from fleetkeeper.readers.compose.document import Path as YamlPath
-from fleetkeeper.readers.compose.variables import NAME, interpolated_text, passed_names, variables_in
+from fleetkeeper.readers.compose.variables import NAME, VARIABLE, interpolated_text, passed_names, variables_in
 from fleetkeeper.readers.lines import split_lines
+from fleetkeeper.readers.run_digests import run_key
 from fleetkeeper.topics.services.policy import Policy, Stack
 from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables, read_bounded, stack_variables
 from fleetkeeper.topics.services.stacks.docker_client import LIMIT, DesiredStack, StackRefused, desired_stack
@@ -30,7 +31,7 @@ from fleetkeeper.topics.services.stacks.field_names import ENV, compose_path, is
 from fleetkeeper.topics.services.stacks.file_problems import dotenv_names, file_problems
 from fleetkeeper.topics.services.stacks.node_problems import env_file_nodes, holds_secrets, node_problems
 from fleetkeeper.topics.services.stacks.service_fields import Fields, comparable_fields
-from fleetkeeper.topics.services.stacks.values import run_key, value_digest, variable_digests
+from fleetkeeper.topics.services.stacks.values import value_digest, variable_digests
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -39,14 +40,18 @@ if TYPE_CHECKING:
 NOTHING = "/dev/null"
 UNKNOWN_NAME = "/nonexistent/"
 """In place of a variable that is set elsewhere, in the name of a file: no file has it."""
+FIRST, SECOND = 20_000, 40_000
+"""Where the numbers begin that stand for variables which are not set here."""
+DURATIONS = frozenset({"interval", "timeout", "start_period", "delay", "window", "monitor", "stop_grace_period"})
+SWITCHES = frozenset({"read_only", "init", "tty", "stdin_open", "disable", "nocopy"})
 LATE = "what its file declares was not seen in time"
 TIMES = 3
 """How often the client is run for one stack, at most, and one more time's worth of everything else."""
 
 
 def from_here(inventory: Inventory) -> Facts:
-    """What the files of all stacks declare. Raises NotApplicable without stacks."""
-    stacks = inventory.section(Policy).stacks
+    """What the files of all stacks of the swarm declare. Raises NotApplicable without stacks."""
+    stacks = inventory.section(Policy).stacks_of("swarm")
     return Facts(declared=tuple(map_in_threads(declared_stack, stacks.items(), TIMES * LIMIT, late_stack)))
 
 
@@ -118,6 +123,11 @@ def unsettled_names(document: ComposeDocument, variables: StackVariables) -> tup
     return tuple(name for name in dict.fromkeys(variable.name for variable in used) if name in expected)
 
 
+def switch_of(least: int) -> str:
+    """What stands for a switch that is not set here."""
+    return "true" if least == FIRST else "false"
+
+
 @dataclass(frozen=True)
 class StackReading:
     """One stack file with its variables. `open_names` are those that are not set here, but where it is deployed.
@@ -133,8 +143,8 @@ class StackReading:
 
     def services(self) -> Iterator[StackService]:
         """The services that Docker's client would write. Raises Unobservable where it does not say."""
-        desired = self.desired(self.stand_ins(20_000))
-        other = self.desired(self.stand_ins(40_000)) if self.open_names else desired
+        desired = self.desired(self.stand_ins(FIRST))
+        other = self.desired(self.stand_ins(SECOND)) if self.open_names else desired
         incomplete = {path[1] for path in self.missing_files("env_file") if len(path) > 1}
         for full_name, spec in desired.services.items():
             fields, others = comparable_fields(spec, {}), comparable_fields(other.services.get(full_name, {}), {})
@@ -144,8 +154,26 @@ class StackReading:
             yield replace(service, unsettled=unsettled, more_variables=short in incomplete)
 
     def stand_ins(self, least: int) -> dict[str, str]:
-        """A number for each variable that is not set here: what differs between two of them depends on it."""
-        return {name: str(least + secrets.randbelow(9_999)) for name in self.open_names}
+        """A value for each variable that is not set here: what differs between two of them depends on it.
+
+        A number of which there are 10,000 from `least` on, where a key takes durations one of seconds, and for a switch
+        either value.
+        """
+        keys = self.keys_of_open_names()
+        numbers = {name: str(least + secrets.randbelow(9_999)) for name in self.open_names}
+        return {
+            name: f"{number}s" if keys[name] & DURATIONS else number if not keys[name] & SWITCHES else switch_of(least)
+            for name, number in numbers.items()
+        }
+
+    def keys_of_open_names(self) -> dict[str, set[str]]:
+        """The keys of which a variable that is not set here is the whole value, by its name."""
+        keys: dict[str, set[str]] = {name: set() for name in self.open_names}
+        for variable in variables_in(self.document):
+            node = self.document.find(*variable.path)
+            if variable.name in keys and isinstance(node, ScalarNode) and VARIABLE.fullmatch(node.text):
+                keys[variable.name].add(str(variable.path[-1]))
+        return keys
 
     def desired(self, stand_ins: Mapping[str, str]) -> DesiredStack:
         """What Docker's client would write. Raises Unobservable."""

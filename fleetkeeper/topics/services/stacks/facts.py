@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from fleetkeeper.looking.recording import InMemory
+from fleetkeeper.topics.services.compose.facts import DeclaredProject
 from fleetkeeper.topics.services.stacks.file_problems import FileProblem
 from fleetkeeper.transport.commands import Unobservable
 
@@ -52,7 +53,7 @@ class DeclaredStack:
 
 @dataclass(frozen=True)
 class Facts:
-    """One node, and under `fleetkeeper.looking.fleet.HERE` what the files declare (`declared`).
+    """One node, and under `fleetkeeper.looking.fleet.HERE` what the files declare (`declared`, and `projects`).
 
     `running` are the services of all stacks, as a manager of the swarm has them. `role` is the node's in the swarm.
     """
@@ -61,6 +62,7 @@ class Facts:
     role: str = "absent"
     running: tuple[StackService, ...] = ()
     declared: tuple[DeclaredStack, ...] = ()
+    projects: tuple[DeclaredProject, ...] = ()
 
 
 def services_by_name(services: tuple[StackService, ...], stack: str) -> Mapping[str, StackService]:

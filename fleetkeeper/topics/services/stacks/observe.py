@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fleetkeeper.readers.docker.inspection import ABSENT, inspection_json
+from fleetkeeper.readers.run_digests import run_key
 from fleetkeeper.topics.protocol import Argument, RootQuestion
 from fleetkeeper.topics.services.observe import inspect_swarm
 from fleetkeeper.topics.services.policy import Policy
 from fleetkeeper.topics.services.stacks.facts import Facts
 from fleetkeeper.topics.services.stacks.parse import parse
-from fleetkeeper.topics.services.stacks.values import run_key
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.script_files import load_script
 

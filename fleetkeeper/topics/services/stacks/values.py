@@ -13,12 +13,12 @@ Source: https://pkg.go.dev/encoding/json (as of Go 1.8 and of 1.22), sha256sum(1
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import secrets
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from functools import partial
+
+from fleetkeeper.readers.run_digests import text_digest
 
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 SHORT_ESCAPES = {"\b": "\\b", "\f": "\\f"}
@@ -27,20 +27,9 @@ HTML = "<>&"
 SPECIAL = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029]')
 
 
-@cache
-def run_key() -> str:
-    """The key of this run: 38 decimal digits, drawn once in a process."""
-    return f"{secrets.randbelow(10**38):038d}"
-
-
 def variable_digests(variable: str, key: str) -> tuple[str, ...]:
     """The digests that a node may print for `NAME=VALUE`: one for each way in which Docker's clients write it."""
     return tuple(dict.fromkeys(text_digest(text, key) for text in json_texts(variable)))
-
-
-def text_digest(text: str, key: str) -> str:
-    """SHA-256 of the key and a text, each with a line end, as 64 hexadecimal digits."""
-    return hashlib.sha256(f"{key}\n{text}\n".encode("utf-8", "replace")).hexdigest()
 
 
 def value_digest(value: object, key: str) -> str:

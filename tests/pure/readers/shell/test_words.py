@@ -53,7 +53,7 @@ def target(script: str) -> Target:
     ("script", "wanted"),
     [
         ("docker exec db backup", Target("name", name="db")),
-        ("docker exec -u root -w /x -e A=b --env=C -itd /db backup", Target("name", name="db")),
+        ("docker exec -u root -w /x -e A=b --env=C -itd /db backup", Target("name", name="db", user="root")),
         ("docker --log-level debug exec db backup", Target("name", name="db")),
         ("podman exec db backup", Target("name", name="db")),
         ("X=db; docker exec ${X} backup", Target("name", name="db")),

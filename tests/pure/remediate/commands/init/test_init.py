@@ -276,7 +276,30 @@ def test_a_timer_of_systemd_is_found_while_it_is_active() -> None:
     assert list(backup_jobs("a", Snapshot(lines={"timer": [*stopped, CALENDAR], "service": service}))) == []
 
 
+@pytest.mark.parametrize(
+    ("start", "command"),
+    [
+        ("ExecStart=/usr/bin/docker exec db sh -c 'pg_dump rodan > /backups/x'", "pg_dump rodan > /backups/x"),
+        ("ExecStart=/bin/sh -c 'docker exec db pg_dump rodan > /srv/x-$(date +%%F)'", "pg_dump rodan"),
+        ("ExecStart=-/usr/bin/docker exec db backup", "backup"),
+        ("ExecStart=/bin/echo docker exec db backup", ""),
+    ],
+)
+def test_what_a_timer_starts_is_read_from_its_file_which_has_the_quotes(start: str, command: str) -> None:
+    service = ["Id=nightly-backup.service", "FragmentPath=/e/n.service", SERVICE]
+    lines = {"timer": [*TIMER, CALENDAR], "service": service, "setting": [f"/e/n.service {start}"]}
+    assert [item.command for item in backup_jobs("a", Snapshot(lines=lines))] == [command] * bool(command)
+
+
+@pytest.mark.parametrize("start", ["/opt/pg-backup.sh", "/bin/sh -c '/opt/pg-backup.sh $(date +%%F)'"])
+def test_the_script_that_a_timer_starts_is_asked_for(start: str) -> None:
+    service = ["Id=nightly-backup.service", "FragmentPath=/e/n.service"]
+    lines = {"timer": [*TIMER, CALENDAR], "service": service, "setting": [f"/e/n.service ExecStart={start}"]}
+    assert scripts_to_read(Snapshot(lines=lines)) == ["/opt/pg-backup.sh"]
+
+
 def test_the_script_behind_a_line_is_asked_for_and_read() -> None:
+    assert scripts_to_read(crontab_with("5 5 * * * /opt/pg-backup.sh $(date +\\%F)\n")) == ["/opt/pg-backup.sh"]
     printed = crontab_with("5 5 * * * /opt/pg-backup.sh >/dev/null 2>&1\n17 4 * * 1 /opt/other.sh\n")
     assert scripts_to_read(printed) == ["/opt/pg-backup.sh"]
     assert list(backup_jobs("a", printed)) == []

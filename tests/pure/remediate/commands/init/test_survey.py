@@ -23,6 +23,7 @@ from fleetkeeper.inventory.survey_results import (
     ServedSite,
 )
 from fleetkeeper.looking.fleet import Fleet
+from fleetkeeper.readers.docker.own_jobs import OwnJobs
 from fleetkeeper.topics.backups.coverage.facts import Facts, PostgresServer
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
@@ -87,6 +88,23 @@ def test_dumps_of_a_sidecar_are_found_in_the_directory_below_its_mount(tmp_path:
         "postgres-%Y%m%d-%H%M%S.sql.gz",
         timedelta(hours=26),
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "rw", "named"),
+    [(("SCHEDULE", "BACKUP_KEEP_DAYS"), True, True), (("SCHEDULE",), False, False), ((), True, False)],
+)
+def test_a_sidecar_that_may_make_the_databases_own_dumps_is_named(
+    tmp_path: Path, settings: tuple[str, ...], rw: bool, named: bool
+) -> None:
+    mine = replace(OWN, mounts=(*OWN.mounts, Mount("bind", "/srv/backups", "/backups")))
+    mount = Mount("bind", "/srv/backups", "/backups", rw=rw)
+    other = replace(SIDECAR, mounts=(mount,), jobs=OwnJobs(settings, dumps=True))
+    backups = backups_in({"/srv/backups": dict.fromkeys(DUMPS, "f")}, mine, [other])
+    assert backups is not None
+    assert (backups.maker, backups.sidecars) == ("", ("shop-pgbackups-1",) if named else ())
+    text = written(Findings("mine", (MACHINE,), (DATABASE,), backups), tmp_path)
+    assert ("# shop-pgbackups-1 may make them by a clock of its own, and remove some" in text) is named
 
 
 def test_without_dumps_and_a_place_that_is_called_like_one_there_are_no_backups() -> None:

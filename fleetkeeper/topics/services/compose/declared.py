@@ -1,0 +1,281 @@
+"""What the files of Compose projects declare, from the machine that audits."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from posixpath import join, normpath
+from typing import TYPE_CHECKING
+
+from fleetkeeper.looking.threads import map_in_threads
+from fleetkeeper.readers.compose.document import (
+    ComposeDocument,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    walk_scalars,
+)
+from fleetkeeper.readers.compose.variables import passed_names, variables_of
+from fleetkeeper.readers.json_documents import Json, listed, part, parts, text_in
+from fleetkeeper.readers.numbers import number_in
+from fleetkeeper.readers.run_digests import run_key, text_digest
+from fleetkeeper.topics.services.compose.bounded_run import LIMIT
+from fleetkeeper.topics.services.compose.compose_client import (
+    ComposeClient,
+    ProjectFiles,
+    config_hashes,
+    find_client,
+    project_model,
+)
+from fleetkeeper.topics.services.compose.facts import DeclaredProject, Doubt, ProjectService
+from fleetkeeper.topics.services.compose.file_problems import project_problems
+from fleetkeeper.topics.services.compose.service_hash import hash_of, hashed_texts, shares_with_others
+from fleetkeeper.topics.services.compose.settings import declared_settings
+from fleetkeeper.topics.services.policy import Policy, Stack
+from fleetkeeper.topics.services.stacks.declared import NOTHING, read_stack_file, unsettled_names
+from fleetkeeper.topics.services.stacks.deploy_variables import (
+    StackVariables,
+    assignments,
+    read_bounded,
+    stack_variables,
+)
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+LATE = "what its files declare was not seen in time"
+TIMES = 5
+"""How often Compose is run for one project, at most, and one more time's worth of everything else."""
+DOTENV = ".env"
+LINES = {
+    "restart": ("restart",),
+    "network mode": ("network_mode",),
+    "health check": ("healthcheck",),
+    "added capabilities": ("cap_add",),
+    "dropped capabilities": ("cap_drop",),
+}
+"""Where a file says the settings that have another name there."""
+
+
+def declared_projects(inventory: Inventory) -> tuple[DeclaredProject, ...]:
+    """What the files of all projects declare. Raises NotApplicable without stacks."""
+    entries = inventory.section(Policy).stacks_of("compose")
+    return tuple(map_in_threads(declared_project, entries.items(), TIMES * LIMIT, late_project))
+
+
+def late_project(entry: tuple[str, Stack]) -> DeclaredProject:
+    """The project whose files were not read in time."""
+    late = Unobservable(LATE)
+    return DeclaredProject(entry[0], entry[0], entry[1].node or "", entry[1].file, services=late, problems=late)
+
+
+def declared_project(entry: tuple[str, Stack], exported: Mapping[str, str] | None = None) -> DeclaredProject:
+    """What the files of one project declare, from its name and its entry in the inventory.
+
+    `exported` are variables that are set whatever the entry names.
+    """
+    name, stack = entry
+    folder = Path(stack.file).absolute().parent
+    directory = stack.directory or str(folder)
+    project = stack.project or name
+    try:
+        documents = tuple(read_stack_file(Path(file)) for file in (stack.file, *stack.overrides))
+    except Unobservable as why:
+        return DeclaredProject(name, project, stack.node or "", stack.file, directory, services=why, problems=why)
+    variables = project_variables(stack, folder, exported or {})
+    unset = tuple(dict.fromkeys(name for document in documents for name in unsettled_names(document, variables)))
+    passed = tuple(each.name for document in documents for each in passed_names(document))
+    passed = tuple(name for name in dict.fromkeys(passed) if name not in {*variables.values, *unset})
+    names = {*stack.environment, *(exported or {})}
+    exports = {name: value for name, value in variables.values.items() if name in names}
+    reading = ProjectReading(project, stack, documents, variables, exports, folder, directory, unset, passed)
+    services: tuple[ProjectService, ...] | Unobservable
+    version = ""
+    try:
+        client = find_client()
+        version, services = client.version, tuple(reading.declared_services(client))
+    except Unobservable as why:
+        services = why
+    problems = tuple(project_problems(documents[0], {*variables.values, *unset}, stack.order))
+    missing = (*variables.missing, *dict.fromkeys(node.text for node in reading.missing_env_files().values()))
+    return DeclaredProject(
+        name, project, stack.node or "", stack.file, directory, version, services, problems, unset + passed, missing
+    )
+
+
+def project_variables(stack: Stack, folder: Path, exported: Mapping[str, str]) -> StackVariables:
+    """The variables of a project: those of its files or of `.env`, then the named ones that are exported here.
+
+    Their values must not be stored.
+    """
+    variables = stack_variables(stack, exported)
+    if stack.environment_files:
+        return variables
+    try:
+        dotenv = assignments(read_bounded(folder / DOTENV).decode("utf-8", "replace"))
+    except OSError:
+        dotenv = {}
+    values = {**dotenv, **variables.values}
+    return StackVariables(values, tuple(name for name in variables.unset if name not in values), variables.missing)
+
+
+@dataclass(frozen=True)
+class ProjectReading:
+    """The files of one project with their variables. `folder` is where they lie here, `directory` on the node.
+
+    `unset` are the names of variables that are not set here, `exports` those that Compose does not read from a file,
+    `passed` those that a service gets from whoever starts it, if he has them.
+    """
+
+    project: str
+    stack: Stack
+    documents: tuple[ComposeDocument, ...]
+    variables: StackVariables
+    exports: Mapping[str, str]
+    folder: Path
+    directory: str
+    unset: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+
+    def declared_services(self, client: ComposeClient) -> Iterator[ProjectService]:
+        """The services that Compose would start. Raises Unobservable where it does not say."""
+        if self.variables.missing:
+            raise Unobservable(f"{Path(self.variables.missing[0]).name} is not here, and Compose needs it")
+        model = self.project_model_with(client, 20_000, self.unset)
+        names = (*self.unset, *self.passed)
+        other = self.project_model_with(client, 40_000, names) if names else model
+        hashes = config_hashes(client, model, self.project, self.directory)
+        for name, service in part(model, "services").items():
+            twin = part(part(other, "services"), name)
+            yield self.declared_service(name, service, hashes.get(name, ""), model, (twin, other))
+
+    def project_model_with(self, client: ComposeClient, least: int, names: Sequence[str]) -> Json:
+        """Compose's model, with a number from `least` on for each of some variables that are not set here."""
+        stand_ins = {name: str(least + secrets.randbelow(9_999)) for name in names}
+        values = {**self.exports, **stand_ins}
+        with tempfile.TemporaryDirectory(prefix="fleetkeeper-") as own:
+            files = ProjectFiles(
+                self.project,
+                tuple(self.file_for_client(number, Path(own)) for number in range(len(self.documents))),
+                str(self.folder),
+                self.stack.environment_files,
+                values,
+                self.directory,
+                dict(self.variables.values),
+            )
+            return project_model(client, files)
+
+    def file_for_client(self, number: int, own: Path) -> str:
+        """The path of a file of the project; of a copy of it where env files that it names are not here."""
+        path, document = (self.stack.file, *self.stack.overrides)[number], self.documents[number]
+        missing = [node for (at, _), node in self.missing_env_files().items() if at == number]
+        if not missing:
+            return str(Path(path).absolute())
+        text = document.text
+        for start, end in sorted({(node.position.start, node.position.end) for node in missing}, reverse=True):
+            text = f'{text[:start]}"{NOTHING}"{text[end:]}'
+        copy = own / f"{number}.yml"
+        copy.write_text(text)
+        return str(copy)
+
+    def missing_env_files(self) -> dict[tuple[int, tuple[str, int]], ScalarNode]:
+        """The env files that services must have and that are not here, by number of the file, service and position."""
+        return {
+            (number, (name, index)): node
+            for number, document in enumerate(self.documents)
+            for name, service in document.mapping("services").items()
+            for index, node in enumerate(needed_env_files(service))
+            if node.text and "$" not in node.text and not (self.folder / node.text).exists()
+        }
+
+    def declared_service(
+        self, name: str, service: Json, config_hash: str, model: Json, others: tuple[Json, Json]
+    ) -> ProjectService:
+        """One service of the model, with digests of its hash. `others` are it and its model with other stand-ins."""
+        fields = declared_settings(service, model, self.directory)
+        twin = declared_settings(others[0], others[1], self.directory)
+        used = self.variables_of(name)
+        texts = hashed_texts(with_directory(service, self.directory))
+        is_recognised = config_hash in map(hash_of, texts)
+        hashes = {config_hash, *(map(hash_of, texts) if is_recognised else ())}
+        profiles = set(map(str, listed(service, "profiles")))
+        return ProjectService(
+            name,
+            fields,
+            {title: self.line_of(name, title) for title in ("", *fields)},
+            tuple(sorted(text_digest(each, run_key()) for each in hashes if each)),
+            tuple(self.hash_doubts(name, service, used, same=service == others[0])),
+            tuple(title for title in {**fields, **twin} if fields.get(title) != twin.get(title)),
+            replicas_of(service),
+            bool(profiles) and "*" not in self.stack.profiles and not profiles & set(self.stack.profiles),
+            "PWD" in used or any(not source.startswith(("/", "~")) for source in bound_directories(service)),
+            (run_key(), *texts) if is_recognised and shares_with_others(service) else None,
+        )
+
+    def hash_doubts(self, name: str, service: Json, used: Set[str], *, same: bool) -> Iterator[Doubt]:
+        """Why the hash of a service may be another on the node. `same`: it depends on no variable that is not set."""
+        if not same:
+            yield "variables"
+        if any(service_name == name for _, (service_name, _) in self.missing_env_files()):
+            yield "env file"
+        if "HOME" in used or any(source.startswith("~") for source in bound_directories(service)):
+            yield "home"
+        if shares_with_others(service):
+            yield "namespace"
+
+    def variables_of(self, service: str) -> frozenset[str]:
+        """The names of the variables in a service of the files."""
+        nodes = (document.find("services", service) for document in self.documents)
+        texts = (scalar.text for node in nodes if node for _, scalar in walk_scalars(node, ()))
+        return frozenset(name for text in texts for name, _ in variables_of(text))
+
+    def line_of(self, service: str, title: str) -> int:
+        """The line of a setting in the first file, or of its service."""
+        key = "volumes" if title.startswith("mount ") else "ports" if title.startswith("port ") else title
+        return self.documents[0].line("services", service, *LINES.get(title, (key,) if key else ()))
+
+
+def needed_env_files(service: Node) -> Iterator[ScalarNode]:
+    """The env files that a service names, without those that need not exist."""
+    named = service.members.get("env_file") if isinstance(service, MappingNode) else None
+    for item in named.items if isinstance(named, SequenceNode) else (named,):
+        members = item.members if isinstance(item, MappingNode) else {"path": item}
+        required, path = members.get("required"), members.get("path")
+        optional = isinstance(required, ScalarNode) and required.text == "false"
+        if isinstance(path, ScalarNode) and not optional:
+            yield path
+
+
+def replicas_of(service: Json) -> int:
+    """How many containers a service has.
+
+    >>> replicas_of({}), replicas_of({"deploy": {"replicas": 0}}), replicas_of({"scale": 2})
+    (1, 0, 2)
+    """
+    deploy = part(service, "deploy")
+    if deploy.get("replicas") is not None:
+        return number_in(deploy, "replicas")
+    return number_in(service, "scale") if service.get("scale") is not None else 1
+
+
+def bound_directories(service: Json) -> list[str]:
+    """The directories of the node that a service mounts, as they are written."""
+    return [text_in(mount, "source") for mount in parts(service, "volumes") if text_in(mount, "type") == "bind"]
+
+
+def with_directory(service: Json, directory: str) -> Json:
+    """A service of the model whose relative paths begin with a directory."""
+    if not bound_directories(service):
+        return service
+    mounts = [
+        {**mount, "source": normpath(join(directory, text_in(mount, "source")))}
+        if text_in(mount, "type") == "bind"
+        else mount
+        for mount in parts(service, "volumes")
+    ]
+    return {**service, "volumes": mounts}
