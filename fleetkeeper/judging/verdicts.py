@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from fleetkeeper.errors import NotApplicable, NotJudgedNow, SectionUndecided
 from fleetkeeper.inventory.benchmark_ids import as_written
+from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Undecided, Waiver, require_policy
 from fleetkeeper.judging.finding import Finding, Part
@@ -64,6 +65,8 @@ class Verdict:
         return Outcome.WAIVED if self.waived else Outcome.HOLDS
 
 
+NOT_SEEN = "not seen"
+"""What the reason of a part begins with that nobody saw, and for which a person answers."""
 NOTHING = "nothing"
 """The kind of the placeholder subject where there is nothing to judge; the subject's name is the reason."""
 
@@ -248,7 +251,7 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     heard = Heard()
     try:
         for finding in rule.judge(fleet, subject):
-            heard.take(finding)
+            heard.take(with_attestation(finding, fleet) if isinstance(finding, Part) else finding)
     except Unobservable as why:
         heard.unknown.append(why)
     except SectionUndecided as why:
@@ -261,6 +264,21 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     except Exception as odd:  # noqa: BLE001 - a judge that stumbles has not judged: unknown, and the others go on
         heard.unknown.append(unknown_by_bug(f"{rule.id} stumbled over what was seen", odd))
     return heard
+
+
+def with_attestation(part: Part, fleet: Fleet) -> Part:
+    """The part; one that could not be seen does not apply where a person answers for it, until their day.
+
+    A node may be of a kind on which nothing can see it, such as a container. What is wrong stays wrong.
+    """
+    policy = fleet.inventory.benchmark
+    attestation = policy.attestation_of(part.cis) if isinstance(policy, Benchmark) else None
+    if isinstance(part.why, str) or attestation is None or not attestation.holds_on(fleet.looked_at.date()):
+        return part
+    why = (
+        f"{NOT_SEEN} ({part.why.why}); {attestation.by} answers for it until {attestation.until}: {attestation.because}"
+    )
+    return replace(part, why=why)
 
 
 def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], list[tuple[Finding, Waiver]]]:

@@ -7,7 +7,7 @@ Breaking twice is breaking once; mending what is not broken, or has been repaire
 from collections.abc import Iterable
 
 from lab.engine import Engine
-from lab.faults import backups, certificates, containers, databases, machines, mail, schedules, services
+from lab.faults import backups, certificates, containers, databases, engines, machines, mail, schedules, services
 from lab.faults.fault import Fault
 from lab.names import STATE
 
@@ -193,6 +193,38 @@ FAULTS = {
     "member-unlisted": Fault(
         "A fourth machine has joined the swarm, and the inventory does not list it.",
         machines.join_stray, machines.remove_stray,
+    ),
+    "engine-socket-open": Fault(
+        "Everybody on `data` may use the engine's socket.",
+        engines.open_socket, engines.close_socket,
+    ),
+    "engine-settings-open": Fault(
+        "Everybody on `data` may write the engine's settings.",
+        engines.open_settings, engines.close_settings,
+    ),
+    "engine-account": Fault(
+        "An account of `data` that nobody named is in the group that may use the engine's socket.",
+        engines.add_account, engines.remove_account,
+    ),
+    "engine-insecure-registry": Fault(
+        "The engine of `data` takes images from a registry without TLS.",
+        engines.trust_registry, engines.distrust_registry,
+    ),
+    "engine-debug": Fault(
+        "The engine of `data` logs everything.",
+        engines.log_everything, engines.log_less,
+    ),
+    "container-privileged": Fault(
+        "On `data` runs a privileged container.",
+        engines.start_privileged, engines.remove_privileged,
+    ),
+    "container-holds-socket": Fault(
+        "On `data` runs a container that holds the engine's socket.",
+        engines.start_socket_holder, engines.remove_socket_holder,
+    ),
+    "swarm-long-certificates": Fault(
+        "The certificates of the swarm's nodes are for ten years.",
+        engines.prolong_certificates, engines.shorten_certificates,
     ),
     "mail-lost": Fault(
         "The mailer of `data` has lost its configuration: what cron has to say there reaches nobody.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from fleetkeeper.looking.look import drive_in_lockstep
-from fleetkeeper.topics import containers
+from fleetkeeper.topics import containers, engine, swarm
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.pool import Links
@@ -70,5 +70,30 @@ def test_a_crowd_of_containers_is_seen_in_two_round_trips_at_the_cost_of_inspect
                 lambda: drive_in_lockstep({"c": containers.observe.observe(node_of_data, inventory)}, link),
             )
         assert looking <= 1.8 * inspecting, f"a look {looking:.2f} s of the node's CPU, inspecting {inspecting:.2f} s"
+    finally:
+        lab.engine.ask("exec", node, "sh", "-c", STOP, limit=300)
+
+
+@pytest.mark.long
+def test_the_benchmark_costs_half_as_much_again_as_asking_the_engine_itself(lab: Lab) -> None:
+    node = lab.node("data").container
+    lab.engine.ask("exec", node, "sh", "-c", STOP, limit=300)
+    try:
+        lab.engine.ask("exec", node, "sh", "-c", START, "sh", str(CROWD), limit=500)
+        inventory = load_inventory(ROOT / "inventories/lab.yml")
+        node_of_data = inventory.nodes["data"]
+        info = Command(("docker", "info"), sudo=True)
+        with Links(inventory) as links:
+            link = Counting(links.to(node_of_data))
+
+            def look() -> None:
+                topics = {"containers": containers, "engine": engine, "swarm": swarm}
+                looked = {name: topic.observe.observe(node_of_data, inventory) for name, topic in topics.items()}
+                drive_in_lockstep(looked, link)
+
+            look()
+            assert link.trips == 2
+            inspecting, looking = least_cpu_seconds(lab, lambda: link.ask([INSPECT, info]), look)
+        assert looking <= 1.5 * inspecting, f"a look {looking:.2f} s of the node's CPU, asking alone {inspecting:.2f} s"
     finally:
         lab.engine.ask("exec", node, "sh", "-c", STOP, limit=300)

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal
 
 from fleetkeeper.inventory.benchmark_policy import Benchmark
-from fleetkeeper.judging.verdicts import Verdict
+from fleetkeeper.judging.verdicts import NOT_SEEN, Verdict
 from fleetkeeper.topics.benchmark.catalog import ATTESTED, Entry
 from fleetkeeper.transport.commands import Unobservable
 
@@ -63,7 +63,8 @@ def state_of(entry: Entry, verdicts: Sequence[Verdict], node: str, policy: Bench
     ]
     standing, why, error = worst_of([part_of_verdict(entry.ids, verdict, node) for verdict in judged])
     attestation = policy.attestation_of(entry.ids)
-    if attestation and standing != "wrong" and (entry.needs != "looking" or entry.rule == ATTESTED):
+    unseen = standing == "not applicable" and any(answers_for(entry.ids, verdict, node) for verdict in judged)
+    if attestation and standing != "wrong" and (entry.needs != "looking" or entry.rule == ATTESTED or unseen):
         if attestation.holds_on(today):
             text = f"{attestation.by}, until {attestation.until}: {attestation.because}"
             return State(entry, node, "attested", text)
@@ -71,6 +72,12 @@ def state_of(entry: Entry, verdicts: Sequence[Verdict], node: str, policy: Bench
     if entry.rule == ATTESTED and standing != "waived":
         return State(entry, node, "unknown", "nobody answers for it")
     return State(entry, node, standing, why, error)
+
+
+def answers_for(ids: tuple[str, ...], verdict: Verdict, node: str) -> bool:
+    """Whether a person answers for an id that could not be seen on a node, by one verdict."""
+    about = [part for part in verdict.parts if set(ids) & set(part.cis) and is_here(part.node, node)]
+    return any(isinstance(part.why, str) and part.why.startswith(NOT_SEEN) for part in about)
 
 
 Answer = tuple[Standing, str, bool]

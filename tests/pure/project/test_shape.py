@@ -117,6 +117,9 @@ NEEDED_TOPICS = {
     ): "a database that nobody wrote down runs in some container, and what it keeps in its mounts",
     ("backups", "services"): "a job that the swarm starts by the clock is known by its service, and so is a share",
     ("containers", "services"): "a port that the swarm publishes, and what it starts again, is said by the service",
+    ("benchmark", "containers"): "the services of a stack file are judged as the containers that they would be",
+    ("benchmark", "images"): "the names of images in a file are judged as those of images that run",
+    ("benchmark", "services"): "the containers of a file stand on a node that is in no swarm",
     ("certificates", "containers"): "what serves a name is a container",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
     ("engine", "containers"): "an image is unused, and a container left over, by what the containers of a node are",
@@ -137,6 +140,7 @@ NEEDED_TOPICS = {
 """Which topic needs which other, and why. What two topics read alike belongs to `readers/`, not to one of them."""
 LOOKING = ("observe", "parse")
 NEEDED_LOOKS = {
+    "benchmark.files.inspected_services": "containers.parse",
     "images.observe": "containers.parse",
     "swarm.observe": "engine.observe",
     "swarm.parse": "services.parse",

@@ -17,6 +17,7 @@ from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.benchmark_policy import Benchmark
+from fleetkeeper.inventory.survey_results import Findings
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_rules, judge_subject
 from fleetkeeper.looking.fleet import Fleet
@@ -137,6 +138,26 @@ def test_what_is_attested_stands_until_its_day() -> None:
     assert standings(fleet, "4.3") == {"": "attested"}
     assert standings(fleet, "4.12") == {"": "unknown"}
     assert standings(replace(fleet, looked_at=datetime(2027, 2, 1, tzinfo=UTC)), "4.3") == {"": "unknown"}
+
+
+def test_what_a_node_cannot_show_is_attested_as_long_as_nothing_is_wrong() -> None:
+    because = 'benchmark:\n  attested:\n    "1.1.3": {by: Ada, until: 2027-01-31, because: a container}\n'
+    dark = look_at_two(TWO + because, other=printed(audit="absent"))
+    assert standings(dark, "1.1.3") == {"here": "holds", "there": "attested"}
+    assert standings(dark, "1.1.4") == {"here": "holds", "there": "unknown"}
+    wrong = look_at_two(TWO + because, other=printed(loaded=[]))
+    assert standings(wrong, "1.1.3") == {"here": "holds", "there": "wrong"}
+    late = replace(dark, looked_at=datetime(2027, 2, 1, tzinfo=UTC))
+    assert standings(late, "1.1.3") == {"here": "holds", "there": "unknown"}
+
+
+def test_init_proposes_what_is_asked_for_without_the_section() -> None:
+    assert TOPIC.init_lines is not None
+    written = "\n".join(TOPIC.init_lines(Findings("mine", (), ())))
+    proposed = look_at_two(TWO + written + "\n").inventory.benchmark
+    assert proposed == look_at_two().inventory.benchmark
+    examples = written.replace("\n  # ", "\n  ")
+    assert look_at_two(TWO + examples + "\n").inventory.benchmark != proposed
 
 
 def test_the_promise_about_attestations_asks_for_each_once_something_is_attested() -> None:

@@ -94,13 +94,33 @@ else
   echo
 fi
 
-described() { # role, path; nothing is printed where there is no such file
-  [ -e "$2" ] || hidden "$2" || return 0
-  numbers=$(stat -L -c '%u %g %a %G' -- "$2" 2>/dev/null) real=$(readlink -f -- "$2")
-  case $2$real in
-  *"$newline"*) part "file $1 ? ? ? ?" ;;
-  *) printf '=file %s %s\n %s\n %s\n' "$1" "${numbers:-? ? ? ?}" "$2" "$real" ;;
-  esac
+rows=''
+described() { # role, path: keeps a row for `show_described`; nothing where there is no such file
+  if [ -e "$2" ]; then
+    case $2 in
+    *"$newline"*) part "file $1 ? ? ? ?" ;;
+    *) rows=$rows$1' '$2$newline ;;
+    esac
+  elif hidden "$2"; then printf '=file %s ? ? ? ?\n %s\n %s\n' "$1" "$2" "$(readlink -f -- "$2")"
+  fi
+}
+show_described() { # prints the rows that were kept; all are unknown where one has gone meanwhile
+  [ -n "$rows" ] || return 0
+  set -f
+  # shellcheck disable=SC2046 # paths, one a line, to be split
+  set -- $(printf %s "$rows" | cut -d' ' -f2-)
+  set +f
+  { printf %s "$rows"; echo =; stat -L -c '%u %g %a %G' -- "$@" 2>/dev/null; echo =; readlink -f -- "$@"; } | awk '
+    $0 == "=" { section++; next }
+    !section { row[++rows] = $0; next }
+    section == 1 { number[++numbers] = $0; next }
+    { real[++reals] = $0 }
+    END { whole = numbers == rows && reals == rows
+      for (i = 1; i <= rows; i++) {
+        role = row[i]; sub(/ .*/, "", role); path = substr(row[i], length(role) + 2)
+        printf "=file %s %s\n %s\n %s\n", role, whole ? number[i] : "? ? ? ?", path, whole ? real[i] : ""
+      } }'
+  rows=''
 }
 setting() { # the text of a key of the settings
   [ -f "$config" ] && [ -r "$config" ] &&
@@ -146,31 +166,40 @@ for name in containerd containerd-shim containerd-shim-runc-v1 containerd-shim-r
   described "$name" "$(command -v "$name" 2>/dev/null)"
 done
 described containerd.sock "${containerd:-/run/containerd/containerd.sock}"
-for key in tlscacert tlscert tlskey; do
+case $words in *--tls*) tls=yes ;; *) tls=$(grep -c '"tls' "$config" 2>/dev/null) ;; esac
+[ "${tls:-0}" = 0 ] || for key in tlscacert tlscert tlskey; do
   file=$(option "$key")
   described "$key" "${file:-$(setting "$key")}"
 done
+show_described
 if hidden /etc/docker/certs.d; then described certs.d /etc/docker/certs.d; fi
-[ ! -d /etc/docker/certs.d ] || find -L /etc/docker/certs.d -type f 2>/dev/null | head -n 200 | while read -r file; do
-  described certs.d "$file"
-done
+[ ! -d /etc/docker/certs.d ] || find -L /etc/docker/certs.d -type f 2>/dev/null | head -n 200 | {
+  while read -r file; do described certs.d "$file"; done
+  show_described
+}
 
 if [ -n "$sockets" ]; then part "sockets seen"; else part "sockets hidden"; fi
 printf '%s\n' "$sockets" | indented 65536
-printf '%s\n' "$sockets" | sed -n 's/^unix //p' | head -n 50 | while read -r socket; do
-  described socket "$socket"
-  # shellcheck disable=SC2012 # the eleventh character says whether there is an access list
-  acl=$(ls -ld "$socket" 2>/dev/null | cut -c11)
-  if [ "$acl" = + ]; then
-    if command -v getfacl >/dev/null 2>&1; then
-      part acl; getfacl -cp "$socket" 2>/dev/null | grep -E '^(user|group):[^:]' | indented 8192
-    else part "acl unknown"; fi
-  fi
-  group=$(stat -L -c %g "$socket" 2>/dev/null)
-  part "group ${group:-?}"
-  getent group "${group:-none}" 2>/dev/null | cut -d: -f4 | tr ',' '\n' | indented 65536
-  getent passwd 2>/dev/null | awk -F: -v gid="$group" '$4 == gid { print $1 }' | indented 65536
-done
+printf '%s\n' "$sockets" | sed -n 's/^unix //p' | head -n 50 | {
+  groups=' '
+  while read -r socket; do
+    described socket "$socket"
+    # shellcheck disable=SC2012 # the eleventh character says whether there is an access list
+    acl=$(ls -ld "$socket" 2>/dev/null | cut -c11)
+    if [ "$acl" = + ]; then
+      if command -v getfacl >/dev/null 2>&1; then
+        part acl; getfacl -cp "$socket" 2>/dev/null | grep -E '^(user|group):[^:]' | indented 8192
+      else part "acl unknown"; fi
+    fi
+    group=$(stat -L -c %g "$socket" 2>/dev/null)
+    case $groups in *" $group "*) continue ;; esac
+    groups="$groups$group "
+    part "group ${group:-?}"
+    getent group "${group:-none}" 2>/dev/null | cut -d: -f4 | tr ',' '\n' | indented 65536
+    getent passwd 2>/dev/null | awk -F: -v gid="$group" '$4 == gid { print $1 }' | indented 65536
+  done
+  show_described
+}
 
 for directory in "$root" "${data:-/var/lib/containerd}"; do
   [ -d "$directory" ] || continue
