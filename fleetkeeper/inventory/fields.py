@@ -271,7 +271,7 @@ def rule_glob(value: str, info: ValidationInfo) -> str:
         return matching_glob("rules", "rule")(value, info)
     edition = str((info.context or {}).get("edition", LATEST))
     glob = with_edition(value, edition)
-    if not any(fnmatchcase(name, glob) for known in EDITIONS for name in as_written(ids_of_edition(known))):
+    if not any(fnmatchcase(name, glob) for edition in EDITIONS for name in as_written(ids_of_edition(edition))):
         hint = f"as `cis:5.26` (of {edition}) or `cis:1.6:2.14`; `fleetkeeper cis` lists them"
         raise field_error(f"{quoted(value)} is no id of the CIS Docker Benchmark", hint)
     return glob

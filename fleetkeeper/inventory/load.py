@@ -110,8 +110,8 @@ class Inventory(Strict, defer_build=True):
     @property
     def enforced(self) -> tuple[str, ...]:
         """Globs over rules, and over ids of the benchmark as `cis:1.8:5.26`, whose warnings count as errors."""
-        asked = self.benchmark.enforced if isinstance(self.benchmark, Benchmark) else ()
-        return (*self.enforce, *asked)
+        numbers = self.benchmark.enforced if isinstance(self.benchmark, Benchmark) else ()
+        return (*self.enforce, *numbers)
 
     def section(self, policy: type[P]) -> P:
         """The policy of a topic, found by its type.

@@ -165,8 +165,8 @@ class ServiceReading:
     def devices(self) -> Fields:
         """The devices that a driver brings."""
         reserved = mapping_of(mapping_of(mapping_of(self.values.get("deploy")).get("resources")).get("reservations"))
-        wanted = [item for item in listed_of(reserved.get("devices")) if isinstance(item, dict)]
-        return {"DeviceRequests": [{"Driver": text_of(item.get("driver")) or "device"} for item in wanted]}
+        requested = [item for item in listed_of(reserved.get("devices")) if isinstance(item, dict)]
+        return {"DeviceRequests": [{"Driver": text_of(item.get("driver")) or "device"} for item in requested]}
 
     def mounts(self) -> Fields:
         """Its mounts. A volume that is a directory of the node is a bind mount."""
@@ -334,8 +334,8 @@ def port_rows(item: Value) -> Iterator[tuple[str, str, str]]:
     if len(without) == 1:
         without = without * len(within)
     yield from (
-        (f"{here}/{protocol or 'tcp'}", address.strip("[]"), there)
-        for here, there in zip(within, without, strict=len(within) > 1)
+        (f"{port}/{protocol or 'tcp'}", address.strip("[]"), published)
+        for port, published in zip(within, without, strict=len(within) > 1)
     )
 
 

@@ -78,11 +78,11 @@ def allowed_groups(container: Container, names: tuple[str, ...]) -> set[int]:
 
     Raises Unobservable for a name that is not known there.
     """
-    known: Mapping[str, int] = container.group_names or {}
+    by_name: Mapping[str, int] = container.group_names or {}
     gids: set[int] = set()
     for name in names:
-        if name in known:
-            gids.add(known[name])
+        if name in by_name:
+            gids.add(by_name[name])
         elif name.isascii() and name.isdigit():
             gids.add(int(name))
         elif name == "root":

@@ -105,8 +105,8 @@ def named_ports(member: Member, policy: Benchmark) -> list[tuple[str, int]]:
 
 def privileged_ports(swarm: Swarm | Unobservable, member: Member, policy: Benchmark) -> Iterator[Wrong]:
     """A Wrong for ports below 1024 that nobody names."""
-    meant = {*PUBLIC, *(port for _, port in named_ports(member, policy))}
-    others = sorted({port for _, port in published_ports(swarm, member) if port < PRIVILEGED} - meant)
+    allowed = {*PUBLIC, *(port for _, port in named_ports(member, policy))}
+    others = sorted({port for _, port in published_ports(swarm, member) if port < PRIVILEGED} - allowed)
     if others:
         want = "ports from 1024 on, or `benchmark: {ports: …}`"
         yield Wrong(f"publishes {ports_in_words(others)}", want, "whoever has such a port speaks for the node itself")
@@ -116,8 +116,8 @@ def other_ports(swarm: Swarm | Unobservable, member: Member, policy: Benchmark) 
     """A Wrong for ports that the inventory does not name. Raises NotApplicable where it names none at all."""
     if policy.ports is None:
         raise NotApplicable("no ports are named that services may publish (`benchmark: {ports: …}`)")
-    meant = {*PUBLIC, *(port for _, port in named_ports(member, policy))}
-    others = sorted({port for _, port in published_ports(swarm, member)} - meant)
+    allowed = {*PUBLIC, *(port for _, port in named_ports(member, policy))}
+    others = sorted({port for _, port in published_ports(swarm, member)} - allowed)
     if others:
         yield Wrong(f"publishes {ports_in_words(others)}, which nobody names", "only ports that are named", WHY_PORT)
 
