@@ -227,6 +227,10 @@ def why_no_part(rule: Rule, heard: Heard) -> str:
     return "; ".join(reasons) if reasons and not (left or heard.findings or heard.unknown) else ""
 
 
+OUTSIDE_LIMIT = "outside --limit"
+"""How the reason ends why a rule is not judged whose findings are all on other nodes."""
+
+
 def findings_outside_limit(findings: list[Finding], kept: list[Finding]) -> str:
     """Why a rule is not judged: it has `findings`, and --limit leaves none of them (`kept`). "" in any other case.
 
@@ -234,7 +238,7 @@ def findings_outside_limit(findings: list[Finding], kept: list[Finding]) -> str:
     """
     if kept or not findings:
         return ""
-    return f"what is wrong is on {', '.join(sorted({f.node for f in findings}))}, outside --limit"
+    return f"what is wrong is on {', '.join(sorted({f.node for f in findings}))}, {OUTSIDE_LIMIT}"
 
 
 def is_counted(node: str, nodes: Collection[str]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fleetkeeper.errors import BUG
 from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.rule import Rule
-from fleetkeeper.judging.verdicts import Outcome, Verdict
+from fleetkeeper.judging.verdicts import OUTSIDE_LIMIT, Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
 from fleetkeeper.reports.loss_ranks import loss_rank
 from fleetkeeper.reports.results import finding_item
@@ -308,6 +308,8 @@ def next_command(items: Sequence[Judged], inventory: str) -> str:
 
     >>> next_command([{"outcome": "unknown"}], "./my servers.yml")
     "next: give the missing access (see the hints), then pytest '--hosts=./my servers.yml'"
+    >>> next_command([{"outcome": "not_applicable", "reason": "what is wrong is on b, outside --limit"}], "mine")
+    'what is wrong on mine is outside --limit (see above); the rest holds'
     """
     outcomes = {item["outcome"] for item in items}
     named = shlex.quote(f"--hosts={inventory}")
@@ -318,6 +320,8 @@ def next_command(items: Sequence[Judged], inventory: str) -> str:
         if hints and all(hint.startswith(BUG) for hint in hints):
             return f"next: report the bug (see the hints); nothing is wrong with {inventory}"
         return f"next: give the missing access (see the hints), then pytest {named}"
+    if any(item.get("reason", "").endswith(OUTSIDE_LIMIT) for item in items):
+        return f"what is wrong on {inventory} is {OUTSIDE_LIMIT} (see above); the rest holds"
     warned = any(open_findings(item) for item in items)
     waived = ", or is waived," if "waived" in outcomes else ""
     return f"every promise that applies holds{waived} on {inventory}" + (", with warnings" if warned else "")
