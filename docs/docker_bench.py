@@ -22,6 +22,7 @@ GENERAL: dict[tuple[str, str], str] = {
     ("PASS", "unknown"): "It takes what it cannot see for right; we say that it was not seen.",
     ("PASS", "not applicable"): "It prints PASS for what does not apply.",
     ("PASS", "attested"): "A person answers for it here.",
+    ("WARN", "attested"): "It warns of what it cannot see; so do we, until a person answers for it.",
     ("WARN", "unknown"): "It takes what it cannot see for wrong; we say that it was not seen.",
     **{
         (manual, ours): "It has no verdict of its own (INFO, NOTE); we judge it."
@@ -38,6 +39,7 @@ WHOLE = "It warns about all images and containers, base images and its own inclu
 FALSE_WARNINGS: dict[str, str] = {
     "1.1.1": "`mountpoint` is asked inside a container or a rootless engine's namespace.",
     "1.1.2": "It takes every member of the group `docker` for a doubtful one; the inventory names them.",
+    "1.1.7": "The unit lies there and nothing reads it: no systemd runs.",
     "1.1.10": "The file is not there, or it reads audit.rules instead of the loaded rules.",
     "1.1.13": "The file is not there: it belongs to another distribution.",
     "1.1.15": "The file is gone since containerd 2.",
@@ -124,7 +126,7 @@ def differences(log: Mapping[str, Any], document: Mapping[str, Any], node: str) 
 
 def why_they_differ(entry: Entry, pair: tuple[str, str]) -> str:
     """Why docker-bench and we may say different things about an id; empty where nothing explains it."""
-    if pair[0] == "WARN" and pair[1] != "unknown":
+    if pair[0] == "WARN" and pair[1] not in {"unknown", "attested"}:
         return FALSE_WARNINGS.get(entry.number, "")
     general = GENERAL.get(pair, "")
     return f"{general} {entry.docker_bench}" if general else ""

@@ -5,12 +5,22 @@ from lab.engine import Engine
 from lab.names import DATA, MANAGER
 
 SOCKET, SETTINGS = "/run/docker.sock", "/etc/docker/daemon.json"
-RELOAD = "kill -HUP $(pgrep -x dockerd) && sleep 1"
-ADD_SETTING = 'grep -qF "$1" "$2" || { sed -i "1s|^{|{$1, |" "$2" && ' + RELOAD + "; }"
-DROP_SETTING = '! grep -qF "$1" "$2" || { sed -i "1s|\\"$1\\": [^,]*, ||" "$2" && ' + RELOAD + "; }"
-INSECURE = '"insecure-registries": ["registry.lab.example:5000"]'
-DEBUG = '"debug": true'
-START = 'docker inspect "$1" >/dev/null 2>&1 || docker run -d --name "$@" fleetkeeper-lab/web:latest sleep 86400'
+SET = """
+file=$1 key=$2 value=$3 format=$4 want=$5
+sed -i "1s|\\"$key\\": [^,]*, ||; 1s|^{|{\\"$key\\": $value, |" "$file" && kill -HUP "$(pgrep -x dockerd)" || exit 1
+for try in $(seq 100); do
+  docker info --format "$format" | grep -q "$want" && exit 0
+  sleep 0.1
+done
+exit 1
+"""
+"""Sets a key of the engine's settings, which then reads them again, until the engine says so."""
+UNSET = """sed -i "1s|\\"$2\\": [^,]*, ||" "$1" """
+"""Takes a key out again; the engine keeps the value that it has."""
+INSECURE, DEBUG = "insecure-registries", "debug"
+REGISTRY = "registry.lab.example:5000"
+TRUSTED = "{{range $name, $_ := .RegistryConfig.IndexConfigs}}{{$name}} {{end}}end"
+START = 'docker inspect "$1" >/dev/null 2>&1 || docker run -d --name "$@" fleetkeeper-lab/web:1 sleep 86400'
 REMOVE = 'docker rm -f "$1" >/dev/null 2>&1 || :'
 QUARTER, DECADE = "2160h", "87600h"
 
@@ -41,19 +51,26 @@ def remove_account(engine: Engine) -> None:
 
 def trust_registry(engine: Engine) -> None:
     """Let the engine take images from a registry without TLS; it learns so without a restart."""
-    nodes.run_on(engine, DATA, "sh", "-c", ADD_SETTING, "sh", INSECURE, SETTINGS)
+    run_setting(engine, INSECURE, f'["{REGISTRY}"]', TRUSTED, REGISTRY)
 
 
 def distrust_registry(engine: Engine) -> None:
-    nodes.run_on(engine, DATA, "sh", "-c", DROP_SETTING, "sh", "insecure-registries", SETTINGS)
+    run_setting(engine, INSECURE, "[]", TRUSTED, "^docker.io end")
+    nodes.run_on(engine, DATA, "sh", "-c", UNSET, "sh", SETTINGS, INSECURE)
 
 
 def log_everything(engine: Engine) -> None:
-    nodes.run_on(engine, DATA, "sh", "-c", ADD_SETTING, "sh", DEBUG, SETTINGS)
+    run_setting(engine, DEBUG, "true", "{{.Debug}}", "true")
 
 
 def log_less(engine: Engine) -> None:
-    nodes.run_on(engine, DATA, "sh", "-c", DROP_SETTING, "sh", "debug", SETTINGS)
+    run_setting(engine, DEBUG, "false", "{{.Debug}}", "false")
+    nodes.run_on(engine, DATA, "sh", "-c", UNSET, "sh", SETTINGS, DEBUG)
+
+
+def run_setting(engine: Engine, key: str, value: str, shown_by: str, shown: str) -> None:
+    """Set a key of the engine's settings to a value, and wait until `docker info` shows what it should."""
+    nodes.run_on(engine, DATA, "sh", "-c", SET, "sh", SETTINGS, key, value, shown_by, shown)
 
 
 def start_privileged(engine: Engine) -> None:

@@ -35,9 +35,14 @@ ROLES = {
 }
 """What each id wants to be recorded, by the role of the file."""
 DIRECTORIES = ("/run/containerd", "data", "/etc/docker")
-NEVER_ABSENT = ("dockerd", "data")
+NEVER_ABSENT = ("dockerd", "data", "containerd.sock")
 """Every engine has them: where they were not seen, that is not because there are none."""
-NAMES = {"data": "the engine's data", "socket": "the engine's socket", "config": "the engine's settings"}
+NAMES = {
+    "data": "the engine's data",
+    "socket": "the engine's socket",
+    "config": "the engine's settings",
+    "containerd.sock": "containerd's socket",
+}
 
 
 def is_audited(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:

@@ -87,10 +87,10 @@ def open_socket(socket: EngineFile) -> Iterator[Wrong]:
 
 
 def containerd_sockets(facts: Facts) -> tuple[EngineFile, ...]:
-    """The socket of the containerd that the engine uses. Raises NotApplicable where there is none of its own."""
+    """The sockets of the containerd that the engine uses, or may use. Raises Unobservable where none was seen."""
     sockets = facts.files_of("containerd.sock")
     if not sockets:
-        raise NotApplicable("there is no socket of containerd here")
+        raise Unobservable("no socket of containerd was seen, and every engine has one")
     return sockets
 
 

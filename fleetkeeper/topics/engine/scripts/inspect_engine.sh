@@ -165,8 +165,18 @@ described containerd-config /etc/containerd/config.toml
 for name in containerd containerd-shim containerd-shim-runc-v1 containerd-shim-runc-v2 runc; do
   described "$name" "$(command -v "$name" 2>/dev/null)"
 done
-described containerd.sock "${containerd:-/run/containerd/containerd.sock}"
-case $words in *--tls*) tls=yes ;; *) tls=$(grep -c '"tls' "$config" 2>/dev/null) ;; esac
+# Without an address of another one it is the system's containerd, or one that dockerd has started for itself.
+containerd=${containerd:-$(printf '%s\n' "$info" | sed -n 's/.*"Containerd":{"Address":"\([^"\\]*\)".*/\1/p')}
+own=$(option exec-root)
+if [ -n "$containerd" ]; then described containerd.sock "$containerd"
+else
+  described containerd.sock /run/containerd/containerd.sock
+  described containerd.sock "${own:-/run/docker}/containerd/containerd.sock"
+fi
+case $words in
+*--tls*) tls=yes ;;
+*) tls=$([ ! -f "$config" ] || head -c 1048576 -- "$config" 2>/dev/null | grep -c '"tls') ;;
+esac
 [ "${tls:-0}" = 0 ] || for key in tlscacert tlscert tlskey; do
   file=$(option "$key")
   described "$key" "${file:-$(setting "$key")}"
