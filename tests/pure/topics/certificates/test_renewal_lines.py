@@ -53,6 +53,13 @@ FINE = {
     "a signal by Docker behind it": f"{RENEW} && docker kill -s HUP $(docker ps -q -f name=rodan_nginx)",
     "a service that is begun anew behind it": f"{RENEW} && docker service update --force rodan_nginx",
     "as root by name": f"docker exec --user=root:root rodan_nginx.1.x certbot renew {HOOK}",
+    "a restart of what is found, through a pipe": f"{RENEW} && docker ps -q -f name=rodan_nginx | xargs docker restart",
+    "a signal to what is found, through a pipe": (
+        f"{RENEW} && docker ps -q -f name=rodan_nginx | xargs -r -n 1 docker kill -s HUP"
+    ),
+    "a reload in what is found, through a pipe": (
+        f"{RENEW} && docker ps -q -f name=rodan_nginx | xargs -I@ docker exec @ nginx -s reload"
+    ),
     "a restart behind it": f"{RENEW} && docker restart rodan_nginx.1.x > /dev/null",
     "its own directory": f"{RENEW} --config-dir /etc/letsencrypt/ {HOOK}",
     "certonly": f"{EXEC} certbot certonly -n --keep -d rodan2.example.org,www.example.org --webroot -w /w {HOOK}",
@@ -103,6 +110,10 @@ VAIN = {
     "no program for the hook before": (f"{RENEW} --pre-hook 'service nginx stop' {HOOK}", "so certbot ends before"),
     "no such script": (f"{RENEW} --deploy-hook /etc/letsencrypt/reload.sh", "/etc/letsencrypt/reload.sh` of --deploy"),
     "never reached": (f"false && {RENEW} {HOOK}", "it is never reached: `false` always fails"),
+    "in a container that it stopped": (
+        f"docker stop rodan_nginx.1.x; docker exec rodan_nginx.1.x certbot renew {HOOK}",
+        "it is never reached: `docker … stop` before it leaves no running container",
+    ),
     "behind an end": (f"exit 0; {RENEW} {HOOK}", "it is never reached"),
     "never reached in the container": (f"{EXEC} sh -c 'false && certbot renew {HOOK}'", "it is never reached"),
     "in a function that nothing calls": (f"renew() {{ {RENEW} {HOOK}; }}", "nothing calls the function"),
