@@ -36,6 +36,7 @@ def test_a_container_that_the_script_halted_itself_is_never_entered(script: str)
 
 MAY_BE_HALTED = [
     "docker kill pg; docker exec pg backup",
+    "docker kill -s9 pg; docker exec pg backup",
     "docker kill --signal=SIGTERM pg; docker exec pg backup",
     f"docker stop {FOUND}; docker exec {FOUND} backup",
     f"docker ps -q -f name=pg | xargs docker stop; docker exec {FOUND} backup",
