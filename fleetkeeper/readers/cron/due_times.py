@@ -6,9 +6,11 @@ cronsim's: `5/15` is an error there, `L` and `#` do not exist, and what follows 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from heapq import merge
 from itertools import islice, takewhile
 
@@ -30,6 +32,7 @@ SHORTCUTS = {
 }
 ANY = datetime(2000, 1, 1)
 ENOUGH = 800
+A_MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 HORIZON = timedelta(days=370)
 
 
@@ -189,6 +192,43 @@ def last_due(times: str, before: datetime) -> datetime | None:
         return None
     moment = next(iter(CronSim(times, before + timedelta(seconds=1), reverse=True)), None)
     return moment if moment and before - moment <= HORIZON else None
+
+
+@lru_cache(maxsize=256)
+def longest_gap(times: str) -> timedelta:
+    """The longest time between two due times of an entry; 370 days for never, 0 for `@reboot` and times not known.
+
+    >>> [longest_gap(times).days for times in ("0 3 1 * *", "0 3 * * 1", "0 3,15 * * *", "@reboot")]
+    [31, 7, 0, 0]
+    """
+    if times == REBOOT or not is_understood(times):
+        return timedelta(0)
+    longest = HORIZON if times == NEVER else timedelta(0)
+    for half_weeks in range(107 if times != NEVER else 0):
+        moment = A_MONDAY + timedelta(hours=84 * half_weeks)
+        before, after = last_due(times, moment), next(due_times(times, moment))
+        longest = max(longest, after - before if before else HORIZON)
+    return longest
+
+
+def gap_of_line(line: str) -> timedelta:
+    """The longest time between two starts of a crontab's line; 0 where it is no such line.
+
+    >>> gap_of_line("0 3 1 * * root certbot renew").days, gap_of_line("@weekly certbot renew").days
+    (31, 7)
+    """
+    fields = line.split(None, 5)
+    try:
+        times = SHORTCUTS.get(fields[0]) if line.startswith("@") else canonical_times(fields[:5])
+    except ValueError:
+        return timedelta(0)
+    return longest_gap(times or UNKNOWN_TIMES)
+
+
+def gap_of_directory(path: str) -> timedelta:
+    """The longest time between two starts of a script in a directory such as /etc/periodic/monthly; 0 in others."""
+    match = re.search(r"[./](hourly|daily|weekly|monthly|yearly)/[^/]*$", path)
+    return longest_gap(SHORTCUTS[f"@{match[1]}"]) if match else timedelta(0)
 
 
 def same_due_times(many: Sequence[str], expected: str, start: datetime) -> bool:

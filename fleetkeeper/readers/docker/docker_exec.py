@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
+from fleetkeeper.readers.docker.halted_containers import (
+    COMPOSE_VALUES,
+    GLOBAL_VALUES,
+    OTHER_ENGINE,
+    HaltedContainers,
+)
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options, leading_options, option_value
 from fleetkeeper.readers.shell.script_state import NO_FATE, Context, ExecutedCommand, Fate
@@ -17,10 +22,7 @@ from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, quote_word, unwrap_command
 
 CLIENTS = frozenset({"docker", "docker-compose", "podman"})
-OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
-GLOBAL_VALUES = OTHER_ENGINE | {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
 EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
-COMPOSE_VALUES = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,22 @@ def docker_executions(script: str, context: Context | None = None) -> Iterator[E
     (('backup',), True, (('name', 'postgres'),))
     """
     context = context or Context()
-    for command in executed_commands(script, context):
-        yield from executions_of(command, context)
+    for _, execution in executions_among(executed_commands(script, context), context):
+        yield execution
+
+
+def executions_among(commands: Sequence[ExecutedCommand], context: Context) -> Iterator[tuple[int, Execution]]:
+    """The executions in the commands of one script, each with its command's number; not reached in a halted container.
+
+    Raises Unreadable.
+    """
+    halted = HaltedContainers()
+    for number, command in enumerate(commands):
+        for execution in executions_of(command, context):
+            yield number, replace(execution, reach=both(execution.reach, halted.leave(execution.target)))
+        words = words_from_pipe(command) if command.name == "xargs" else command.words
+        if words and (literal_text(words[0]) or "").rpartition("/")[2] in CLIENTS:
+            halted.follow(words, command.directory, command.reach)
 
 
 def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
@@ -189,18 +205,26 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
 
 
 def through_xargs(command: ExecutedCommand, context: Context) -> Iterator[Execution]:
-    """The executions of `docker ps -q … | xargs docker exec`: the output of the command before becomes words.
+    """The executions of `docker ps -q … | xargs docker exec`. Nothing when xargs runs no client. Raises Unreadable."""
+    words = words_from_pipe(command)
+    if words and (literal_text(words[0]) or "").rpartition("/")[2] in CLIENTS:
+        yield from executions_of(replace(command, words=words, before=None), context)
 
-    With `-I NAME`, those take the place of NAME. Nothing when xargs runs no client of Docker. Raises Unreadable.
+
+def words_from_pipe(command: ExecutedCommand) -> tuple[Word, ...]:
+    """The words of the command that xargs runs: the output of the command before it is its last word.
+
+    With `-I NAME`, it takes the place of NAME. Empty where nothing stands before it, or behind it.
     """
     before, words = command.before, command.words
-    named = next((literal_text(word) for flag, word in pairwise(words) if literal_text(flag) == "-I"), "{}")
+    named = option_value(words, "-I") or next((t[2:] for t in map(literal_text, words) if t and t[:2] == "-I"), "")
     rest, _, _ = unwrap_command(after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"})))
-    given: Word = (Part("command", " ".join(quote_word(word) for word in before.words)),) if before else ()
-    if not rest or (literal_text(rest[0]) or "").rpartition("/")[2] not in CLIENTS:
-        return
-    filled = [given if literal_text(word) == named else word for word in rest]
-    yield from executions_of(replace(command, words=tuple(filled), before=None), context)
+    if before is None or not rest:
+        return ()
+    given: Word = (Part("command", " ".join(quote_word(word) for word in before.words)),)
+    if not named and "{}" not in map(literal_text, rest):
+        return (*rest, given)
+    return tuple(given if literal_text(word) == (named or "{}") else word for word in rest)
 
 
 def docker_execution(words: Sequence[Word], name: str) -> Execution | None:

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 from fleetkeeper.readers.docker.docker_exec import (
     CLIENTS,
-    COMPOSE_VALUES,
-    GLOBAL_VALUES,
     Execution,
     docker_execution,
     docker_executions,
     is_command,
 )
+from fleetkeeper.readers.docker.halted_containers import COMPOSE_VALUES, GLOBAL_VALUES
 from fleetkeeper.readers.shell.options import after_options
 from fleetkeeper.readers.shell.script_state import DEEPEST
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text, redirections, simple_commands

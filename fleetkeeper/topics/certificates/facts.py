@@ -6,6 +6,7 @@ Certificates are public and are kept whole, as PEM. Of private keys only the dig
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from fleetkeeper.readers.cron.own_crontab import ROOT_HAS_NONE, Crontab
@@ -83,6 +84,7 @@ class Lineage:
     being asked needs: `manual_auth_hook` for `manual`, `pre_hook` for any other. `port` is the one on which
     `standalone` listens. `reloading` is what the hooks in its configuration do where they run in this container,
     `elsewhere` what they do in any other place. `chain` is the certificate on disk, as PEM, leaf first.
+    `renew_before` is its `renew_before_expiry` as it is written, `version` the certbot that wrote it, each "" without.
     """
 
     name: str
@@ -100,6 +102,8 @@ class Lineage:
     elsewhere: Reloading = Reloading()
     autorenew: bool = True
     chain: tuple[str, ...] = ()
+    renew_before: str = ""
+    version: str = ""
 
     @property
     def path(self) -> str:
@@ -118,6 +122,7 @@ class Renewal:
     none. `forced`: it renews what is not due; `weekly` is how often it runs in a week, 0 where that is not known.
     `prepares`: it runs a hook of its own first. `reloading` is what its own hooks and the commands behind it do.
     `deploys`: its own hook takes the place of the lineage's. `directory`: it runs the hooks in renewal-hooks, too.
+    `gap` is the longest time between two of its starts, 0 where that is not known.
     """
 
     where: str
@@ -136,6 +141,7 @@ class Renewal:
     prepares: bool = False
     deploys: bool = False
     directory: bool = True
+    gap: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from fleetkeeper.readers import nginx
 from fleetkeeper.readers.cron.crontab_files import VALID_NAME
+from fleetkeeper.readers.cron.due_times import gap_of_directory, gap_of_line
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.numbers import number_in, whole_number
 from fleetkeeper.readers.tls_handshakes import pem_certificates
@@ -224,8 +225,7 @@ def parse_lineage(name: str, part: Section, chain: tuple[str, ...], context: Ren
     """
     pairs = (line.partition("=") for line in part.lines if not line.lstrip().startswith("#"))
     lines = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
-    account = lines.get("account", "")
-    account = "" if account == "None" else account
+    account = "" if lines.get("account") == "None" else lines.get("account", "")
     where = f"in renewal/{name}.conf"
     hooks = [(f"{hook} {where}", lines[hook]) for hook in CONFIGURED_HOOKS if lines.get(hook, "None") != "None"]
     installer = lines.get("installer", "None")
@@ -246,6 +246,8 @@ def parse_lineage(name: str, part: Section, chain: tuple[str, ...], context: Ren
         elsewhere=merge(reloading_of(place, text, context.around.elsewhere) for place, text in hooks),
         autorenew=lines.get("autorenew", "True").lower() != "false",
         chain=chain,
+        renew_before=lines.get("renew_before_expiry", ""),
+        version=lines.get("version", ""),
     )
 
 
@@ -301,7 +303,7 @@ def periodic_renewals(part: Section, around: Surroundings, faults: tuple[str, ..
     if not VALID_NAME.fullmatch(part.rest.rpartition("/")[2]):
         own.append("its name has a sign that run-parts takes in no name")
     for renewal in renewals_in(part.rest, part.text, around):
-        yield replace(renewal, faults=(*faults, *own, *renewal.faults))
+        yield replace(renewal, faults=(*faults, *own, *renewal.faults), gap=gap_of_directory(part.rest))
 
 
 def container_cron_renewals(part: Section, around: Surroundings, faults: tuple[str, ...]) -> Iterator[Renewal]:
@@ -314,7 +316,7 @@ def container_cron_renewals(part: Section, around: Surroundings, faults: tuple[s
         if not text or text.startswith("#"):
             continue
         for renewal in renewals_in(part.rest, command_of_line(text), around):
-            yield replace(renewal, inside=True, faults=(*faults, *renewal.faults))
+            yield replace(renewal, inside=True, faults=(*faults, *renewal.faults), gap=gap_of_line(text))
 
 
 def command_of_line(line: str) -> str:

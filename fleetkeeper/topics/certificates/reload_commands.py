@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_execution
+from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_execution, words_from_pipe
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project, resolve_target
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.shell.execution import executed_commands
@@ -163,7 +163,9 @@ def effects(where: str, commands: Iterable[ExecutedCommand], around: Surrounding
 
 def reached_effects(where: str, command: ExecutedCommand, around: Surroundings) -> Iterator[Reloading]:
     """What one command does, as far as its script gets to it. Raises Unreadable. `where` names the script."""
-    for effect in command_effects(where, command.name, command.words, around) if command.words else ():
+    words = command_words(command)
+    name = (literal_text(words[0]) or "").rpartition("/")[2] if words else ""
+    for effect in command_effects(where, name, words, around) if words else ():
         reloads = effect.here or effect.containers
         if command.reach.value is False:
             if reloads:
@@ -172,6 +174,13 @@ def reached_effects(where: str, command: ExecutedCommand, around: Surroundings) 
             yield Reloading(unclear=(f"{where} reloads, but {command.reach.why or 'only under a condition'}",))
         else:
             yield effect
+
+
+def command_words(command: ExecutedCommand) -> tuple[Word, ...]:
+    """The words of a command; behind xargs those of the client of Docker that it runs, with what it reads."""
+    behind = words_from_pipe(command) if command.name == "xargs" else ()
+    client = (literal_text(behind[0]) or "").rpartition("/")[2] if behind else ""
+    return behind if client in CLIENTS else command.words
 
 
 def command_effects(where: str, name: str, words: Sequence[Word], around: Surroundings) -> Iterator[Reloading]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import islice, takewhile
 
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.cron.crontab import Job, Table, cut_at_percent
 from fleetkeeper.readers.cron.crontab_files import CrontabFile, body, crontab_file, directory_faults, run_parts
 from fleetkeeper.readers.cron.daemon import daemon
-from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, due_times, is_understood
+from fleetkeeper.readers.cron.due_times import A_MONDAY, REBOOT, due_times, is_understood, longest_gap
 from fleetkeeper.readers.cron.faults import FAULTS, Fault
 from fleetkeeper.readers.cron.line_start import cron_starts, line_surroundings, shell_starts
 from fleetkeeper.readers.cron.script_start import can_start, shell_of
@@ -33,11 +33,8 @@ HOOKED = re.compile(r"-hook[= ]+[\"']*([^\s\"']+)")
 ASKED = re.compile(r"/[A-Za-z0-9._/-]{1,200}|[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 MOST_ASKED = 20
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 MOST_OF_FILE = 200
 """Lines of one crontab that run certbot of which is told; any user may write more."""
-A_MONTH = timedelta(days=32)
-"""What is due less often than once a month may come too late for the last 30 days, in which certbot renews."""
 
 
 def renewals_on_node(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewal]:
@@ -49,7 +46,10 @@ def renewals_on_node(printed: Snapshot, node: NodeSurroundings) -> Iterator[Rene
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
-            yield from renewals_of_script(directory_script(file, printed, node), node)
+            starter = run_parts(file, printed)
+            gap = longest_gap(starter.times) if starter else timedelta(0)
+            for renewal in renewals_of_script(directory_script(file, printed, node), node):
+                yield replace(renewal, gap=gap)
             continue
         try:
             crontab = crontab_file(file, uids, printed)
@@ -83,9 +83,8 @@ def renewals_of_line(crontab: CrontabFile, job: Job, node: NodeSurroundings) -> 
         starts = both(shell_starts(job, around), cron_starts(user, job.environment.get("HOME"), node.answers))
         script = replace(script, around=around, reach=both(script.reach, starts))
     for renewal in renewals_of_script(replace(script, faults=tuple(faults), once=job.times == REBOOT), node):
-        rare = ("it is due too rarely: certbot renews in the last 30 days",) if is_rare(job.times) else ()
         weekly = runs_in_a_week(job.times) if renewal.forced else 0
-        yield replace(renewal, weekly=weekly, faults=(*renewal.faults, *rare))
+        yield replace(renewal, weekly=weekly, gap=longest_gap(job.times))
 
 
 def directory_script(file: SnapshotFile, printed: Snapshot, node: NodeSurroundings) -> ScriptText:
@@ -106,17 +105,9 @@ def directory_script(file: SnapshotFile, printed: Snapshot, node: NodeSurroundin
     return replace(script, around=around, search_path=path, reach=starts)
 
 
-def is_rare(times: str) -> bool:
-    """Whether an entry is due less often than once a month; False for `@reboot`, and where its times are not known."""
-    if times == REBOOT or not is_understood(times):
-        return False
-    begins = (BEGIN + timedelta(weeks=week) for week in range(0, 53, 2))
-    return times == NEVER or any(next(due_times(times, begin)) - begin > A_MONTH for begin in begins)
-
-
 def runs_in_a_week(times: str) -> int:
     """How often an entry is due in a week, 1 to 100; 0 where that is not known."""
-    week = takewhile(lambda moment: moment <= BEGIN + timedelta(days=7), due_times(times, BEGIN))
+    week = takewhile(lambda moment: moment <= A_MONDAY + timedelta(days=7), due_times(times, A_MONDAY))
     return max(1, len(list(islice(week, 100)))) if is_understood(times) else 0
 
 
@@ -147,24 +138,22 @@ def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewa
             around.directory = service.get("WorkingDirectory", "").lstrip("!-") or "/"
             starts = timer_starts(timer, service, settings, around)
             script = replace(script, around=around, reach=starts)
-        rare = ("its next time is too far away: certbot renews in the last 30 days",)
         for renewal in renewals_of_script(script, node):
-            far = is_far(timer, printed.one("today"))
-            yield replace(renewal, faults=(*renewal.faults, *rare)) if far else renewal
+            yield replace(renewal, gap=gap_of_timer(timer, printed.one("today")))
 
 
-def is_far(timer: Mapping[str, str], today: str) -> bool:
-    """Whether a timer is due less often than once a month, or next in more than that (`today` is YYYY-MM-DD).
+def gap_of_timer(timer: Mapping[str, str], today: str) -> timedelta:
+    """The longest time between two starts of a timer, at least that until the next one (`today` is YYYY-MM-DD).
 
-    False where that is not known.
+    0 where that is not known.
     """
     times = cron_fields(timer.get("TimersCalendar", ""))
     if is_understood(times):
-        return is_rare(times)
+        return longest_gap(times)
     try:
-        return date.fromisoformat(next_date(timer)) - date.fromisoformat(today) > A_MONTH
+        return max(date.fromisoformat(next_date(timer)) - date.fromisoformat(today), timedelta(0))
     except ValueError:
-        return False
+        return timedelta(0)
 
 
 def words_to_ask(printed: Snapshot, only_of_root: bool) -> list[str]:

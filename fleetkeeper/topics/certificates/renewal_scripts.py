@@ -11,7 +11,7 @@ from fleetkeeper.readers.cron.called_scripts import OF_PACKAGES, ScriptCall, scr
 from fleetkeeper.readers.cron.faults import FAULTS, terminal
 from fleetkeeper.readers.cron.loader import CRON_PATH, possible_loaders
 from fleetkeeper.readers.cron.script_start import Starter, can_start, shell_of
-from fleetkeeper.readers.docker.docker_exec import Execution, executions_of
+from fleetkeeper.readers.docker.docker_exec import Execution, executions_among
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.linear_patterns import occur_in_order
 from fleetkeeper.readers.shell.execution import executed_commands
@@ -162,17 +162,17 @@ def renewals_in_containers(
     commands: Sequence[ExecutedCommand], script: ScriptText, node: NodeSurroundings, context: Context
 ) -> Iterator[Renewal]:
     """The renewals that `docker exec` of certbot is, in the commands of a text. Raises Unreadable."""
-    for number, command in enumerate(commands):
-        for run in executions_of(command, context):
-            for inner in certbots_of(run):
-                others = [other for other in commands[:number] if command.repeated and other.repeated]
-                after = effects("the command behind it", [*commands[number + 1 :], *others], node.on_node)
-                behind = merge([inner.behind, on_node_itself(after)])
-                docker = context.around.finds(run.docker, run.path or script.search_path).value is not False
-                faults = [*unfit(run), *(() if docker else (FAULTS["docker not on path"].saw,))]
-                found = replace(inner, reach=both(run.reach, inner.reach), behind=behind, repeated=command.repeated)
-                renewal = in_container(script.where, run, found, node)
-                yield started(renewal, found, [*faults, *user_faults(script, run.user, node, docker=True)], script)
+    for number, run in executions_among(commands, context):
+        command = commands[number]
+        for inner in certbots_of(run):
+            others = [other for other in commands[:number] if command.repeated and other.repeated]
+            after = effects("the command behind it", [*commands[number + 1 :], *others], node.on_node)
+            behind = merge([inner.behind, on_node_itself(after)])
+            docker = context.around.finds(run.docker, run.path or script.search_path).value is not False
+            faults = [*unfit(run), *(() if docker else (FAULTS["docker not on path"].saw,))]
+            found = replace(inner, reach=both(run.reach, inner.reach), behind=behind, repeated=command.repeated)
+            renewal = in_container(script.where, run, found, node)
+            yield started(renewal, found, [*faults, *user_faults(script, run.user, node, docker=True)], script)
 
 
 def own_renewals(

@@ -13,6 +13,7 @@ from fleetkeeper.readers.pki.names import covers
 from fleetkeeper.topics.certificates.certbot_options import STAGING
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
 from fleetkeeper.topics.certificates.issuing import Words, can_be_issued
+from fleetkeeper.topics.certificates.renewal_window import too_rare
 from fleetkeeper.topics.certificates.rules.reload import forced_findings, reload_findings
 from fleetkeeper.topics.certificates.served_certificate import (
     Said,
@@ -164,11 +165,12 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
 def works_for(renewal: Renewal, view: View) -> bool:
     """Whether it runs certbot on the certificates that this container serves, and nothing keeps it from doing so.
 
-    False where that is not known. Raises Unobservable when containers or certificate were not seen.
+    False where that is not known, or where it may come too late. Raises Unobservable when containers or certificate
+    were not seen.
     """
     if renewal.faults or renewal.unclear or not chooses(renewal, view):
         return False
-    return reaches(renewal, view)
+    return reaches(renewal, view) and not too_rare(renewal, newest_lineage(lineages_of(view)))
 
 
 def chooses(renewal: Renewal, view: View) -> bool:
@@ -258,6 +260,8 @@ def vain_because(renewal: Renewal, view: View) -> str:
         return other
     if renewal.entered and not renewal.containers:
         return "it finds no container"
+    if reaches(renewal, view):
+        return too_rare(renewal, newest_lineage(lineages_of(view))) or "it does nothing"
     if renewal.entered:
         return "it finds several containers" if len(renewal.containers) > 1 else "it enters another container"
     return f"it runs on the node, and {view.service} does not serve the node's {LETSENCRYPT}"

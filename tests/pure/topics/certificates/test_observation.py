@@ -355,6 +355,22 @@ def test_debian_s_own_cron_file_counts_only_where_cron_runs_in_the_container() -
     assert with_cron.faults == ()
 
 
+@pytest.mark.parametrize(
+    ("part", "days"),
+    [
+        ("cron /etc/cron.d/certbot\n|0 3 1 * * root certbot renew", 31),
+        ("cron /etc/crontabs/root\n|@weekly certbot renew", 7),
+        ("cron /etc/crontabs/root\n|MAILTO=x certbot renew", 0),
+        ("periodic /etc/periodic/monthly/certbot\n|#!/bin/sh\n|certbot renew", 31),
+        ("periodic /etc/cron.daily/certbot\n|#!/bin/sh\n|certbot renew", 1),
+    ],
+)
+def test_how_rarely_a_renewal_in_a_container_is_due_is_known(part: str, days: int) -> None:
+    lines = PRINTED.index("cron /etc/cron.d/certbot"), PRINTED.index("certbot /usr/bin/certbot")
+    text = f"{PRINTED[: lines[0]]}{part}\n{PRINTED[lines[1] :]}"
+    assert [renewal.gap.days for renewal in a_container(text).renewals] == [days]
+
+
 def test_a_loop_that_runs_certbot_is_a_schedule() -> None:
     loop = "loop sh\n|sh -c while :; do certbot renew --deploy-hook 'nginx -s reload'; sleep 12h; done\ncertbot /usr"
     assert [

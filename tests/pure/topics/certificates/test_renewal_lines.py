@@ -15,8 +15,20 @@ from fleetkeeper.topics.certificates.facts import Reloading, Renewal
 from fleetkeeper.topics.certificates.observe import words_about_lines
 from fleetkeeper.topics.certificates.reload_commands import HookFile, Surroundings, reloading_of
 from fleetkeeper.topics.certificates.renewal_scripts import NodeSurroundings
+from fleetkeeper.topics.certificates.renewal_window import renewal_window
 from fleetkeeper.topics.containers.facts import Container, Mount
-from tests.example_fleets.certificates import CONTAINER, FACTS, ID, INSIDE, VOLUME, certificate_fleet, verdict_of
+from tests.example_fleets.certificates import (
+    CONTAINER,
+    FACTS,
+    ID,
+    INSIDE,
+    MIDDLE,
+    VOLUME,
+    Wish,
+    certificate_fleet,
+    make_certificate,
+    verdict_of,
+)
 from tests.pure.topics.certificates.test_observation import crontab_with
 
 EXEC = "docker exec $(docker ps -q -f label=com.docker.swarm.service.name=rodan_nginx)"
@@ -53,6 +65,13 @@ FINE = {
     "a signal by Docker behind it": f"{RENEW} && docker kill -s HUP $(docker ps -q -f name=rodan_nginx)",
     "a service that is begun anew behind it": f"{RENEW} && docker service update --force rodan_nginx",
     "as root by name": f"docker exec --user=root:root rodan_nginx.1.x certbot renew {HOOK}",
+    "a restart of what is found, through a pipe": f"{RENEW} && docker ps -q -f name=rodan_nginx | xargs docker restart",
+    "a signal to what is found, through a pipe": (
+        f"{RENEW} && docker ps -q -f name=rodan_nginx | xargs -r -n 1 docker kill -s HUP"
+    ),
+    "a reload in what is found, through a pipe": (
+        f"{RENEW} && docker ps -q -f name=rodan_nginx | xargs -I@ docker exec @ nginx -s reload"
+    ),
     "a restart behind it": f"{RENEW} && docker restart rodan_nginx.1.x > /dev/null",
     "its own directory": f"{RENEW} --config-dir /etc/letsencrypt/ {HOOK}",
     "certonly": f"{EXEC} certbot certonly -n --keep -d rodan2.example.org,www.example.org --webroot -w /w {HOOK}",
@@ -103,6 +122,10 @@ VAIN = {
     "no program for the hook before": (f"{RENEW} --pre-hook 'service nginx stop' {HOOK}", "so certbot ends before"),
     "no such script": (f"{RENEW} --deploy-hook /etc/letsencrypt/reload.sh", "/etc/letsencrypt/reload.sh` of --deploy"),
     "never reached": (f"false && {RENEW} {HOOK}", "it is never reached: `false` always fails"),
+    "in a container that it stopped": (
+        f"docker stop rodan_nginx.1.x; docker exec rodan_nginx.1.x certbot renew {HOOK}",
+        "it is never reached: `docker … stop` before it leaves no running container",
+    ),
     "behind an end": (f"exit 0; {RENEW} {HOOK}", "it is never reached"),
     "never reached in the container": (f"{EXEC} sh -c 'false && certbot renew {HOOK}'", "it is never reached"),
     "in a function that nothing calls": (f"renew() {{ {RENEW} {HOOK}; }}", "nothing calls the function"),
@@ -413,3 +436,32 @@ def test_what_keeps_certbots_line_from_certbot_is_asked_and_named(
 def test_a_guard_that_the_node_did_not_answer_leaves_the_line_unclear() -> None:
     _, renewal = asked_and_judged(f"test -f /etc/never-answered && {RENEW} {HOOK}")
     assert renewal.unclear
+
+
+GAPS = [
+    ("0 3 1,15 * *", {}, Outcome.HOLDS),
+    ("0 3 1 * *", {}, Outcome.FINDING),
+    ("@monthly", {"version": "2.1.0"}, Outcome.FINDING),
+    ("0 3 1 * *", {"renew_before": "45 days"}, Outcome.HOLDS),
+    ("0 3 1 * *", {"renew_before": "6 weeks", "version": "4.1.0"}, Outcome.HOLDS),
+    ("0 3 * * 1", {"renew_before": "5"}, Outcome.FINDING),
+    ("0 3 * * *", {"renew_before": "48h"}, Outcome.HOLDS),
+    ("0 3 * * 1", {"renew_before": "a fortnight"}, Outcome.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("times", "lineage", "outcome"), GAPS)
+def test_a_schedule_is_due_within_the_time_that_certbot_leaves_itself(
+    times: str, lineage: dict[str, str], outcome: Outcome
+) -> None:
+    [own] = INSIDE.lineages
+    verdict = judged(f"{RENEW} {HOOK}", times=times, lineages=(replace(own, **lineage),))
+    assert verdict.outcome is outcome, (verdict.findings, verdict.unknown)
+    assert all("too rarely" in finding.saw for finding in verdict.findings)
+
+
+def test_a_newer_certbot_leaves_itself_a_third_of_the_lifetime_or_half_of_a_short_one() -> None:
+    [own] = INSIDE.lineages
+    for length, version, days in ((90, "4.0.0", 30), (45, "5.1.0", 15), (45, "2.1.0", 30), (6, "4.2.0", 3)):
+        chain = (make_certificate(Wish(days=(0, length)), MIDDLE).pem,)
+        assert renewal_window(replace(own, version=version, chain=chain)).days == days
