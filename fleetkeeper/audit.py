@@ -48,8 +48,10 @@ class Audit:
     fleets: dict[str, Fleet] = field(default_factory=dict)
     pools: dict[str, Links] = field(default_factory=dict)
 
-    def look(self, progress: Progress = no_progress, *, keep: bool = True) -> None:
+    def look(self, progress: Progress = no_progress, *, keep: bool = True, only: Collection[str] = ()) -> None:
         """Look at every inventory that was not looked at yet, and store the result in `fleets`.
+
+        `only` are the keys of the facts that are looked at (empty: all).
 
         `progress` is called with a node's name and whether it was reached. Without `keep` the connection to a node is
         closed once the node has been looked at; with it, connections stay open for later commands. What could not be
@@ -59,7 +61,9 @@ class Audit:
             if name not in self.fleets:
                 links, now = self.links(name), datetime.now(UTC)
                 seen = progress if keep else closing_progress(links, progress)
-                self.fleets[name] = look_at_fleet(inventory, links.to, observers_in(topics_of(inventory)), now, seen)
+                observers = observers_in(topics_of(inventory))
+                wanted = {key: each for key, each in observers.items() if not only or key in only}
+                self.fleets[name] = look_at_fleet(inventory, links.to, wanted, now, seen)
 
     def links(self, inventory: str) -> Links:
         """The connections to the nodes of the inventory of this name; each is opened when it is first used.

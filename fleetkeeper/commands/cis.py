@@ -15,7 +15,10 @@ from fleetkeeper.inventory.benchmark_ids import EDITIONS
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fleetkeeper.audit import Audit
+    from fleetkeeper.judging.rule import Rule
     from fleetkeeper.topics.benchmark.states import State
 
 
@@ -62,7 +65,7 @@ def cis(**given: Any) -> None:
         if given["replay"]:
             audit.replay(given["replay"])
         with Progress(len(inventory.nodes)) as progress:
-            audit.look(progress, keep=False)
+            audit.look(progress, keep=False, only=facts_needed(rules_with_ids(audit)))
     finally:
         audit.close()
     states = judged_states(audit, policy, given["node"])
@@ -113,15 +116,31 @@ def set_policy(audit: Audit, edition: str | None, level: str | None) -> Benchmar
     return policy
 
 
+def rules_with_ids(audit: Audit) -> list[Rule]:
+    """The rules of the audit's inventory that judge ids of the benchmark."""
+    from fleetkeeper.topics.registry import rules_of
+
+    return [rule for rule in rules_of(audit.only_inventory()).values() if rule.cis]
+
+
+def facts_needed(rules: Iterable[Rule]) -> set[str]:
+    """The keys of the facts that rules read; those about the nodes themselves are always among them."""
+    from fleetkeeper.topics.nodes.facts import Facts as Nodes
+
+    return {Nodes.topic, *(kind.topic for rule in rules for kind in rule.looks_at)}
+
+
 def judged_states(audit: Audit, policy: Benchmark, node: str | None) -> list[State]:
     """The states of all ids after a look; of one node where it is named."""
+    from fleetkeeper.judging.verdicts import judge_rules
     from fleetkeeper.topics.benchmark.catalog import load_catalog
     from fleetkeeper.topics.benchmark.states import states_of
 
     inventory = audit.only_inventory()
     today = audit.fleets[inventory.name].looked_at.date()
     nodes = [node] if node else list(inventory.nodes)
-    states = states_of(load_catalog(), audit.verdicts(inventory.name), nodes, policy, today)
+    verdicts = judge_rules(rules_with_ids(audit), audit.fleets[inventory.name])
+    states = states_of(load_catalog(), verdicts, nodes, policy, today)
     return [state for state in states if state.node] if node else states
 
 
