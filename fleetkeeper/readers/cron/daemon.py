@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from fleetkeeper.readers.cron.snapshot import Snapshot
@@ -19,14 +20,18 @@ class Daemon:
 
 
 TICKS = 100.0
+INTERPRETER = re.compile(r"/(sh|bash|dash|ash|zsh|ksh|mksh|(python|perl|ruby|node|php)[0-9.]*)( \(deleted\))?$")
+"""What a process that has the name of a script runs (`exe` in proc(5)); BusyBox may be crond itself."""
 
 
 def daemon(printed: Snapshot) -> Daemon | None:
     """The running cron, by the lines `cron` of `printed`: the process that no other cron started; None when none runs.
 
-    Lines of fewer than four words are left out. Raises Unobservable when its numbers cannot be read.
+    Lines of fewer than four words are left out, and a script that somebody called cron. Raises Unobservable when its
+    numbers cannot be read.
     """
-    rows = [line.split(" ") for line in printed.lines.get("cron", [])]
+    scripts = {line.split(" ")[0] for line in printed.lines.get("exe", []) if INTERPRETER.search(line)}
+    rows = [row for line in printed.lines.get("cron", []) if (row := line.split(" "))[0] not in scripts]
     pids = {row[0] for row in rows}
     for pid, parent, name, ticks, *_ in (row for row in rows if len(row) > 3):
         if parent not in pids:

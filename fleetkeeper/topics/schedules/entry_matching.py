@@ -44,7 +44,7 @@ class MatchedEntry:
     def lacks_account(self, home: Placement) -> bool:
         """Whether it enters the service's container as an account that is certainly not in it: Docker refuses that."""
         name, accounts = self.account, home.container.accounts
-        if not isinstance(accounts, dict) or name in ("", "$") or name.isdecimal():
+        if not isinstance(accounts, dict) or name in ("", "$") or (name.isascii() and name.isdigit()):
             return False
         return name not in accounts and home.container in self.found
 

@@ -102,7 +102,7 @@ def declared_ports(service: Json) -> Iterator[tuple[str, str]]:
         key = f"{port.get('target')}/{text_in(port, 'protocol', 'tcp')}"
         published.setdefault(key, []).append((text_in(port, "host_ip"), text_in(port, "published")))
     for key, bindings in published.items():
-        fixed = all(number not in NO_PORT and number.isdecimal() for _, number in bindings)
+        fixed = all(number not in NO_PORT and number.isascii() and number.isdigit() for _, number in bindings)
         yield key, ports_in_words(bindings) if fixed else CHOSEN
 
 

@@ -61,10 +61,11 @@ def test_case_39_a_second_place_below_a_file_or_behind_a_dangling_link_is_not_se
 
 
 def test_case_39_a_second_place_whose_disk_is_not_mounted_is_not_seen(tmp_path):
-    (tmp_path / "fstab").write_text(f"# comment\nUUID=1 {tmp_path}/mnt ext4 defaults 0 0\nnone none swap sw 0 0\n\n")
+    disks = f"UUID=1 {tmp_path}/mnt ext4 defaults 0 0\nUUID=2 {tmp_path}/my\\040disk ext4 defaults 0 0\n"
+    (tmp_path / "fstab").write_text(f"# comment\n{disks}none none swap sw 0 0\n\n")
     (tmp_path / "mnt").mkdir()
     words = tuple(word.replace("/etc/fstab", f"{tmp_path}/fstab") for word in look_into_copies("").words[:-1])
-    for path in ("mnt", "mnt/copies"):
+    for path in ("mnt", "mnt/copies", "my disk/copies"):
         with pytest.raises(Unobservable, match="is not mounted"):
             parse_copies(run_command((*words, f"{tmp_path}/{path}")))
     assert parse_copies(run_command((*words, f"{tmp_path}/mnt2"))).directory == ""

@@ -10,10 +10,11 @@
 path=$1
 mounts() {
   [ -r /etc/fstab ] || return 0
+  written=$(printf '%s\n' "$path" | sed 's/\\/\\134/g; s/ /\\040/g; s/	/\\011/g') # as fstab(5) has it
   while read -r what where rest; do
     case $what in '' | '#'*) continue ;; esac
     case $where in /?*) ;; *) continue ;; esac
-    case $path/ in "${where%/}"/*) ;; *) continue ;; esac
+    case $written/ in "${where%/}"/*) ;; *) continue ;; esac
     grep -qF " $where " /proc/mounts || { echo "$where (a mount in /etc/fstab) is not mounted" >&2; return 6; }
   done </etc/fstab
 }
