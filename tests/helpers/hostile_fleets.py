@@ -14,7 +14,7 @@ from fleetkeeper.topics.backups.facts import Facts as Backups
 from fleetkeeper.topics.backups.facts import Storage
 from fleetkeeper.topics.certificates.listening.facts import Facts as Listening
 from fleetkeeper.topics.certificates.listening.facts import TlsPort
-from fleetkeeper.topics.containers.facts import Denied, Isolation, Mount
+from fleetkeeper.topics.containers.facts import Denied, Isolation, Mount, Settings
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules.facts import Deleter
@@ -155,6 +155,11 @@ def swarm_fleets() -> dict[str, Fleet]:
         *("host", "host", "host", "host", "host", "host"),
     )
     mounts = (Mount("bind", "/var/run/docker.sock", "/var/run/docker.sock"), Mount("bind", "/etc", "/host"))
+    odd = Settings(
+        ulimits=("nofile",), cgroup_parent="/odd", restart="always", networks=("bridge",), requested=("nvidia",),
+        apparmor="docker-default", selinux="system_u",
+    )  # fmt: skip
+    open_web = replace(u.WEB, isolation=open_wide, mounts=mounts, settings=odd, group_names={"web": 33})
     denied = Denied("/data", "/srv/data", 3, False, ("0:0 644 /data/x",))
     closed = replace(u.CLEAR, helpers=("gosu",), unsaved=("/app/x",), low_ports=(80,), denied=(denied,))
     temporary = replace(
@@ -168,7 +173,7 @@ def swarm_fleets() -> dict[str, Fleet]:
     manager = Services("manager", "n1", members, (nowhere,), (pending, replace(s.RUNS, member="ghost")))
     present = Services("worker", "n3", volumes=(Volume("rodan_pg_data", "local", "/srv/x"),))
     return {
-        "open": service_fleet(replace(u.WEB, isolation=open_wide, mounts=mounts), u.TOLD),
+        "open": service_fleet(open_web, u.TOLD),
         "closed": service_fleet(replace(u.WEB, preflight=closed), u.TOLD),
         "lent": service_fleet(u.WEB, temporary),
         "paused": service_fleet(u.WEB, replace(temporary, update_state="paused")),

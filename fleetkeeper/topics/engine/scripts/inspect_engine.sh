@@ -110,7 +110,7 @@ show_described() { # prints the rows that were kept; all are unknown where one h
   # shellcheck disable=SC2046 # paths, one a line, to be split
   set -- $(printf %s "$rows" | cut -d' ' -f2-)
   set +f
-  { printf %s "$rows"; echo =; stat -L -c '%u %g %a %G' -- "$@" 2>/dev/null; echo =; readlink -f -- "$@"; } | awk '
+  { printf %s "$rows"; echo '='; stat -L -c '%u %g %a %G' -- "$@" 2>/dev/null; echo '='; readlink -f -- "$@"; } | awk '
     $0 == "=" { section++; next }
     !section { row[++rows] = $0; next }
     section == 1 { number[++numbers] = $0; next }
