@@ -34,6 +34,10 @@ class SectionUndecided(NotApplicable):
         self.reporter = reporter
 
 
+BY_QUICK = "left out by --quick"
+"""How the reason begins why something is not judged that would take long."""
+
+
 class NotJudgedNow(NotApplicable):
     """The policy requires it, and it was left out of this run, or cannot be judged yet; the message says why.
 

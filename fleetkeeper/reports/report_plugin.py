@@ -22,6 +22,7 @@ from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.reports import annotations as github
 from fleetkeeper.reports import history, results, terminal
 from fleetkeeper.reports.heartbeat_ping import Pulse
+from fleetkeeper.reports.last_line import Scope
 from fleetkeeper.reports.night_repairs import recall_repairs, repair_lines, repairs_file
 from fleetkeeper.topics import registry
 from fleetkeeper.untrusted import one_line
@@ -112,6 +113,13 @@ class Reports:
         """The promises that were judged, of one inventory or (empty) of all."""
         items = [item for item in self.items if inventory in ("", item["inventory"])]
         return {(item["inventory"], item["rule"], item["subject"]) for item in items}
+
+    @property
+    def scope(self) -> Scope:
+        """What of the run's inventories it was asked to judge."""
+        unasked = self.every_promise - self.judged_promises()
+        option = self.config.option
+        return Scope(str(option.audited), len(unasked), self.audit.limit, quick=bool(option.quick))
 
     def make_pulses(self) -> dict[str, Pulse]:
         """A pulse for each inventory that has a heartbeat, by its name."""
@@ -261,7 +269,8 @@ class Reports:
             terminalreporter.ensure_newline()
             terminalreporter.write_line(deaf)
         terminal.write_lines(terminalreporter, "facts", [line for text in self.facts for line in text.split("\n")])
-        terminal.write_summary(terminalreporter, self.items, str(self.config.option.audited), self.changes, self.rules)
+        if self.items:
+            terminal.write_summary(terminalreporter, self.items, self.scope, self.changes, self.rules)
         terminal.write_lines(terminalreporter, "last night's repairs", self.repairs)
         for line in self.closing_lines():
             terminalreporter.write_line(one_line(line))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleetkeeper.errors import BUG
 from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.rule import Rule
-from fleetkeeper.judging.verdicts import OUTSIDE_LIMIT, Outcome, Verdict
+from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
+from fleetkeeper.reports.last_line import Scope, next_command
 from fleetkeeper.reports.loss_ranks import loss_rank
 from fleetkeeper.reports.results import finding_item
 from fleetkeeper.reports.short_report import (
@@ -94,17 +93,15 @@ def hint_of(hint: str) -> str:
 def write_summary(
     reporter: pytest.TerminalReporter,
     items: Sequence[Judged],
-    inventory: str,
+    scope: Scope,
     changes: Sequence[Changes] = (),
     rules: Mapping[str, Rule] | None = None,
 ) -> None:
     """Write the summary, and keep pytest's own short summary from repeating it.
 
-    `inventory` is the value of --hosts. `rules` are those that were judged, by id: the place of the code that judged
-    each finding is printed. Nothing is written when there are no items.
+    `scope` is what the run was asked to judge. `rules` are those that were judged, by id: the place of the code that
+    judged each finding is printed. There is at least one item.
     """
-    if not items:
-        return
     changed = [line for change in changes for line in changed_lines(change)]
     in_full = reporter.config.option.verbose > 0
     for line in top_lines(items):
@@ -116,7 +113,7 @@ def write_summary(
         write_short(reporter, items, changed)
     quieten(reporter)
     reporter.write_line("")
-    reporter.write_line(next_command(items, inventory) + ("" if in_full else detail_note(items)))
+    reporter.write_line(next_command(items, scope) + ("" if in_full else detail_note(items)))
     if reporter.config.option.runxfail and any(item["outcome"] == Outcome.WAIVED.name.lower() for item in items):
         reporter.write_line("what is waived fails all the same: --runxfail was given")
 
@@ -301,30 +298,6 @@ def minute(moment: str) -> str:
     '2026-11-22 03:00 UTC'
     """
     return f"{moment[:16].replace('T', ' ')} UTC"
-
-
-def next_command(items: Sequence[Judged], inventory: str) -> str:
-    """The one command to run next, or that there is nothing to do. `inventory` is the value of --hosts.
-
-    >>> next_command([{"outcome": "unknown"}], "./my servers.yml")
-    "next: give the missing access (see the hints), then pytest '--hosts=./my servers.yml'"
-    >>> next_command([{"outcome": "not_applicable", "reason": "what is wrong is on b, outside --limit"}], "mine")
-    'what is wrong on mine is outside --limit (see above); the rest holds'
-    """
-    outcomes = {item["outcome"] for item in items}
-    named = shlex.quote(f"--hosts={inventory}")
-    if "finding" in outcomes:
-        return f"next: remediate {named}   (shows what it would do; changes nothing)"
-    if "unknown" in outcomes:
-        hints = [why["hint"] for item in items for why in item.get("unknown", ())]
-        if hints and all(hint.startswith(BUG) for hint in hints):
-            return f"next: report the bug (see the hints); nothing is wrong with {inventory}"
-        return f"next: give the missing access (see the hints), then pytest {named}"
-    if any(item.get("reason", "").endswith(OUTSIDE_LIMIT) for item in items):
-        return f"what is wrong on {inventory} is {OUTSIDE_LIMIT} (see above); the rest holds"
-    warned = any(open_findings(item) for item in items)
-    waived = ", or is waived," if "waived" in outcomes else ""
-    return f"every promise that applies holds{waived} on {inventory}" + (", with warnings" if warned else "")
 
 
 def quieten(reporter: pytest.TerminalReporter) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fleetkeeper.errors import NotJudgedNow
+from fleetkeeper.errors import BY_QUICK, NotJudgedNow
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
@@ -107,7 +107,7 @@ def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobse
     does not stream. It is returned, not raised.
     """
     if fleet.inventory.quick:
-        raise NotJudgedNow(f"left out by --quick: {why}")
+        raise NotJudgedNow(f"{BY_QUICK}: {why}")
     unread = any(backup.why in {NOT_YET, CHANGED} for backup in unknown)
     return Unobservable(
         why, hint=VERIFY if unread else SEE if unknown else "", node=fleet.inventory.section(Policy).volume.node

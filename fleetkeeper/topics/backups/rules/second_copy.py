@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from fleetkeeper.errors import NotJudgedNow
+from fleetkeeper.errors import BY_QUICK, NotJudgedNow
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
@@ -54,7 +54,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
         return
     doubt = doubt_about(fleet, policy, elsewhere) if apart else ""
     if doubt and fleet.inventory.quick:
-        raise NotJudgedNow(f"left out by --quick: {doubt}")
+        raise NotJudgedNow(f"{BY_QUICK}: {doubt}")
     if doubt:
         hint = "each look reads one more of the older ones; `remediate backups verify` those that are not proven yet"
         yield Unobservable(doubt, hint, elsewhere.node)
