@@ -138,6 +138,7 @@ LIST_TWICE = "list the node once for each, as the user that runs it, with `sudo:
 JOIN_GROUP = "add this account to the docker group, or set `sudo: true`"
 ALLOW_SUDO = "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`"
 LIST_SUDOER = "give this account a sudoers entry, or set `sudo: false`"
+GIVE_RIGHT = "this account may not read it: set `sudo: true`, or give it the right"
 WITHOUT_TERMINAL = "allow this account to run sudo without a terminal: `Defaults:ACCOUNT !requiretty` in sudoers"
 CAUSES = {
     START_DOCKER: "the Docker engine does not answer",
@@ -168,5 +169,6 @@ RIGHTS = (
     ("several rootless engines run here", LIST_TWICE),
     ("docker api", JOIN_GROUP),
     ("docker daemon socket", JOIN_GROUP),
-    ("permission denied", "this account may not read it: set `sudo: true`, or give it the right"),
+    ("permission denied", GIVE_RIGHT),
+    ("may not be entered", GIVE_RIGHT),
 )

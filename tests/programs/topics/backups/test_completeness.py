@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -323,6 +324,37 @@ def simple_find(tmp_path: Path) -> str:
 def test_case_39_a_missing_directory_is_unknown(tmp_path):
     with pytest.raises(Unobservable, match="exited 5"):
         list_files(tmp_path / "gone")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+@pytest.mark.parametrize("shell", [("sh",), *([("busybox", "sh")] if shutil.which("busybox") else [])], ids=" ".join)
+def test_case_39_a_directory_below_one_that_may_not_be_entered_is_not_called_missing(tmp_path, shell):
+    """As an account without rights sees /var/lib/docker: what lies below it is there, and cannot be seen."""
+    for folder in (tmp_path, *tmp_path.parents):
+        folder.chmod(folder.stat().st_mode | 0o005)
+    closed = tmp_path / "closed"
+    (closed / "volumes" / "dumps").mkdir(parents=True)
+    closed.chmod(0o710)
+    (tmp_path / "file").touch()
+    refused = {
+        path: refusal_of(list_directory(make_policy(volume={"name": "v", "node": "data", "path": str(path)})), shell)
+        for path in (closed, closed / "volumes" / "dumps", tmp_path / "gone" / "dumps", tmp_path / "file")
+    }
+    assert [(why.why.partition("exited 5: ")[2], "sudo: true" in why.hint) for why in refused.values()] == [
+        (f"{closed} may not be entered by nobody", True),
+        (f"{closed} may not be entered by nobody", True),
+        (f"there is no directory {tmp_path}/gone/dumps to be seen", False),
+        (f"{tmp_path}/file is no directory", False),
+    ]
+
+
+def refusal_of(command, shell):
+    """Why an account without rights gets no answer to a command of this shell."""
+    words = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell, *command.words[1:])
+    done = subprocess.run(words, capture_output=True, check=False, timeout=60)
+    with pytest.raises(Unobservable) as refused:
+        Output(done.returncode, done.stdout, done.stderr, command="list-backups").text()
+    return refused.value
 
 
 def test_a_directory_that_is_a_link_out_of_the_volume_is_refused(tmp_path):
