@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.strict_yaml import Document, YamlError, read_document
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.rule import Rule
 from fleetkeeper.reports.history import digest, sameness
 from fleetkeeper.untrusted import one_line
@@ -200,7 +201,7 @@ def unknown_notes(items: Iterable[Judged]) -> Iterator[dict[str, Any]]:
 def left_out_notes(count: int) -> Iterator[dict[str, Any]]:
     """The notification that results were left out; none where all are there."""
     if count:
-        yield {"level": "warning", "message": {"text": f"{count} more findings are in results.json"}}
+        yield {"level": "warning", "message": {"text": f"{count_of(count, 'more finding')} in results.json"}}
 
 
 def tool_driver(results: Results, rules: Mapping[str, Rule], named: Iterable[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.redact import masked
 from fleetkeeper.untrusted import shell_command
 from remediate.steps.change_owner import ChangeOwner, TakeBackOwner
@@ -72,9 +73,8 @@ def journal_form(step: AnyStep) -> dict[str, Any]:
     texts = dump(step)
     for name, lines in texts.items():
         if name in LINES and isinstance(lines, list):
-            texts[name] = (
-                f"{len(lines)} lines, sha256:{content_digest(chr(10).join(lines).encode('utf-8', 'surrogateescape'))}"
-            )
+            digest = content_digest("\n".join(lines).encode("utf-8", "surrogateescape"))
+            texts[name] = f"{count_of(len(lines), 'line')}, sha256:{digest}"
     for name in WORDS & texts.keys():
         texts[name] = masked(shell_command(word.replace("\0", "\\0") for word in texts[name]))
     return texts

@@ -254,7 +254,10 @@ PACKED = {
     "binary": "binary data of a kind that is not known here",
     "zeros": "data that begin with zero bytes",
 }
-"""What else may be in a file, whatever its name says. It may well be good, but nobody can judge it by that name."""
+"""What else may be in a file, whatever its name says. It may well be good, but it cannot be judged as it is."""
+ENDINGS = {"gzip": ".sql.gz", "plain": ".sql", "custom": ".dump"}
+"""How the names of files end that can be judged, by what is in them."""
+JUDGED = "what can be judged is plain SQL (.sql, .sql.gz) and archives of `pg_dump -Fc` (.dump)"
 TEXTS = {
     "plain": "plain SQL of pg_dump",
     "html": "HTML or XML",
@@ -271,8 +274,8 @@ def judge_stream(seen: Streamed) -> tuple[State, str]:
 
     >>> judge_stream(Streamed("broken", "empty"))
     ('broken', 'empty: a valid file with no dump in it')
-    >>> judge_stream(Streamed("unknown", "none", 1, "tar"))
-    ('unknown', 'it holds a tar archive: nobody can judge it by its name')
+    >>> judge_stream(Streamed("unknown", "none", 1, "tar"))[1].partition(":")[0]
+    'it holds a tar archive'
     """
     if seen.kind in {"nothing", "void"} and (seen.rc == 0 or not is_unreadable(seen)):
         return "broken", BROKEN["empty"] if seen.kind == "nothing" else "empty: nothing but zero bytes"
@@ -281,7 +284,7 @@ def judge_stream(seen: Streamed) -> tuple[State, str]:
     if seen.state == "complete":
         return "complete", ""
     if seen.kind in PACKED and not (seen.kind == "binary" and seen.state == "broken"):
-        return "unknown", f"it holds {PACKED[seen.kind]}: nobody can judge it by its name"
+        return "unknown", f"it holds {PACKED[seen.kind]}: {JUDGED}"
     if seen.state == "broken" and seen.reason in BROKEN:
         return "broken", BROKEN[seen.reason].format(seen.line)
     other = f", but {TEXTS[seen.kind]}" if seen.reason == "none" and seen.kind in TEXTS else ""
@@ -299,6 +302,10 @@ def judge_damage(seen: Streamed) -> tuple[State, str]:
     A file of another type, or one that could not be read, is "unknown", not "broken". Text in double quotes in the
     reader's message is the file's own, not the program's, and is not interpreted. So is data behind the end of a whole
     dump.
+
+    >>> no_archive = "pg_restore: error: input file does not appear to be a valid archive"
+    >>> judge_damage(Streamed("unknown", kind="gzip", rc=1, said=no_archive))[1]
+    'its name says an archive of pg_dump, and it is gzip data: rename it to end in .sql.gz, or let `pattern` end so'
     """
     text = re.sub(r'"[^"]*"?', '""', seen.said.lower())
     if is_unreadable(seen):
@@ -309,7 +316,9 @@ def judge_damage(seen: Streamed) -> tuple[State, str]:
     if any(sign in text for sign in NO_GZIP):
         other = PACKED.get(seen.kind) or TEXTS.get(seen.kind) or "something else"
         named = "an archive of pg_dump" if "valid archive" in text else "gzip"
-        return "unknown", f"its name says {named}, and it is {other}: rename it, or let `pattern` end as such files do"
+        ending = ENDINGS.get(seen.kind)
+        advice = f"rename it to end in {ending}, or let `pattern` end so" if ending else JUDGED
+        return "unknown", f"its name says {named}, and it is {other}: {advice}"
     if why := next((why for sign, why in DAMAGE if sign in text), ""):
         return "broken", why
     ended = UNKNOWN["slow"] if seen.rc in ENDED else f"exit status {seen.rc}"

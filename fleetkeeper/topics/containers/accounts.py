@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.looking.fleet import raise_if_unobservable
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.containers.facts import Container, Process
@@ -78,7 +79,7 @@ def describe_processes(processes: Iterable[Process], container: Container) -> st
     worst = kinds.most_common(3)
     lines = [f"{count} {name} as {user}" if count > 1 else f"{name} as {user}" for (name, user), count in worst]
     rest = len(kinds) - len(worst)
-    return ", ".join(lines) + (f" and {rest} other kinds" if rest else "")
+    return ", ".join(lines) + (f" and {count_of(rest, 'other kind')}" if rest else "")
 
 
 def owner_in_words(process: Process, container: Container) -> str:

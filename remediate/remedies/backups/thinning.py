@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fleetkeeper.inventory.units import show_size
+from fleetkeeper.inventory.units import count_of, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.backup import Backup
@@ -98,17 +98,17 @@ def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *n
     first = f"; {again} of them {'is' if again == 1 else 'are'} read once more before anything goes" if again else ""
     held = why_held(fleet, policy)
     doubts = (
-        *((f"{unknown} that are not known to be complete stay until they are",) if unknown else ()),
-        *((f"{small} that are implausibly small stay: only a person knows what they are",) if small else ()),
+        *((f"kept until it is known to be complete: {count_of(unknown, 'backup')}",) if unknown else ()),
+        *((f"kept, for a person to look at: {count_of(small, 'implausibly small backup')}",) if small else ()),
         *((f"held up: {held.why}",) if held else ()),
         *passed_over(fleet),
     )
     return Plan(
         steps=deletion_steps(fleet, policy, gone),
         disturbs=("deletion",),
-        disturbance=f"removes {len(gone)} backups for good, {show_size(bytes_on_disk(gone))}",
+        disturbance=f"removes {count_of(len(gone), 'backup')} for good, {show_size(bytes_on_disk(gone))}",
         undo="there is no way back",
-        notes=(f"{left} stay{first}", *doubts, *notes),
+        notes=(f"{left} {'stays' if left == 1 else 'stay'}{first}", *doubts, *notes),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Denied, Placement, Preflight
@@ -74,11 +75,9 @@ def own_files(fleet: Fleet, location: Placement) -> Iterator[Reason]:
 
 def denied_files(denied: Denied, preflight: Preflight) -> str:
     """A sentence: how many files of a mount the user could not use, with examples."""
-    number = f"more than {denied.count}" if denied.more else str(denied.count)
+    number = f"{'more than ' if denied.more else ''}{count_of(denied.count, 'file')}"
     who = f"{preflight.user} (uid {preflight.uid})"
-    return (
-        f"{number} files of {denied.destination} could not be used by {who}, such as {', '.join(denied.examples[:2])}"
-    )
+    return f"{number} of {denied.destination} could not be used by {who}, such as {', '.join(denied.examples[:2])}"
 
 
 def chown_command(denied: Denied, preflight: Preflight) -> str:

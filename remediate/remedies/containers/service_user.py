@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleetkeeper.inventory.schema import Service, require_policy
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
@@ -256,8 +257,8 @@ def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
         )
     if unsaved := raise_if_unobservable(preflight.unsaved):
         yield (
-            f"it holds {len(unsaved)} changed or new files outside volumes, which a new container would not have: "
-            + ", ".join(unsaved[:3]),
+            f"it holds {count_of(len(unsaved), 'changed or new file')} outside volumes, which a new container would "
+            f"not have: {', '.join(unsaved[:3])}",
             "put them on a volume or into the image (`docker cp` saves them)",
         )
 

@@ -232,7 +232,7 @@ def test_the_journals_word_for_a_step_keeps_names_and_drops_lines() -> None:
 
     edit = journal_form(EditCrontab("a", "ops", "x.y", ("canary one",), "absent", without=("canary two",)))
     assert "canary" not in str(edit)
-    assert edit["lines"].startswith("1 lines, sha256:")
+    assert edit["lines"].startswith("1 line, sha256:")
     assert journal_form(UpdateService("a", "web", "django", "root", "web:1"))["was"] == "root"
     assert journal_form(Run("a", ("x", "--token", "canary")))["words"] == "x --token ***"
 

@@ -124,7 +124,7 @@ def test_errors_come_first_and_what_is_too_much_is_counted() -> None:
     assert len(run["results"]) == MOST_RESULTS
     assert run["results"][0]["level"] == "error"
     notes = run["invocations"][0]["toolExecutionNotifications"]
-    assert notes[0]["message"]["text"] == "1 more findings are in results.json"
+    assert notes[0]["message"]["text"] == "1 more finding in results.json"
 
 
 def test_every_rule_is_described_and_those_of_security_have_their_severity() -> None:

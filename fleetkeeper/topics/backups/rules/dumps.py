@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import BY_QUICK, NotJudgedNow
-from fleetkeeper.inventory.units import show_duration, show_size
+from fleetkeeper.inventory.units import count_of, show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
@@ -243,8 +243,10 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
         excess = let_go(backups, policy, now).excess
         weight = sum(gone.backup.file.blocks for gone in excess)
         held = why_held(fleet, policy)
+        verb = "is" if len(excess) == 1 else "are"
         yield Finding(
-            saw=f"{len(excess)} of {len(backups.backups)} backups are more than keep asks for ({show_size(weight)})",
+            saw=f"{len(excess)} of {count_of(len(backups.backups), 'backup')} {verb} more than keep asks for "
+            f"({show_size(weight)})",
             want=f"{policy.keep.in_words} (`backups.keep`)",
             why="they fill the volume until the next backup fails",
             node=node,
@@ -268,7 +270,9 @@ def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Uno
     ]
     hopeful = replace(backups, backups=tuple(as_if_complete(backup) for backup in backups.backups))
     if unknown and let_go_before(hopeful, policy, now):
-        yield not_proven(fleet, f"{len(unknown)} backups are not known to be complete: {unknown[0].why}", unknown)
+        verb = "is" if len(unknown) == 1 else "are"
+        saw = f"{count_of(len(unknown), 'backup')} {verb} not known to be complete: {unknown[0].why}"
+        yield not_proven(fleet, saw, unknown)
 
 
 def as_if_complete(backup: Backup) -> Backup:

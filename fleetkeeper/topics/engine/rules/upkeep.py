@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_policy import Benchmark
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.number_checks import Wrong
 from fleetkeeper.judging.rule import Subject
@@ -103,7 +104,8 @@ def is_tidy(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
             raise NotApplicable("no number of unused images is named (`benchmark: {unused_images: …}`)")
         unused = facts.info.images - len({each.image_id for each in containers})
         if unused > policy.unused_images:
-            yield Wrong(f"{unused} images are used by no container", f"{policy.unused_images} at most", WHY_SPRAWL)
+            saw = f"{count_of(unused, 'image')} that no container uses"
+            yield Wrong(saw, f"{policy.unused_images} at most", WHY_SPRAWL)
 
     def stopped_containers(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
         """A Wrong where more containers lie stopped than may."""
@@ -111,7 +113,7 @@ def is_tidy(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
             raise NotApplicable("no number of stopped containers is named (`benchmark: {stopped_containers: …}`)")
         count = sum(map(is_left_over, containers))
         if count > policy.stopped_containers:
-            yield Wrong(f"{count} containers do not run", f"{policy.stopped_containers} at most", WHY_SPRAWL)
+            yield Wrong(f"{count_of(count, 'stopped container')}", f"{policy.stopped_containers} at most", WHY_SPRAWL)
 
     return judge_parts(fleet, subject, {"6.1": unused_images, "6.2": stopped_containers})
 

@@ -200,6 +200,10 @@ def managers(fleet: Fleet) -> Iterator[Facts]:
     return (facts for facts in swarm_facts(fleet) if facts.swarm == "manager")
 
 
+NOT_LISTED = "which the inventory does not list: nobody looked there"
+ADD_NODE = "add that node under `nodes`, or constrain the service to those that stand there"
+
+
 def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placements: list[Placement]) -> Finding:
     """The finding that too few run, with the reasons that the swarm, or else at most three ended containers, give.
 
@@ -212,12 +216,14 @@ def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placemen
         if not location.container.pid
     ]
     text, remedy = reasons(fleet, service.name)
-    saw = f"{service.name} runs on no node" if not have else f"{have} of {service.name} run"
+    outside = NOT_LISTED in text
+    nowhere = f"{service.name} runs on no node{' of the inventory' if outside else ''}"
+    saw = f"{have} of {service.name} run" if have else nowhere
     return Finding(
         saw=saw + (f": {text or '; '.join(ended[:3])}" if text or ended else ""),
         want=f"{want} running" if want != 1 or have else "running on one of them",
         why="it does not do its work",
-        hint=remedy or (PS if text else "start it, or take it out of `services`"),
+        hint=remedy or (ADD_NODE if outside else PS if text else "start it, or take it out of `services`"),
     )
 
 
@@ -249,7 +255,7 @@ def reason(task: Task, strangers: set[str]) -> str:
     'a task is pending: no suitable node (1 node not available)'
     """
     if task.state == "running":
-        where = f"a task runs on {task.member}, which the inventory does not list: nobody looked there"
+        where = f"a task runs on {task.member}, {NOT_LISTED}"
         return where if task.member in strangers else ""
     return f"a task is {task.state}" + (f": {task.error}" if task.error else "")
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.backups.completeness import (
+    JUDGED,
     Streamed,
     judge_stream,
     parse_stream_report,
@@ -150,7 +151,7 @@ case $content in
 esac
 """
 
-MISNAMED = "its name says an archive of pg_dump, and it is text: rename it, or let `pattern` end as such files do"
+MISNAMED = f"its name says an archive of pg_dump, and it is text: {JUDGED}"
 
 
 @pytest.mark.parametrize(

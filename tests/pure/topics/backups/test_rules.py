@@ -211,6 +211,16 @@ def test_more_than_keep_asks_for_is_a_finding():
     assert "of 100 backups are more than keep asks for" in match.saw
 
 
+def test_a_number_of_one_is_said_in_the_singular():
+    """FOREIGN 4: `1 tables`."""
+    files = tuple(dump_file(NOW - timedelta(days=10 + back)) for back in range(5))
+    few = TEXT.replace("{last: 4, daily: 14, weekly: 8, monthly: 12, yearly: 10}", "{last: 3}")
+    [match] = verdict_of("backups.are_thinned", backup_fleet(files, text=few)).findings
+    assert match.saw.startswith("1 of 5 backups is more than keep asks for")
+    [why] = verdict_of("backups.are_thinned", backup_fleet(files, proofs_of(files[:4]), text=few)).unknown
+    assert why.why.startswith("1 backup is not known to be complete")
+
+
 def test_what_keep_let_go_since_the_last_thinning_is_no_finding():
     thinned = [*twice_a_day(4), *(dump_file(NOW - timedelta(days=2 + back)) for back in range(12))]
     newer = dump_file(NOW - timedelta(minutes=3))

@@ -118,7 +118,11 @@ def test_a_task_on_a_swarm_node_that_the_inventory_does_not_list_is_named():
     elsewhere = replace(RUNS, member="old-gpu")
     manager = Facts("manager", "n1", (*MEMBERS, Member("n9", "old-gpu")), (POSTGRES,), (elsewhere,))
     [match] = is_running(manager_services=manager).findings
-    assert "a task runs on old-gpu, which the inventory does not list" in match.saw
+    assert match.saw == (
+        "rodan_postgres runs on no node of the inventory: a task runs on old-gpu, which the inventory does not list: "
+        "nobody looked there"
+    )
+    assert match.hint.startswith("add that node under `nodes`")
 
 
 @pytest.mark.parametrize(
