@@ -304,7 +304,7 @@ def judge_damage(seen: Streamed) -> tuple[State, str]:
     dump.
 
     >>> no_archive = "pg_restore: error: input file does not appear to be a valid archive"
-    >>> judge_damage(Streamed("unknown", kind="gzip", rc=1, said=no_archive))[1]
+    >>> judge_damage(Streamed("unknown", "none", kind="gzip", rc=1, said=no_archive))[1]
     'its name says an archive of pg_dump, and it is gzip data: rename it to end in .sql.gz, or let `pattern` end so'
     """
     text = re.sub(r'"[^"]*"?', '""', seen.said.lower())
