@@ -203,8 +203,12 @@ def raise_if_undone(answer: Output) -> None:
 
 
 def taking_back(says: str) -> str:
-    """The sentence of a way back, `take back: …`; empty when `says` is."""
-    return f"take back: {says}" if says else ""
+    """The sentence of a way back, with what was done in quotes: it is not what undoing does. Empty when `says` is.
+
+    >>> taking_back("start cron")
+    'take back "start cron"'
+    """
+    return f'take back "{says}"' if says else ""
 
 
 def outcome_of_exit(answer: Output, step: Run | RunInContainer) -> Done:
