@@ -6,7 +6,7 @@ here, once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -189,11 +189,19 @@ def section_lines(title: str, lines: Iterable[Line]) -> Iterator[Line]:
         yield Line()
 
 
+def count_for_person(by_hand: Sequence[ByHand]) -> Iterator[str]:
+    """How many findings and how many warnings there are for a person, in words; nothing for none of a kind."""
+    warnings = sum(action.finding.severity == "warning" for action in by_hand)
+    for number, word in ((len(by_hand) - warnings, "finding"), (warnings, "warning")):
+        if number:
+            yield f"{count_of(number, word)} for a person"
+
+
 def proposal_summary(proposal: Proposal, inventory: str) -> str:
-    """One line: how many plans, findings for a person, unknowns and waived findings there are, or nothing to do."""
+    """One line: how many plans, findings and warnings for a person, unknowns and waived findings, or nothing to do."""
     parts = [
         count_of(len(proposal.planned), "plan") if proposal.planned else "",
-        f"{count_of(len(proposal.by_hand), 'finding')} for a person" if proposal.by_hand else "",
+        *count_for_person(proposal.by_hand),
         f"{count_of(len(proposal.unknown), 'unknown')}" if proposal.unknown else "",
         f"{len(proposal.waived)} waived" if proposal.waived else "",
     ]

@@ -25,7 +25,7 @@ from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules.facts import Entry, Facts
 from fleetkeeper.topics.schedules.fault_messages import harmful, saw
 from fleetkeeper.topics.schedules.observe import make_facts, scheduled_backups, words_to_ask
-from fleetkeeper.topics.schedules.parse import ScheduledBackups
+from fleetkeeper.topics.schedules.scheduled_backups import ScheduledBackups
 from fleetkeeper.transport.commands import Output
 from tests.example_fleets.schedules import TEXT
 

@@ -33,8 +33,8 @@ SCENARIOS: tuple[type[Scenario], ...] = (
 """Each remedy in each shape that its plans have."""
 
 LONGEST = {sites.AccountLost, sites.WrongName, users.CarelessService}
-LIKE_OTHERS = {*LONGEST, dumps.StaleAndFull, dumps.OverBudget}
-"""Scenarios whose plans are made of the steps of other scenarios' plans."""
+SAMPLE = {users.RootContainer, sites.NoHook, sites.NotReloaded, dumps.OnePlaceOnly}
+"""A scenario for each kind of step: a service, a file, a command, a copy. The others are played with --all too."""
 
 
 def remedies_without_a_scenario() -> set[str]:
@@ -44,8 +44,8 @@ def remedies_without_a_scenario() -> set[str]:
 
 
 __all__ = [
-    "LIKE_OTHERS",
     "LONGEST",
+    "SAMPLE",
     "SCENARIOS",
     "Scenario",
     "ScenarioRun",

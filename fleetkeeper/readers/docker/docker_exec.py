@@ -6,13 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from fleetkeeper.readers.docker.client_options import COMPOSE_VALUES, GLOBAL_VALUES, OTHER_ENGINE
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
-from fleetkeeper.readers.docker.halted_containers import (
-    COMPOSE_VALUES,
-    GLOBAL_VALUES,
-    OTHER_ENGINE,
-    HaltedContainers,
-)
+from fleetkeeper.readers.docker.halted_containers import HaltedContainers
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options, leading_options, option_value
 from fleetkeeper.readers.shell.script_state import NO_FATE, Context, ExecutedCommand, Fate

@@ -9,15 +9,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from fleetkeeper.readers.docker.client_options import COMPOSE_VALUES, GLOBAL_VALUES, OTHER_ENGINE
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, docker_match, of_project
 from fleetkeeper.readers.shell.options import after_options, leading_options, option_value
 from fleetkeeper.readers.shell.truth import YES, Truth, both, opposite
 from fleetkeeper.readers.shell.words import Word, literal_text
 from fleetkeeper.transport.commands import Unobservable
 
-OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
-GLOBAL_VALUES = OTHER_ENGINE | {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
-COMPOSE_VALUES = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
 VERB_VALUES = frozenset({"-t", "--time", "--timeout", "-s", "--signal"})
 HALTING = frozenset({"stop", "pause", "kill", "rm", "down"})
 STARTING = frozenset({"start", "restart", "unpause", "up"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from fleetkeeper.readers.docker.client_options import COMPOSE_VALUES, GLOBAL_VALUES
 from fleetkeeper.readers.docker.docker_exec import (
     CLIENTS,
     Execution,
@@ -16,7 +17,6 @@ from fleetkeeper.readers.docker.docker_exec import (
     docker_executions,
     is_command,
 )
-from fleetkeeper.readers.docker.halted_containers import COMPOSE_VALUES, GLOBAL_VALUES
 from fleetkeeper.readers.shell.options import after_options
 from fleetkeeper.readers.shell.script_state import DEEPEST
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text, redirections, simple_commands

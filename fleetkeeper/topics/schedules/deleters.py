@@ -19,7 +19,7 @@ from fleetkeeper.readers.systemd_timers import service_script
 from fleetkeeper.readers.systemd_units import units
 from fleetkeeper.topics.backups.policy import WHEN, Policy
 from fleetkeeper.topics.schedules.facts import Deleter
-from fleetkeeper.topics.schedules.parse import ScheduledBackups
+from fleetkeeper.topics.schedules.scheduled_backups import ScheduledBackups
 
 CLEANER = re.compile(r"(?:[\w.]+[-_])?(?:clean|cleanup|prune|purge|rotate|expire)(?:[-_.]\w+)?", re.ASCII)
 SIGNS = re.compile(

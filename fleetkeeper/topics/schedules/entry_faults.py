@@ -12,7 +12,8 @@ from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.cron.line_start import cron_starts
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.topics.schedules.facts import Entry
-from fleetkeeper.topics.schedules.parse import Candidate, with_reach
+from fleetkeeper.topics.schedules.parse import with_reach
+from fleetkeeper.topics.schedules.scheduled_backups import Candidate
 
 
 def entry_with_faults(candidate: Candidate, answers: Answers) -> Entry:

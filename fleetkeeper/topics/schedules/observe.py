@@ -20,8 +20,9 @@ from fleetkeeper.topics.protocol import Argument, RootQuestion
 from fleetkeeper.topics.schedules.deleters import find_deleters
 from fleetkeeper.topics.schedules.entry_faults import entry_with_faults, home_of
 from fleetkeeper.topics.schedules.facts import Facts
-from fleetkeeper.topics.schedules.parse import ScheduledBackups, find_backups
+from fleetkeeper.topics.schedules.parse import find_backups
 from fleetkeeper.topics.schedules.run_parts import in_directories
+from fleetkeeper.topics.schedules.scheduled_backups import ScheduledBackups
 from fleetkeeper.topics.schedules.script_entries import follow_scripts
 from fleetkeeper.topics.schedules.timers import find_timers
 from fleetkeeper.transport.commands import Output, Unobservable

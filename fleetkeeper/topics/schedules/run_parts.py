@@ -28,14 +28,8 @@ from fleetkeeper.topics.schedules.command_lines import (
 )
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
 from fleetkeeper.topics.schedules.failure_reports import traced_secrets, untold_failures
-from fleetkeeper.topics.schedules.parse import (
-    Behind,
-    Candidate,
-    ScheduledBackups,
-    ask_for_sourced,
-    suspect_unread,
-    with_reach,
-)
+from fleetkeeper.topics.schedules.parse import with_reach
+from fleetkeeper.topics.schedules.scheduled_backups import Behind, Candidate, ScheduledBackups
 
 
 def in_directories(scheduled: ScheduledBackups, command_words: Sequence[str]) -> None:
@@ -91,8 +85,8 @@ def in_directory(file: SnapshotFile, command_words: Sequence[str], scheduled: Sc
     calls = [call for call in called_scripts(commands, around) if is_followed(call.path)]
     calls = [call for call in calls if MENTIONS.search(call.path) or not call.path.startswith(DISTRIBUTION)]
     scheduled.behind.extend(Behind(call, suspect, made, call.user or user, path=path) for call in calls)
-    ask_for_sourced(around, suspect, scheduled)
-    suspect_unread(unread_calls(commands), suspect, scheduled)
+    scheduled.ask_for_sourced(around, suspect)
+    scheduled.suspect(suspect, unread_calls(commands))
     if not calls and mentions_dumps(text):
         target = own_dump(text)[1]
         scheduled.suspects.append(Suspect(file.path, 0, why_undecided(text, command_words), target))

@@ -28,14 +28,12 @@ from fleetkeeper.topics.schedules.command_lines import (
     why_undecided,
 )
 from fleetkeeper.topics.schedules.failure_reports import traced_secrets
-from fleetkeeper.topics.schedules.parse import (
+from fleetkeeper.topics.schedules.scheduled_backups import (
     MOST_ENTRIES,
     TOO_MANY,
     Behind,
     Candidate,
     ScheduledBackups,
-    ask_for_sourced,
-    suspect_unread,
 )
 
 MOST_SCRIPTS, MOST_READ = 100, 1 << 20
@@ -57,7 +55,7 @@ def follow_scripts(scheduled: ScheduledBackups, command_words: Sequence[str]) ->
         file = scheduled.answers.script(behind.call.path)
         left -= len(file.content) if file else 0
         if len(seen) > MOST_SCRIPTS or left < 0 or len(scheduled.candidates) > MOST_ENTRIES:
-            scheduled.suspects.append(replace(behind.suspect, why=TOO_MANY))
+            scheduled.suspect(behind.suspect, TOO_MANY)
         elif file is not None:
             read = partial(follow_script, behind, file, command_words)
             part = scheduled.read_script(key_of(behind), read)
@@ -75,7 +73,7 @@ def without_text(behind: Behind, scheduled: ScheduledBackups) -> None:
     if f"={path}" not in scheduled.answers.asked:
         scheduled.questions[f"={path}"] = None
     elif path in lines.get("unseen", []) and not (behind.call.searched and not MENTIONS.search(path)):
-        scheduled.suspects.append(replace(behind.suspect, why=f"{path} could not be read"))
+        scheduled.suspect(behind.suspect, f"{path} could not be read")
     elif MENTIONS.search(path):
         machine = f"{path} is a program, which cannot be read" if path in lines.get("binary", []) else ""
         scheduled.suspects.append(replace(behind.suspect, why=machine))
@@ -105,19 +103,19 @@ def follow_script(
         scheduled.ask(around)
         scheduled.candidates.extend(made_by_script(behind, reached(run, behind, starts), text) for run in runs)
         return around
-    ask_for_sourced(around, behind.suspect, scheduled)
+    scheduled.ask_for_sourced(around, behind.suspect)
     if mentions_dumps(text) or (not text and MENTIONS.search(file.path)):
         why = why_undecided(text, command_words, behind.call.path, around.effort)
         target = own_dump(text, effort=around.effort)[1]
         scheduled.suspects.append(replace(behind.suspect, why=why, target=target))
     commands = commands_of(text, around)
     unread = unread_calls(commands)
-    suspect_unread(unread and f"{file.path}: {unread}", behind.suspect, scheduled)
+    scheduled.suspect(behind.suspect, unread and f"{file.path}: {unread}")
     calls = [call for call in called_scripts(commands, around) if is_followed(call.path) and call.path != file.path]
     if behind.level >= DEEPEST:
         deeper = [call.path for call in calls if starts.value is not False and is_deeper(call)]
         why = f"{file.path} runs {deeper[0]}, and scripts that deep are not read" if deeper else ""
-        suspect_unread(why, behind.suspect, scheduled)
+        scheduled.suspect(behind.suspect, why)
         return around
     scheduled.behind.extend(
         replace(behind, call=replace(call, reach=both(starts, call.reach)), starter="shell", level=behind.level + 1)

@@ -22,14 +22,8 @@ from fleetkeeper.topics.schedules.command_lines import (
     why_undecided,
 )
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
-from fleetkeeper.topics.schedules.parse import (
-    Behind,
-    Candidate,
-    ScheduledBackups,
-    ask_for_sourced,
-    suspect_unread,
-    with_reach,
-)
+from fleetkeeper.topics.schedules.parse import with_reach
+from fleetkeeper.topics.schedules.scheduled_backups import Behind, Candidate, ScheduledBackups
 
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -68,8 +62,8 @@ def find_timer(
     scheduled.questions.update(around.questions if calls else {})
     calls = [replace(call, reach=both(starts, call.reach)) for call in calls]
     scheduled.behind.extend(Behind(call, suspect, made, user, "systemd", UNIT_PATH) for call in calls)
-    ask_for_sourced(around, suspect, scheduled)
-    suspect_unread(unread_calls(commands), suspect, scheduled)
+    scheduled.ask_for_sourced(around, suspect)
+    scheduled.suspect(suspect, unread_calls(commands))
     if not calls and MENTIONS.search(script):
         scheduled.suspects.append(
             replace(suspect, why=why_undecided(script, command_words), target=own_dump(script)[1])

@@ -13,11 +13,12 @@ from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_subject
 from fleetkeeper.topics.registry import RULES
-from fleetkeeper.topics.services.compose import bounded_run, compose_client
+from fleetkeeper.topics.services.compose import compose_client
 from fleetkeeper.topics.services.compose.compose_client import find_client
 from fleetkeeper.topics.services.compose.declared import declared_project
 from fleetkeeper.topics.services.compose.facts import DeclaredProject, ProjectService
 from fleetkeeper.topics.services.policy import Stack
+from fleetkeeper.transport import bounded_run
 from fleetkeeper.transport.commands import Unobservable
 from tests.helpers.compose_project import FIXTURES, VERSIONS, captured_containers, project_fleet
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetkeeper.readers.json_documents import Json, json_document, mapping
-from fleetkeeper.topics.services.compose.bounded_run import run_within_bounds
 from fleetkeeper.topics.services.stacks.docker_client import client_environment, without_values
+from fleetkeeper.transport.bounded_run import run_within_bounds
 from fleetkeeper.transport.commands import Unobservable
 
 PLUGIN_FOLDERS = (

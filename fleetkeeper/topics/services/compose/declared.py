@@ -23,7 +23,6 @@ from fleetkeeper.readers.compose.variables import passed_names, variables_of
 from fleetkeeper.readers.json_documents import Json, listed, part, parts, text_in
 from fleetkeeper.readers.numbers import number_in
 from fleetkeeper.readers.run_digests import run_key, text_digest
-from fleetkeeper.topics.services.compose.bounded_run import LIMIT
 from fleetkeeper.topics.services.compose.compose_client import (
     ComposeClient,
     ProjectFiles,
@@ -43,6 +42,7 @@ from fleetkeeper.topics.services.stacks.deploy_variables import (
     read_bounded,
     stack_variables,
 )
+from fleetkeeper.transport.bounded_run import LIMIT
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:

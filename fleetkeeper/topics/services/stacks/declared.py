@@ -25,13 +25,14 @@ from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.run_digests import run_key
 from fleetkeeper.topics.services.policy import Policy, Stack
 from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables, read_bounded, stack_variables
-from fleetkeeper.topics.services.stacks.docker_client import LIMIT, DesiredStack, StackRefused, desired_stack
+from fleetkeeper.topics.services.stacks.docker_client import DesiredStack, StackRefused, desired_stack
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService
 from fleetkeeper.topics.services.stacks.field_names import ENV, compose_path, is_kept
 from fleetkeeper.topics.services.stacks.file_problems import dotenv_names, file_problems
 from fleetkeeper.topics.services.stacks.node_problems import env_file_nodes, holds_secrets, node_problems
 from fleetkeeper.topics.services.stacks.service_fields import Fields, comparable_fields
 from fleetkeeper.topics.services.stacks.values import value_digest, variable_digests
+from fleetkeeper.transport.bounded_run import LIMIT
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:

@@ -9,28 +9,20 @@ engine on its command line, and nothing in its environment can name another one.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from fleetkeeper.readers.compose.variables import variables_of
 from fleetkeeper.topics.services.stacks.recorder import RecordedRequest, recorder_at
+from fleetkeeper.transport.bounded_run import run_within_bounds
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.processes import readable_fds
 
-LIMIT = 10.0
-"""Seconds for the client. It takes 0.05 s for ten services."""
-LARGEST_OUTPUT = 64 * 1024
-CHUNK = 64 * 1024
+LONGEST_MESSAGE = 64 * 1024
 NOT_INSTALLED = "Docker's client is needed where the audit runs, and is not installed"
 INSTALL_CLIENT = "install it: `docker-cli` (Debian 13) or `docker.io` (Debian 12); no engine is needed"
 CHOOSE_ENGINE = frozenset(
@@ -100,12 +92,11 @@ def desired_stack(stack: str, text: str, directory: Path, variables: Mapping[str
 
 
 def is_docker_s_client(client: str, directory: Path, environment: Mapping[str, str]) -> bool:
-    """Whether a program says that it is Docker's client; podman's says something else."""
-    words = ("/bin/sh", "-c", 'exec "$0" --version 1>&2', client)
-    try:
-        printed = run_bounded(words, directory, environment, subprocess.DEVNULL)[1]
-    except OSError:
-        return False
+    """Whether a program says that it is Docker's client; podman's says something else.
+
+    Raises Unobservable for one that does not start or end, or prints too much.
+    """
+    _, printed, _ = run_within_bounds((client, "--version"), str(directory), environment)
     return re.search(rb"^Docker version ", printed, re.MULTILINE) is not None
 
 
@@ -122,53 +113,10 @@ def client_environment(variables: Mapping[str, str], home: str, engine: str) -> 
 def run_client(words: Sequence[str], directory: Path, environment: Mapping[str, str], text: str) -> tuple[int, str]:
     """The exit status and standard error of the client in a directory, with a text as its input.
 
-    Raises Unobservable when it cannot start or end.
+    Raises Unobservable when it cannot start or end, or prints too much.
     """
-    try:
-        with tempfile.TemporaryFile() as given:
-            given.write(text.encode())
-            given.seek(0)
-            code, errors = run_bounded(words, directory, environment, given)
-    except TimeoutError:
-        raise Unobservable(f"`docker stack deploy` against a recorder did not end within {LIMIT:.0f} s") from None
-    except (OSError, ValueError) as error:
-        raise Unobservable(f"`docker` does not start: {error}", hint=INSTALL_CLIENT) from None
-    return code, errors.decode("utf-8", "replace")
-
-
-def run_bounded(
-    words: Sequence[str], directory: Path, environment: Mapping[str, str], given: IO[bytes] | int
-) -> tuple[int, bytes]:
-    """The exit status of a program and the beginning of its standard error; `given` is its input.
-
-    Raises TimeoutError for a program that has not ended, with all that it started, within LIMIT; it is ended then.
-    Raises OSError or ValueError when it cannot start.
-    """
-    child = subprocess.Popen(
-        words,
-        cwd=directory,
-        env=dict(environment),
-        stdin=given,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    kept, end, ended = b"", time.monotonic() + LIMIT, False
-    try:
-        with child.stderr or nullcontext() as pipe:
-            while pipe and readable_fds({pipe.fileno()}, max(0.0, end - time.monotonic())):
-                if not (piece := os.read(pipe.fileno(), CHUNK)):
-                    code, ended = child.wait(max(0.0, end - time.monotonic())), True
-                    return code, kept
-                kept += piece[: LARGEST_OUTPUT - len(kept)]
-    except subprocess.TimeoutExpired:
-        pass
-    finally:
-        if not ended:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-    raise TimeoutError
+    code, _, errors = run_within_bounds(words, str(directory), environment, text.encode())
+    return code, errors[:LONGEST_MESSAGE].decode("utf-8", "replace")
 
 
 def warning_lines(errors: str) -> Iterator[str]:

@@ -22,8 +22,8 @@ from remediate.remedies import REMEDIES
 from tests.helpers.local_nodes import Cut, step_context
 from tests.lab.test_killed_remedies import KILLED
 from tests.remedy_scenarios import (
-    LIKE_OTHERS,
     LONGEST,
+    SAMPLE,
     SCENARIOS,
     Scenario,
     ScenarioRun,
@@ -108,6 +108,9 @@ def marked(long: Collection[type[Scenario]]) -> list[object]:
     return [pytest.param(kind, marks=pytest.mark.long) if kind in long else kind for kind in SCENARIOS]
 
 
+OTHERS = {*SCENARIOS} - SAMPLE
+
+
 @pytest.mark.parametrize("kind", marked(LONGEST))
 def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[Scenario], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
@@ -143,7 +146,7 @@ def taken_back(attempt: ScenarioRun, run: str, before: object) -> None:
     assert attempt.journal.interrupted() == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in marked(LONGEST) if not isinstance(kind, type) or kind.undone])
+@pytest.mark.parametrize("kind", [kind for kind in marked(OTHERS) if not isinstance(kind, type) or kind.undone])
 def test_killed_and_not_taken_back_the_next_run_mends_the_rest(kind: type[Scenario], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
     assert mended(begin_scenario(whole))
@@ -170,7 +173,7 @@ class Lost:
             raise Unobservable("the connection was cut", node="a")
 
 
-@pytest.mark.parametrize("kind", marked(LIKE_OTHERS))
+@pytest.mark.parametrize("kind", marked(OTHERS))
 def test_case_69_its_connection_cut_at_each_step_it_says_so_and_the_next_run_mends_the_rest(
     kind: type[Scenario], tmp_path: Path
 ) -> None:

@@ -15,9 +15,9 @@ from typing import IO
 from fleetkeeper.transport.commands import Unobservable
 
 LIMIT = 10.0
-"""Seconds for one run of Compose. It takes 0.1 s."""
+"""Seconds for one run. Docker's client takes 0.05 s for ten services, Compose 0.1 s."""
 LARGEST = 8 * 1024 * 1024
-"""Bytes that it may print. What it prints for twenty services has 60,000."""
+"""Bytes that it may print. What Compose prints for twenty services has 60,000."""
 PAUSE = 0.05
 
 
