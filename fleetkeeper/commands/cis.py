@@ -105,13 +105,11 @@ def judge_files_of_call(given: dict[str, Any]) -> Exit:
 def set_policy(audit: Audit, edition: str | None, level: str | None) -> Benchmark:
     """The policy of the audit's inventory, with another edition and level where they are given; set in the inventory.
 
-    Raises UsageError where the inventory does without the benchmark.
+    Raises UsageError where the inventory does without the benchmark. The defaults count where it has no such section.
     """
     inventory = audit.only_inventory()
-    if not isinstance(inventory.benchmark, Benchmark):
-        raise UsageError(f"{inventory.name} does without the benchmark: {inventory.benchmark.none}")
     changes = {"edition": edition, "level": int(level) if level else None}
-    policy = inventory.benchmark.model_copy(update={key: value for key, value in changes.items() if value})
+    policy = inventory.wanted_benchmark.model_copy(update={key: value for key, value in changes.items() if value})
     audit.inventories = {inventory.name: inventory.model_copy(update={"benchmark": policy})}
     return policy
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
-from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.search import find_inventory
 from fleetkeeper.readers.compose.document import LARGEST_BYTES, ComposeFileError, read_compose
@@ -56,10 +54,8 @@ def request_about_files(hosts: str | None, edition: str | None, level: str | Non
     """
     plain = registry.load_inventory(Path(FILES), WITHOUT_SERVERS)
     inventory = registry.load_inventory(find_inventory(hosts)) if hosts else plain
-    if not isinstance(inventory.benchmark, Benchmark):
-        raise UsageError(f"{inventory.name} does without the benchmark: {inventory.benchmark.none}")
     changes = {"edition": edition, "level": int(level) if level else None}
-    policy = inventory.benchmark.model_copy(update={key: value for key, value in changes.items() if value})
+    policy = inventory.wanted_benchmark.model_copy(update={key: value for key, value in changes.items() if value})
     request = inventory.model_copy(update={"benchmark": policy, "nodes": plain.nodes})
     return FileRequest(as_inventory(request), datetime.now(UTC), strict)
 

@@ -49,7 +49,15 @@ ROLES = {
 }
 FILLED_IN = ("name", "path", "custom_topics", "sections", "quick", "state")
 NOT_ASKED = Without(none="not asked for")
+NO_BENCHMARK = Unwritten(
+    none="not asked for: `benchmark` is not in the inventory (docs/benchmark.md); `fleetkeeper cis` judges by it anyway"
+)
 P = TypeVar("P")
+
+
+def remove_default(schema: dict[str, Any]) -> None:
+    """Remove the default from a JSON schema: one that says why a section is missing is nothing to write."""
+    schema.pop("default", None)
 
 
 class Inventory(Strict, defer_build=True):
@@ -78,7 +86,9 @@ class Inventory(Strict, defer_build=True):
         description="Rules (ids or globs) whose warnings count as errors; other warnings fail no audit and no repair.",
     )
     benchmark: Section[Benchmark] = Field(
-        default=Benchmark(), description="What is asked of the CIS Docker Benchmark; or `none: why`: docs/benchmark.md."
+        default=NO_BENCHMARK,
+        description="Asked of the CIS Docker Benchmark (docs/benchmark.md), or `none: why`; without it, nothing.",
+        json_schema_extra=remove_default,
     )
     repairs: Repairs | None = Field(
         default=None, description="What `remediate --nightly` may do while nobody watches: see docs/nightly.md."
@@ -106,6 +116,20 @@ class Inventory(Strict, defer_build=True):
     def edition(self) -> str:
         """The edition of the CIS Docker Benchmark whose numbers are meant where none is written."""
         return self.benchmark.edition if isinstance(self.benchmark, Benchmark) else LATEST
+
+    @property
+    def wanted_benchmark(self) -> Benchmark:
+        """What `fleetkeeper cis` judges by: the section, or its defaults where the inventory has none.
+
+        Raises UsageError where the inventory does without it, or has yet to decide.
+        """
+        if isinstance(self.benchmark, Benchmark):
+            return self.benchmark
+        if isinstance(self.benchmark, Unwritten):
+            return Benchmark()
+        if isinstance(self.benchmark, Undecided):
+            raise UsageError(f"`benchmark` of {self.name} is undecided: {self.benchmark.undecided}")
+        raise UsageError(f"{self.name} does without the benchmark: {self.benchmark.none}")
 
     @property
     def enforced(self) -> tuple[str, ...]:

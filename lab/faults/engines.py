@@ -3,18 +3,9 @@
 from lab import nodes
 from lab.engine import Engine
 from lab.names import DATA, MANAGER
+from lab.shell import load_script
 
 SOCKET, SETTINGS = "/run/docker.sock", "/etc/docker/daemon.json"
-SET = """
-file=$1 key=$2 value=$3 format=$4 want=$5
-sed -i "1s|\\"$key\\": [^,]*, ||; 1s|^{|{\\"$key\\": $value, |" "$file" && kill -HUP "$(pgrep -x dockerd)" || exit 1
-for try in $(seq 100); do
-  docker info --format "$format" | grep -q "$want" && exit 0
-  sleep 0.1
-done
-exit 1
-"""
-"""Sets a key of the engine's settings, which then reads them again, until the engine says so."""
 UNSET = """sed -i "1s|\\"$2\\": [^,]*, ||" "$1" """
 """Takes a key out again; the engine keeps the value that it has."""
 INSECURE, DEBUG = "insecure-registries", "debug"
@@ -70,7 +61,9 @@ def log_less(engine: Engine) -> None:
 
 def run_setting(engine: Engine, key: str, value: str, shown_by: str, shown: str) -> None:
     """Set a key of the engine's settings to a value, and wait until `docker info` shows what it should."""
-    nodes.run_on(engine, DATA, "sh", "-c", SET, "sh", SETTINGS, key, value, shown_by, shown)
+    nodes.run_on(
+        engine, DATA, "sh", "-c", load_script("set_engine_key.sh"), "sh", SETTINGS, key, value, shown_by, shown
+    )
 
 
 def start_privileged(engine: Engine) -> None:

@@ -155,11 +155,11 @@ def swarm_fleets() -> dict[str, Fleet]:
         *("host", "host", "host", "host", "host", "host"),
     )
     mounts = (Mount("bind", "/var/run/docker.sock", "/var/run/docker.sock"), Mount("bind", "/etc", "/host"))
-    odd = Settings(
+    unusual = Settings(
         ulimits=("nofile",), cgroup_parent="/odd", restart="always", networks=("bridge",), requested=("nvidia",),
         apparmor="docker-default", selinux="system_u",
     )  # fmt: skip
-    open_web = replace(u.WEB, isolation=open_wide, mounts=mounts, settings=odd, group_names={"web": 33})
+    open_web = replace(u.WEB, isolation=open_wide, mounts=mounts, settings=unusual, group_names={"web": 33})
     denied = Denied("/data", "/srv/data", 3, False, ("0:0 644 /data/x",))
     closed = replace(u.CLEAR, helpers=("gosu",), unsaved=("/app/x",), low_ports=(80,), denied=(denied,))
     temporary = replace(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.docker_bench import run_docker_bench
-from docs.docker_bench import differences, results_of_fleetkeeper, unexplained
+from docs.bench_differences import differences, results_of_fleetkeeper, unexplained
 from tests.lab.conftest import Lab
 
 FOLDER = os.environ.get("DOCKER_BENCH", "")

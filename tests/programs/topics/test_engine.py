@@ -77,7 +77,7 @@ def facts_in(shell: tuple[str, ...], environment: dict[str, str]) -> tuple[Facts
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
-def test_case_88_an_engine_is_seen_as_it_runs(
+def test_case_91_an_engine_is_seen_as_it_runs(
     shell: tuple[str, ...], running_engine: dict[str, str], tmp_path: Path
 ) -> None:
     facts, printed = facts_in(shell, running_engine)

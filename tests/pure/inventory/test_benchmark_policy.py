@@ -9,6 +9,7 @@ import pytest
 
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.load import Inventory, InventoryError
+from fleetkeeper.inventory.schema import Unwritten
 from fleetkeeper.topics.registry import load_inventory
 
 OLDER = """
@@ -30,9 +31,10 @@ def policy(more: str) -> Benchmark:
     return benchmark
 
 
-def test_an_older_inventory_asks_for_edition_1_8_and_level_1() -> None:
-    benchmark = load().benchmark
-    assert benchmark == Benchmark()
+def test_an_older_inventory_asks_for_nothing_and_the_command_for_edition_1_8_and_level_1() -> None:
+    assert isinstance(load().benchmark, Unwritten)
+    benchmark = load().wanted_benchmark
+    assert benchmark == policy("")
     assert (benchmark.edition, benchmark.level, benchmark.enforced) == ("1.8", 1, ())
 
 

@@ -17,6 +17,7 @@ from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.benchmark_policy import Benchmark
+from fleetkeeper.inventory.schema import Unwritten
 from fleetkeeper.inventory.survey_results import Findings
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_rules, judge_subject
@@ -45,10 +46,11 @@ services: {none: a test}
 backups: {none: a test}
 certificates: {none: a test}
 """
+ASKED = "benchmark: {level: 1}\n"
 ATTESTED = 'benchmark:\n  attested:\n    "4.3": {by: Ada, until: 2027-01-31, because: each release}\n'
 
 
-def look_at_two(written: str = TWO, *, other: str = GOOD, privileged: bool = False) -> Fleet:
+def look_at_two(written: str = TWO + ASKED, *, other: str = GOOD, privileged: bool = False) -> Fleet:
     inventory = load_inventory(Path("mine.yml"), written)
     settings = Settings(read_only=True, memory=1, cpu=True, processes=1, networks=("web",))
     box = Container("1", "web", isolation=Isolation(privileged=privileged), settings=settings, has_healthcheck=True)
@@ -128,7 +130,7 @@ def test_a_node_that_was_not_seen_is_unknown_for_every_id_that_looking_judges() 
 
 
 def test_a_waived_id_is_waived_and_its_neighbour_is_not() -> None:
-    waived = TWO + "waivers: [{rule: cis:2.2, node: there, until: 2099-01-01, owner: me, because: so}]\n"
+    waived = TWO + ASKED + "waivers: [{rule: cis:2.2, node: there, until: 2099-01-01, owner: me, because: so}]\n"
     fleet = look_at_two(waived, other=printed(bridge="{}"))
     assert standings(fleet, "2.2") == {"here": "holds", "there": "waived"}
 
@@ -151,13 +153,29 @@ def test_what_a_node_cannot_show_is_attested_as_long_as_nothing_is_wrong() -> No
     assert standings(late, "1.1.3") == {"here": "holds", "there": "unknown"}
 
 
-def test_init_proposes_what_is_asked_for_without_the_section() -> None:
+def test_init_proposes_lines_that_a_person_switches_on() -> None:
     assert TOPIC.init_lines is not None
-    written = "\n".join(TOPIC.init_lines(Findings("mine", (), ())))
-    proposed = look_at_two(TWO + written + "\n").inventory.benchmark
-    assert proposed == look_at_two().inventory.benchmark
-    examples = written.replace("\n  # ", "\n  ")
-    assert look_at_two(TWO + examples + "\n").inventory.benchmark != proposed
+    lines = list(TOPIC.init_lines(Findings("mine", (), ())))
+    assert isinstance(look_at_two(TWO + "\n".join(lines)).inventory.benchmark, Unwritten)
+    section = [line.removeprefix("# ") for line in lines[lines.index("# benchmark:") :]]
+    written = look_at_two(TWO + "\n".join(section[:3])).inventory.benchmark
+    assert written == look_at_two().inventory.benchmark
+    assert look_at_two(TWO + "\n".join(section)).inventory.benchmark != written
+
+
+def test_an_older_inventory_is_judged_by_nothing_of_the_benchmark_but_the_command_judges_it() -> None:
+    fleet = look_at_two(TWO, other=printed(bridge="{}", audit="absent"))
+    verdicts = judge_rules([rule for rule in RULES.values() if rule.topic == "engine"], fleet)
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.NOT_APPLICABLE}
+    assert all("`benchmark` is not in the inventory" in verdict.not_applicable for verdict in verdicts)
+    inventory = fleet.inventory.model_copy(update={"benchmark": fleet.inventory.wanted_benchmark})
+    assert standings(replace(fleet, inventory=inventory), "2.2") == {"here": "holds", "there": "wrong"}
+
+
+@pytest.mark.parametrize("written", ["none: another team does", "undecided: nobody knows"])
+def test_the_command_asks_for_an_inventory_that_does_not_do_without_the_benchmark(written: str) -> None:
+    with pytest.raises(UsageError, match=written.partition(": ")[2]):
+        _ = look_at_two(f"{TWO}benchmark: {{{written}}}\n").inventory.wanted_benchmark
 
 
 def test_the_promise_about_attestations_asks_for_each_once_something_is_attested() -> None:

@@ -45,6 +45,7 @@ benchmark:
   stopped_containers: 1
 """
 ASKED = OLDER + POLICY
+PLAIN = OLDER + "benchmark: {}\n"
 INFO: dict[str, Any] = {
     "ServerVersion": "29.1.3",
     "DockerRootDir": "/var/lib/docker",
@@ -171,7 +172,7 @@ def inventory_of(written: str) -> Inventory:
 parse_once = cache(parse)
 
 
-def fleet_of(facts: Facts | Unobservable, written: str = ASKED, stopped: int = 1) -> Fleet:
+def fleet_with_engine(facts: Facts | Unobservable, written: str = ASKED, stopped: int = 1) -> Fleet:
     inventory = inventory_of(written)
     running = Container("1", "web", image_id="sha256:a", pid=7)
     idle = [Container(f"{number}", f"old{number}", image_id="sha256:a", state="exited") for number in range(stopped)]
@@ -196,11 +197,15 @@ def looks() -> dict[str, Fleet]:
             loaded=[],
         )
     )
-    return {"clean": fleet_of(parse(GOOD)), "odd": fleet_of(broken), "older": fleet_of(broken, OLDER)}
+    return {
+        "clean": fleet_with_engine(parse(GOOD)),
+        "odd": fleet_with_engine(broken),
+        "older": fleet_with_engine(broken, PLAIN),
+    }
 
 
 def verdict_of_engine(rule: str, text: str = GOOD, written: str = ASKED, **more: Any) -> Verdict:
-    return judge_subject(RULES[rule], fleet_of(parse_once(text), written, **more), Subject("node", "here"))
+    return judge_subject(RULES[rule], fleet_with_engine(parse_once(text), written, **more), Subject("node", "here"))
 
 
 def numbers(verdict: Verdict) -> list[str]:
@@ -219,7 +224,7 @@ def with_info(**changes: Any) -> str:
     return printed(info={**INFO, **changes})
 
 
-def with_settings(**changes: Any) -> str:
+def printed_settings(**changes: Any) -> str:
     return printed(settings=json.dumps({**SETTINGS, **changes}))
 
 
@@ -266,17 +271,17 @@ BROKEN: list[tuple[str, str, str]] = [
     ("keeps_containers_apart", "2.18", without_security("seccomp")),
     ("keeps_containers_apart", "2.18", with_info(SecurityOptions=["name=userns", "name=no-new-privileges",
                                                                   "name=seccomp,profile=unconfined"])),
-    ("is_set_up_soundly", "2.3", with_settings(**{"log-level": "warn"})),
+    ("is_set_up_soundly", "2.3", printed_settings(**{"log-level": "warn"})),
     ("is_set_up_soundly", "2.3", with_info(Debug=True)),
     ("is_set_up_soundly", "2.3", printed(words=[*WORDS, "--log-level", "error"])),
-    ("is_set_up_soundly", "2.4", with_settings(iptables=False)),
+    ("is_set_up_soundly", "2.4", printed_settings(iptables=False)),
     ("is_set_up_soundly", "2.4", printed(words=[*WORDS, "--iptables=false"])),
     ("is_set_up_soundly", "2.5", with_info(RegistryConfig={"InsecureRegistryCIDRs": ["10.0.0.0/8"]})),
     ("is_set_up_soundly", "2.5", with_info(RegistryConfig={"IndexConfigs": {"reg:5000": {"Secure": False}}})),
     ("is_set_up_soundly", "2.6", with_info(Driver="aufs")),
     ("is_set_up_soundly", "2.7", with_info(Driver="devicemapper")),
-    ("is_set_up_soundly", "2.9", with_settings(**{"default-ulimits": {}})),
-    ("is_set_up_soundly", "2.11", with_settings(**{"cgroup-parent": "other.slice"})),
+    ("is_set_up_soundly", "2.9", printed_settings(**{"default-ulimits": {}})),
+    ("is_set_up_soundly", "2.11", printed_settings(**{"cgroup-parent": "other.slice"})),
     ("is_set_up_soundly", "2.16", with_info(LiveRestoreEnabled=False)),
     ("is_set_up_soundly", "2.17", printed(settings='{"default-ulimits": {"nofile": {}}}')),
     ("is_set_up_soundly", "2.19", with_info(ExperimentalBuild=True)),
@@ -450,14 +455,14 @@ def test_the_base_size_is_judged_with_devicemapper_alone() -> None:
     assert numbers(verdict_of_engine("is_set_up_soundly", mapper)) == ["2.12", "2.7"]
 
 
-def test_an_older_inventory_asks_for_level_1_without_any_line_of_policy() -> None:
-    parts = [part for rule in RULES for part in verdict_of_engine(rule, GOOD, OLDER).parts]
+def test_an_empty_section_asks_for_level_1_without_any_line_of_policy() -> None:
+    parts = [part for rule in RULES for part in verdict_of_engine(rule, GOOD, PLAIN).parts]
     reasons = {number: part.why for part in parts for number in part.cis}
     for number in LEVEL_2 & {each.number for each in ids_of_engine()}:
         assert "level 2" in str(reasons[in_editions(number)[-1]])
-    broken = verdict_of_engine("asks_and_logs", with_info(Plugins={}, LoggingDriver="none"), OLDER)
+    broken = verdict_of_engine("asks_and_logs", with_info(Plugins={}, LoggingDriver="none"), PLAIN)
     assert broken.outcome is Outcome.NOT_APPLICABLE
-    [warning] = verdict_of_engine("is_reached_by_few", GOOD, OLDER).warnings
+    [warning] = verdict_of_engine("is_reached_by_few", GOOD, PLAIN).warnings
     assert warning.saw == "deploy may use the engine's socket"
 
 
@@ -487,7 +492,7 @@ def test_a_waiver_of_one_id_leaves_the_others_of_its_rule() -> None:
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("facts", [Facts("absent"), Facts("podman")], ids=lambda facts: facts.engine)
 def test_without_docker_s_engine_nothing_applies(rule: str, facts: Facts) -> None:
-    verdict = judge_subject(RULES[rule], fleet_of(facts), Subject("node", "here"))
+    verdict = judge_subject(RULES[rule], fleet_with_engine(facts), Subject("node", "here"))
     assert verdict.outcome is Outcome.NOT_APPLICABLE
 
 
@@ -520,7 +525,7 @@ class Link:
 
 def test_one_constant_question_is_asked_in_one_round() -> None:
     assert list(TOPIC.root_questions()) == [inspect_engine().words]
-    inventory = load_inventory(Path("mine.yml"), OLDER)
+    inventory = load_inventory(Path("mine.yml"), PLAIN)
     [observer] = TOPIC.observers
     seen = drive_in_lockstep({"engine": observer.observe(inventory.nodes["here"], inventory)}, Link())
     assert seen == {"engine": Facts("absent")}

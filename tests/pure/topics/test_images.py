@@ -32,6 +32,7 @@ services: {none: a test}
 backups: {none: a test}
 certificates: {none: a test}
 """
+ASKED = "benchmark: {}\n"
 POLICY = """
 benchmark:
   level: 2
@@ -231,8 +232,10 @@ def test_an_unknown_history_of_one_image_hides_nothing_of_another() -> None:
 
 def test_without_lines_of_policy_only_secrets_are_looked_for() -> None:
     for rule in ("are_trusted", "are_recent"):
-        assert verdict_of_images(rule, written=OLDER).outcome is Outcome.NOT_APPLICABLE
-    verdict = verdict_of_images("are_built_well", printed_images(steps=[*WEB_STEPS, "ADD x /", "ENV A_TOKEN=x"]), OLDER)
+        assert verdict_of_images(rule, written=OLDER + ASKED).outcome is Outcome.NOT_APPLICABLE
+    verdict = verdict_of_images(
+        "are_built_well", printed_images(steps=[*WEB_STEPS, "ADD x /", "ENV A_TOKEN=x"]), OLDER + ASKED
+    )
     assert (verdict.outcome, broken_ids(verdict)) == (Outcome.HOLDS, ["4.10"])
     assert {part.cis[-1] for part in verdict.parts} == {"1.8:4.7", "1.8:4.8", "1.8:4.9"}
 
@@ -268,7 +271,7 @@ class OneAnswer:
 
 
 def test_the_look_takes_two_rounds_the_first_of_which_others_ask_too() -> None:
-    inventory = load_inventory(Path("mine.yml"), OLDER)
+    inventory = load_inventory(Path("mine.yml"), OLDER + ASKED)
     [observer] = TOPIC.observers
     listed = json.dumps([{"Id": "1", "Name": "/web", "Image": f"sha256:{WEB}"}])
     for answer, count, facts in (

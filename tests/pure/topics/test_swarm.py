@@ -91,7 +91,7 @@ SERVICE = SwarmService("s1", "web", exposed=("CSRF_TOKEN",))
 SERVICES = Services("manager", "n1", MEMBERS, (SERVICE,), certificate=Validity(0.0, 90 * DAY + 3600.0))
 
 
-def fleet_of(
+def fleet_with_swarm(
     first: str | Unobservable | None = None,
     second: str | Unobservable = WORKER,
     services: Services | Unobservable = SERVICES,
@@ -114,11 +114,11 @@ def looks() -> dict[str, Fleet]:
         {**STATE, "ListenAddr": "0.0.0.0:2377", "DataPathAddr": ""},
         [{"Name": "web_default", "Options": {}}],
     )
-    return {"clean": fleet_of(), "odd": fleet_of(open_wide, services=bare)}
+    return {"clean": fleet_with_swarm(), "odd": fleet_with_swarm(open_wide, services=bare)}
 
 
 def verdict_on_swarm(rule: str, *arguments: Any, **more: Any) -> Verdict:
-    return judge_subject(RULES[rule], fleet_of(*arguments, **more), Subject("fleet", "mine"))
+    return judge_subject(RULES[rule], fleet_with_swarm(*arguments, **more), Subject("fleet", "mine"))
 
 
 def members(*managers: Member) -> Services:

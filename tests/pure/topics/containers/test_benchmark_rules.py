@@ -36,7 +36,8 @@ nodes: {here: {connection: local, sudo: true}}
 backups: {none: a test}
 certificates: {none: a test}
 """
-WRITTEN = HEAD + "services: {web: {name: rodan_web, user: web, group: web}}\n"
+SERVED = HEAD + "services: {web: {name: rodan_web, user: web, group: web}}\n"
+WRITTEN = SERVED + "benchmark: {}\n"
 POLICY = """
 benchmark:
   level: 2
@@ -65,7 +66,7 @@ MANAGER = Services("manager", "n1", services=(SERVICE,))
 
 
 def verdict_about(
-    rule: str, *containers: Container, written: str = WRITTEN + POLICY, swarm: Services | Unobservable = MANAGER
+    rule: str, *containers: Container, written: str = SERVED + POLICY, swarm: Services | Unobservable = MANAGER
 ) -> Verdict:
     facts: dict[tuple[str, str], Any] = {
         ("here", "containers"): Facts("present", containers, engine_group=998),
@@ -79,7 +80,7 @@ def box(**changes: Any) -> Container:
     return replace(GOOD, **changes)
 
 
-def with_settings(**changes: Any) -> Container:
+def box_with_settings(**changes: Any) -> Container:
     return box(settings=replace(SETTINGS, **changes))
 
 
@@ -93,16 +94,16 @@ def alone(**changes: Any) -> Container:
 
 
 BROKEN: list[tuple[str, str, Container]] = [
-    ("have_limits", "5.11", with_settings(memory=0)),
-    ("have_limits", "5.12", with_settings(cpu=False)),
-    ("have_limits", "5.19", with_settings(ulimits=("nofile", "nproc"))),
-    ("have_limits", "5.25", with_settings(cgroup_parent="/other")),
-    ("have_limits", "5.29", with_settings(processes=0)),
+    ("have_limits", "5.11", box_with_settings(memory=0)),
+    ("have_limits", "5.12", box_with_settings(cpu=False)),
+    ("have_limits", "5.19", box_with_settings(ulimits=("nofile", "nproc"))),
+    ("have_limits", "5.25", box_with_settings(cgroup_parent="/other")),
+    ("have_limits", "5.29", box_with_settings(processes=0)),
     ("have_limits", "5.29", box(settings=replace(SETTINGS, processes=0), limits=Limits(processes=False))),
     ("are_health_checked", "5.27", box(health="unhealthy")),
-    ("cannot_change_themselves", "5.13", with_settings(read_only=False)),
+    ("cannot_change_themselves", "5.13", box_with_settings(read_only=False)),
     ("run_no_sshd", "5.7", box(processes=(PROCESS, replace(PROCESS, pid=8, name="sshd")))),
-    ("publish_what_is_meant", "5.30", with_settings(networks=("bridge",))),
+    ("publish_what_is_meant", "5.30", box_with_settings(networks=("bridge",))),
     ("publish_what_is_meant", "5.30", box(isolation=replace(GOOD.isolation, network="bridge"))),
     ("publish_what_is_meant", "5.14", box(ports=(Port(5432, host_ip="192.0.2.1", host=5432),))),
     ("publish_what_is_meant", "5.14", box(ports=(Port(5432, host_ip="::", host=5432),))),
@@ -112,12 +113,12 @@ BROKEN: list[tuple[str, str, Container]] = [
     ("restart_as_meant", "5.15", alone(settings=replace(SETTINGS, restart="on-failure", attempts=6))),
     ("cannot_gain_privileges", "5.2", with_process(confined="unconfined")),
     ("cannot_gain_privileges", "5.2", with_process(confined="docker-default (complain)")),
-    ("cannot_gain_privileges", "5.2", with_settings(apparmor="unconfined")),
-    ("cannot_gain_privileges", "5.3", with_settings(selinux="system_u:system_r:spc_t:s0")),
+    ("cannot_gain_privileges", "5.2", box_with_settings(apparmor="unconfined")),
+    ("cannot_gain_privileges", "5.3", box_with_settings(selinux="system_u:system_r:spc_t:s0")),
     ("cannot_gain_privileges", "5.4", with_process(bounding=0xA80425FB | 1 << 12)),
     ("cannot_gain_privileges", "5.4", box(isolation=replace(GOOD.isolation, cap_add=("NET_ADMIN",)))),
     ("cannot_gain_privileges", "5.18", box(isolation=replace(GOOD.isolation, devices=("/dev/ttyS0",)))),
-    ("cannot_gain_privileges", "5.18", with_settings(requested=("nvidia",))),
+    ("cannot_gain_privileges", "5.18", box_with_settings(requested=("nvidia",))),
     ("cannot_gain_privileges", "5.20", box(mounts=(Mount("bind", "/srv/x", "/x", propagation="rshared"),))),
     ("cannot_gain_privileges", "5.22", with_process(seccomp=0)),
     ("cannot_gain_privileges", "5.26", with_process(no_new_privileges=False)),
@@ -192,8 +193,8 @@ def test_equal_containers_of_a_service_are_one_finding() -> None:
 
 def test_a_waiver_of_one_id_leaves_the_others() -> None:
     waived = "waivers: [{rule: cis:5.11, subject: web, until: 2099-01-01, owner: me, because: so}]\n"
-    bare = with_settings(memory=0, processes=0)
-    assert numbers(verdict_about("have_limits", bare, written=WRITTEN + POLICY + waived)) == ["5.29"]
+    bare = box_with_settings(memory=0, processes=0)
+    assert numbers(verdict_about("have_limits", bare, written=SERVED + POLICY + waived)) == ["5.29"]
 
 
 def test_ended_tasks_and_drills_are_not_judged_and_stopped_containers_are() -> None:
@@ -247,7 +248,7 @@ def test_a_group_that_the_container_does_not_know_is_unknown() -> None:
 
 
 def test_what_no_container_of_the_node_can_have_does_not_apply() -> None:
-    verdict = verdict_about("cannot_gain_privileges", with_settings(apparmor="", selinux=""))
+    verdict = verdict_about("cannot_gain_privileges", box_with_settings(apparmor="", selinux=""))
     assert {part.cis[-1] for part in verdict.parts} == {"1.8:5.2", "1.8:5.3", "1.8:5.31"}
     mapped = replace(GOOD.isolation, engine_maps=True)
     assert verdict_about("cannot_gain_privileges", box(isolation=mapped)).parts == ()

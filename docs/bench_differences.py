@@ -142,7 +142,7 @@ def unexplained(log: Mapping[str, Any], document: Mapping[str, Any], node: str) 
 HEAD = """\
 # docker-bench-security, side by side
 
-*Generated from `docs/docker_bench.py` and the catalog: `make docs`.*
+*Generated from `docs/bench_differences.py` and the catalog: `make docs`.*
 
 docker-bench-security judges one host in edition 1.6. This is where its word and ours about the same node can differ, by
 id, and why. A test compares both on a node of the lab and fails for each difference that does not stand here; it is
