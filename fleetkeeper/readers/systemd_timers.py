@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both, either, opposite
+from fleetkeeper.readers.systemd_accounts import account_known
 from fleetkeeper.readers.systemd_units import command_lines
 
 STARTS = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost")
 LOST = {"masked": "masked", "not-found": "not there", "bad-setting": "broken", "error": "broken"}
 PREFIXES = "-@:+!|"
+AS_ROOT = "'/usr/sbin/runuser' '-u' 'root' '--' "
+"""What stands for `+` before a command; every system with systemd has it."""
 PIECE = r"""\"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^ \t"'\\]|\\."""
 TOKEN, PIECES = re.compile(rf"(?:{PIECE})+"), re.compile(PIECE)
 REFERENCE = re.compile(r"\$\$|%%|\$\{(\w+)\}|\$(\w+)|%\w", re.ASCII)
@@ -62,11 +65,14 @@ def service_script(service: Mapping[str, str], lines: Sequence[str]) -> str:
         return command_lines(service.get("ExecStart", ""))
     settings = unit_settings(service, lines)
     written = [value for key in STARTS for name, value in settings if name == key]
-    return "\n".join(line for value in written for line in shell_lines(value))
+    changed = service.get("User", "") not in ("", "root", "0")
+    return "\n".join(line for value in written for line in shell_lines(value, changed=changed))
 
 
-def shell_lines(written: str) -> Iterator[str]:
+def shell_lines(written: str, *, changed: bool = False) -> Iterator[str]:
     """The commands of an ExecStart= as lines of a shell; one that may fail gets `|| true`.
+
+    With `+` or `!` before it, a command runs as root in a service of another account (`changed`).
 
     >>> list(shell_lines("-/usr/bin/certbot renew --deploy-hook 'nginx -s reload' && x"))
     ["'/usr/bin/certbot' 'renew' '--deploy-hook' 'nginx -s reload' '&&' 'x' || true"]
@@ -80,7 +86,8 @@ def shell_lines(written: str) -> Iterator[str]:
             program = words[0].lstrip(PREFIXES)
             prefix = words[0].removesuffix(program)
             rest = [program, *words[2 if "@" in prefix else 1 :]]
-            yield " ".join(map(shell_word, rest)) + (" || true" if "-" in prefix else "")
+            before = AS_ROOT if changed and {"+", "!"} & set(prefix) else ""
+            yield before + " ".join(map(shell_word, rest)) + (" || true" if "-" in prefix else "")
             words = []
 
 
@@ -115,6 +122,7 @@ def timer_starts(
     if timer.get("SubState") == "elapsed":
         return Truth(False, "its timer has no next time")
     result = both(working_directory_there(service, around), conditions_met(service, lines, around))
+    result = both(result, account_known(service))
     if timer.get("UnitFileState") == "disabled":
         result = both(result, Truth(None, "its timer is disabled, and whether the next boot starts it cannot be told"))
     if service.get("NeedDaemonReload") == "yes":

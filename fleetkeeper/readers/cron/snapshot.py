@@ -20,9 +20,11 @@ from fleetkeeper.transport.script_files import load_script
 LARGEST = 1 << 20
 FILES = frozenset({"user", "system", "directory", "script"})
 ABOUT_FILES = frozenset({"at", "binary", "fifo", "uid", "unseen", "program", "running"})
-ABOUT_USERS = frozenset({"access", "day", "denied", "login", "noshadow", "pam", "shadow", "shell", "user"})
+ABOUT_USERS = frozenset(
+    {"access", "day", "denied", "gid", "login", "noshadow", "number", "pam", "shadow", "shell", "user"}
+)
 ABOUT_CRON = frozenset({"anacron", "boot", "cron", "crontz", "exe", "hidden", "host", "installed", "localtime"})
-ABOUT_SYSTEM = frozenset({"package", "pipefail", "sh", "today", "unread", "zone"})
+ABOUT_SYSTEM = frozenset({"package", "pipefail", "sh", "socket", "today", "unread", "zone"})
 KEYS = (
     ABOUT_FILES
     | ABOUT_USERS

@@ -92,10 +92,10 @@ def kinds(problems: Sequence[ChainProblem]) -> set[Kind]:
 def date_problems(leaf: x509.Certificate, now: datetime) -> Iterator[ChainProblem]:
     """The problem that the leaf has expired or is not yet valid; none when it is valid.
 
-    RFC 5280, 4.1.2.5: both ends are included.
+    Valid from its first second on; in its last one it has expired, as `is_valid_at` has it.
     """
     begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
-    if now > end:
+    if now >= end:
         yield ChainProblem(
             "expired",
             f"it expired {show_duration(now - end)} ago, on {end:%Y-%m-%d %H:%M} UTC",

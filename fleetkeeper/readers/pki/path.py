@@ -121,8 +121,11 @@ class Sent:
 
 
 def is_valid_at(certificate: x509.Certificate, when: datetime) -> bool:
-    """Whether a time is within the certificate's dates, both included."""
-    return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
+    """Whether a time is within the certificate's dates: from its first second on, and no longer in its last.
+
+    RFC 5280, 4.1.2.5, includes both; OpenSSL takes the end for over in its own second (X509_cmp_time(3)).
+    """
+    return certificate.not_valid_before_utc <= when < certificate.not_valid_after_utc
 
 
 def purpose_faults(certificates: Sequence[x509.Certificate]) -> Iterator[str]:

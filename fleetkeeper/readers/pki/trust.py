@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from cryptography import x509
@@ -14,6 +14,8 @@ from fleetkeeper.readers.pki.names import common_name
 from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, is_valid_at, purpose_faults, weaknesses
 from fleetkeeper.readers.pki.roots import by_name
 
+LAST = timedelta(seconds=1)
+"""How long before its end a certificate was valid for the last time; dates of certificates are whole seconds."""
 POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
 """Extensions about policies (RFC 5280, 4.2.1.4 and on): no client on the web requires one."""
 UNJUDGED = ("name constraint", "nameConstraints", "unaccounted-for critical extensions", *POLICIES)
@@ -26,7 +28,7 @@ def trust_problems(certificates: Sequence[x509.Certificate], case: Case) -> Iter
     The chain is leaf first and not empty; nothing is yielded when it holds.
     """
     leaf, roots = certificates[0], by_name(case.roots)
-    when = min(max(case.now, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
+    when = max(leaf.not_valid_before_utc, min(case.now, leaf.not_valid_after_utc - LAST))
     sent = Sent(leaf, certificates[1:], roots.by_subject, when)
     if issued_itself(leaf):
         if not sent.anchored:
@@ -162,7 +164,7 @@ def shortened_message(text: str) -> str:
 
 def end_in_words(certificate: x509.Certificate, now: datetime) -> str:
     """When a certificate ended, or when it begins if it has not ended."""
-    ended = now > certificate.not_valid_after_utc
+    ended = now >= certificate.not_valid_after_utc
     return (
         f"ended on {certificate.not_valid_after_utc:%Y-%m-%d}"
         if ended

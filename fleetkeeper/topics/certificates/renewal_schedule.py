@@ -22,6 +22,7 @@ from fleetkeeper.readers.cron.script_start import can_start, shell_of
 from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part
+from fleetkeeper.readers.systemd_accounts import account_of, reaches_socket, with_groups
 from fleetkeeper.readers.systemd_timers import next_date, service_script, timer_starts
 from fleetkeeper.readers.systemd_units import cron_fields, units
 from fleetkeeper.topics.certificates.facts import Renewal
@@ -128,13 +129,14 @@ def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewa
             timer.get("Id", "a timer"),
             service_script(service, settings),
             faults,
-            user="root" if service.get("DynamicUser") == "yes" else service.get("User", "") or "root",
+            user=account_of(service, printed),
             search_path=UNIT_PATH,
             starter="systemd",
+            granted=reaches_socket(service, printed),
             errexit=True,
         )
         if node.answers is not None:
-            around = node.answers.surroundings(script.user)
+            around = with_groups(node.answers.surroundings(script.user), service, printed)
             around.directory = service.get("WorkingDirectory", "").lstrip("!-") or "/"
             starts = timer_starts(timer, service, settings, around)
             script = replace(script, around=around, reach=starts)

@@ -36,7 +36,6 @@ from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Unobservable
 
 CERTBOT, RENEWING, APART = re.compile(r"\bcertbot\b"), re.compile(r"\b(renew|certonly)\b"), re.compile(r"[\n|;&]")
-NUMBER = re.compile("[0-9]+")
 OF_CRON = re.compile(r"/etc/cron\.(hourly|daily|weekly|monthly|yearly)/?")
 PROGRAMS = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")
 SETTINGS = ("/etc/default/", "/etc/sysconfig/", "/etc/environment", "/lib/lsb/")
@@ -97,7 +96,8 @@ class ScriptText:
 
     `faults` keep it from running, `reach` says whether it is started at all. `user` runs it under `search_path`;
     `others` are the users of other lines of its file, who must exist, with their lines. `around` is None where the node
-    was not asked. `once`: it is started when the node starts, and not again. `level` counts the scripts around it.
+    was not asked. `once`: it is started when the node starts, and not again.
+    `granted`: its unit gives it the group of Docker's socket. `level` counts the scripts around it.
     """
 
     where: str
@@ -112,6 +112,7 @@ class ScriptText:
     others: tuple[tuple[str, int], ...] = ()
     once: bool = False
     errexit: bool = False
+    granted: bool = False
     level: int = 0
 
     def context(self) -> Context:
@@ -202,7 +203,7 @@ def user_faults(script: ScriptText, acting: str, node: NodeSurroundings, *, dock
 
     `docker`: they must be allowed to talk to Docker.
     """
-    if node.has_no(script.user) and not NUMBER.fullmatch(script.user):
+    if node.has_no(script.user):
         yield FAULTS["unknown user"].saw
     for user, line in script.others:
         if user != script.user and node.has_no(user):
@@ -210,7 +211,7 @@ def user_faults(script: ScriptText, acting: str, node: NodeSurroundings, *, dock
     if acting and node.has_no(acting):
         yield f"there is no user {acting[:40]} as whom it would run"
     denied = node.answers.lines.lines.get("denied", []) if node.answers else []
-    if docker and (acting or script.user) in denied:
+    if docker and (acting or script.user) in denied and (acting or not script.granted):
         yield FAULTS["docker denied"].saw.replace("{user}", acting or script.user)
 
 

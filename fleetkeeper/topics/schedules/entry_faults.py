@@ -31,7 +31,7 @@ def entry_with_faults(candidate: Candidate, answers: Answers) -> Entry:
         faults.append("syntax error in file")
         entry = replace(entry, fault_line=strangers[0][1])
     acting = candidate.acting or entry.user
-    if acting in lines.get("denied", []):
+    if acting in lines.get("denied", []) and (candidate.acting or not candidate.granted):
         faults.append("docker denied")
         entry = replace(entry, user=acting)
     there = {path for path, is_there in answers.programs.items() if is_there}

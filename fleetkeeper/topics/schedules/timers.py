@@ -8,8 +8,10 @@ from functools import partial
 
 from fleetkeeper.readers.cron.called_scripts import ScriptStart, called_scripts, commands_of, unread_calls
 from fleetkeeper.readers.cron.faults import Fault
+from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.readers.shell.truth import both
+from fleetkeeper.readers.systemd_accounts import account_of, reaches_socket, with_groups
 from fleetkeeper.readers.systemd_timers import service_script, timer_starts
 from fleetkeeper.readers.systemd_units import cron_fields, units
 from fleetkeeper.topics.schedules.command_lines import (
@@ -43,12 +45,13 @@ def find_timer(
 
     Candidates, else scripts or a suspect. `command_words` are those of the policy's command.
     """
-    settings = scheduled.answers.printed.lines.get("setting", [])
+    printed = scheduled.answers.printed
+    settings = printed.lines.get("setting", [])
     script = service_script(service, settings)
     suspect = Suspect(timer.get("Id", "a timer"), 0)
-    made = partial(candidate, timer, service)
-    user = service.get("User", "") or "root"
-    around = scheduled.answers.surroundings(user)
+    made = partial(candidate, timer, service, printed)
+    user = account_of(service, printed)
+    around = with_groups(scheduled.answers.surroundings(user), service, printed)
     around.search_path = UNIT_PATH
     around.directory = service.get("WorkingDirectory", "").lstrip("!-") or "/"
     starts = timer_starts(timer, service, settings, around)
@@ -70,8 +73,10 @@ def find_timer(
         )
 
 
-def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Execution) -> Candidate:
+def candidate(timer: Mapping[str, str], service: Mapping[str, str], printed: Snapshot, run: Execution) -> Candidate:
     """The candidate of a timer whose service runs the command. Both are properties of their units, by name.
+
+    `printed` are the node's schedules.
 
     A timer that is not active has the fault "timer inactive".
     """
@@ -80,9 +85,14 @@ def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Executi
         place=timer.get("Id", "a timer"),
         line=0,
         kind="timer",
-        user=service.get("User", "") or "root",
+        user=account_of(service, printed),
         times=cron_fields(timer.get("TimersCalendar", "")),
         target=run.target,
         faults=(*faults, *faults_of(run)),
     )
-    return Candidate(with_reach(entry, run.reach), programs(run, UNIT_PATH), acting=run.user)
+    return Candidate(
+        with_reach(entry, run.reach),
+        programs(run, UNIT_PATH),
+        acting=run.user,
+        granted=reaches_socket(service, printed),
+    )

@@ -15,6 +15,7 @@ from fleetkeeper.transport.script_files import load_script
 SYSTEMCTL = """#!/bin/sh
 case $* in *.timer*) printf 'Id=le.timer\\nUnit=le.service\\n'; exit ;; is-enabled*) echo enabled; exit ;; esac
 printf 'Id=le.service\\nExecStart=\\nFragmentPath=%s/le.service\\nDropInPaths=%s/x.conf\\n' FOLDER FOLDER
+printf 'User=0\\nGroup=root\\n'
 """
 UNIT = """[Unit]
 ConditionPathExists=/etc/letsencrypt
@@ -44,4 +45,5 @@ def test_what_a_timer_starts_is_printed_from_its_files_without_its_environment(
     assert (
         service_script(service, lines) == "'/usr/bin/certbot' 'renew' '--deploy-hook' 'nginx -s reload'\n'/bin/after'"
     )
+    assert (printed.one("number"), printed.one("gid")) == ("0 root", "root 0")
     assert f"{tmp_path}/le.service ConditionPathExists=/etc/letsencrypt" in lines

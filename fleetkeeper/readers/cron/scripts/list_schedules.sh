@@ -8,8 +8,8 @@ shown() { # kind directory
     if ! [ -r "$2" ] || ! [ -x "$2" ]; then say "unseen $2"; return; fi
     for path in "$2"/*; do show "$1" "$path"; done
 }
-about=Id,LoadState,ActiveState,Result,NeedDaemonReload,User,DynamicUser,WorkingDirectory,ExecStart
-about=$about,ConditionResult,ConditionTimestamp,FragmentPath,DropInPaths
+about=Id,LoadState,ActiveState,Result,NeedDaemonReload,User,Group,DynamicUser,WorkingDirectory,ExecStart
+about=$about,SupplementaryGroups,ConditionResult,ConditionTimestamp,FragmentPath,DropInPaths
 services=
 settings() { # unit files: the lines that say what a service starts, and when not; nothing of its environment
     awk 'FNR == 1 { line = "" }
@@ -19,6 +19,15 @@ settings() { # unit files: the lines that say what a service starts, and when no
             print "setting " FILENAME " " line }
         { line = "" }' "$@" 2>/dev/null | head -c 131072
     echo
+}
+accounts() { # the accounts of numbers, and the numbers of groups, that services name: `number UID NAME`, `gid GROUP GID`
+    for word in $(printf '%s\n' "$services" | sed -n 's/^User=\([0-9][0-9]*\)$/\1/p' | sort -u); do
+        say "number $word $(getent passwd "$word" | cut -d : -f 1)"
+    done
+    for word in $(printf '%s\n' "$services" | sed -n 's/^Group=//p; s/^SupplementaryGroups=//p' | tr ' ' '\n' | sort -u); do
+        say "gid $word $(getent group "$word" | cut -d : -f 3)"
+    done
+    say "socket $(stat -L -c %g /var/run/docker.sock 2>/dev/null)"
 }
 for spool in /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron; do
     shown user "$spool"
@@ -77,6 +86,7 @@ if [ -d /run/systemd/system ]; then
         # shellcheck disable=SC2086 # names of units, to be split
         [ -z "$units" ] || services=$(systemctl show -p "$about" $units)
         printf '%s\n' "$services" | sed 's/^/service /'
+        accounts
         # shellcheck disable=SC2046 # paths of unit files, to be split
         set -- $(printf '%s\n' "$services" | sed -n 's/^FragmentPath=//p; s/^DropInPaths=//p' | tr ' ' '\n' | sort -u)
         [ $# = 0 ] || settings "$@"

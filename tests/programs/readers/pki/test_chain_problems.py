@@ -2,7 +2,7 @@
 
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,16 +19,18 @@ from tests.example_fleets.certificates import (
     chain_case,
     make_certificate,
 )
+from tests.programs.readers.pki.test_verify_as_openssl_does import ca as authority
+from tests.programs.readers.pki.test_verify_as_openssl_does import make_certificate as dated_certificate
 from tests.pure.readers.pki.test_chain_problems import BROKEN, kinds_in
 
 
-def run_openssl(chain: list[Made], tmp_path: Path, name: str = NAME) -> bool:
+def run_openssl(chain: list[Made], tmp_path: Path, name: str = NAME, *, root: Made = ROOT, now: datetime = NOW) -> bool:
     """What `openssl verify` says of a chain, as a client would ask it."""
-    (tmp_path / "root.pem").write_text(ROOT.pem)
+    (tmp_path / "root.pem").write_text(root.pem)
     (tmp_path / "leaf.pem").write_text(chain[0].pem)
-    (tmp_path / "others.pem").write_text("".join(item.pem for item in chain[1:]) or ROOT.pem)
+    (tmp_path / "others.pem").write_text("".join(item.pem for item in chain[1:]) or root.pem)
     words = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", "root.pem", "-untrusted", "others.pem"]
-    words += ["-purpose", "sslserver", "-attime", str(int(NOW.timestamp())), "-auth_level", "2"]
+    words += ["-purpose", "sslserver", "-attime", str(int(now.timestamp())), "-auth_level", "2"]
     words += ["-verify_hostname", name, "leaf.pem"]
     return subprocess.run(words, cwd=tmp_path, capture_output=True, check=False).returncode == 0
 
@@ -82,3 +84,34 @@ def test_an_old_root_with_the_serial_number_zero_is_judged_without_a_word(tmp_pa
     subprocess.run((*words, *ids, *files), check=True, capture_output=True)
     [root] = load_chain([(tmp_path / "root").read_text()])
     assert may_have_issued(root, root)
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("dated", ["leaf", "intermediate", "root", "all"])
+@pytest.mark.parametrize("days", [(0, 70), (-20, 0)], ids=["begins", "ends"])
+def test_the_second_in_which_a_certificate_begins_or_ends_is_judged_as_openssl_does(
+    dated: str, days: tuple[int, int], tmp_path: Path
+) -> None:
+    usual = (-90, 90)
+    spans = {part: days if dated in (part, "all") else usual for part in ("leaf", "intermediate", "root")}
+    root = authority("root", days=spans["root"])
+    middle = authority("middle", root, days=spans["intermediate"])
+    chain = [dated_certificate("leaf", middle, names=[NAME], days=spans["leaf"]), middle]
+    ours, theirs = [], []
+    for moment in (NOW - SECOND, NOW, NOW + SECOND):
+        problems = chain_problems(load_chain([item.pem for item in chain]), chain_case(roots=[root], now=moment))
+        ours.append(not problems)
+        theirs.append(run_openssl(chain, tmp_path, root=root, now=moment))
+        assert len(problems) <= 1
+    assert ours == theirs == ([False, True, True] if days[0] == 0 else [True, False, False])
+
+
+def test_of_two_intermediates_the_one_that_ends_in_this_second_is_passed_over(tmp_path: Path) -> None:
+    root = authority("root")
+    ending = authority("middle", root, days=(-90, 0))
+    other = authority("middle", root, days=(-80, 90))
+    chain = [dated_certificate("leaf", other, names=[NAME]), ending, other]
+    assert run_openssl(chain, tmp_path, root=root)
+    assert chain_problems(load_chain([item.pem for item in chain]), chain_case(roots=[root])) == []

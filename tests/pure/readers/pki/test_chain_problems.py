@@ -184,10 +184,10 @@ def test_a_private_authority_without_key_identifiers_is_fine() -> None:
     assert kinds_in(make_certificate(Wish(), ROOT)) == []
 
 
-def test_the_moment_of_the_end_is_still_valid_and_the_one_after_is_not() -> None:
+def test_the_second_before_the_end_is_still_valid_and_that_of_the_end_is_not() -> None:
     end = LEAF.certificate.not_valid_after_utc
-    assert kinds_in(LEAF, MIDDLE, now=end) == []
-    assert kinds_in(LEAF, MIDDLE, now=end + timedelta(seconds=1)) == ["expired"]
+    assert kinds_in(LEAF, MIDDLE, now=end - timedelta(seconds=1)) == []
+    assert kinds_in(LEAF, MIDDLE, now=end) == ["expired"]
 
 
 def test_garbage_instead_of_a_certificate_is_unobservable() -> None:

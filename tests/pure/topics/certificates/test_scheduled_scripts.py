@@ -238,7 +238,10 @@ def test_a_timer_that_does_not_start_its_service_again_is_named() -> None:
     assert failed.unclear == "its last run failed (exit-code)"
     [stranger] = timed(EXEC, User="nobody2")
     assert stranger.faults == ("names a user that does not exist on this node",)
-    assert timed(EXEC, User="nobody2", DynamicUser="yes")[0].faults == ()
+    [made_up] = timed(EXEC, User="nobody2", DynamicUser="yes")
+    assert (made_up.faults, "makes up its account" in made_up.unclear) == ((), True)
+    assert timed(EXEC, User="0")[0].faults == ()
+    assert timed(EXEC, User="4711")[0].faults == ("names a user that does not exist on this node",)
     for calendar in (
         "2099-01-01 00:00:00 ; next_elapse=Thu 2099-01-01 00:00:00 UTC",
         "*-01-01 00:00:00 ; next_elapse=x",
