@@ -22,7 +22,7 @@ import fleetkeeper
 from fleetkeeper.commands.sudoers_lines import END, helper, installer
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.readers.cron.snapshot import ask
-from fleetkeeper.readers.docker.engine import inspect_containers
+from fleetkeeper.readers.docker.inspection import inspect_containers
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify_command
 from fleetkeeper.topics.backups.database import observe as databases
