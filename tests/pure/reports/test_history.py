@@ -185,6 +185,17 @@ def test_a_memory_of_before_rules_were_remembered_knows_those_of_then(tmp_path: 
     assert (names_in(changes.new), names_in(changes.newly_judged)) == (["backups.are_fresh"], ["backups.young"])
 
 
+def test_what_was_red_for_a_week_and_is_not_judged_this_time_is_told_so() -> None:
+    before = night([make_item(make_finding(), make_finding(node="vgpu"))], Memory(), "2026-11-01T03:00:00+00:00")
+    dark = [{"node": "vgpu", "why": "no route", "hint": "", "cause": ""}]
+    lines = list(changed_lines(compare_findings("lab", [make_item(make_finding(), unknown=dark)], before, THIRD)))
+    assert "  red for a week and more: 2 findings (1 not judged this time)" in lines
+    assert "  since 2026-11-01 03:00 UTC: backups.are_fresh [postgres] 3 d old  (on data)" in lines
+    assert (
+        "  since 2026-11-01 03:00 UTC, not judged this time: backups.are_fresh [postgres] 3 d old  (on vgpu)" in lines
+    )
+
+
 def test_once_a_week_it_is_said_what_is_still_red_and_since_when(tmp_path: Path) -> None:
     file, lines = tmp_path / "open.json", []
     for day in range(1, 23):
@@ -195,7 +206,9 @@ def test_once_a_week_it_is_said_what_is_still_red_and_since_when(tmp_path: Path)
         lines += [(day, line) for line in changed_lines(changes) if "2026-11-01" in line and "red" in line]
         lines += [(day, "weekly") for line in changed_lines(changes) if "red for a week and more: 1 finding" in line]
     assert [day for day, text in lines if text == "weekly"] == [8, 15, 22]
-    assert "  since 2026-11-01 03:00 UTC: backups.are_fresh [postgres] 3 d old" in list(changed_lines(changes))
+    assert "  since 2026-11-01 03:00 UTC: backups.are_fresh [postgres] 3 d old  (on data)" in list(
+        changed_lines(changes)
+    )
 
 
 SETS = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True)
