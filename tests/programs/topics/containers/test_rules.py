@@ -90,14 +90,14 @@ CONTEXTS = {
 
 
 @pytest.mark.parametrize("shell", ["dash", "busybox sh"])
-@pytest.mark.parametrize("place", CONTEXTS)
+@pytest.mark.parametrize("endpoint", CONTEXTS)
 @pytest.mark.parametrize("chosen", ["stored", "DOCKER_CONTEXT", "DOCKER_HOST"])
-def test_a_client_that_asks_another_engine_ends_the_look_and_is_told_by_init_too(tmp_path, shell, place, chosen):
+def test_a_client_that_asks_another_engine_ends_the_look_and_is_told_by_init_too(tmp_path, shell, endpoint, chosen):
     """The settings are those that `docker context create` and `docker context use` of Docker 28 write."""
     home = tmp_path / "home/.docker"
     meta = home / "contexts/meta" / sha256(b"far").hexdigest()
     meta.mkdir(parents=True)
-    endpoints = {"Endpoints": {"docker": {"Host": place, "SkipTLSVerify": False}}}
+    endpoints = {"Endpoints": {"docker": {"Host": endpoint, "SkipTLSVerify": False}}}
     (meta / "meta.json").write_text(json.dumps({"Name": "far", "Metadata": {}} | endpoints, separators=(",", ":")))
     current = "far" if chosen == "stored" else "default"
     (home / "config.json").write_text(json.dumps({"auths": {}, "currentContext": current}, indent="\t"))
@@ -106,7 +106,9 @@ def test_a_client_that_asks_another_engine_ends_the_look_and_is_told_by_init_too
     (tmp_path / "bin/docker").chmod(0o755)
     (tmp_path / "proc/1").mkdir(parents=True)
     (tmp_path / "proc/1/comm").write_text("dockerd\n")
-    extra = {"stored": {}, "DOCKER_CONTEXT": {"DOCKER_CONTEXT": "far"}, "DOCKER_HOST": {"DOCKER_HOST": place}}[chosen]
+    extra = {"stored": {}, "DOCKER_CONTEXT": {"DOCKER_CONTEXT": "far"}, "DOCKER_HOST": {"DOCKER_HOST": endpoint}}[
+        chosen
+    ]
     words = [shutil.which(shell.split()[0]) or pytest.skip(f"no {shell}"), *shell.split()[1:], "-c"]
     environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path / "home"), **extra}
     look, init = (
@@ -122,14 +124,14 @@ def test_a_client_that_asks_another_engine_ends_the_look_and_is_told_by_init_too
             ("commands/init/scripts/find_engines.sh", ""),
         )
     )
-    foreign = CONTEXTS[place]
+    foreign = CONTEXTS[endpoint]
     assert (look.returncode, look.stdout) == ((66, "") if foreign else (0, "asked\n"))
     assert foreign in look.stderr
     assert ([f"context {foreign}"] if foreign else []) == [x for x in init.stdout.split("\n") if x[:7] == "context"]
     if foreign:
-        with pytest.raises(Unobservable, match="asks another engine") as odd:
+        with pytest.raises(Unobservable, match="asks another engine") as refusal:
             inspection_json(Output(look.returncode, b"", look.stderr.encode()))
-        assert "docker context use default" in odd.value.hint
+        assert "docker context use default" in refusal.value.hint
 
 
 @pytest.mark.parametrize("shell", ["dash", "busybox sh"])
