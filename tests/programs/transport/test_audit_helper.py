@@ -425,9 +425,9 @@ def test_questions_about_certificates_pass_in_a_container(question):
     assert not holds_for(*question.words, "-keylogfile")
     assert not holds_for(*(word if word != ID else "--privileged" for word in question.words))
     assert not holds_for(*(word if word != node_commands.MARK else "x" for word in question.words))
-    assert not holds_for(*(word.replace("127.0.0.1:", "192.0.2.1:") for word in question.words)) or "127.0.0.1:" not in str(
-        question.words
-    )
+    assert not holds_for(
+        *(word.replace("127.0.0.1:", "192.0.2.1:") for word in question.words)
+    ) or "127.0.0.1:" not in str(question.words)
 
 
 @pytest.mark.parametrize("shell", [("dash",), ("bash",), ("busybox", "sh")])
