@@ -97,10 +97,12 @@ class Location:
 class Whereabouts:
     """One service, where it runs, and what is known about it. Empty texts: nothing is known.
 
-    `backup` is about the last proven backup; `task_error` is what the swarm says of a task that failed.
+    Where it does not run (`runs`), `locations` are containers of it that do not run. `backup` is about the last proven
+    backup; `task_error` is what the swarm says of a task that failed.
     """
 
     service: str
+    runs: bool
     locations: tuple[Location, ...]
     backup: str = ""
     task_error: str = ""
@@ -170,7 +172,7 @@ def located(fleet: Fleet, key: str, service: Service | None, entering: EnterComm
         for seen in running or sorted(matches, key=started_at, reverse=True)[:ENDED]
     )
     error = last_task_error(fleet, name) if running else reasons(fleet, name)[0] or last_task_error(fleet, name)
-    return Whereabouts(key, places, last_proven_backup(fleet, key), error)
+    return Whereabouts(key, bool(running), places, last_proven_backup(fleet, key), error)
 
 
 def started_at(seen: Placement) -> str:
@@ -281,17 +283,18 @@ def dark_nodes(fleet: Fleet) -> dict[str, str]:
 def where_lines(entries: list[Whereabouts], dark: Mapping[str, str]) -> Iterator[str]:
     """The answer as text; text of a node is put on one line. `dark` says by node why its containers were not seen.
 
-    Without text for what there is none of.
+    Without text for what there is none of, and without the notes of containers that do not run.
     """
     for entry in entries:
-        if not entry.locations:
+        if not entry.runs:
             unsure = f" that was seen; it may run on {', '.join(dark)}" if dark else ""
             yield one_line(f"{entry.service}: runs on no node{unsure}")
         for location in entry.locations:
-            yield one_line(f"{entry.service}: on {location.node}, container {location.container} ({location.state})")
+            container = f"on {location.node}, container {location.container} ({location.state})"
+            yield one_line(f"{entry.service}: {container}" if entry.runs else f"  seen   {container}")
             if location.enter:
                 yield f"  enter  {one_line(location.enter)}"
-            if location.note:
+            if location.note and entry.runs:
                 yield f"  note   {location.note}"
         if entry.backup:
             yield one_line(f"  backup {entry.backup}")

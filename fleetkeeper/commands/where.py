@@ -59,5 +59,5 @@ def where(service: str, wait: float, as_json: bool, hosts: str | None, state: Pa
     else:
         for line in locations.where_lines(entries, dark):
             click.echo(printable_text(line))
-    runs = all(entry.locations for entry in entries)
-    sys.exit(Exit.NOT_ALL_SEEN if dark else Exit.NOTHING_LEFT if runs else Exit.FINDINGS_REMAIN)
+    all_run = all(entry.runs for entry in entries)
+    sys.exit(Exit.NOT_ALL_SEEN if dark else Exit.NOTHING_LEFT if all_run else Exit.FINDINGS_REMAIN)

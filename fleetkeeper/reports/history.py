@@ -92,19 +92,35 @@ class Changes:
     long_red: tuple[OpenFinding, ...] = ()
     """Errors open for a week and more, longest first; empty when they were told within the last week."""
     reminded: str = ""
+    whole: bool = True
+    """Whether every promise was asked: a part of an audit uses up nothing that the night's has to tell."""
+    last_whole: str = ""
+    """When the last whole audit before ended (ISO 8601, UTC)."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What of an inventory an audit judged: the nodes of `limit` (empty: all), and whether every promise was asked."""
+
+    limit: Collection[str] = ()
+    whole: bool = True
+
+
+WHOLE = Extent()
 
 
 @dataclass(frozen=True)
 class Memory:
     """The findings that the last audit left open, and when it ended (ISO 8601, UTC); both empty without one.
 
-    `rules` and `reminded` are as in Changes; `rules` is None when no audit is remembered.
+    `rules`, `reminded` and `last_whole` are as in Changes; `rules` is None when no audit is remembered.
     """
 
     finished: str = ""
     open: tuple[OpenFinding, ...] = ()
     rules: frozenset[str] | None = None
     reminded: str = ""
+    last_whole: str = ""
 
 
 def file_of(state: Path, name: str, path: str) -> Path:
@@ -126,7 +142,9 @@ def recall_findings(path: Path) -> Memory:
             raise UsageError(newer, UPGRADE)
         open_ = tuple(OpenFinding(**item) for item in text["open"])
         rules = frozenset(map(str, text.get("rules", UNREMEMBERED_RULES)))
-        return Memory(str(text["finished"]), open_, rules, str(text.get("reminded", "")))
+        finished = str(text["finished"])
+        last_whole = str(text.get("last_whole", finished))
+        return Memory(finished, open_, rules, str(text.get("reminded", "")), last_whole)
     except (OSError, ValueError, LookupError, TypeError):
         return Memory()
 
@@ -138,16 +156,17 @@ def remember_findings(path: Path, changes: Changes, finished: str) -> None:
     """
     open_ = [vars(finding) for finding in (*changes.new, *changes.newly_judged, *changes.old, *changes.unseen)]
     memory = {"open": open_, "rules": sorted(changes.rules or ()), "reminded": changes.reminded}
-    write_results(path, {"schema": VERSION, "finished": finished, **memory})
+    last_whole = finished if changes.whole else changes.last_whole
+    write_results(path, {"schema": VERSION, "finished": finished, "last_whole": last_whole, **memory})
 
 
 def compare_findings(
-    inventory: str, items: Sequence[Judged], before: Memory, now: str, limit: Collection[str] = ()
+    inventory: str, items: Sequence[Judged], before: Memory, now: str, extent: Extent = WHOLE
 ) -> Changes:
     """The open findings compared with those of the audit before. `now` is ISO 8601, in UTC.
 
     Of `items` only those of this inventory count. Nothing is written: see `remember_findings`.
-    `limit` are the nodes that were judged (empty: all): what was open on another is neither gone nor seen again.
+    What was open on a node outside of the `extent` is neither gone nor seen again.
     """
     mine = [item for item in items if item["inventory"] == inventory]
     first = {finding.key: finding.since for finding in before.open}
@@ -156,7 +175,7 @@ def compare_findings(
     keys = {finding.key for finding in seen} | accepted
     missing = [finding for finding in before.open if finding.key not in keys]
     whole = judged_in_full(mine)
-    again = [finding for finding in missing if finding.promise in whole and is_counted(finding.node, limit)]
+    again = [finding for finding in missing if finding.promise in whole and is_counted(finding.node, extent.limit)]
     unasked = {item["rule"] for item in mine} - before.rules if before.rules is not None else set()
     changes = Changes(
         inventory,
@@ -168,17 +187,19 @@ def compare_findings(
         gone=tuple(again),
         unseen=tuple(finding for finding in missing if finding not in again),
         waived=tuple(finding for finding in before.open if finding.key in accepted),
+        whole=extent.whole,
+        last_whole=before.last_whole,
     )
     return with_reminder(changes, before.reminded, now)
 
 
 def with_reminder(changes: Changes, reminded: str, now: str) -> Changes:
-    """The changes with `long_red`, the errors that have been open for a week, at most once a week.
+    """The changes with `long_red`, the errors that have been open for a week, at most once a week, by a whole audit.
 
     `reminded` is when they were told last (empty: never), `now` the present; both in ISO 8601, UTC. Without any such
     error `reminded` stays.
     """
-    if reminded and not is_week_old(reminded, now):
+    if not changes.whole or (reminded and not is_week_old(reminded, now)):
         return replace(changes, reminded=reminded)
     still = [finding for finding in (*changes.old, *changes.unseen) if finding.severity == "error"]
     long_red = sorted((finding for finding in still if is_week_old(finding.since, now)), key=lambda item: item.since)

@@ -75,7 +75,7 @@ def recall_repairs(file: Path) -> NightRepairs | None:
 def repair_lines(night: NightRepairs | None, previous: str, now: datetime) -> Iterator[str]:
     """The lines about the last night's repairs, of an inventory that asks for them.
 
-    `previous` is when the audit before ended (ISO 8601, UTC; empty without one): what it has told is not told again.
+    `previous` is when the last whole audit before ended (ISO 8601, UTC; empty without one): what it told is not again.
     None (never made), and a night that began more than 26 hours ago, are told every time. Nothing when the last night
     was told already.
     """

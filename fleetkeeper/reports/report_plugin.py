@@ -208,15 +208,15 @@ class Reports:
             return
         try:
             base = state.directory(self.config.option.state)
+            extent = history.Extent(self.audit.limit, self.covers_every_promise(self.judged_promises()))
             for name, inventory in self.audit.inventories.items():
                 path = history.file_of(base, name, inventory.path)
-                changes = history.compare_findings(
-                    name, self.items, history.recall_findings(path), self.started.isoformat(), self.audit.limit
-                )
+                before, now = history.recall_findings(path), self.started.isoformat()
+                changes = history.compare_findings(name, self.items, before, now, extent)
                 history.remember_findings(path, changes, self.finished.isoformat())
                 if inventory.repairs:
                     night = recall_repairs(repairs_file(base, name, inventory.path))
-                    self.repairs += repair_lines(night, changes.previous, self.started)
+                    self.repairs += repair_lines(night, changes.last_whole, self.started)
                 self.changes.append(changes)
         except (OSError, UsageError) as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")

@@ -79,10 +79,18 @@ def finding_lines(findings: Iterable[Found]) -> Lines:
 
 def seen_line(finding: Found) -> str:
     """The line `saw` of a finding, with its place unless the text has it already."""
-    names = (finding["node"], finding["about"])
-    shown = [name for name in names if name and not mentions(finding["saw"], name)]
-    where = " ".join(f"on {name}" if name == finding["node"] else name for name in shown)
-    return one_line(f"  saw   {finding['saw']}" + (f"  ({where})" if where else ""))
+    return one_line(f"  saw   {with_place(finding['saw'], finding['node'], finding['about'])}")
+
+
+def with_place(saw: str, node: str, about: str) -> str:
+    """What a finding saw, with its node and what it is about, as far as the text does not have them already.
+
+    >>> with_place("it takes no tasks (paused)", "vgpu", ""), with_place("vgpu is paused", "vgpu", "")
+    ('it takes no tasks (paused)  (on vgpu)', 'vgpu is paused')
+    """
+    shown = [name for name in (node, about) if name and not mentions(saw, name)]
+    where = " ".join(f"on {name}" if name == node else name for name in shown)
+    return saw + (f"  ({where})" if where else "")
 
 
 def hint_of(hint: str) -> str:
@@ -280,15 +288,19 @@ def change_lines(word: str, findings: Sequence[OpenFinding]) -> Lines:
 
 def weekly_lines(changes: Changes) -> Lines:
     """Once a week: what has been red for a week and more, and since when. The longest three are named."""
+    unseen = sum(finding in changes.unseen for finding in changes.long_red)
     if changes.long_red:
-        yield f"  red for a week and more: {count_of(len(changes.long_red), 'finding')}"
+        note = f" ({unseen} not judged this time)" if unseen else ""
+        yield f"  red for a week and more: {count_of(len(changes.long_red), 'finding')}{note}"
     for finding in changes.long_red[:3]:
-        yield f"  since {minute(finding.since)}: {known_line(finding)}"
+        note = ", not judged this time" if finding in changes.unseen else ""
+        yield f"  since {minute(finding.since)}{note}: {known_line(finding)}"
 
 
 def known_line(finding: OpenFinding) -> str:
-    """One open finding on one line: `RULE [SUBJECT] SAW`."""
-    return one_line(f"{finding.rule} [{finding.subject}] {finding.saw}")
+    """One open finding on one line: `RULE [SUBJECT] SAW  (on NODE)`."""
+    saw = with_place(finding.saw, finding.node, finding.about)
+    return one_line(f"{finding.rule} [{finding.subject}] {saw}")
 
 
 def minute(moment: str) -> str:

@@ -134,6 +134,7 @@ START_DOCKER = (
     "set DOCKER_HOST for this account"
 )
 INSTALL_CLIENT = "install the client (Debian: docker-cli or docker.io) on the node"
+OWN_ENGINE = "`docker context use default` for this account, and no DOCKER_HOST; or look as another account"
 LIST_TWICE = "list the node once for each, as the user that runs it, with `sudo: false`"
 JOIN_GROUP = "add this account to the docker group, or set `sudo: true`"
 ALLOW_SUDO = "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`"
@@ -144,6 +145,7 @@ CAUSES = {
     START_DOCKER: "the Docker engine does not answer",
     INSTALL_CLIENT: "a Docker engine runs there, and there is no `docker` client to ask it with",
     LIST_TWICE: "several rootless Docker engines run there, and only one can be asked",
+    OWN_ENGINE: "the Docker client of this account asks another engine than the node's own",
     JOIN_GROUP: "this account may not ask the Docker engine",
     ALLOW_SUDO: "sudo asks this account for a password",
     LIST_SUDOER: "sudo does not know this account",
@@ -167,6 +169,7 @@ RIGHTS = (
     ("the docker engine does not run", START_DOCKER),
     ("an engine, but no docker client", INSTALL_CLIENT),
     ("several rootless engines run here", LIST_TWICE),
+    ("asks another engine", OWN_ENGINE),
     ("docker api", JOIN_GROUP),
     ("docker daemon socket", JOIN_GROUP),
     ("permission denied", GIVE_RIGHT),

@@ -11,16 +11,18 @@ from typing import Any
 
 from fleetkeeper.looking.fleet import HERE, Fleet
 from fleetkeeper.readers.compose.document import read_compose
+from fleetkeeper.readers.run_digests import run_key
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.parse import parse_containers
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.compose.compose_client import printed_hashes
 from fleetkeeper.topics.services.compose.declared import ProjectReading
-from fleetkeeper.topics.services.compose.facts import DeclaredProject, ProjectService
+from fleetkeeper.topics.services.compose.facts import ContainerVariables, DeclaredProject, ProjectService
 from fleetkeeper.topics.services.policy import Stack
 from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables
 from fleetkeeper.topics.services.stacks.facts import Facts
+from fleetkeeper.topics.services.stacks.values import variable_digests
 from fleetkeeper.transport.commands import Unobservable
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "compose"
@@ -68,17 +70,30 @@ def captured_containers(version: str = "2.26.1") -> tuple[Container, ...]:
     return parse_containers((FIXTURES / f"containers-{version}.json").read_text())
 
 
+def variables_of_container(
+    service: str, values: dict[str, str], image: tuple[str, ...] = (), perhaps: tuple[str, ...] = ()
+) -> tuple[ContainerVariables, ...]:
+    """The variables of the containers of a service with these values, those of an image under `image` or `perhaps`."""
+    digests = {name: variable_digests(f"{name}={value}", run_key())[0] for name, value in values.items()}
+    return tuple(
+        ContainerVariables(each.id, tuple(values), image, perhaps, digests)
+        for each in captured_containers()
+        if each.service == service
+    )
+
+
 def project_fleet(
     project: DeclaredProject | Unobservable | None = None,
     containers: Iterable[Container] | Unobservable | None = None,
     written: str = INVENTORY,
+    variables: tuple[ContainerVariables, ...] | Unobservable = (),
 ) -> Fleet:
-    """A look at one node with the containers of the project."""
+    """A look at one node with the containers of the project and the variables of some of them."""
     declared = captured_project() if project is None else project
     running = captured_containers() if containers is None else containers
     facts: dict[tuple[str, str], Any] = {
         ("web", "containers"): running if isinstance(running, Unobservable) else Containers("present", tuple(running)),
-        ("web", "stacks"): Facts("inactive"),
+        ("web", "stacks"): Facts("inactive", variables=variables),
         (HERE, "stacks"): declared if isinstance(declared, Unobservable) else Facts(projects=(declared,)),
     }
     return Fleet(load_inventory(Path("mine.yml"), written), datetime(2026, 11, 30, tzinfo=UTC), facts)

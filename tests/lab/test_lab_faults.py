@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,13 @@ def can_log_in(node: Node) -> bool:
     return done.returncode == 0
 
 
+def worker_spec(lab: Lab) -> dict[str, Any]:
+    """The spec of the queue's worker, its variables sorted: docker's client moves those that it changes."""
+    spec: dict[str, Any] = json.loads(lab.on("manager", "docker", "service", "inspect", "rodan_celery"))[0]["Spec"]
+    spec["TaskTemplate"]["ContainerSpec"]["Env"].sort()
+    return spec
+
+
 SEEN: dict[str, Callable[[Lab], object]] = {
     "cron-missing": lambda lab: root_crontab(lab, VGPU),
     "cron-on-wrong-node": lambda lab: root_crontab(lab, DATA),
@@ -52,9 +61,7 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "database-forgotten": lambda lab: ask_node(lab, DATA, "docker ps -aqf name=ledger; docker volume ls -q"),
     "backup-sidecar": lambda lab: ask_node(lab, VGPU, "docker ps -qf name=pgbackups"),
     "crash-loop": lambda lab: ask_node(lab, MANAGER, WORKER),
-    "changed-by-hand": lambda lab: ask_node(
-        lab, MANAGER, "docker service inspect --format '{{json .Spec.TaskTemplate}}{{json .Spec.Mode}}' rodan_celery"
-    ),
+    "changed-by-hand": worker_spec,
     "member-paused": lambda lab: ask_node(lab, MANAGER, "docker node ls --format '{{.Hostname}} {{.Availability}}'"),
     "member-unlisted": lambda lab: ask_node(lab, MANAGER, "docker node ls --format '{{.Hostname}}' | sort"),
     "volume-over-budget": lambda lab: int(ask_node(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,

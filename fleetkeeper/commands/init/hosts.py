@@ -154,7 +154,7 @@ def with_engines(machine: Machine, answer: Output) -> Machine:
     if len(docker) > 1:
         texts.append(f"several Docker engines run there (of user ids {', '.join(docker)}), and only one is looked at")
     texts += [
-        f"the Docker client of this account uses the context {one_line(words[1])}, and not the node's own engine"
+        f"the Docker client of this account asks another engine than the node's own: {one_line(' '.join(words[1:]))}"
         for words in lines
         if words[0] == "context" and len(words) > 1
     ]

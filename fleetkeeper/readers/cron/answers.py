@@ -75,6 +75,11 @@ class Answers:
         found = {name: user_of(name, self.lines, self.printed.one("account")) for name in names}
         return {name: user for name, user in found.items() if user is not None}
 
+    def engine_of(self, user: str) -> str:
+        """Where the Docker client of an account asks, where that is no engine of this node; "" for any other."""
+        rows = [row.partition(" ") for row in self.lines.lines.get("engine", [])]
+        return next((place for name, _, place in rows if name == user), "")
+
     def effort_of(self, user: str) -> Effort:
         """What may still be followed of the scripts of this account: one object for all of them."""
         return self.efforts.setdefault(user, Effort(MOST_OF_ROOT if user == "root" else MOST_FOLLOWED))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from fleetkeeper.readers.docker.docker_exec import CLIENTS
+from fleetkeeper.readers.docker.client_options import CLIENTS
 from fleetkeeper.readers.shell.conditions import BUILT_IN_BASH, EXPECTED
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.options import after_options

@@ -21,7 +21,7 @@ LARGEST = 1 << 20
 FILES = frozenset({"user", "system", "directory", "script"})
 ABOUT_FILES = frozenset({"at", "binary", "fifo", "uid", "unseen", "program", "running"})
 ABOUT_USERS = frozenset(
-    {"access", "day", "denied", "gid", "login", "noshadow", "number", "pam", "shadow", "shell", "user"}
+    {"access", "day", "denied", "engine", "gid", "login", "noshadow", "number", "pam", "shadow", "shell", "user"}
 )
 ABOUT_CRON = frozenset({"anacron", "boot", "cron", "crontz", "exe", "hidden", "host", "installed", "localtime"})
 ABOUT_SYSTEM = frozenset({"package", "pipefail", "sh", "socket", "today", "unread", "zone"})

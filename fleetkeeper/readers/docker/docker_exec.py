@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from fleetkeeper.readers.docker.client_options import COMPOSE_VALUES, GLOBAL_VALUES, OTHER_ENGINE
+from fleetkeeper.readers.docker.client_options import (
+    CLIENTS,
+    COMPOSE_VALUES,
+    GLOBAL_VALUES,
+    OTHER_ENGINE,
+)
+from fleetkeeper.readers.docker.engine_choice import ELSEWHERE, chosen_context, other_engine
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
 from fleetkeeper.readers.docker.halted_containers import HaltedContainers
 from fleetkeeper.readers.shell.execution import executed_commands
@@ -17,7 +23,6 @@ from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, quote_word, unwrap_command
 
-CLIENTS = frozenset({"docker", "docker-compose", "podman"})
 EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
 
 
@@ -106,12 +111,15 @@ def executions_among(commands: Sequence[ExecutedCommand], context: Context) -> I
 
     Raises Unreadable.
     """
-    halted = HaltedContainers()
+    halted, elsewhere = HaltedContainers(), False
     for number, command in enumerate(commands):
         for execution in executions_of(command, context):
-            yield number, replace(execution, reach=both(execution.reach, halted.leave(execution.target)))
+            target = Target("unclear", why=ELSEWHERE) if elsewhere else execution.target
+            yield number, replace(execution, target=target, reach=both(execution.reach, halted.leave(target)))
+        if command.reach.value is not False and (chosen := chosen_context(command.words)):
+            elsewhere = chosen != "default"
         words = words_from_pipe(command) if command.name == "xargs" else command.words
-        if words and (literal_text(words[0]) or "").rpartition("/")[2] in CLIENTS:
+        if not elsewhere and not other_engine(command):
             halted.follow(words, command.directory, command.reach)
 
 
@@ -144,14 +152,16 @@ def of_client(command: ExecutedCommand, rest: Sequence[Word]) -> Iterator[Execut
     """
     if execution := docker_execution(rest, command.name):
         quiet = execution.quiet and command.quiet and not command.own
-        target = replace(execution.target, directory=execution.target.directory or command.directory)
+        target = execution.target
+        if target.kind == "compose":
+            target = replace(target, directory=target.directory or command.directory)
         client = execution.docker
         if client.startswith("./") and command.directory:
             client = f"{command.directory}/{client[2:]}"
         yield replace(
             execution,
             docker=client,
-            target=target if target.kind == "compose" else execution.target,
+            target=Target("unclear", why=why) if (why := other_engine(command)) else target,
             path=command.path,
             quiet=quiet,
         )
@@ -232,7 +242,7 @@ def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
     rest = list(words[1:]) if name == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
     before = [literal_text(word) or "" for word in words[1 : len(words) - len(rest)]]
     other = any(text.partition("=")[0] in OTHER_ENGINE or text.startswith("-H") for text in before)
-    elsewhere = "it talks to another Docker engine" if other and name != "docker-compose" else ""
+    elsewhere = ELSEWHERE if other and name != "docker-compose" else ""
     if rest and literal_text(rest[0]) == "container":
         rest.pop(0)
     verb = literal_text(rest[0]) if rest else None

@@ -6,32 +6,30 @@ Source: https://docs.docker.com/reference/cli/docker/container/exec/: the contai
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from fleetkeeper.readers.docker.client_options import COMPOSE_VALUES, GLOBAL_VALUES, OTHER_ENGINE
-from fleetkeeper.readers.docker.exec_targets import Target, container_target, docker_match, of_project
-from fleetkeeper.readers.shell.options import after_options, leading_options, option_value
+from fleetkeeper.readers.docker.exec_targets import HEX, Target, docker_match
+from fleetkeeper.readers.docker.halting_commands import Change, changes_of
+from fleetkeeper.readers.docker.labels import STACK_NAMESPACE, SWARM_SERVICE
 from fleetkeeper.readers.shell.truth import YES, Truth, both, opposite
-from fleetkeeper.readers.shell.words import Word, literal_text
+from fleetkeeper.readers.shell.words import Word
 from fleetkeeper.transport.commands import Unobservable
 
-VERB_VALUES = frozenset({"-t", "--time", "--timeout", "-s", "--signal"})
-HALTING = frozenset({"stop", "pause", "kill", "rm", "down"})
-STARTING = frozenset({"start", "restart", "unpause", "up"})
-ENDING = frozenset({"", "KILL", "9", "TERM", "15", "INT", "2", "QUIT", "3", "STOP", "19"})
-"""Signals of `docker kill`, without SIG, behind which a container may not run; "" is the one without an option."""
 MOST_KEPT = 32
-"""Halted containers that are remembered in one script; any user may write more."""
+"""Changes that are remembered in one script; any user may write more."""
 
 
 @dataclass(frozen=True)
 class Halt:
-    """A container that a script halts, whether the script gets there, and the verb with which it does."""
+    """What a script halts, and whether it gets there and does not start it again.
 
-    target: Target
+    `besides` are services of compose that it started again out of all that it halted.
+    """
+
+    change: Change
     reach: Truth
-    verb: str
+    besides: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -41,75 +39,96 @@ class HaltedContainers:
     halts: list[Halt] = field(default_factory=list)
 
     def follow(self, words: Sequence[Word], directory: str, reach: Truth) -> None:
-        """Note what a command of Docker's client with these words halts or starts again.
+        """Note what a command with these words halts or starts again.
 
         `directory` is where it runs, `reach` whether the script gets to it.
         """
-        verb, targets = halting_or_starting(words)
-        if reach.value is False or not verb:
+        if reach.value is False:
             return
-        for target in targets:
-            found = replace(target, directory=target.directory or directory) if target.kind == "compose" else target
-            if verb in HALTING:
-                self.halts = [*self.halts, Halt(found, reach, verb)][-MOST_KEPT:]
+        for change in (change_in(directory, made) for made in changes_of(words)):
+            if change.starts:
+                begins = both(reach, Truth(None)) if change.perhaps else reach
+                self.halts = [left for halt in self.halts for left in halts_left(halt, change, begins)]
             else:
-                self.halts = [
-                    replace(halt, reach=both(halt.reach, opposite(reach))) if overlap(halt.target, found) else halt
-                    for halt in self.halts
-                ]
+                self.halts.append(Halt(change, reach))
+        self.halts = self.halts[-MOST_KEPT:]
 
     def leave(self, target: Target) -> Truth:
         """Whether a container runs after all that was followed; YES for one that was not halted."""
         result = YES
         for halt in self.halts:
-            common = overlap(halt.target, target)
-            if not common or halt.reach.value is False:
+            common = what_is_common(halt.change, target)
+            again = any(overlap(replace(halt.change.target, name=name), target) for name in halt.besides)
+            if not common or again or halt.reach.value is False:
                 continue
-            surely = common.value and halt.reach.value and halt.verb in ("stop", "pause", "rm", "down")
-            what = f"`docker … {halt.verb}` before it"
+            surely = common.value and halt.reach.value and halt.change.surely
+            what = f"`{halt.change.command}` before it"
             why = f"{what} leaves no running container to enter" if surely else f"{what} may have halted its container"
             result = both(result, Truth(False if surely else None, why))
         return result
 
 
-def halting_or_starting(words: Sequence[Word]) -> tuple[str, list[Target]]:
-    """The verb with which a command of Docker's client halts or starts containers, and those; ("", []) for any other.
+def change_in(directory: str, change: Change) -> Change:
+    """A change of a command that runs in a directory, whose project compose takes."""
+    if change.target.kind != "compose" or change.target.directory:
+        return change
+    return replace(change, target=replace(change.target, directory=directory))
 
-    Nothing, too, for another engine than the node's own. A project of compose without services is one target
-    whose name is empty.
+
+def halts_left(halt: Halt, start: Change, reach: Truth) -> list[Halt]:
+    """What is left of a halt behind a command that starts containers, if the script gets there (`reach`).
+
+    What a swarm starts has another name than what it halted.
     """
-    client = (literal_text(words[0]) or "").rpartition("/")[2]
-    rest = list(words[1:]) if client == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
-    before = [(literal_text(word) or "").partition("=")[0] for word in words[1 : len(words) - len(rest)]]
-    group = literal_text(rest[0]) if rest else ""
-    if OTHER_ENGINE & set(before) or not rest:
-        return "", []
-    compose = client == "docker-compose" or group == "compose"
-    rest = rest[1:] if group in ("compose", "container") and client != "docker-compose" else rest
-    options: Sequence[Word] = ()
-    if compose:
-        behind = after_options(rest, COMPOSE_VALUES)
-        options, rest = rest[: len(rest) - len(behind)], behind
-    verb = literal_text(rest[0]) or "" if rest else ""
-    flags, operands = leading_options(rest[1:], VERB_VALUES)
-    removes = verb != "rm" or bool(flags & {"f", "force", "s", "stop"})
-    if verb not in HALTING | STARTING or not removes or (verb == "kill" and not ends(rest[1:])):
-        return "", []
-    return verb, list(halted_targets(operands, options) if compose else map(container_target, operands))
+    if not starts_what(start, halt.change):
+        return [halt]
+    kinds = {start.target.kind, halt.change.target.kind}
+    if reach.value and kinds == {"compose"} and start.target.name and not halt.change.target.name:
+        return [replace(halt, besides=halt.besides | {start.target.name})]
+    kept = replace(halt, reach=both(halt.reach, opposite(reach)))
+    if halt.change.scope in ("container", "engine"):
+        return [kept]
+    return [kept, Halt(replace(halt.change, renewed=True), both(halt.reach, reach))]
 
 
-def halted_targets(operands: Sequence[Word], options: Sequence[Word]) -> Iterator[Target]:
-    """The services of compose that a command names; one without a name, for all, where it names none."""
-    yield from (of_project(literal_text(word), options) for word in operands)
-    if not operands:
-        yield replace(of_project("all", options), name="")
+def starts_what(start: Change, halted: Change) -> bool:
+    """Whether a command starts again, or may, what another one halted."""
+    if "engine" in (start.scope, halted.scope) or "container" in (start.scope, halted.scope):
+        return start.scope == halted.scope and (
+            start.scope == "engine" or overlap(halted.target, start.target) is not None
+        )
+    name, other = start.target.name, halted.target.name
+    return name == other or name.startswith(f"{other}_") or other.startswith(f"{name}_")
 
 
-def ends(words: Sequence[Word]) -> bool:
-    """Whether `docker kill` with these words sends a signal behind which its container may not run: not HUP, USR1."""
-    joined = next((text[2:] for text in map(literal_text, words) if text and re.match("-s.", text)), "")
-    signal = (option_value(words, "-s", "--signal") or joined).lstrip("=").upper()
-    return signal.removeprefix("SIG") in ENDING
+def what_is_common(change: Change, target: Target) -> Truth | None:
+    """Whether what a command changed is what is entered: None for surely not, unknown where only Docker could tell."""
+    if change.renewed and target.kind != "name":
+        return None
+    if change.scope == "container":
+        return overlap(change.target, target)
+    if change.scope == "engine":
+        return YES
+    return of_swarm(change, target)
+
+
+def of_swarm(change: Change, target: Target) -> Truth | None:
+    """Whether what is entered belongs to the service, or to the stack, that a command changed; as `what_is_common`."""
+    name, doubt = change.target.name, Truth(None, "")
+    own = f"{name}." if change.scope == "service" else f"{name}_"
+    if target.kind == "name":
+        return YES if target.name.startswith(own) else doubt if HEX.fullmatch(target.name) else None
+    if target.kind != "lookup":
+        return doubt if target.kind == "unclear" else None
+    labels = dict(value.partition("=")[::2] for key, value in target.filters if key == "label")
+    service, stack = labels.get(SWARM_SERVICE, ""), labels.get(STACK_NAMESPACE, "")
+    if service:
+        return YES if f"{service}.".startswith(own) else None
+    if stack:
+        return YES if change.scope == "stack" and stack == name else doubt if name.startswith(f"{stack}_") else None
+    names = [value for key, value in target.filters if key == "name"]
+    others = change.scope == "service" and names and not may_be_named(target, [f"{name}.1.x"])
+    return None if others else doubt
 
 
 def overlap(halted: Target, target: Target) -> Truth | None:

@@ -9,6 +9,7 @@ from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import (
     INSTALL_CLIENT,
     LIST_TWICE,
+    OWN_ENGINE,
     Command,
     Output,
     Unobservable,
@@ -18,6 +19,7 @@ from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import one_line
 
 INSPECT_CONTAINERS = "fleetkeeper/readers/docker/scripts/inspect_containers.sh"
+FOREIGN = 66
 STOPPED = 67
 SEVERAL = 68
 ABSENT = 69
@@ -42,6 +44,9 @@ def inspection_json(inspected: Output) -> str:
             hint=INSTALL_CLIENT,
             cause=shared_cause(INSTALL_CLIENT),
         )
+    if inspected.rc == FOREIGN:
+        why = one_line(inspected.err.decode("utf-8", "replace").strip())[:200]
+        raise Unobservable(f"{why}; what runs here was not looked at", OWN_ENGINE, cause=shared_cause(OWN_ENGINE))
     if inspected.rc == SEVERAL:
         raise Unobservable(
             "several rootless Docker engines run here, and only one can be asked",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SWARM_SERVICE = "com.docker.swarm.service.name"
+STACK_NAMESPACE = "com.docker.stack.namespace"
 COMPOSE_SERVICE = "com.docker.compose.service"
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_ONEOFF = "com.docker.compose.oneoff"

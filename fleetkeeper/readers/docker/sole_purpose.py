@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fleetkeeper.readers.docker.client_options import COMPOSE_VALUES, GLOBAL_VALUES
+from fleetkeeper.readers.docker.client_options import CLIENTS, COMPOSE_VALUES, GLOBAL_VALUES
 from fleetkeeper.readers.docker.docker_exec import (
-    CLIENTS,
     Execution,
     docker_execution,
     docker_executions,

@@ -50,6 +50,7 @@ from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposi
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrapper_programs import (
     inner_context,
+    is_bounded,
     with_first_file,
     wrappers_run,
 )
@@ -339,7 +340,7 @@ class Follower:
         if rest and literal_text(words[0]) == "exec":
             return Outcome(YES, Truth(True, f"{show(words)} takes the place of the shell"))
         status = status_of(rest or words, set_path or context.around.search_path, guard, context)
-        return Outcome(status, ends_behind(rest, context))
+        return Outcome(status, NO if is_bounded(words, rest) else ends_behind(rest, context))
 
     def follow_inner(self, script: str, inner: Context, reach: Truth, guard: bool) -> Outcome:
         """Follow a script that a shell inside this one, with the state `inner`, runs. Raises Unreadable."""

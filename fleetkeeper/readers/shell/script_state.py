@@ -14,6 +14,8 @@ from fleetkeeper.readers.shell.wrappers import new_user
 
 DEEPEST = 4
 """Shells inside each other that are followed."""
+KEPT = frozenset({"DOCKER_HOST", "DOCKER_CONTEXT"})
+"""Variables whose values are kept with each command: they decide whom a client asks."""
 MOST_ARGUMENTS = 9
 """Arguments of a function that are known to be missing where they are."""
 POSITIONAL = frozenset({"#", "@", "*"})
@@ -49,7 +51,8 @@ class ExecutedCommand:
     `path` is the PATH that is set for it, or "". `quiet`: no variable that may hold a secret is set for it. `before` is
     the command whose output it reads, `directory` where it runs, "" where that is not known. `user` is the account that
     runuser or sudo gives it, or "". `lookups` are lookups of containers that are expected to have found something.
-    `repeated`: it stands in a `while` or `until`, or a `for` without an end.
+    `repeated`: it stands in a `while` or `until`, or a `for` without an end. `settings` are variables of KEPT that it
+    gets.
     """
 
     words: tuple[Word, ...]
@@ -64,6 +67,7 @@ class ExecutedCommand:
     lookups: tuple[str, ...] = ()
     fate: Fate = NO_FATE
     repeated: bool = False
+    settings: Mapping[str, Word] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -192,7 +196,19 @@ def command_in(
         lookups=tuple(context.lookups),
         fate=context.fate,
         repeated=context.repeated,
+        settings=settings_of(context, written[: len(written) - len(rest)], own),
     )
+
+
+def settings_of(context: Context, wrappers: Sequence[Word], own: Mapping[str, Word]) -> dict[str, Word]:
+    """The variables of KEPT that a command gets: from the script, where no sudo drops them, and its own assignments."""
+    if not wrappers and not own and not KEPT & context.variables.keys():
+        return {}
+    names = {literal_text(word) or "" for word in wrappers}
+    dropped = {"sudo", "doas"} & {name.rpartition("/")[2] for name in names} and not {"-E", "--preserve-env"} & names
+    outside = {} if dropped else {name: context.variables[name] for name in KEPT & context.variables.keys()}
+    exported = {name: value for name, value in outside.items() if name not in context.unexported}
+    return exported | {name: value for name, value in {**own, **assignments(wrappers)}.items() if name in KEPT}
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,13 @@ def ends_behind(words: Sequence[Word], context: Context) -> Truth:
     texts = [literal_text(word) for word in words[1:]]
     if name == "sleep" and is_too_long(words[1:], LONG_IN_LOOP if context.repeated else TOO_LONG):
         return Truth(None, f"{show(words)} waits for too long")
-    if name == "kill" and kills_itself(words[1:]):
-        return Truth(None, f"{show(words)} sends a signal to the script itself")
+    why = {
+        "takes the node down": takes_node_down(name, texts),
+        "does not end by itself": goes_on_for_ever(name, texts) and not context.fate.piped_into,
+        "sends a signal to the script itself": name == "kill" and kills_itself(words[1:]),
+    }
+    if ending := next((what for what, so in why.items() if so), ""):
+        return Truth(None, f"{show(words)} {ending}")
     if name == "ulimit" and (limit := tight_limit(words[1:])):
         return Truth(None, f"`ulimit {limit}` may be too little for what follows")
     if context.around.shell == "bash" and (
@@ -43,6 +48,43 @@ def ends_behind(words: Sequence[Word], context: Context) -> Truth:
     ):
         return Truth(None, f"what {show(words)} does to the commands behind it is not known here")
     return NO
+
+
+def takes_node_down(name: str, texts: Sequence[str | None]) -> bool:
+    """Whether a program with these arguments shuts the node down, or starts it again.
+
+    >>> [takes_node_down(*line) for line in (("shutdown", ["-r", "now"]), ("systemctl", ["reboot"]), ("init", ["3"]))]
+    [True, True, False]
+    """
+    if name in ("reboot", "poweroff", "halt", "shutdown"):
+        return not {"-c", "-k", "--help", "--show"} & {*texts}
+    ending = {"systemctl": {"reboot", "poweroff", "halt", "kexec"}, "init": {"0", "6"}, "telinit": {"0", "6"}}
+    return bool(ending.get(name, set()) & {*texts})
+
+
+FOLLOWING = frozenset({"-f", "-F", "--follow"})
+
+
+def goes_on_for_ever(name: str, texts: Sequence[str | None]) -> bool:
+    """Whether a program with these arguments ends only when somebody ends it.
+
+    >>> goes_on_for_ever("tail", ["-n", "0", "-f", "x"]), goes_on_for_ever("docker", ["logs", "--follow", "db"])
+    (True, True)
+    >>> goes_on_for_ever("docker", ["compose", "-f", "x.yml", "logs"])
+    False
+    """
+    if name in ("tail", "journalctl"):
+        return bool(FOLLOWING & {*texts})
+    if name not in ("docker", "docker-compose", "podman"):
+        return name == "watch"
+    verbs = [text for text in texts if text in ("logs", "events", "stats", "up", "attach")]
+    behind = {*texts[texts.index(verbs[0]) + 1 :]} if verbs else set()
+    if verbs[:1] == ["logs"]:
+        return bool(FOLLOWING & behind)
+    if verbs[:1] == ["up"]:
+        detached = {"-d", "--detach", "--wait", "--no-start"} & behind
+        return not detached and (name == "docker-compose" or "compose" in texts)
+    return bool(verbs) and not {"--no-stream", "--until", "exec", "run"} & {*texts}
 
 
 def kills_itself(words: Sequence[Word]) -> bool:

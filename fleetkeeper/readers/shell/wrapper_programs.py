@@ -251,6 +251,12 @@ def attached_value(words: Sequence[Word], short: str, long: str) -> str:
     return option_value(words, short, long) or "".join(joined[:1])
 
 
+def is_bounded(words: Sequence[Word], rest: Sequence[Word]) -> bool:
+    """Whether `timeout` ends the command `rest`, which stands at the end of `words`."""
+    before = [literal_text(word) or "" for word in words[: len(words) - len(rest)]]
+    return any(text.rpartition("/")[2] == "timeout" for text in before)
+
+
 def has_first_processor(words: Sequence[Word]) -> bool:
     """Whether the processors that `taskset` is given, as a list with `-c` or as a mask, contain the first."""
     texts = [literal_text(word) or "" for word in words]

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_execution, words_from_pipe
+from fleetkeeper.readers.docker.client_options import CLIENTS
+from fleetkeeper.readers.docker.docker_exec import Execution, docker_execution, words_from_pipe
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project, resolve_target
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.shell.execution import executed_commands

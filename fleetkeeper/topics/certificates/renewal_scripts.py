@@ -84,6 +84,10 @@ class NodeSurroundings:
         state = self.answers.paths.get(path) if self.answers else None
         return state is not None and state.missing
 
+    def engine_of(self, user: str) -> str:
+        """Where the Docker client of an account asks, where that is no engine of this node; "" for any other."""
+        return self.answers.engine_of(user) if self.answers else ""
+
     def has_no(self, user: str) -> bool:
         """Whether the node says that there is no such user."""
         answers = self.answers
@@ -173,6 +177,9 @@ def renewals_in_containers(
             faults = [*unfit(run), *(() if docker else (FAULTS["docker not on path"].saw,))]
             found = replace(inner, reach=both(run.reach, inner.reach), behind=behind, repeated=command.repeated)
             renewal = in_container(script.where, run, found, node)
+            if place := node.engine_of(run.user or script.user):
+                doubt = f"the Docker client of {run.user or script.user} asks another engine: {place[:100]}"
+                renewal = replace(renewal, unclear=renewal.unclear or doubt)
             yield started(renewal, found, [*faults, *user_faults(script, run.user, node, docker=True)], script)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fleetkeeper.readers.docker.docker_exec import CLIENTS
+from fleetkeeper.readers.docker.client_options import CLIENTS
 from fleetkeeper.readers.shell.words import Word, literal_text
 
 STARTING = frozenset({"start", "stop", "rm", "run", "up", "down", "create", "update", "scale", "rollback", "deploy"})

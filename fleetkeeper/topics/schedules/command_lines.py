@@ -10,7 +10,8 @@ from dataclasses import replace
 from fleetkeeper.readers.cron.called_scripts import OF_PACKAGES, ScriptStart, called_scripts, commands_of
 from fleetkeeper.readers.cron.crontab import cut_at_percent
 from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, docker_executions, executions_of
+from fleetkeeper.readers.docker.client_options import CLIENTS
+from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions, executions_of
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.linear_patterns import occur_in_order
 from fleetkeeper.readers.shell.execution import executed_commands

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
 from fleetkeeper.readers.cron.crontab_files import body
-from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution, executions_of
+from fleetkeeper.readers.docker.client_options import CLIENTS
+from fleetkeeper.readers.docker.docker_exec import Execution, executions_of
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.removals import REMOVERS, FilesIn, deletes, glob_of, is_within, removing_commands

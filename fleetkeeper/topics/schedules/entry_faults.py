@@ -53,14 +53,20 @@ def entry_with_faults(candidate: Candidate, answers: Answers) -> Entry:
 def started(candidate: Candidate, answers: Answers) -> Truth:
     """Whether the daemon starts the command of an entry at all: the account that acts, and what cron itself needs.
 
-    NO with the reason; not to be told where access.conf is not understood. A timer needs no cron.
+    NO with the reason; not to be told where access.conf is not understood, and where the account's client of Docker
+    asks another engine. A timer needs no cron.
     """
     acting = candidate.acting
     named = acting in answers.asked and not acting.startswith("#")
     if acting and named and acting not in answers.lines.lines.get("user", []):
         return Truth(False, f"there is no user {acting[:40]} as whom it would run")
     entry = candidate.entry
-    return YES if entry.kind == "timer" else cron_starts(entry.user, candidate.home, answers)
+    starts = YES if entry.kind == "timer" else cron_starts(entry.user, candidate.home, answers)
+    if candidate.home is None and (place := answers.engine_of(acting or entry.user)):
+        return both(
+            starts, Truth(None, f"the Docker client of {acting or entry.user} asks another engine: {place[:100]}")
+        )
+    return starts
 
 
 def home_of(candidate: Candidate, answers: Answers) -> str:

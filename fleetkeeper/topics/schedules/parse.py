@@ -16,7 +16,8 @@ from fleetkeeper.readers.cron.crontab_files import CrontabFile, crontab_file
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.cron.line_start import line_surroundings, shell_starts
-from fleetkeeper.readers.docker.docker_exec import CLIENTS, Execution
+from fleetkeeper.readers.docker.client_options import CLIENTS
+from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.docker.sole_purpose import has_sole_purpose
 from fleetkeeper.readers.shell.surroundings import Surroundings
@@ -177,7 +178,7 @@ def candidate_of_script(crontab: SearchedCrontab, job: Job, scheduled: Scheduled
 def candidate(crontab: SearchedCrontab, job: Job, reading: LineReading) -> Candidate:
     """The candidate of one line for a run of the command in it.
 
-    Its target is unclear where the crontab sets a shell that is not known here, or another Docker engine. What it may
+    Its target is unclear where the crontab sets a shell that is not known here. What it may
     fail to tell and the secrets that it shows are in its entry.
     """
     user, run = reading.user, reading.run
@@ -187,8 +188,6 @@ def candidate(crontab: SearchedCrontab, job: Job, reading: LineReading) -> Candi
         if shell in SHELLS or reading.starts.value is False
         else Target("unclear", why=f"its crontab sets SHELL={shell}")
     )
-    if "DOCKER_HOST" in job.environment or "DOCKER_CONTEXT" in job.environment:
-        target = Target("unclear", why="it talks to another Docker engine")
     entry = Entry(
         place=crontab.file.path,
         line=job.line,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,15 +13,19 @@ from fleetkeeper.commands.stack import stack as stack_command
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_subject
-from fleetkeeper.topics.registry import RULES
+from fleetkeeper.readers.run_digests import run_key
+from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.topics.services.compose import compose_client
 from fleetkeeper.topics.services.compose.compose_client import find_client
 from fleetkeeper.topics.services.compose.declared import declared_project
 from fleetkeeper.topics.services.compose.facts import DeclaredProject, ProjectService
+from fleetkeeper.topics.services.compose.observe import container_variables, describe_projects
 from fleetkeeper.topics.services.policy import Stack
+from fleetkeeper.topics.services.stacks.observe import observe
+from fleetkeeper.topics.services.stacks.values import json_texts, variable_digests
 from fleetkeeper.transport import bounded_run
-from fleetkeeper.transport.commands import Unobservable
-from tests.helpers.compose_project import FIXTURES, VERSIONS, captured_containers, project_fleet
+from fleetkeeper.transport.commands import Output, Unobservable
+from tests.helpers.compose_project import FIXTURES, INVENTORY, VERSIONS, captured_containers, project_fleet
 
 DEPLOYED = RULES["services.are_deployed_as_declared"]
 
@@ -174,7 +179,122 @@ def test_the_command_judges_a_file_for_compose_as_one(tmp_path: Path, monkeypatc
     assert "privileged" in CliRunner().invoke(stack_command, [stack.file]).output
 
 
+# Variables of containers
+
+KEY = "12345678901234567890123456789012345678"
+ENVIRONMENT = ["PATH=/bin", "A=", "B==", 'C="q" \'q\' `x` $(y) $HOME \\n \\', "D=a\nb\tc", "E=ünï €\U0001f600",
+               "F=</b>&", "NAKED", "G= blanks  ", "I=EOF\n3\n9", "J=" + "x" * 5000, "K=k", "own 1 2=x"]  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["busybox", "sh"], ["bash", "--posix"]], ids=" ".join)
+def test_case_90_no_value_of_a_container_s_variables_leaves_the_node(shell: list[str], tmp_path: Path) -> None:
+    """Two containers of an image that is there, one of an image that is gone, and one that has ended meanwhile."""
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"no {shell[0]} here")
+    texts = [next(json_texts(each)) for each in ENVIRONMENT]
+    rows = [f"container {number} sha256:{image}\n" + "".join(f"own {number} {text}\n" for text in own) + "\n"
+            for number, image, own in (("c1", "1a", texts), ("c2", "1a", []), ("c3", "2b", texts[:2]))]  # fmt: skip
+    (tmp_path / "containers").write_text("".join(rows))
+    (tmp_path / "images").write_text(f"image sha256:1a\nof sha256:1a {texts[0]}\nof sha256:1a {texts[7]}\n")
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\necho "$*" >>"{tmp_path}/words"\ncase "$1 $2" in "ps -aq") echo c1; echo c2; echo c3; echo c4 ;; '
+        f'"image inspect") cat "{tmp_path}/images"; exit 1 ;; *) cat "{tmp_path}/containers"; exit 1 ;; esac\n'
+    )
+    docker.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DOCKER_HOST": "unix:///nowhere"}
+    words = (*shell, "-c", *describe_projects(KEY, ["shop", "blog"]).words[2:])
+    done = subprocess.run(words, env=environment, capture_output=True, check=False, timeout=60)
+    first, second, third = container_variables(Output(done.returncode, done.stdout, done.stderr))
+    assert (first.container, second.container, third.container) == ("c1", "c2", "c3")
+    assert first.names == tuple(each.partition("=")[0] for each in ENVIRONMENT if "=" in each)
+    assert (first.of_image, first.perhaps_of_image) == (("PATH",), ())
+    assert (second.names, third.of_image, third.perhaps_of_image) == ((), (), ("PATH", "A"))
+    assert first.digests is not None
+    for each in ENVIRONMENT:
+        name, _, value = each.partition("=")
+        assert name == "NAKED" or first.digests[name] in variable_digests(each, KEY), each
+        assert len(value) < 4 or value.encode() not in done.stdout
+        assert len(value) < 4 or value not in (tmp_path / "words").read_text()
+    calls = (tmp_path / "words").read_text().split("\n")
+    assert [line.rpartition("=")[2] for line in calls[:2]] == ["shop", "blog"]
+
+
+@pytest.mark.parametrize("answer", [Output(0, b"container c1\n"), Output(71, b"", b"no engine"), Output(0, b"")])
+def test_an_incomplete_answer_about_variables_is_unknown(answer: Output) -> None:
+    with pytest.raises(Unobservable):
+        container_variables(answer)
+
+
+def test_only_the_node_of_a_project_is_asked_about_its_containers() -> None:
+    other = INVENTORY.replace("nodes: {", "nodes: {db: {address: 192.0.2.1, sudo: true}, ")
+    more = other.replace("stacks: {", "stacks: {blog: {kind: compose, node: db, file: /x, project: b-l}, ")
+    inventory = load_inventory(Path("mine.yml"), more)
+    questions = {name: next(observe(inventory.nodes[name], inventory)) for name in ("web", "db")}
+    assert [command.words[-1] for command in questions["web"][2:]] == ["shop"]
+    assert [command.words[-1] for command in questions["db"][2:]] == ["b-l"]
+    swarm = load_inventory(Path("mine.yml"), other.replace("kind: compose, node: web, ", ""))
+    assert len(next(observe(swarm.nodes["web"], swarm))) == 2
+
+
 # Real ones
+
+VARIABLES = """
+x-common: &common {LOG: info}
+services:
+  web:
+    image: x
+    env_file: [web.env, {path: none.env, required: false}, lost.env]
+    environment: {<<: *common, NUM: 5, EMPTY: "", PASSED: , SMILE: "\U0001f600 €", WHO: "${USER}", IN: "${HOME}/x",
+                  TAG: "${TAG}", LATER: "${LATER}", MONEY: "a$$b"}
+  list:
+    image: x
+    environment: ["A=1", B==, PASSED, TAG]
+    secrets: [key]
+secrets: {key: {file: key.txt}}
+"""
+
+
+@needs_compose
+def test_case_90_the_variables_of_a_service_are_those_that_compose_sets(tmp_path: Path) -> None:
+    stack = write_captured_project(tmp_path, VARIABLES, web_env="LONE\nINTERP=${TAG}\nWEB=1\nOWED=${LATER}\n")
+    declared = declared_project(("shop", stack.model_copy(update={"environment": ("LATER",)})))
+    services = services_by_name_of(declared)
+    web, listed = services["web"].variables, services["list"].variables
+    assert sorted(web.lines) == sorted(
+        ["LOG", "NUM", "EMPTY", "SMILE", "WHO", "IN", "TAG", "LATER", "MONEY", "INTERP", "WEB", "OWED"]
+    )
+    assert set(web.unsettled) - {"A", "B"} == {"PASSED", "LONE", "WHO", "IN", "LATER", "OWED", "INTERP", "WEB"}
+    assert (web.more, web.lines["NUM"], web.lines["WEB"], listed.lines["B"]) == (True, 7, 6, 11)
+    assert (set(listed.lines), listed.unsettled, listed.more) == ({"A", "B", "TAG"}, ("PASSED",), False)
+    digests = {**(web.digests or {}), **(listed.digests or {})}
+    for name, value in {"SMILE": "\U0001f600 €", "NUM": "5", "MONEY": "a$b", "B": "=", "TAG": "1.2"}.items():
+        assert digests[name] == variable_digests(f"{name}={value}", run_key())
+
+
+@needs_compose
+def test_what_an_env_file_that_is_not_here_may_set_otherwise_is_unsettled(tmp_path: Path) -> None:
+    text = "services: {web: {image: x, env_file: [web.env, ./lost.env], environment: {FIXED: a}}}\n"
+    declared = declared_project(("shop", write_captured_project(tmp_path, text, web_env="MAYBE=1\n")))
+    variables = services_by_name_of(declared)["web"].variables
+    assert (set(variables.lines), variables.unsettled) == ({"FIXED", "MAYBE"}, ("MAYBE",))
+
+
+@needs_compose
+def test_an_env_file_in_a_directory_of_somebody_else_is_not_here(tmp_path: Path) -> None:
+    text = "services: {web: {image: x, env_file: ['${PWD}/web2.env', '${HOME}/x.env', '${LATER}/y.env']}}\n"
+    stack = write_captured_project(tmp_path, text)
+    declared = declared_project(("shop", stack.model_copy(update={"environment": ("LATER",)})))
+    assert services_by_name_of(declared)["web"].doubts[-2:] == ("env file", "home")
+
+
+@needs_compose
+def test_what_files_besides_take_from_elsewhere_is_unsettled(tmp_path: Path) -> None:
+    text = "include: [more.yaml]\nservices: {web: {extends: {file: more.yaml, service: base}}}\n"
+    more = "services: {base: {image: x, environment: {A: '${LATER}', B: '${USER}', C: c}}}\n"
+    stack = write_captured_project(tmp_path, text, more_yaml=more)
+    services = services_by_name_of(declared_project(("s", stack.model_copy(update={"environment": ("LATER",)}))))
+    assert [set(services[name].variables.unsettled) for name in ("web", "base")] == [{"A", "B"}] * 2
 
 
 @needs_compose

@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.reports.history import Memory, compare_findings, file_of, recall_findings, remember_findings
+from fleetkeeper.reports.history import (
+    Extent,
+    Memory,
+    compare_findings,
+    file_of,
+    recall_findings,
+    remember_findings,
+)
 from fleetkeeper.reports.terminal import changed_lines
 
 FIRST, SECOND, THIRD = (f"2026-11-{day}T03:00:00+00:00" for day in (20, 21, 22))
+PART = Extent(whole=False)
 
 
 def make_finding(rule: str = "backups.are_fresh", subject: str = "postgres", **more: object) -> dict:
@@ -90,13 +98,15 @@ def test_what_was_not_asked_for_this_time_is_remembered_for_the_next() -> None:
 )
 def test_what_an_audit_left_out_is_not_gone(today: dict, limit: tuple[str, ...]) -> None:
     before = night([make_item(make_finding())], Memory(), FIRST)
-    changes = compare_findings("lab", [today], before, SECOND, limit)
+    changes = compare_findings("lab", [today], before, SECOND, Extent(limit))
     assert (changes.gone, [element.node for element in changes.unseen]) == ((), ["data"])
 
 
 def test_what_is_mended_inside_the_limit_is_gone() -> None:
     before = night([make_item(make_finding())], Memory(), FIRST)
-    assert names_in(compare_findings("lab", [make_item()], before, SECOND, ("data",)).gone) == ["backups.are_fresh"]
+    assert names_in(compare_findings("lab", [make_item()], before, SECOND, Extent(("data",))).gone) == [
+        "backups.are_fresh"
+    ]
 
 
 def test_a_promise_that_applies_no_more_is_gone() -> None:
@@ -139,7 +149,7 @@ def test_the_memory_survives_the_disk_and_a_broken_one_is_no_memory(tmp_path: Pa
     file = file_of(tmp_path, "lab", "/srv/lab.yml")
     changes = compare_findings("lab", [make_item(make_finding())], Memory(), FIRST)
     remember_findings(file, changes, SECOND)
-    assert recall_findings(file) == Memory(SECOND, changes.new, frozenset({"backups.are_fresh"}))
+    assert recall_findings(file) == Memory(SECOND, changes.new, frozenset({"backups.are_fresh"}), last_whole=SECOND)
     for broken in (
         "",
         "{}",
@@ -185,6 +195,30 @@ def test_a_memory_of_before_rules_were_remembered_knows_those_of_then(tmp_path: 
     assert (names_in(changes.new), names_in(changes.newly_judged)) == (["backups.are_fresh"], ["backups.young"])
 
 
+def test_a_part_of_an_audit_takes_neither_the_week_s_reminder_nor_the_night_s_repairs_from_the_whole(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "open.json"
+    first = compare_findings("lab", [make_item(make_finding())], Memory(), "2026-11-01T03:00:00+00:00")
+    remember_findings(file, first, FIRST)
+    part = compare_findings("lab", [make_item(rule="mail.is_delivered")], recall_findings(file), SECOND, PART)
+    remember_findings(file, part, SECOND)
+    assert (part.last_whole, part.long_red) == (FIRST, ())
+    whole = compare_findings("lab", [make_item(make_finding())], recall_findings(file), THIRD)
+    assert (whole.last_whole, whole.previous, names_in(whole.long_red)) == (FIRST, SECOND, ["backups.are_fresh"])
+
+
+def test_what_was_red_for_a_week_and_is_not_judged_this_time_is_told_so() -> None:
+    before = night([make_item(make_finding(), make_finding(node="vgpu"))], Memory(), "2026-11-01T03:00:00+00:00")
+    dark = [{"node": "vgpu", "why": "no route", "hint": "", "cause": ""}]
+    lines = list(changed_lines(compare_findings("lab", [make_item(make_finding(), unknown=dark)], before, THIRD)))
+    assert "  red for a week and more: 2 findings (1 not judged this time)" in lines
+    assert "  since 2026-11-01 03:00 UTC: backups.are_fresh [postgres] 3 d old  (on data)" in lines
+    assert (
+        "  since 2026-11-01 03:00 UTC, not judged this time: backups.are_fresh [postgres] 3 d old  (on vgpu)" in lines
+    )
+
+
 def test_once_a_week_it_is_said_what_is_still_red_and_since_when(tmp_path: Path) -> None:
     file, lines = tmp_path / "open.json", []
     for day in range(1, 23):
@@ -195,7 +229,9 @@ def test_once_a_week_it_is_said_what_is_still_red_and_since_when(tmp_path: Path)
         lines += [(day, line) for line in changed_lines(changes) if "2026-11-01" in line and "red" in line]
         lines += [(day, "weekly") for line in changed_lines(changes) if "red for a week and more: 1 finding" in line]
     assert [day for day, text in lines if text == "weekly"] == [8, 15, 22]
-    assert "  since 2026-11-01 03:00 UTC: backups.are_fresh [postgres] 3 d old" in list(changed_lines(changes))
+    assert "  since 2026-11-01 03:00 UTC: backups.are_fresh [postgres] 3 d old  (on data)" in list(
+        changed_lines(changes)
+    )
 
 
 SETS = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True)

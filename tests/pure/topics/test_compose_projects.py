@@ -29,6 +29,7 @@ from tests.helpers.compose_project import (
     captured_project,
     changed_declaration,
     project_fleet,
+    variables_of_container,
 )
 
 DEPLOYED, SOUND = RULES["services.are_deployed_as_declared"], RULES["services.have_sound_stack_files"]
@@ -92,6 +93,76 @@ def test_what_is_only_in_the_hash_is_a_finding_without_a_name() -> None:
     assert sights_of(project_verdict(changed_declaration("web"))) == [
         "web has other settings than the file: variables, command, labels, limits or networks"
     ]
+
+
+VALUES = {"PASSWORD": "lab-only-password", "TAG": "1.2", "PLAIN": 'a "b" <c> $d', "PATH": "/bin"}
+IN_SECOND = "web has other settings than the file: command, labels, limits or networks"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected", "line"),
+    [
+        ({}, IN_SECOND, "2)"),
+        ({"http_proxy": "http://x", "NO_PROXY": "x"}, IN_SECOND, "2)"),
+        ({"PASSWORD": "another-word"}, "web: PASSWORD has another value", "6"),
+        ({"PASSWORD": ""}, "web: PASSWORD has another value", "6"),
+        ({"PLAIN": 'a "b" <c> $$d', "TAG": None}, "web: PLAIN has another value, TAG is missing", "7"),
+        ({"NEW": "x", "ALSO\n": ""}, "web: ALSO\\n is not in the file, NEW is not in the file", "2"),
+        ({"PATH": "/sbin"}, "web: PATH is not in the file", "2"),
+    ],
+)
+def test_case_90_variables_that_differ_are_named_and_those_of_the_image_are_not(
+    changed: dict[str, str | None], expected: str, line: str
+) -> None:
+    values = {name: value for name, value in {**VALUES, **changed}.items() if value is not None}
+    variables = variables_of_container("web", values, image=() if "PATH" in changed else ("PATH",))
+    verdict = project_verdict(changed_declaration("web"), variables=variables)
+    assert sights_of(verdict) == [expected]
+    assert verdict.findings[0].want.endswith(f"compose.yaml:{line}")
+    assert not [value for value in values.values() if len(value) > 4 and value in repr(verdict)]
+
+
+def test_a_variable_of_an_image_that_is_gone_is_no_finding_and_one_that_may_be_of_it_is_not_excluded() -> None:
+    of_nothing = variables_of_container("web", {**VALUES, "NEW": "x"}, perhaps=(*VALUES, "NEW"))
+    anything = "web has other settings than the file: variables, command, labels, limits or networks"
+    assert sights_of(project_verdict(changed_declaration("web"), variables=of_nothing)) == [anything]
+    of_image = variables_of_container("web", VALUES, image=("PATH", "TAG"))
+    assert sights_of(project_verdict(changed_declaration("web"), variables=of_image)) == [anything]
+    assert sights_of(project_verdict(changed_declaration("web"), variables=UNSEEN)) == [anything]
+
+
+def test_variables_that_depend_on_what_is_not_here_are_not_compared() -> None:
+    web = next(each for each in captured_project().services if each.name == "web")  # type: ignore[union-attr]
+    open_one = replace(web.variables, unsettled=("PASSWORD", "NEW"), more=False)
+    variables = variables_of_container("web", {**VALUES, "PASSWORD": "x", "NEW": "y", "TAG": "9"}, image=("PATH",))
+    project = changed_declaration("web", variables=open_one, doubts=("variables",))
+    assert sights_of(project_verdict(project, variables=variables)) == ["web: TAG has another value"]
+    incomplete = changed_declaration("web", variables=replace(web.variables, more=True), doubts=("env file",))
+    variables = variables_of_container("web", {**VALUES, "NEW": "y"})
+    assert project_verdict(incomplete, variables=variables).outcome is Outcome.HOLDS
+
+
+def test_variables_are_named_whatever_version_made_the_container() -> None:
+    containers = with_labels("web", **{COMPOSE_HASH: "x", COMPOSE_VERSION: "1.29.2"})
+    variables = variables_of_container("web", {**VALUES, "TAG": "9"}, image=("PATH",))
+    assert sights_of(project_verdict(None, containers, variables=variables)) == ["web: TAG has another value"]
+
+
+def test_a_recording_holds_names_of_variables_and_their_values_are_unknown() -> None:
+    for changed, seen, unknown in [
+        ({"TAG": "9"}, [], ["values not compared: of web"]),
+        ({"NEW": ""}, ["web: NEW is not in the file"], []),
+    ]:
+        variables = variables_of_container("web", {**VALUES, **changed}, image=("PATH",))
+        fleet = project_fleet(changed_declaration("web"), None, variables=variables)
+        recorded = dump_recording(fleet)
+        assert "lab-only-password" not in recorded
+        assert not [digest for each in variables for digest in (each.digests or {}).values() if digest in recorded]
+        replayed = load_recording(recorded, fleet.inventory, observers_in(TOPICS))
+        verdict = judge_subject(DEPLOYED, replayed, Subject("stack", "shop"))
+        assert (sights_of(verdict), [why.why for why in verdict.unknown if "near" not in why.why]) == (seen, unknown)
+        shipped = load_recording(dump_recording(fleet, in_memory=True), fleet.inventory, observers_in(TOPICS))
+        assert sights_of(judge_subject(DEPLOYED, shipped, Subject("stack", "shop")))
 
 
 def test_a_volume_that_the_file_lost_is_named_and_an_anonymous_one_is_not() -> None:

@@ -20,7 +20,7 @@ from fleetkeeper.readers.run_digests import run_key, text_digest
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.registry import RULES, TOPICS, load_inventory, observers_in
 from fleetkeeper.topics.services.facts import Facts as Services
-from fleetkeeper.topics.services.facts import Member
+from fleetkeeper.topics.services.facts import Member, SwarmService
 from fleetkeeper.topics.services.rules.drift import notes
 from fleetkeeper.topics.services.stacks.declared import StackReading
 from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables
@@ -214,6 +214,18 @@ def test_names_of_variables_are_compared_where_an_env_file_is_missing() -> None:
 def test_what_fleetkeeper_lends_a_service_is_no_difference(path: str, lent: str) -> None:
     services = tuple(replace(each, lent=(lent,)) for each in changed_service("t1_web", **{path: '"x"'}))
     assert verdict_on(look_once(services=services)).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(("file", "noted"), [("www", False), ("root", True), (None, True)])
+def test_that_a_file_may_lack_the_user_is_noted_until_the_file_has_it(file: str | None, noted: bool) -> None:
+    declared = [
+        replace(each, fields={**each.fields, USER: file and json.dumps(file)}) for each in declared_by("28.2.2")
+    ]
+    fleet = look_once(DeclaredStack("t1", FILE, tuple(declared)))
+    given = SwarmService("s1", "t1_web", user="www", lent="www", stack="t1")
+    manager = replace(fleet.of("manager", Services), services=(given,))
+    changed = replace(fleet, facts={**fleet.facts, ("manager", "services"): manager})
+    assert any("t1_web runs as www since fleetkeeper changed it" in line for line in notes(changed)) is noted
 
 
 def test_a_recording_has_no_values_and_says_that_they_were_not_compared() -> None:

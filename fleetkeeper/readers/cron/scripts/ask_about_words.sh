@@ -9,6 +9,8 @@
 
 # include fleetkeeper/readers/cron/scripts/describe_path.sh
 
+# include fleetkeeper/readers/docker/scripts/foreign_endpoint.sh
+
 # include fleetkeeper/readers/cron/scripts/describe_user.sh
 
 # shellcheck disable=SC2034 # for describe_user

@@ -1,7 +1,8 @@
 #!/bin/sh
 # `describe_user NAME` prints what decides whether cron runs something for a user: `user NAME` where there is one by that
-# name, `denied NAME` where the user may not talk to Docker, `login NAME UID GROUPS HOME`, `shell NAME SHELL`, and of its line in /etc/shadow
-# only numbers, `shadow NAME LAST MAX INACTIVE EXPIRE` (- for none), or `noshadow NAME`.
+# name, `denied NAME` where the user may not talk to Docker, `login NAME UID GROUPS HOME`, `shell NAME SHELL`,
+# `engine NAME PLACE` where its Docker client asks no engine of this node, and of its line in /etc/shadow only numbers,
+# `shadow NAME LAST MAX INACTIVE EXPIRE` (- for none), or `noshadow NAME`.
 
 line_of() { # name file: the line of an account in passwd or shadow
     name=$1 awk -F : '$1 == ENVIRON["name"] { print; exit }' "/etc/$2" 2>/dev/null | grep . || getent "$2" "$1" 2>/dev/null
@@ -18,6 +19,8 @@ describe_user() {
     esac
     printf 'login %s %s %s %s\n' "$1" "$uid" "$(echo "$groups" | tr ' ' ,)" "$(printf '%s\n' "$record" | cut -d : -f 6)"
     printf 'shell %s %s\n' "$1" "$(printf '%s\n' "$record" | cut -d : -f 7)"
+    elsewhere=$(foreign_endpoint "" "$(printf '%s\n' "$record" | cut -d : -f 6)/.docker" "")
+    [ -z "$elsewhere" ] || printf 'engine %s %s\n' "$1" "$elsewhere"
     [ -r /etc/shadow ] || return 0
     numbers=$(line_of "$1" shadow | awk -F : '{
         for (i = 3; i <= 8; i++) if (i == 3 || i == 5 || i > 6) printf " %s", ($i ~ /^-?[0-9]+$/) ? $i : "-" }')

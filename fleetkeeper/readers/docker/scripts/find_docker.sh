@@ -1,11 +1,13 @@
 #!/bin/sh
 # Sets PATH and DOCKER_HOST for the node's engine, or ends: 69 no engine, 67 one that does not run, 68 several rootless
-# ones, 70 no client.
+# ones, 70 no client, 66 a client that asks another engine than one of this node.
 #
 # A client alone is no engine, and without its processes and its socket nothing can run in containers. An engine that is
 # installed and has been used should run, unless systemd was told not to start it. Where even process 1 is hidden from
 # this account, processes prove nothing, and the client is asked. A rootless engine has its socket with its user; of
 # several, one alone would be half the truth.
+
+# include fleetkeeper/readers/docker/scripts/foreign_endpoint.sh
 
 no_engine() {
   { command -v dockerd >/dev/null 2>&1 && [ -d /var/lib/docker ]; } || exit 69
@@ -16,6 +18,8 @@ no_engine() {
 PATH=$PATH:/usr/local/bin:/snap/bin
 [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || [ -n "$DOCKER_HOST" ] || [ ! -r /proc/1/comm ] ||
   grep -qsE '^(dockerd|containerd|containerd-shim)' /proc/[0-9]*/comm || no_engine
+elsewhere=$(foreign_endpoint "$DOCKER_HOST" "${DOCKER_CONFIG:-${HOME:-/root}/.docker}" "$DOCKER_CONTEXT")
+[ -z "$elsewhere" ] || { echo "the Docker client of this account asks another engine: $elsewhere" >&2; exit 66; }
 if [ -z "$DOCKER_HOST" ] && [ ! -S /run/docker.sock ] && [ ! -S /var/run/docker.sock ]; then
   for socket in /run/user/*/docker.sock; do
     [ -S "$socket" ] || continue

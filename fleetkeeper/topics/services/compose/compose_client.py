@@ -97,14 +97,23 @@ def no_engine(own: str) -> str:
     return f"unix://{own}/no-engine.sock"
 
 
-def home_of(directory: str) -> dict[str, str]:
-    """The home directory, as a variable, of who starts a project in a directory: its owner's, else that of root.
+def shell_of(directory: str) -> dict[str, str]:
+    """Home directory and account of who starts a project in a directory: of its owner, else of root, as variables.
 
-    >>> home_of("/home/ann/web"), home_of("/srv/web")
-    ({'HOME': '/home/ann'}, {'HOME': '/root'})
+    >>> shell_of("/home/ann/web")
+    {'HOME': '/home/ann', 'USER': 'ann', 'LOGNAME': 'ann'}
+    >>> shell_of("/srv/web")["HOME"]
+    '/root'
     """
     below = directory.split("/")
-    return {"HOME": f"/home/{below[2]}" if below[1:2] == ["home"] and len(below) > 2 else "/root"}
+    user = below[2] if below[1:2] == ["home"] and len(below) > 2 else "root"
+    return {"HOME": f"/home/{user}" if user != "root" else "/root", "USER": user, "LOGNAME": user}
+
+
+def compose_environment(variables: Mapping[str, str], own: str) -> dict[str, str]:
+    """The environment of Compose with variables, which may be those that a shell has of its own."""
+    environment = client_environment(variables, own, no_engine(own)) | NOTHING_FETCHED
+    return environment | {name: variables[name] for name in ("HOME", "PATH") if name in variables}
 
 
 def project_model(client: ComposeClient, files: ProjectFiles) -> Json:
@@ -120,8 +129,8 @@ def project_model(client: ComposeClient, files: ProjectFiles) -> Json:
         *("config", "--no-path-resolution", "--format", "json"),
     )
     with tempfile.TemporaryDirectory(prefix="fleetkeeper-") as own:
-        variables = {"PWD": files.started_in, **files.variables}
-        environment = client_environment(variables, own, no_engine(own)) | NOTHING_FETCHED | home_of(files.started_in)
+        variables = {"PWD": files.started_in, **shell_of(files.started_in), **files.variables}
+        environment = compose_environment(variables, own)
         status, output, errors = run_within_bounds(words, files.directory, environment)
     if status:
         raise Unobservable(refusal(errors, status, files))
@@ -147,12 +156,22 @@ def config_hashes(client: ComposeClient, model: Json, project: str, directory: s
         *("--project-name", project, "--profile", "*", "config", "--hash", "*"),
     )
     with tempfile.TemporaryDirectory(prefix="fleetkeeper-") as own:
-        environment = client_environment({}, own, no_engine(own)) | NOTHING_FETCHED | home_of(directory)
-        status, output, _ = run_within_bounds(words, own, environment, json.dumps(model).encode())
+        environment = compose_environment(shell_of(directory), own)
+        status, output, _ = run_within_bounds(words, own, environment, yaml_text(model).encode())
     hashes = dict(printed_hashes(output.decode("utf-8", "replace").split("\n")))
     if status or not hashes:
         raise Unobservable("`docker compose config --hash` gave no hash for its own model of the project")
     return hashes
+
+
+def yaml_text(model: Json) -> str:
+    r"""A model as JSON that is YAML too, which has no surrogates in pairs and no control characters.
+
+    >>> yaml_text({"a": "\x7f€\U0001f600"})
+    '{"a": "\\u007f\\u20ac😀"}'
+    """
+    text = json.dumps(model, ensure_ascii=False)
+    return re.sub("[\x7f-\uffff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def printed_hashes(lines: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
@@ -13,13 +16,11 @@ from typing import TYPE_CHECKING
 from fleetkeeper.looking.threads import map_in_threads
 from fleetkeeper.readers.compose.document import (
     ComposeDocument,
-    MappingNode,
-    Node,
     ScalarNode,
     SequenceNode,
     walk_scalars,
 )
-from fleetkeeper.readers.compose.variables import passed_names, variables_of
+from fleetkeeper.readers.compose.variables import NAME, interpolated_text, passed_names, variables_of
 from fleetkeeper.readers.json_documents import Json, listed, part, parts, text_in
 from fleetkeeper.readers.numbers import number_in
 from fleetkeeper.readers.run_digests import run_key, text_digest
@@ -30,12 +31,21 @@ from fleetkeeper.topics.services.compose.compose_client import (
     find_client,
     project_model,
 )
+from fleetkeeper.topics.services.compose.env_files import (
+    env_file_texts,
+    env_files,
+    has_more_files,
+    is_here,
+    lone_names,
+    names_used,
+)
 from fleetkeeper.topics.services.compose.facts import DeclaredProject, Doubt, ProjectService
 from fleetkeeper.topics.services.compose.file_problems import project_problems
 from fleetkeeper.topics.services.compose.service_hash import hash_of, hashed_texts, shares_with_others
+from fleetkeeper.topics.services.compose.service_variables import OF_A_SHELL, declared_variables, gets_more_variables
 from fleetkeeper.topics.services.compose.settings import declared_settings
 from fleetkeeper.topics.services.policy import Policy, Stack
-from fleetkeeper.topics.services.stacks.declared import NOTHING, read_stack_file, unsettled_names
+from fleetkeeper.topics.services.stacks.declared import UNKNOWN_NAME, read_stack_file, unsettled_names
 from fleetkeeper.topics.services.stacks.deploy_variables import (
     StackVariables,
     assignments,
@@ -88,12 +98,15 @@ def declared_project(entry: tuple[str, Stack], exported: Mapping[str, str] | Non
     except Unobservable as why:
         return DeclaredProject(name, project, stack.node or "", stack.file, directory, services=why, problems=why)
     variables = project_variables(stack, folder, exported or {})
-    unset = tuple(dict.fromkeys(name for document in documents for name in unsettled_names(document, variables)))
-    passed = tuple(each.name for document in documents for each in passed_names(document))
-    passed = tuple(name for name in dict.fromkeys(passed) if name not in {*variables.values, *unset})
+    texts = env_file_texts(documents, folder, variables.values)
+    unset = [name for document in documents for name in unsettled_names(document, variables)]
+    unset += variables.unset
+    passed = [each.name for document in documents for each in passed_names(document)] + lone_names(texts)
+    passed = [name for name in dict.fromkeys(passed) if name not in {*variables.values, *unset}]
     names = {*stack.environment, *(exported or {})}
     exports = {name: value for name, value in variables.values.items() if name in names}
-    reading = ProjectReading(project, stack, documents, variables, exports, folder, directory, unset, passed)
+    absent = (tuple(dict.fromkeys(unset)), tuple(passed))
+    reading = ProjectReading(project, stack, documents, variables, exports, folder, directory, *absent)
     services: tuple[ProjectService, ...] | Unobservable
     version = ""
     try:
@@ -103,9 +116,8 @@ def declared_project(entry: tuple[str, Stack], exported: Mapping[str, str] | Non
         services = why
     problems = tuple(project_problems(documents[0], {*variables.values, *unset}, stack.order))
     missing = (*variables.missing, *dict.fromkeys(node.text for node in reading.missing_env_files().values()))
-    return DeclaredProject(
-        name, project, stack.node or "", stack.file, directory, version, services, problems, unset + passed, missing
-    )
+    at = (stack.node or "", stack.file, directory, version)
+    return DeclaredProject(name, project, *at, services, problems, reading.unset + reading.passed, missing)
 
 
 def project_variables(stack: Stack, folder: Path, exported: Mapping[str, str]) -> StackVariables:
@@ -147,21 +159,44 @@ class ProjectReading:
         if self.variables.missing:
             raise Unobservable(f"{Path(self.variables.missing[0]).name} is not here, and Compose needs it")
         model = self.project_model_with(client, 20_000, self.unset)
-        names = (*self.unset, *self.passed)
-        other = self.project_model_with(client, 40_000, names) if names else model
+        other = self.other_model(client, model)
         hashes = config_hashes(client, model, self.project, self.directory)
         for name, service in part(model, "services").items():
             twin = part(part(other, "services"), name)
             yield self.declared_service(name, service, hashes.get(name, ""), model, (twin, other))
 
-    def project_model_with(self, client: ComposeClient, least: int, names: Sequence[str]) -> Json:
-        """Compose's model, with a number from `least` on for each of some variables that are not set here."""
+    def other_model(self, client: ComposeClient, model: Json) -> Json:
+        """Compose's model with other values for all that may be another where the project was started.
+
+        Those are variables that are not set here, what belongs to somebody's shell, and whatever an env file may say
+        that is not here.
+        """
+        names = {*self.unset, *self.passed, *self.names_of_a_shell()}
+        if not names and not self.missing_env_files():
+            return model
+        variables = {name for service in part(model, "services").values() for name in part(service, "environment")}
+        lines = [f"{name}={secrets.randbelow(9_999)}\n" for name in sorted(variables) if re.fullmatch(NAME, name)]
+        return self.project_model_with(client, 40_000, sorted(names), "".join(lines))
+
+    def names_of_a_shell(self) -> frozenset[str]:
+        """The variables of somebody's shell that the project may use; any of them where it has files besides."""
+        if any(has_more_files(document) for document in self.documents):
+            return OF_A_SHELL - self.variables.values.keys()
+        texts = [scalar.text for document in self.documents for _, scalar in document.scalars()]
+        used = names_used([*texts, *env_file_texts(self.documents, self.folder, self.variables.values)])
+        return OF_A_SHELL & set(used) - self.variables.values.keys()
+
+    def project_model_with(self, client: ComposeClient, least: int, names: Sequence[str], absent: str = "") -> Json:
+        """Compose's model, with a number from `least` on for each of some variables that are not set here.
+
+        `absent` is the text of each env file that is not here.
+        """
         stand_ins = {name: str(least + secrets.randbelow(9_999)) for name in names}
         values = {**self.exports, **stand_ins}
         with tempfile.TemporaryDirectory(prefix="fleetkeeper-") as own:
             files = ProjectFiles(
                 self.project,
-                tuple(self.file_for_client(number, Path(own)) for number in range(len(self.documents))),
+                tuple(self.file_for_client(number, Path(own), absent) for number in range(len(self.documents))),
                 str(self.folder),
                 self.stack.environment_files,
                 values,
@@ -170,27 +205,31 @@ class ProjectReading:
             )
             return project_model(client, files)
 
-    def file_for_client(self, number: int, own: Path) -> str:
+    def file_for_client(self, number: int, own: Path, absent: str) -> str:
         """The path of a file of the project; of a copy of it where env files that it names are not here."""
         path, document = (self.stack.file, *self.stack.overrides)[number], self.documents[number]
         missing = [node for (at, _), node in self.missing_env_files().items() if at == number]
         if not missing:
             return str(Path(path).absolute())
+        (own / "absent.env").write_text(absent)
         text = document.text
         for start, end in sorted({(node.position.start, node.position.end) for node in missing}, reverse=True):
-            text = f'{text[:start]}"{NOTHING}"{text[end:]}'
+            text = f"{text[:start]}{json.dumps(str(own / 'absent.env'))}{text[end:]}"
         copy = own / f"{number}.yml"
         copy.write_text(text)
         return str(copy)
 
     def missing_env_files(self) -> dict[tuple[int, tuple[str, int]], ScalarNode]:
         """The env files that services must have and that are not here, by number of the file, service and position."""
+        elsewhere = dict.fromkeys((*self.unset, *self.passed, *OF_A_SHELL), UNKNOWN_NAME) | {"PWD": self.directory}
         return {
             (number, (name, index)): node
             for number, document in enumerate(self.documents)
             for name, service in document.mapping("services").items()
-            for index, node in enumerate(needed_env_files(service))
-            if node.text and "$" not in node.text and not (self.folder / node.text).exists()
+            for index, (node, needed) in enumerate(env_files(service))
+            if needed
+            and (file := interpolated_text(node.text, elsewhere | dict(self.variables.values)))
+            and not is_here(self.folder / file)
         }
 
     def declared_service(
@@ -204,17 +243,20 @@ class ProjectReading:
         is_recognised = config_hash in map(hash_of, texts)
         hashes = {config_hash, *(map(hash_of, texts) if is_recognised else ())}
         profiles = set(map(str, listed(service, "profiles")))
+        doubts = tuple(self.hash_doubts(name, service, used, same=service == others[0]))
+        more = "env file" in doubts or gets_more_variables(service, part(model, "services"))
         return ProjectService(
             name,
             fields,
             {title: self.line_of(name, title) for title in ("", *fields)},
             tuple(sorted(text_digest(each, run_key()) for each in hashes if each)),
-            tuple(self.hash_doubts(name, service, used, same=service == others[0])),
-            tuple(title for title in {**fields, **twin} if fields.get(title) != twin.get(title)),
+            doubts,
+            tuple(each for each in {**fields, **twin} if fields.get(each) != twin.get(each)),
             replicas_of(service),
             bool(profiles) and "*" not in self.stack.profiles and not profiles & set(self.stack.profiles),
             "PWD" in used or any(not source.startswith(("/", "~")) for source in bound_directories(service)),
             (run_key(), *texts) if is_recognised and shares_with_others(service) else None,
+            declared_variables(service, others[0], partial(self.line_of_variable, name), more=more),
         )
 
     def hash_doubts(self, name: str, service: Json, used: Set[str], *, same: bool) -> Iterator[Doubt]:
@@ -239,16 +281,17 @@ class ProjectReading:
         key = "volumes" if title.startswith("mount ") else "ports" if title.startswith("port ") else title
         return self.documents[0].line("services", service, *LINES.get(title, (key,) if key else ()))
 
-
-def needed_env_files(service: Node) -> Iterator[ScalarNode]:
-    """The env files that a service names, without those that need not exist."""
-    named = service.members.get("env_file") if isinstance(service, MappingNode) else None
-    for item in named.items if isinstance(named, SequenceNode) else (named,):
-        members = item.members if isinstance(item, MappingNode) else {"path": item}
-        required, path = members.get("required"), members.get("path")
-        optional = isinstance(required, ScalarNode) and required.text == "false"
-        if isinstance(path, ScalarNode) and not optional:
-            yield path
+    def line_of_variable(self, service: str, name: str) -> int:
+        """The line of a variable in the first file, else of what may set it there, or of its service."""
+        path = ("services", service, "environment")
+        document = self.documents[0]
+        named = document.find(*path)
+        for item in named.items if isinstance(named, SequenceNode) else ():
+            if isinstance(item, ScalarNode) and item.text.partition("=")[0] == name:
+                return item.position.line
+        if name in document.mapping(*path):
+            return document.line(*path, name)
+        return document.line(*path[:2], *(("env_file",) if "env_file" in document.mapping(*path[:2]) else path[2:]))
 
 
 def replicas_of(service: Json) -> int:

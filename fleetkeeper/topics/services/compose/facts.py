@@ -18,6 +18,37 @@ service's container, whose network, processes or volumes it shares.
 
 
 @dataclass(frozen=True)
+class ContainerVariables:
+    """The environment variables of a container of a project, by its id: `names` of those that are set.
+
+    `of_image` are those that its image sets to the same value, `perhaps_of_image` all where that image is not on the
+    node any more. `digests` are those of the values by name, with the key of the run; None in a recording.
+    """
+
+    container: str
+    names: tuple[str, ...] = ()
+    of_image: tuple[str, ...] = ()
+    perhaps_of_image: tuple[str, ...] = ()
+    digests: InMemory[dict[str, str] | None] = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class DeclaredVariables:
+    """The environment variables that a service sets, by their lines in the file.
+
+    `unsettled` are those whose value, or whether there is one, depends on what is not here. `more`: there may be others
+    that Compose adds when it starts the service, or from an env file that is not here. `digests` are those of the
+    values by name, with the key of the run, several where Docker's clients write one value in several ways; None in a
+    recording.
+    """
+
+    lines: dict[str, int] = field(default_factory=dict)
+    unsettled: tuple[str, ...] = ()
+    more: bool = False
+    digests: InMemory[dict[str, tuple[str, ...]] | None] = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class ProjectService:
     """One service of a project as its file declares it.
 
@@ -40,6 +71,7 @@ class ProjectService:
     optional: bool = False
     relative: bool = False
     hashed: InMemory[tuple[str, ...] | None] = field(default=None, repr=False)
+    variables: DeclaredVariables = field(default_factory=DeclaredVariables)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import HERE, Fleet, raise_if_unobservable
 from fleetkeeper.topics.services.policy import Policy
+from fleetkeeper.topics.services.rules.project_variables import NO_VALUES
 from fleetkeeper.topics.services.rules.projects import project_differences
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService, services_by_name
 from fleetkeeper.topics.services.stacks.field_names import ENV, IMAGE, REPLICAS, field_title, value_in_words
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 WHY = "the next deployment changes it back, and until then what runs is written down nowhere"
 WHY_IMAGE = f"{WHY}; with `--resolve-image never` or `changed` it keeps an image that was set by hand"
-NO_VALUES = "a recording holds no values; they are compared in the run that looks"
 
 
 def each_stack(inventory: Inventory) -> Iterable[Subject]:
@@ -43,9 +43,11 @@ def are_deployed_as_declared(fleet: Fleet, subject: Subject) -> Iterator[Finding
 
     Of a project of Compose (`kind: compose`) the containers on its node are compared, by what Compose itself writes
     into their labels: its hash of all settings of a service. Where that differs, the settings that are seen of a
-    container are named: image, user, mounts, ports, restart policy, privileges. A missing or stopped container is a
-    finding, but for a job that has ended well. Unknown where the hash proves nothing: it was made by another version of
-    Compose, or depends on a directory, a home directory or another container that is not the same here.
+    container are named: image, user, mounts, ports, restart policy, privileges, and variables whose value differs, by
+    their names. What the image alone sets is no difference, nor what Compose adds for a proxy. A missing or stopped
+    container is a finding, but for a job that has ended well. Unknown where the hash proves nothing: it was made by
+    another version of Compose, or depends on a directory, a home directory or another container that is not the same
+    here; and for values in a recording.
     Source: docs/runbook.md, "Deploying"; Engine API (ServiceSpec); docker/compose, pkg/compose/hash.go.
     """
     if kind_of(fleet.inventory, subject.name) == "compose":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from fleetkeeper.judging.finding import Finding
@@ -9,10 +10,11 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import SwarmService
-from fleetkeeper.topics.services.rules.deployed import stack_notes
+from fleetkeeper.topics.services.rules.deployed import declared_stacks, stack_notes
 from fleetkeeper.topics.services.rules.pinning import why_not
 from fleetkeeper.topics.services.rules.projects import project_notes
 from fleetkeeper.topics.services.rules.running import managers, service_in_swarm, unseen
+from fleetkeeper.topics.services.stacks.field_names import USER
 from fleetkeeper.topics.services.update_settings import OWN_UPDATES
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
@@ -62,22 +64,40 @@ def left_behind(service: SwarmService) -> str:
 def notes(fleet: Fleet) -> Iterator[str]:
     """A line for each service that fleetkeeper gave a user, and for each that a change of it has left unfinished.
 
-    The first has the line for its stack file, which may lack the user; the mark of such a service is a label of the
-    service. `docker stack deploy` sets labels as its file has them, and so removes it; where the file lacks the user,
-    the rule finds the service again. The second still has our update settings, or their label. Before them a line for
-    each stack of which not everything could be compared. Raises Untrusted for a name that may not stand in a stack
-    file.
+    The first has the line for its stack file, which may lack the user; none where a file of `stacks` has it. The mark
+    of such a service is a label of the service. `docker stack deploy` sets labels as its file has them, and so removes
+    it; where the file lacks the user, the rule finds the service again. The second still has our update settings, or
+    their label. Before them a line for each stack of which not everything could be compared. Raises Untrusted for a
+    name that may not stand in a stack file.
     """
     yield from stack_notes(fleet)
     yield from project_notes(fleet)
     matches = {service.name: service for facts in managers(fleet) for service in facts.services}
     for service in (service for service in matches.values() if service.lent_updates):
         yield f"{left_behind(service)}: a change of it never came to its end"
+    written = declared_users(fleet)
     for service in (service for service in matches.values() if service.lent and service.lent == service.user):
+        if written.get(service.name) == service.user:
+            continue
         yield (
             f"{service.name} runs as {service.user} since fleetkeeper changed it, and the stack file may not say so: "
             f"put `{drift_line(service.name, service.stack, service.user)}` there and deploy it, which ends this note"
         )
+
+
+def declared_users(fleet: Fleet) -> dict[str, str]:
+    """The user that the files of `stacks` give to each service, by its full name; without those that name none here.
+
+    A user that depends on a variable which is not set on this machine is none.
+    """
+    services = (
+        service
+        for stack in declared_stacks(fleet)
+        if not isinstance(stack.services, Unobservable)
+        for service in stack.services
+    )
+    users = ((service.name, service.fields.get(USER)) for service in services if USER not in service.unsettled)
+    return {name: json.loads(user) for name, user in users if user is not None}
 
 
 def unfinished(fleet: Fleet) -> tuple[str, ...]:

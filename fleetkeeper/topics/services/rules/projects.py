@@ -19,9 +19,10 @@ from fleetkeeper.readers.docker.labels import (
 from fleetkeeper.readers.run_digests import text_digest
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.services.compose.facts import DeclaredProject, ProjectService
+from fleetkeeper.topics.services.compose.facts import ContainerVariables, DeclaredProject, ProjectService
 from fleetkeeper.topics.services.compose.service_hash import hash_with_ids
 from fleetkeeper.topics.services.compose.settings import different_settings, running_settings
+from fleetkeeper.topics.services.rules.project_variables import NO_VALUES, VariableComparison, compare_variables
 from fleetkeeper.topics.services.stacks.facts import Facts
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line, shown_command
@@ -53,16 +54,26 @@ def project_differences(fleet: Fleet, name: str) -> Iterator[Finding | Unobserva
         return
     by_name = sorted(containers, key=lambda container: container.name, reverse=True)
     ids = {container.label(COMPOSE_SERVICE): container.id for container in by_name}
+    variables = running_variables(fleet, project.node)
     declared = {service.name for service in services}
     for service in services:
         own = [container for container in containers if container.label(COMPOSE_SERVICE) == service.name]
-        yield from ServiceComparison(project, service, ids).all_differences(own)
+        yield from ServiceComparison(project, service, ids, variables).all_differences(own)
     strange = {container.label(COMPOSE_SERVICE): container for container in containers}
     for service_name in sorted(strange.keys() - declared):
         shown = one_line(service_name)
         saw = f"{shown} runs in the project and is not in {Path(project.file).name}"
         hint = "`docker compose up --remove-orphans` removes it; or write it into the file"
         yield Finding(saw, "no such service", WHY, about=shown, node=project.node, hint=hint)
+
+
+def running_variables(fleet: Fleet, node: str) -> Mapping[str, ContainerVariables]:
+    """The variables of the containers of projects on a node by the container's id; none where they were not seen."""
+    try:
+        seen = raise_if_unobservable(fleet.of(node, Facts).variables)
+    except Unobservable:
+        return {}
+    return {variables.container: variables for variables in seen}
 
 
 def project_containers(containers: Sequence[Container], project: str) -> list[Container]:
@@ -82,11 +93,15 @@ def up_hint(project: DeclaredProject) -> str:
 
 @dataclass(frozen=True)
 class ServiceComparison:
-    """One service of a project, to be compared with its containers. `ids` are those of containers by service."""
+    """One service of a project, to be compared with its containers.
+
+    `ids` are those of containers by service, `variables` those of containers by id.
+    """
 
     project: DeclaredProject
     service: ProjectService
     ids: Mapping[str, str]
+    variables: Mapping[str, ContainerVariables]
 
     def has_same_hash(self, container: Container) -> bool:
         """Whether Compose made a container from these very settings."""
@@ -172,10 +187,31 @@ class ServiceComparison:
         for title in titles:
             saw = f"{self.service.name} has {setting_in_words(title, running)}"
             yield self.setting_difference(title, saw, setting_in_words(title, self.service.fields))
-        if not titles:
-            yield from self.unnamed_difference(container)
+        variables = compare_variables(self.service.variables, self.variables.get(container.id))
+        if variables.different:
+            yield self.variable_difference(variables.different)
+        if not titles and not variables.different and variables.without_values:
+            yield Unobservable(f"values not compared: of {self.service.name}", NO_VALUES)
+        elif not titles and not variables.different:
+            yield from self.unnamed_difference(container, variables)
 
-    def unnamed_difference(self, container: Container) -> Iterator[Finding | Unobservable]:
+    def variable_difference(self, different: Mapping[str, str]) -> Finding:
+        """A finding about all variables that differ, with how they do; their values are never shown."""
+        lines = self.service.variables.lines
+        line = next((lines[name] for name in different if name in lines), self.service.lines.get("", 1))
+        words = ", ".join(f"{one_line(name)} {how}" for name, how in different.items())
+        return Finding(
+            saw=f"{self.service.name}: {words}",
+            want=f"the variables of {Path(self.project.file).name}:{line}",
+            why=WHY,
+            about=f"{self.service.name} variables",
+            node=self.project.node,
+            hint=up_hint(self.project),
+        )
+
+    def unnamed_difference(
+        self, container: Container, variables: VariableComparison
+    ) -> Iterator[Finding | Unobservable]:
         """What another hash says where everything that is seen of a container is as declared."""
         name, version = self.service.name, container.label(COMPOSE_VERSION).removeprefix("v")
         doubts = [DEPENDS[doubt] for doubt in self.service.doubts if doubt in DEPENDS]
@@ -189,7 +225,8 @@ class ServiceComparison:
         elif doubts:
             yield Unobservable(f"{name} depends on {doubts[0]}: not all of its settings can be compared")
         elif not self.service.doubts:
-            saw = f"{name} has other settings than the file: variables, command, labels, limits or networks"
+            variable_words = "" if variables.complete else "variables, "
+            saw = f"{name} has other settings than the file: {variable_words}command, labels, limits or networks"
             yield self.setting_difference("", saw, "those of the file", "settings")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from fleetkeeper.inventory.schema import Service
@@ -201,6 +201,7 @@ def managers(fleet: Fleet) -> Iterator[Facts]:
 
 
 NOT_LISTED = "which the inventory does not list: nobody looked there"
+NOT_SEEN = "which was not seen"
 ADD_NODE = "add that node under `nodes`, or constrain the service to those that stand there"
 
 
@@ -217,7 +218,8 @@ def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placemen
     ]
     text, remedy = reasons(fleet, service.name)
     outside = NOT_LISTED in text
-    nowhere = f"{service.name} runs on no node{' of the inventory' if outside else ''}"
+    where = " of the inventory" if outside else " that was seen" if NOT_SEEN in text else ""
+    nowhere = f"{service.name} runs on no node{where}"
     saw = f"{have} of {service.name} run" if have else nowhere
     return Finding(
         saw=saw + (f": {text or '; '.join(ended[:3])}" if text or ended else ""),
@@ -228,14 +230,14 @@ def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placemen
 
 
 def reasons(fleet: Fleet, name: str) -> tuple[str, str]:
-    """Why tasks that should run do not, or run on nodes outside the inventory, in words; and what a person can do.
+    """Why tasks that should run do not, or run where nobody looked, in words; and what a person can do.
 
     Both empty without a manager. Where a constraint is in the way, it is named with the members that nearly fit. Each
     once, with `; ` between them.
     """
     tasks = [task for facts in managers(fleet) for task in facts.tasks if task.service == name]
-    strangers = strange_members(fleet)
-    waiting = [reason(task, strangers) for task in tasks if task.desired in ("running", "ready")]
+    unwatched = unwatched_members(fleet)
+    waiting = [reason(task, unwatched) for task in tasks if task.desired in ("running", "ready")]
     said = {task.error for task in tasks if task.desired in ("running", "ready")}
     ended = [task.error for task in tasks if task.error not in {"", *said} and task.desired == "shutdown"]
     failed = [f"the last one failed: {error}" for error in ended]
@@ -246,27 +248,29 @@ def reasons(fleet: Fleet, name: str) -> tuple[str, str]:
     return "; ".join(filter(None, [*dict.fromkeys(filter(None, waiting)), missing, *failed[:1]])), remedy
 
 
-def reason(task: Task, strangers: set[str]) -> str:
-    """Why one task that should run does not, in words; empty when it runs on a node of the inventory.
+def reason(task: Task, unwatched: Mapping[str, str]) -> str:
+    """Why one task that should run does not, in words; empty when it runs on a node of the inventory that was seen.
 
-    `strangers` are host names of swarm nodes that are not in the inventory.
+    `unwatched` are the members at which nobody looked, as `unwatched_members` returns them.
 
-    >>> reason(Task("rodan_db", "", "running", "pending", "no suitable node (1 node not available)"), set())
+    >>> reason(Task("rodan_db", "", "running", "pending", "no suitable node (1 node not available)"), {})
     'a task is pending: no suitable node (1 node not available)'
     """
     if task.state == "running":
-        where = f"a task runs on {task.member}, {NOT_LISTED}"
-        return where if task.member in strangers else ""
+        why = unwatched.get(task.member, "")
+        return f"a task runs on {task.member}, {why}" if why else ""
     return f"a task is {task.state}" + (f": {task.error}" if task.error else "")
 
 
-def strange_members(fleet: Fleet) -> set[str]:
-    """The host names of swarm nodes that are not in the inventory.
+def unwatched_members(fleet: Fleet) -> dict[str, str]:
+    """By host name: why nobody looked at a swarm node that is none of the nodes seen.
 
-    A node that was not seen is one of them: only what was seen tells a member's id.
+    That the inventory does not list it is only said when every node was seen: only what was seen tells a member's id.
     """
     ours = {facts.node_id for facts in swarm_facts(fleet) if facts.node_id}
-    return {member.hostname for facts in managers(fleet) for member in facts.members if member.id not in ours}
+    some_dark = any(unseen(fleet))
+    why = NOT_SEEN if some_dark else NOT_LISTED
+    return {member.hostname: why for facts in managers(fleet) for member in facts.members if member.id not in ours}
 
 
 def swarm_facts(fleet: Fleet) -> Iterator[Facts]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from fleetkeeper.looking.recording import InMemory
-from fleetkeeper.topics.services.compose.facts import DeclaredProject
+from fleetkeeper.topics.services.compose.facts import ContainerVariables, DeclaredProject
 from fleetkeeper.topics.services.stacks.file_problems import FileProblem
 from fleetkeeper.transport.commands import Unobservable
 
@@ -56,6 +56,7 @@ class Facts:
     """One node, and under `fleetkeeper.looking.fleet.HERE` what the files declare (`declared`, and `projects`).
 
     `running` are the services of all stacks, as a manager of the swarm has them. `role` is the node's in the swarm.
+    `variables` are those of the containers of the node's projects of Compose; empty in an older recording.
     """
 
     topic: ClassVar[str] = "stacks"
@@ -63,6 +64,7 @@ class Facts:
     running: tuple[StackService, ...] = ()
     declared: tuple[DeclaredStack, ...] = ()
     projects: tuple[DeclaredProject, ...] = ()
+    variables: tuple[ContainerVariables, ...] | Unobservable = ()
 
 
 def services_by_name(services: tuple[StackService, ...], stack: str) -> Mapping[str, StackService]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 
 from fleetkeeper.readers.json_documents import Json, json_documents, mapping, part, parts, text_in
@@ -15,12 +14,10 @@ from fleetkeeper.topics.services.stacks.field_names import ENV, UPDATES, USER, i
 from fleetkeeper.topics.services.stacks.service_fields import comparable_fields
 from fleetkeeper.topics.services.stacks.values import value_digest
 from fleetkeeper.topics.services.update_settings import lent_updates
+from fleetkeeper.topics.services.variable_rows import variable_rows
 from fleetkeeper.transport.commands import Output, Unobservable
 
 NAMESPACE = "com.docker.stack.namespace"
-DIGEST = re.compile(r"([0-9a-f]{64})  /dev/fd/([3-9])")
-VARIABLE = re.compile(r'([0-9a-z]{1,64}) (".*)')
-FIRST_DESCRIPTOR = 3
 Digests = dict[str, dict[str, str]]
 """Digests of values by the id of the service and the name of the variable."""
 
@@ -68,31 +65,9 @@ def parse_description(printed: str) -> tuple[dict[str, str], Digests]:
         raise Unobservable("the look at the swarm's stacks was cut short")
     networks = dict(row.removeprefix("network ").partition(" ")[::2] for row in rows if row.startswith("network "))
     digests: Digests = {}
-    batch: list[tuple[str, str]] = []
-    digested = False
-    for row in rows:
-        if digest := DIGEST.fullmatch(row):
-            digested, index = True, int(digest[2]) - FIRST_DESCRIPTOR
-            if index < len(batch):
-                digests.setdefault(batch[index][0], {})[batch[index][1]] = digest[1]
-        elif variable := VARIABLE.fullmatch(row):
-            batch = [*([] if digested else batch), (variable[1], variable_name(variable[2]))]
-            digested = False
+    for variable in variable_rows(rows):
+        digests.setdefault(variable.owner, {})[variable.name] = variable.digest
     return networks, digests
-
-
-def variable_name(text: str) -> str:
-    """The name of a variable from the beginning of its JSON text, or all of it. Raises Unobservable for no JSON.
-
-    >>> variable_name('"A B'), variable_name('"A"')
-    ('A B', 'A')
-    """
-    for whole in (f'{text}"', text):
-        try:
-            return str(json.loads(whole))
-        except ValueError:
-            continue
-    raise Unobservable("the name of a variable is no JSON")
 
 
 def running_service(inspected: Json, networks: Mapping[str, str], digests: Digests, key: str) -> StackService:

@@ -3,10 +3,12 @@
 import json
 import shutil
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from fleetkeeper.readers.docker.inspection import inspection_json
 from fleetkeeper.topics.containers import account_files
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
@@ -77,6 +79,59 @@ def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are
     ran = subprocess.run(("sh", "-c", script + "docker"), capture_output=True, text=True, check=False, env=path)
     assert ran.returncode == status
     assert ran.stdout.strip().startswith(asked)
+
+
+CONTEXTS = {
+    "ssh://ops@other": "ssh://ops@other",
+    "tcp://192.0.2.7:2376": "tcp://192.0.2.7:2376",
+    "unix:///run/user/1000/docker.sock": "",
+    "tcp://localhost:2375": "",
+}
+
+
+@pytest.mark.parametrize("shell", ["dash", "busybox sh"])
+@pytest.mark.parametrize("endpoint", CONTEXTS)
+@pytest.mark.parametrize("chosen", ["stored", "DOCKER_CONTEXT", "DOCKER_HOST"])
+def test_a_client_that_asks_another_engine_ends_the_look_and_is_told_by_init_too(tmp_path, shell, endpoint, chosen):
+    """The settings are those that `docker context create` and `docker context use` of Docker 28 write."""
+    home = tmp_path / "home/.docker"
+    meta = home / "contexts/meta" / sha256(b"far").hexdigest()
+    meta.mkdir(parents=True)
+    endpoints = {"Endpoints": {"docker": {"Host": endpoint, "SkipTLSVerify": False}}}
+    (meta / "meta.json").write_text(json.dumps({"Name": "far", "Metadata": {}} | endpoints, separators=(",", ":")))
+    current = "far" if chosen == "stored" else "default"
+    (home / "config.json").write_text(json.dumps({"auths": {}, "currentContext": current}, indent="\t"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/docker").write_text("#!/bin/sh\necho asked\n")
+    (tmp_path / "bin/docker").chmod(0o755)
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/comm").write_text("dockerd\n")
+    extra = {"stored": {}, "DOCKER_CONTEXT": {"DOCKER_CONTEXT": "far"}, "DOCKER_HOST": {"DOCKER_HOST": endpoint}}[
+        chosen
+    ]
+    words = [shutil.which(shell.split()[0]) or pytest.skip(f"no {shell}"), *shell.split()[1:], "-c"]
+    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path / "home"), **extra}
+    look, init = (
+        subprocess.run(
+            [*words, load_script(f"fleetkeeper/{path}").replace("/proc/", f"{tmp_path}/proc/") + after],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+        for path, after in (
+            ("readers/docker/scripts/find_docker.sh", "docker"),
+            ("commands/init/scripts/find_engines.sh", ""),
+        )
+    )
+    foreign = CONTEXTS[endpoint]
+    assert (look.returncode, look.stdout) == ((66, "") if foreign else (0, "asked\n"))
+    assert foreign in look.stderr
+    assert ([f"context {foreign}"] if foreign else []) == [x for x in init.stdout.split("\n") if x[:7] == "context"]
+    if foreign:
+        with pytest.raises(Unobservable, match="asks another engine") as refusal:
+            inspection_json(Output(look.returncode, b"", look.stderr.encode()))
+        assert "docker context use default" in refusal.value.hint
 
 
 @pytest.mark.parametrize("shell", ["dash", "busybox sh"])

@@ -68,6 +68,11 @@ def test_a_dead_node_is_named_and_the_others_are_told(lab: Fleet) -> None:
     assert lines[-1] == "not seen: vgpu: no answer within 2 s"
 
 
+def test_a_task_on_a_node_that_could_not_be_asked_is_not_said_to_be_outside_the_inventory(lab: Fleet) -> None:
+    [entry] = locations.whereabouts(without_node(lab, "vgpu"), "celery")
+    assert entry.task_error == "a task runs on vgpu, which was not seen"
+
+
 def test_where_the_services_are_undecided_the_containers_are_told(lab: Fleet) -> None:
     undecided = Undecided(undecided="what was seen")
     fleet = replace(lab, inventory=lab.inventory.model_copy(update={"services": undecided, "sections": {}}))
@@ -146,6 +151,9 @@ def test_what_does_not_run_is_told_and_nobody_is_sent_into_it(lab: Fleet, state:
     [entry] = locations.whereabouts(with_containers(lab, data=box), "celery")
     [location] = entry.locations
     assert (location.state, location.enter, location.note) == (shown, "", "it does not run, and nobody can enter it")
+    lines = list(locations.where_lines([entry], {}))
+    assert lines[:2] == ["celery: runs on no node", f"  seen   on data, container rodan_celery.a ({shown})"]
+    assert not entry.runs
 
 
 def test_why_the_swarm_starts_none_is_told(lab: Fleet) -> None:

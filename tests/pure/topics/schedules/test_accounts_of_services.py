@@ -1,11 +1,13 @@
-"""As whom the service of a timer runs the backup: by name, by number, with the groups of its unit, or as root."""
+"""As whom the backup runs, by name and by number, and which engine the Docker client of that account asks."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome, Verdict
-from tests.example_fleets.schedules import Machine, schedule_fleet, verdict_of
+from tests.example_fleets.schedules import File, Machine, schedule_fleet, verdict_of
 
 COMMAND = "/usr/bin/docker exec rodan_postgres.1.abcdefghijklmnop backup"
 TIMER = (
@@ -77,3 +79,46 @@ def test_a_command_with_full_privileges_is_roots(prefix: str) -> None:
 def test_what_an_account_may_do_that_systemd_makes_up_is_unknown() -> None:
     verdict = verdict_of_service("DynamicUser=yes", "User=dumps")
     assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
+
+
+def entry_verdict(command: str, *rows: str, settings: str = "") -> Verdict:
+    """The verdict about a crontab of root's with this command; `rows` are what else the node says of its accounts."""
+    lines = f"{settings}0 0,12 * * * {command}\n"
+    node = Machine({"/var/spool/cron/crontabs/root": File(lines)})
+    return verdict_of(schedule_fleet(replace(node, accounts=(*node.accounts, *rows))))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"DOCKER_HOST=ssh://old {COMMAND}",
+        f"export DOCKER_HOST=tcp://192.0.2.1:2376; {COMMAND}",
+        f"env DOCKER_CONTEXT=prod {COMMAND}",
+        f"docker context use prod && {COMMAND}",
+    ],
+)
+def test_an_entry_that_asks_another_engine_is_unknown(command: str) -> None:
+    verdict = entry_verdict(command)
+    assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
+    assert "another Docker engine" in str(verdict.unknown[0])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"DOCKER_HOST=unix:///var/run/docker.sock {COMMAND}",
+        f"DOCKER_HOST=ssh://old; {COMMAND}",
+        f"docker context use default && {COMMAND}",
+        f"DOCKER_HOST=ssh://old docker ps; {COMMAND}",
+    ],
+)
+def test_an_entry_that_asks_the_node_s_own_engine_holds(command: str) -> None:
+    assert entry_verdict(command).outcome is Outcome.HOLDS
+
+
+def test_the_context_that_an_account_has_chosen_counts_for_its_entries() -> None:
+    verdict = entry_verdict(COMMAND, "engine root ssh://ops@old")
+    assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
+    assert "the Docker client of root asks another engine: ssh://ops@old" in str(verdict.unknown[0])
+    assert entry_verdict(COMMAND, "engine ops ssh://ops@old").outcome is Outcome.HOLDS
+    assert entry_verdict(f"runuser -u ops -- {COMMAND}", "engine ops ssh://ops@old").outcome is Outcome.UNKNOWN

@@ -179,7 +179,9 @@ ENGINE_LINES = {
         "containers of CRI-O run there (user id 0)",
         "containers of podman run there (user id 1000)",
     ),
-    "engine 0 dockerd\ncontext far away\n": ("the Docker client of this account uses the context far",),
+    "engine 0 dockerd\ncontext far away\n": (
+        "the Docker client of this account asks another engine than the node's own: far away",
+    ),
 }
 
 
