@@ -19,6 +19,7 @@ from fleetkeeper.readers.docker.labels import COMPOSE_DIRECTORY, COMPOSE_HASH, C
 from fleetkeeper.readers.run_digests import run_key, text_digest
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.registry import RULES, TOPICS, load_inventory, observers_in
+from fleetkeeper.topics.services.compose.facts import DeclaredVariables
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Member, SwarmService
 from fleetkeeper.topics.services.rules.drift import notes
@@ -32,7 +33,12 @@ from fleetkeeper.topics.services.stacks.parse import parse, parse_description
 from fleetkeeper.topics.services.stacks.service_fields import comparable_fields
 from fleetkeeper.topics.services.stacks.values import json_texts
 from fleetkeeper.transport.commands import Output, Unobservable
-from tests.helpers.compose_project import captured_containers, changed_declaration, project_fleet
+from tests.helpers.compose_project import (
+    captured_containers,
+    changed_declaration,
+    project_fleet,
+    variables_of_container,
+)
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "stacks"
 DEPLOYED, SOUND = RULES["services.are_deployed_as_declared"], RULES["services.have_sound_stack_files"]
@@ -97,6 +103,9 @@ def strange() -> list[Container]:
     return [*containers[1:], stopped, replace(stopped, labels={**(stopped.labels or {}), **other})]
 
 
+UNSETTLED = DeclaredVariables({"MODE": 7}, unsettled=("MODE",))
+
+
 def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
     problem = FileProblem("services.web.image", 3, "the tag of x moves", "name a version")
@@ -111,11 +120,12 @@ def looks() -> dict[str, Fleet]:
         "project": project_fleet(),
         "changed project": project_fleet(
             replace(
-                changed_declaration("web", fields={"image": "x"}, digests=(), unsettled=("user",)),
+                changed_declaration("web", fields={"image": "x"}, digests=(), unsettled=("user",), variables=UNSETTLED),
                 unset=("TAG",),
                 missing=("/srv/x.env",),
             ),
             strange(),
+            variables=variables_of_container("web", {"MODE": "x", "PATH": "y", "HOME": "z"}, ("PATH",), ("HOME",)),
         ),
     }
 
