@@ -195,40 +195,46 @@ def last_due(times: str, before: datetime) -> datetime | None:
 
 
 @lru_cache(maxsize=256)
-def longest_gap(times: str) -> timedelta:
-    """The longest time between two due times of an entry; 370 days for never, 0 for `@reboot` and times not known.
+def longest_gap(*entries: str) -> timedelta:
+    """The longest time between two due times of entries together; 370 days for never, 0 where one is not known.
+
+    0 for `@reboot` too.
 
     >>> [longest_gap(times).days for times in ("0 3 1 * *", "0 3 * * 1", "0 3,15 * * *", "@reboot")]
     [31, 7, 0, 0]
+    >>> longest_gap("0 3 1 * *", "0 3 15 * *").days
+    17
     """
-    if times == REBOOT or not is_understood(times):
+    if REBOOT in entries or not all(map(is_understood, entries)):
         return timedelta(0)
-    longest = HORIZON if times == NEVER else timedelta(0)
-    for half_weeks in range(107 if times != NEVER else 0):
+    due = [times for times in entries if times != NEVER]
+    longest = timedelta(0) if due else HORIZON
+    for half_weeks in range(107 if due else 0):
         moment = A_MONDAY + timedelta(hours=84 * half_weeks)
-        before, after = last_due(times, moment), next(due_times(times, moment))
-        longest = max(longest, after - before if before else HORIZON)
+        before = [last for times in due if (last := last_due(times, moment))]
+        after = min(next(due_times(times, moment)) for times in due)
+        longest = max(longest, after - max(before) if before else HORIZON)
     return longest
 
 
-def gap_of_line(line: str) -> timedelta:
-    """The longest time between two starts of a crontab's line; 0 where it is no such line.
+def times_of_line(line: str) -> str:
+    """The canonical times of a crontab's line; UNKNOWN_TIMES ("") where it is no such line.
 
-    >>> gap_of_line("0 3 1 * * root certbot renew").days, gap_of_line("@weekly certbot renew").days
-    (31, 7)
+    >>> times_of_line("0 3 1 * * root certbot renew"), times_of_line("@weekly certbot renew"), times_of_line("a b")
+    ('0 3 1 * *', '0 0 * * 0', '')
     """
     fields = line.split(None, 5)
     try:
         times = SHORTCUTS.get(fields[0]) if line.startswith("@") else canonical_times(fields[:5])
     except ValueError:
-        return timedelta(0)
-    return longest_gap(times or UNKNOWN_TIMES)
+        return UNKNOWN_TIMES
+    return times or UNKNOWN_TIMES
 
 
-def gap_of_directory(path: str) -> timedelta:
-    """The longest time between two starts of a script in a directory such as /etc/periodic/monthly; 0 in others."""
+def times_of_directory(path: str) -> str:
+    """The canonical times of a script in a directory such as /etc/periodic/monthly; UNKNOWN_TIMES ("") in others."""
     match = re.search(r"[./](hourly|daily|weekly|monthly|yearly)/[^/]*$", path)
-    return longest_gap(SHORTCUTS[f"@{match[1]}"]) if match else timedelta(0)
+    return SHORTCUTS[f"@{match[1]}"] if match else UNKNOWN_TIMES
 
 
 def same_due_times(many: Sequence[str], expected: str, start: datetime) -> bool:

@@ -5,10 +5,11 @@ Certificates are public and are kept whole, as PEM. Of private keys only the dig
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
+from fleetkeeper.readers.cron.due_times import longest_gap
 from fleetkeeper.readers.cron.own_crontab import ROOT_HAS_NONE, Crontab
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.tls_handshakes import Refused
@@ -122,7 +123,8 @@ class Renewal:
     none. `forced`: it renews what is not due; `weekly` is how often it runs in a week, 0 where that is not known.
     `prepares`: it runs a hook of its own first. `reloading` is what its own hooks and the commands behind it do.
     `deploys`: its own hook takes the place of the lineage's. `directory`: it runs the hooks in renewal-hooks, too.
-    `gap` is the longest time between two of its starts, 0 where that is not known.
+    `gap` is the longest time between two of its starts, 0 where that is not known; `times` are those of its starts in
+    canonical fields of cron, "" where cron has no such times.
     """
 
     where: str
@@ -142,6 +144,11 @@ class Renewal:
     deploys: bool = False
     directory: bool = True
     gap: timedelta = timedelta(0)
+    times: str = ""
+
+    def due_at(self, times: str) -> Renewal:
+        """The same renewal, started at these canonical times."""
+        return replace(self, times=times, gap=longest_gap(times))
 
 
 @dataclass(frozen=True)

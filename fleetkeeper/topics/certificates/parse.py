@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from fleetkeeper.readers import nginx
 from fleetkeeper.readers.cron.crontab_files import VALID_NAME
-from fleetkeeper.readers.cron.due_times import gap_of_directory, gap_of_line
+from fleetkeeper.readers.cron.due_times import times_of_directory, times_of_line
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.numbers import number_in, whole_number
 from fleetkeeper.readers.tls_handshakes import pem_certificates
@@ -303,7 +303,7 @@ def periodic_renewals(part: Section, around: Surroundings, faults: tuple[str, ..
     if not VALID_NAME.fullmatch(part.rest.rpartition("/")[2]):
         own.append("its name has a sign that run-parts takes in no name")
     for renewal in renewals_in(part.rest, part.text, around):
-        yield replace(renewal, faults=(*faults, *own, *renewal.faults), gap=gap_of_directory(part.rest))
+        yield replace(renewal, faults=(*faults, *own, *renewal.faults)).due_at(times_of_directory(part.rest))
 
 
 def container_cron_renewals(part: Section, around: Surroundings, faults: tuple[str, ...]) -> Iterator[Renewal]:
@@ -316,7 +316,7 @@ def container_cron_renewals(part: Section, around: Surroundings, faults: tuple[s
         if not text or text.startswith("#"):
             continue
         for renewal in renewals_in(part.rest, command_of_line(text), around):
-            yield replace(renewal, inside=True, faults=(*faults, *renewal.faults), gap=gap_of_line(text))
+            yield replace(renewal, inside=True, faults=(*faults, *renewal.faults)).due_at(times_of_line(text))
 
 
 def command_of_line(line: str) -> str:

@@ -48,9 +48,8 @@ def renewals_on_node(printed: Snapshot, node: NodeSurroundings) -> Iterator[Rene
     for file in printed.files:
         if file.kind == "directory":
             starter = run_parts(file, printed)
-            gap = longest_gap(starter.times) if starter else timedelta(0)
             for renewal in renewals_of_script(directory_script(file, printed, node), node):
-                yield replace(renewal, gap=gap)
+                yield renewal.due_at(starter.times) if starter else renewal
             continue
         try:
             crontab = crontab_file(file, uids, printed)
@@ -85,7 +84,7 @@ def renewals_of_line(crontab: CrontabFile, job: Job, node: NodeSurroundings) -> 
         script = replace(script, around=around, reach=both(script.reach, starts))
     for renewal in renewals_of_script(replace(script, faults=tuple(faults), once=job.times == REBOOT), node):
         weekly = runs_in_a_week(job.times) if renewal.forced else 0
-        yield replace(renewal, weekly=weekly, gap=longest_gap(job.times))
+        yield replace(renewal, weekly=weekly).due_at(job.times)
 
 
 def directory_script(file: SnapshotFile, printed: Snapshot, node: NodeSurroundings) -> ScriptText:
@@ -141,7 +140,8 @@ def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewa
             starts = timer_starts(timer, service, settings, around)
             script = replace(script, around=around, reach=starts)
         for renewal in renewals_of_script(script, node):
-            yield replace(renewal, gap=gap_of_timer(timer, printed.one("today")))
+            times = cron_fields(timer.get("TimersCalendar", ""))
+            yield replace(renewal, times=times, gap=gap_of_timer(timer, printed.one("today")))
 
 
 def gap_of_timer(timer: Mapping[str, str], today: str) -> timedelta:

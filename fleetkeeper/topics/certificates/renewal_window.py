@@ -8,9 +8,11 @@ the lineage's file says otherwise.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.readers.cron.due_times import longest_gap
 from fleetkeeper.readers.pki.chain_problems import lifetime
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
 from fleetkeeper.topics.certificates.served_certificate import leaf_of
@@ -46,15 +48,26 @@ def too_rare(renewal: Renewal, lineage: Lineage | None) -> str:
 
     One that renews what is not due has the whole lifetime. Raises Unobservable as `renewal_window`.
     """
-    if not renewal.gap:
-        return ""
-    if renewal.forced and lineage is not None and lineage.chain:
-        window = lifetime(leaf_of(lineage.chain))
-    else:
-        window = renewal_window(lineage)
+    window = time_for(renewal, lineage) if renewal.gap else renewal.gap
     if renewal.gap <= window:
         return ""
     return (
         f"it is due too rarely: up to {show_duration(renewal.gap)} pass, and certbot renews in the last "
         f"{show_duration(window)}"
     )
+
+
+def time_for(renewal: Renewal, lineage: Lineage | None) -> timedelta:
+    """The time in which a renewal must come. Raises Unobservable as `renewal_window`."""
+    if renewal.forced and lineage is not None and lineage.chain:
+        return lifetime(leaf_of(lineage.chain))
+    return renewal_window(lineage)
+
+
+def often_enough(renewals: Sequence[Renewal], lineage: Lineage | None) -> bool:
+    """Whether renewals that each come too rarely are due often enough together: on the 1st and on the 15th.
+
+    Raises Unobservable as `renewal_window`.
+    """
+    times = sorted({renewal.times for renewal in renewals} - {""})
+    return len(times) > 1 and longest_gap(*times) <= min(time_for(renewal, lineage) for renewal in renewals)

@@ -13,7 +13,7 @@ from fleetkeeper.readers.pki.names import covers
 from fleetkeeper.topics.certificates.certbot_options import STAGING
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
 from fleetkeeper.topics.certificates.issuing import Words, can_be_issued
-from fleetkeeper.topics.certificates.renewal_window import too_rare
+from fleetkeeper.topics.certificates.renewal_window import often_enough, too_rare
 from fleetkeeper.topics.certificates.rules.reload import forced_findings, reload_findings
 from fleetkeeper.topics.certificates.served_certificate import (
     Said,
@@ -105,7 +105,7 @@ def certbot_findings(view: View, lineage: Lineage | None) -> Iterator[Finding]:
     Nothing when all three are there. Raises Unobservable when schedules were not seen.
     """
     inside = view.inside
-    if not inside.certbot and not any(works_for(renewal, view) for renewal in all_renewals(view)):
+    if not inside.certbot and not working_renewals(view):
         yield Words(
             f"there is no certbot in {view.service}, and nothing else that renews there",
             "certbot where the certificate is",
@@ -147,7 +147,7 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
     Raises Unobservable where the node's renewals, a lineage or nginx' configuration could not be read.
     """
     everything = all_renewals(view)
-    working = [renewal for renewal in everything if works_for(renewal, view)]
+    working = working_renewals(view)
     near = {view.container.id, *sharing(view, mount_of(view.container))}
     unclear = [item for item in everything if item.unclear and (not item.containers or near & {*item.containers})]
     if not working and unclear:
@@ -162,15 +162,25 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
         yield from reload_findings(view, lineage, working)
 
 
+def working_renewals(view: View) -> list[Renewal]:
+    """The renewals that run certbot on the certificates that this container serves, and come in time.
+
+    Those that come too rarely count where they are due often enough together. Raises Unobservable when containers,
+    certificate or the node's renewals were not seen.
+    """
+    able = [renewal for renewal in all_renewals(view) if works_for(renewal, view)]
+    lineage = newest_lineage(lineages_of(view))
+    in_time = [renewal for renewal in able if not too_rare(renewal, lineage)]
+    return in_time or (able if often_enough(able, lineage) else [])
+
+
 def works_for(renewal: Renewal, view: View) -> bool:
     """Whether it runs certbot on the certificates that this container serves, and nothing keeps it from doing so.
 
-    False where that is not known, or where it may come too late. Raises Unobservable when containers or certificate
-    were not seen.
+    False where that is not known; whether it comes in time is not asked. Raises Unobservable when containers or
+    certificate were not seen.
     """
-    if renewal.faults or renewal.unclear or not chooses(renewal, view):
-        return False
-    return reaches(renewal, view) and not too_rare(renewal, newest_lineage(lineages_of(view)))
+    return not (renewal.faults or renewal.unclear) and chooses(renewal, view) and reaches(renewal, view)
 
 
 def chooses(renewal: Renewal, view: View) -> bool:
@@ -251,8 +261,8 @@ def nothing_scheduled(view: View, everything: list[Renewal]) -> Finding:
 def vain_because(renewal: Renewal, view: View) -> str:
     """Why a scheduled renewal does nothing for this container, as the end of a sentence; never empty.
 
-    Only for a renewal for which `works_for` is false and `unclear` is empty. Raises Unobservable for a lineage that
-    cannot be read.
+    Only for a renewal that is not among `working_renewals`, and whose `unclear` is empty. Raises Unobservable for a
+    lineage that cannot be read.
     """
     if renewal.faults:
         return renewal.faults[0]

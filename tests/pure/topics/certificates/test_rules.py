@@ -389,6 +389,28 @@ def test_a_schedule_that_does_not_reach_this_certificate_does_not_count(why: str
     assert f"does not count: {why}" in match
 
 
+TOGETHER = {
+    ("0 3 1 * *", "0 3 15 * *"): True,
+    ("0 3 1 */2 *", "0 3 1 2-12/2 *", "0 3 16 * *"): True,
+    ("0 3 * * 0", "0 3 1 * *"): True,
+    ("0 3 1 * *", "30 4 1 * *"): False,
+    ("0 3 1 1 *", "0 3 1 3 *"): False,
+    ("never", "0 3 1 * *"): False,
+}
+
+
+@pytest.mark.parametrize("entries", TOGETHER, ids=" + ".join)
+def test_entries_that_each_come_too_rarely_count_where_they_are_often_enough_together(entries: tuple[str, ...]) -> None:
+    """In a crontab, a timer, and in the container: whatever renews the same certificate."""
+    places = ("/etc/cron.d/le:1", "le.timer", "/var/spool/cron/crontabs/root:2")
+    renewals = tuple(replace(RENEWAL, where=where).due_at(times) for where, times in zip(places, entries, strict=False))
+    saw = saw_in("will_renew", replace(FACTS, renewals=renewals))
+    assert saw == [] if TOGETHER[entries] else "is due too rarely" in saw[0]
+    other = tuple(replace(renewal, lineage="another") for renewal in renewals[1:])
+    alone = [times for times in entries[:1] if times.endswith("* * 0")]
+    assert bool(saw_in("will_renew", replace(FACTS, renewals=(*renewals[:1], *other)))) is not bool(alone)
+
+
 def test_certbot_on_the_node_counts_where_the_container_has_the_node_s_directory() -> None:
     bound = replace(CONTAINER, mounts=(Mount("bind", "/etc/letsencrypt", "/etc/letsencrypt"),))
     by_docker = Reloading(containers=(CONTAINER.id,))

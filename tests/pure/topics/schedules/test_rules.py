@@ -88,6 +88,28 @@ def test_times_are_compared_by_meaning(times: str):
     )
 
 
+@pytest.mark.parametrize(
+    ("wanted", "entries"),
+    [
+        ("0 3 * * *", ("0 3 1-31/2 * *", "0 3 2-30/2 * *")),
+        ("0 3 * * *", ("0 3 * * 1-5", "0 3 * * 6,0")),
+        ("0 0,12 * * *", ("0 0 * * *", "0 12 * * 1-5", "0 12 * * sat,sun")),
+    ],
+)
+def test_entries_that_divide_the_days_between_them_are_the_schedule_together(wanted: str, entries: tuple[str, ...]):
+    lines = "\n".join(RUNBOOK.replace("0 0,12 * * *", times) for times in entries)
+    text = TEXT.replace('schedule: "0 0,12 * * *"', f'schedule: "{wanted}"')
+    assert verdict_of(schedule_fleet(Machine(crontab_with_entry(lines)), text=text)).outcome is Outcome.HOLDS
+
+
+def test_a_timer_and_a_line_are_the_schedule_together():
+    node = timer("docker exec rodan_postgres.1.abcdefghijklmnop backup", calendar="Mon..Fri *-*-* 00,12:00:00")
+    line = RUNBOOK.replace("0 0,12 * * *", "0 0,12 * * 0,6")
+    both = replace(node, files=crontab_with_entry(line))
+    assert verdict_of(schedule_fleet(both)).outcome is Outcome.HOLDS
+    assert verdict_of(schedule_fleet(node)).outcome is Outcome.FINDING
+
+
 def test_two_lines_that_are_together_the_schedule_hold():
     text = RUNBOOK.replace("0,12", "0") + "\n" + RUNBOOK.replace("0,12", "12")
     assert verdict_of(schedule_fleet(Machine(crontab_with_entry(text)))).outcome is Outcome.HOLDS
