@@ -89,16 +89,16 @@ def test_times_are_compared_by_meaning(times: str):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "entries"),
+    ("schedule", "entries"),
     [
         ("0 3 * * *", ("0 3 1-31/2 * *", "0 3 2-30/2 * *")),
         ("0 3 * * *", ("0 3 * * 1-5", "0 3 * * 6,0")),
         ("0 0,12 * * *", ("0 0 * * *", "0 12 * * 1-5", "0 12 * * sat,sun")),
     ],
 )
-def test_entries_that_divide_the_days_between_them_are_the_schedule_together(wanted: str, entries: tuple[str, ...]):
+def test_entries_that_divide_the_days_between_them_are_the_schedule_together(schedule: str, entries: tuple[str, ...]):
     lines = "\n".join(RUNBOOK.replace("0 0,12 * * *", times) for times in entries)
-    text = TEXT.replace('schedule: "0 0,12 * * *"', f'schedule: "{wanted}"')
+    text = TEXT.replace('schedule: "0 0,12 * * *"', f'schedule: "{schedule}"')
     assert verdict_of(schedule_fleet(Machine(crontab_with_entry(lines)), text=text)).outcome is Outcome.HOLDS
 
 
