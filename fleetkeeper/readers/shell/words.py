@@ -55,6 +55,8 @@ class Simple:
 
 def literal_text(word: Word) -> str | None:
     """The text of a word without substitutions and variables; None for any other word."""
+    if len(word) == 1:  # most words are one piece, and every command of every script is asked
+        return word[0].text if word[0].kind == "text" else None
     return "".join(part.text for part in word) if all(part.kind == "text" for part in word) else None
 
 
