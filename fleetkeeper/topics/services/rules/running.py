@@ -232,7 +232,7 @@ def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placemen
 def reasons(fleet: Fleet, name: str) -> tuple[str, str]:
     """Why tasks that should run do not, or run where nobody looked, in words; and what a person can do.
 
-    Both empty without a manager. Where a constraint is in the way, it is named with the members that nearly fit. Each
+    Both empty without a manager. A constraint that is in the way comes first, with the members that nearly fit. Each
     once, with `; ` between them.
     """
     tasks = [task for facts in managers(fleet) for task in facts.tasks if task.service == name]
@@ -245,7 +245,7 @@ def reasons(fleet: Fleet, name: str) -> tuple[str, str]:
     service = service_in_swarm(fleet, name)
     members = next((facts.members for facts in managers(fleet) if service in facts.services), ())
     missing, remedy = unmet(service, members) if waits and service else ("", "")
-    return "; ".join(filter(None, [*dict.fromkeys(filter(None, waiting)), missing, *failed[:1]])), remedy
+    return "; ".join(filter(None, [missing, *dict.fromkeys(filter(None, waiting)), *failed[:1]])), remedy
 
 
 def reason(task: Task, unwatched: Mapping[str, str]) -> str:
