@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 from statistics import median
 
@@ -67,12 +68,12 @@ class DumpListing:
     below: str = ""
     service: str = ""
 
-    @property
+    @cached_property
     def pattern(self) -> str:
         """The strftime pattern that most names have; empty without one."""
         return pattern_of(file.name for file in self.files)
 
-    @property
+    @cached_property
     def dumps(self) -> list[File]:
         """The files whose names match the pattern."""
         pattern = self.pattern

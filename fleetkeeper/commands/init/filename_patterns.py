@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -64,8 +65,9 @@ def escaped(text: str) -> str:
     return text.replace("%", "%%")
 
 
+@lru_cache(maxsize=256)
 def accepted(pattern: str) -> bool:
-    """Whether the policy accepts a pattern."""
+    """Whether the policy accepts a pattern. Thousands of names may have one: it is tried once."""
     try:
         policy("any", "any", pattern)
     except ValidationError:
@@ -122,7 +124,8 @@ def schedule_of(stamps: Sequence[datetime]) -> str:
     >>> schedule_of(days)
     '0 0,12 * * *'
     """
-    recent = [moment for moment in stamps if moment > max(stamps) - timedelta(days=10)]
+    newest = max(stamps, default=None)
+    recent = [moment for moment in stamps if newest and moment > newest - timedelta(days=10)]
     times = Counter((moment.hour, moment.minute) for moment in recent)
     often = [time for time, number in times.items() if number >= SOME]
     minutes = {minute for _, minute in often}

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.commands.init.dump_listings import SurveyContext, backups_of, typical_size
+from fleetkeeper.commands.init.dump_listings import (
+    DumpListing,
+    SurveyContext,
+    backups_of,
+    describe_backups,
+    typical_size,
+    with_schedule,
+)
 from fleetkeeper.commands.init.hosts import provisional_inventory, with_engines
 from fleetkeeper.commands.init.inventory_text import inventory_text
 from fleetkeeper.commands.init.survey import running_databases
@@ -31,6 +38,7 @@ from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.containers.facts import Container, Mount, Placement
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Command, Output, Unobservable
+from tests.helpers.processor_time import work_of
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOME = Node(name="a", address="192.0.2.7")
@@ -132,6 +140,19 @@ def test_a_broken_newest_dump_is_not_what_the_others_weigh() -> None:
     assert typical_size(files) == 65_000
     assert typical_size(files[3:]) == 20
     assert typical_size([]) == 0
+
+
+def test_years_of_dumps_take_no_longer_than_their_number() -> None:
+    """`init` took minutes for two years of two dumps a day: all names were tried again for each name."""
+
+    def propose(number: int) -> str:
+        times = [datetime(2024, 1, 1) + timedelta(hours=12 * each) for each in range(number)]
+        files = [File(f"b_{at:%Y_%m_%dT%H_%M_%S}.sql.gz", 9000, at.timestamp(), at.day) for at in times]
+        home = DumpListing("a", "dumps", "", "/backups", tuple(files))
+        return with_schedule(describe_backups(home, DATABASE, ["a"]), home, []).schedule
+
+    assert propose(1500) == "0 0,12 * * *"
+    assert work_of(lambda: propose(3000)) < 3 * work_of(lambda: propose(1500))
 
 
 def test_a_second_database_is_named_beside_the_one_with_dumps(tmp_path: Path) -> None:
