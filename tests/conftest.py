@@ -37,7 +37,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class OneLab(LoadScopeScheduling):
-    """All tests of the lab in one process, those of a real postgres file by file, every other test by itself.
+    """All tests of the lab in one process, pure ones and those of a real postgres file by file, every other by itself.
+
+    Pure tests of one file share what is slow to make, such as the syntax trees of the whole project.
 
     xdist's own groups (`loadgroup`) have no effect with pytest 9.2: xdist 3.8 sets `Item._nodeid`, which is gone.
     """
@@ -46,7 +48,7 @@ class OneLab(LoadScopeScheduling):
         if nodeid.startswith("tests/lab/"):
             return "tests/lab/"
         file = nodeid.partition("::")[0]
-        return file if file.endswith("_in_postgres.py") else nodeid
+        return file if file.endswith("_in_postgres.py") or file.startswith("tests/pure/") else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneLab:
