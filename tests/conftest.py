@@ -52,6 +52,8 @@ class OneLab(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneLab:
+    """Scopes are begun in the order of the tests, not by their number of tests: the lab, which takes longest, first."""
+    config.option.loadscopereorder = False
     return OneLab(config, log)
 
 
