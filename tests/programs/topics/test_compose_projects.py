@@ -1,6 +1,7 @@
 """Projects of Compose with programs: captured answers of Compose, real ones of each that is here, and hostile ones."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -352,6 +353,43 @@ def test_a_file_that_compose_refuses_is_unknown(text: str, tmp_path: Path) -> No
     assert reason_of(declared_project(("shop", write_captured_project(tmp_path, text)))).startswith(
         "Compose refuses compose.yaml"
     )
+
+
+@needs_compose
+def test_what_compose_refuses_has_its_line_and_no_warning_and_no_value(tmp_path: Path) -> None:
+    text = "version: '3'\nservices:\n  web:\n    image: '${LOST}'\n    env_file: gone.env\n    imgae: y\n"
+    reason = reason_of(declared_project(("shop", write_captured_project(tmp_path, text))))
+    assert reason.startswith("Compose refuses compose.yaml:6: ")
+    assert "obsolete" not in reason
+    assert "fleetkeeper-" not in reason
+    text = "services: {web: {image: x, healthcheck: {test: [curl, hidden-word]}, labels: {a: 'hidden-word ${'}}}\n"
+    assert "hidden-word" not in reason_of(declared_project(("shop", write_captured_project(tmp_path, text))))
+
+
+@needs_compose
+@pytest.mark.parametrize(
+    ("keys", "unsettled"),
+    [
+        ("volumes: ['${X}:/d']", {"mount /d"}),
+        ("volumes: ['${HOME}/a:/d']", {"mount /d"}),
+        ("ports: ['${X}:80']", {"port 80/tcp"}),
+        ("ports: ['${X}']", {"port "}),
+        ("privileged: '${X}'", {"privileged"}),
+        ("healthcheck: {test: x, interval: '${X}'}", set()),
+        ("networks: ['${X}']", set()),
+    ],
+)
+def test_what_is_set_elsewhere_may_stand_anywhere_in_the_file(keys: str, unsettled: set[str], tmp_path: Path) -> None:
+    text = f"services: {{web: {{image: x, {keys}}}}}\nnetworks: {{a: , b: }}\n"
+    stack = write_captured_project(tmp_path, text).model_copy(update={"environment": ("X",)})
+    service = services_by_name_of(declared_project(("shop", stack)))["web"]
+    numbered = {name for name in service.unsettled if re.search(r"[24]\d{4}/tcp$", name)}
+    assert ({*service.unsettled} - numbered, service.doubts[0]) == (unsettled, "variables")
+
+
+@needs_compose
+def test_a_file_without_services_declares_none(tmp_path: Path) -> None:
+    assert services_by_name_of(declared_project(("shop", write_captured_project(tmp_path, "services: {}\n")))) == {}
 
 
 @needs_compose

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -159,7 +160,76 @@ def test_while_a_file_of_variables_is_missing_what_it_may_set_is_unsettled(tmp_p
 def test_a_file_that_the_client_refuses_is_unknown(text: str, tmp_path: Path) -> None:
     declared = declared_stack(("rodan", write_stack(tmp_path, text)))
     assert isinstance(declared.services, Unobservable)
-    assert declared.services.why.startswith("Docker's client refuses stack.yml: ")
+    assert declared.services.why.startswith("Docker's client refuses stack.yml:")
+    assert "detach" not in declared.services.why
+
+
+@needs_client
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("services:\n  a.b:\n    image: x\n    imgae: y\n", 5),
+        ("services:\n  web:\n    image: x\n    stop_grace_period: 1 hour\n", 5),
+        ("services:\n  web:\n    image: x\n    ports: [a]\n    healthcheck:\n      retries: x\n", 7),
+        ("services:\n  web: {image: x}\n\ninclude: [a.yml]\n", 5),
+        ("services:\n  web:\n    image: x\n    environment:\n      A: '${B:?needed}'\n", 6),
+    ],
+)
+def test_what_the_client_refuses_has_its_line(text: str, line: int, tmp_path: Path) -> None:
+    declared = declared_stack(("rodan", write_stack(tmp_path, text)))
+    assert isinstance(declared.services, Unobservable)
+    assert declared.services.why.startswith(f"Docker's client refuses stack.yml:{line}: ")
+
+
+@needs_client
+@pytest.mark.parametrize(
+    "text",
+    [
+        "command: 'run --password=hidden-word ${'",
+        "environment: ['P=hidden-word ${']",
+        "labels: {a: 'hidden-word $'}",
+        "healthcheck: {test: ['CMD', 'x', 'hidden-word ${']}",
+        "environment: {A: {hidden-word: 1}}",
+    ],
+)
+def test_no_literal_value_is_shown_of_what_the_client_says(text: str, tmp_path: Path) -> None:
+    declared = declared_stack(("rodan", write_stack(tmp_path, f"services: {{web: {{image: x, {text}}}}}\n")))
+    assert isinstance(declared.services, Unobservable)
+    assert "hidden-word" not in declared.services.why
+
+
+@needs_client
+@pytest.mark.parametrize(
+    ("keys", "unsettled"),
+    [
+        ("volumes: ['${X}:/d']", {"TaskTemplate.ContainerSpec.Mounts./d.Source"}),
+        ("volumes: ['${X}/a:/d']", {"TaskTemplate.ContainerSpec.Mounts./d.Source"}),
+        ("volumes: ['${HOME}/a:/d']", {"TaskTemplate.ContainerSpec.Mounts./d.Source"}),
+        ("volumes: ['${PWD}:/d']", {"TaskTemplate.ContainerSpec.Mounts./d.Source"}),
+        ("volumes: ['~/a:/d']", {"TaskTemplate.ContainerSpec.Mounts./d.Source"}),
+        ("volumes: [{type: bind, source: '${X}', target: /d}]", {"TaskTemplate.ContainerSpec.Mounts./d.Source"}),
+        ("environment: {A: '${USER}', B: b}", {ENV + "A"}),
+        ("deploy: {update_config: {order: '${X}'}}", {"UpdateConfig.Order"}),
+        ("deploy: {mode: '${X}'}", {REPLICAS, "Mode."}),
+        ("ports: ['${X}']", {"EndpointSpec.Ports."}),
+        ("networks: ['${X}']", {"TaskTemplate.Networks."}),
+    ],
+)
+def test_what_is_set_elsewhere_may_stand_anywhere_in_the_file(keys: str, unsettled: set[str], tmp_path: Path) -> None:
+    text = f"services: {{web: {{image: x, {keys}}}}}\nnetworks: {{a: {{}}, b: {{}}}}\n"
+    stack = write_stack(tmp_path, text).model_copy(update={"environment": ("X",)})
+    [service] = services_of(declared_stack(("rodan", stack))).values()
+    numbered = {path for path in service.unsettled if re.search(r"[24]\d{4}$|Networks\.rodan_", path)}
+    assert {*service.unsettled} - numbered == unsettled
+
+
+@needs_client
+def test_what_an_env_file_that_is_not_here_may_set_otherwise_is_unsettled(tmp_path: Path) -> None:
+    text = "services: {web: {image: x, env_file: [a.env, lost.env], environment: {FIXED: a}}}\n"
+    declared = declared_stack(("rodan", write_stack(tmp_path, text, a_env="MAYBE=1\n")))
+    [service] = services_of(declared).values()
+    assert (service.unsettled, service.more_variables) == ((ENV + "MAYBE",), True)
+    assert {path for path in service.fields if path.startswith(ENV)} == {ENV + "FIXED", ENV + "MAYBE"}
 
 
 @pytest.mark.parametrize(
@@ -240,12 +310,14 @@ def test_variables_that_get_their_value_from_whoever_deploys_are_not_compared(
         for name, service in services.items()
     }
     assert names == {"rodan_listed": {"A", "B", "LONE"}, "rodan_passed": {"B", "LONE"}, "rodan_empty": {"B", "LONE"}}
-    assert {service.unsettled for service in services.values()} == {(ENV + "LONE",)}
+    assert {*services["rodan_listed"].unsettled} == {ENV + "A", ENV + "B", ENV + "LONE"}
+    assert services["rodan_passed"].unsettled == services["rodan_empty"].unsettled == (ENV + "LONE",)
     assert services["rodan_listed"].more_variables
     assert declared.missing == ("${NOT_HERE}.env",)
     assert [p.line for p in declared.problems if "LONE has no value" in p.what] == [4, 5]  # type: ignore[union-attr]
     given = declared_stack(("rodan", stack), {"LONE": "x"})
-    assert not any(service.unsettled for service in services_of(given).values())
+    passed = [service for name, service in services_of(given).items() if name != "rodan_listed"]
+    assert not any(service.unsettled for service in passed)
 
 
 CLIENTS = sorted({path for path in ("/usr/bin/docker", "/usr/local/bin/docker") if Path(path).exists()})

@@ -18,7 +18,12 @@ from fleetkeeper.topics.containers.facts import Container, Mount, Port
 from fleetkeeper.topics.registry import RULES, TOPICS, load_inventory, observers_in
 from fleetkeeper.topics.services.compose.file_problems import project_problems
 from fleetkeeper.topics.services.compose.service_hash import hash_of, hash_with_ids, hashed_texts
-from fleetkeeper.topics.services.compose.settings import declared_settings, different_settings, running_settings
+from fleetkeeper.topics.services.compose.settings import (
+    declared_settings,
+    different_settings,
+    running_settings,
+    unsettled_settings,
+)
 from fleetkeeper.topics.services.policy import init_lines
 from fleetkeeper.topics.services.rules.drift import notes
 from fleetkeeper.transport.commands import Unobservable
@@ -319,6 +324,15 @@ def test_ports_of_both_families_and_chosen_ports_are_equal() -> None:
     assert (running["port 80/tcp"], "port 9/tcp" in running) == ("8080", False)
     assert different_settings({"port 80/tcp": "one that Docker chooses"}, running, ()) == []
     assert different_settings({}, running, ()) == ["port 80/tcp"]
+
+
+def test_a_port_of_another_number_may_be_the_one_that_a_variable_gives() -> None:
+    unsettled = list(
+        unsettled_settings({"port 20001/tcp": "1", "mount /a": "x"}, {"port 40002/tcp": "1", "mount /a": "y"})
+    )
+    assert unsettled == ["port 20001/tcp", "mount /a", "port 40002/tcp", "port "]
+    running = {"port 80/tcp": "80", "mount /new": "volume v"}
+    assert different_settings({"port 20001/tcp": "1"}, running, unsettled) == ["mount /new"]
 
 
 def test_the_hash_of_a_service_is_made_in_each_way_of_the_versions() -> None:

@@ -220,6 +220,32 @@ def test_names_of_variables_are_compared_where_an_env_file_is_missing() -> None:
     assert saw(look_once(stack, changed_service("t1_web", **{ENV + "TAG": GONE}))) == ["t1_web: TAG is missing"]
 
 
+def test_a_path_beside_the_file_is_the_same_in_another_directory() -> None:
+    source = "TaskTemplate.ContainerSpec.Mounts./d.Source"
+    services = tuple(
+        replace(each, fields={**each.fields, source: '"/home/ann/shop/conf"'}, relative={source: "/conf"})
+        for each in declared_by("28.2.2")
+        if each.name == "t1_web"
+    )
+    stack = DeclaredStack("t1", FILE, services)
+    for path, same in (("/srv/shop/conf", True), ("/conf", True), ("/srv/shop/conf2", False), ("/srv/xconf", False)):
+        web = [each for each in changed_service("t1_web", **{source: f'"{path}"'}) if each.name == "t1_web"]
+        assert saw(look_once(stack, tuple(web))) == ([] if same else [f"t1_web has mount /d.Source {path}"])
+
+
+def test_fields_whose_names_depend_on_a_variable_are_not_compared() -> None:
+    """A port, a mount or a network of another name may be the one that the variable gives."""
+    ports = "EndpointSpec.Ports."
+    services = tuple(
+        replace(each, fields={**each.fields, f"{ports}tcp 20007": "1"}, unsettled=(f"{ports}tcp 20007", ports))
+        for each in declared_by("28.2.2")
+    )
+    stack = DeclaredStack("t1", FILE, services, unset=("PORT",))
+    assert saw(look_once(stack, changed_service("t1_web", **{f"{ports}tcp 8080": "1"}))) == []
+    named = changed_service("t1_web", **{f"{ports}tcp 8080": "1", ENV + "NEW": None})
+    assert saw(look_once(stack, named)) == ["t1_web: NEW is not in the file"]
+
+
 @pytest.mark.parametrize(("path", "lent"), [(USER, USER), (UPDATES + "Order", UPDATES)])
 def test_what_fleetkeeper_lends_a_service_is_no_difference(path: str, lent: str) -> None:
     services = tuple(replace(each, lent=(lent,)) for each in changed_service("t1_web", **{path: '"x"'}))
@@ -356,7 +382,7 @@ def test_a_sound_file_has_no_problem() -> None:
         ("image:", "privileged: true\n    image:", "3 error: `privileged` is ignored by `docker stack deploy`"),
         ("image:", "build: .\n    image:", "3 warning: `build` is ignored by `docker stack deploy`"),
         ('"CMD", "true"', '"CMD-SHELL", "pg_isready", "-U"', "4 error: CMD-SHELL takes one text: only `pg_isready`"),
-        ('"CMD", "true"', '"CMD", "curl -f x"', "4 error: CMD takes words: `curl -f x` is taken for the name of a"),
+        ('"CMD", "true"', '"CMD", "curl -f x"', "4 error: CMD takes words: `curl …` is taken for the name of a"),
         ('"CMD", "true"', '"CMD"', "4 error: CMD without a program"),
         ('"CMD", "true"', '"CMD-SHELL"', "4 error: CMD-SHELL without a command"),
         ('"CMD", "true"', '"curl", "-f"', "4 error: a health test begins with CMD, CMD-SHELL or NONE, not with curl"),
@@ -378,10 +404,32 @@ def test_a_job_needs_no_update_config() -> None:
     assert problems_in(text) == []
 
 
-def test_the_hint_for_a_health_test_has_all_of_its_words() -> None:
-    text = SOUND_FILE.replace('"CMD", "true"', '"curl", "-f", "x"')
-    [problem] = file_problems(read_compose(text.encode()), ())
-    assert problem.hint == 'test: ["CMD-SHELL", "curl -f x"]'
+@pytest.mark.parametrize("test", ['"mysqladmin", "-ps3cret"', '"CMD", "a -ps3cret"', '"CMD-SHELL", "a", "-ps3cret"'])
+def test_nothing_of_a_health_test_is_shown_but_its_program(test: str) -> None:
+    """Its words may hold a password, as those of a command may."""
+    [problem] = file_problems(read_compose(SOUND_FILE.replace('"CMD", "true"', test).encode()), ())
+    assert problem.hint in ('test: ["CMD-SHELL", "mysqladmin …"]', 'test: ["CMD-SHELL", "a …"]')
+    assert "s3cret" not in problem.what
+
+
+def test_what_an_anchor_says_is_a_problem_of_its_line_once() -> None:
+    text = "x: &x {image: 'a:1', privileged: true, labels: {l: '${LOST}'}}\nservices: {a: *x, b: *x, c: {<<: *x}}\n"
+    assert sorted(problem.split(" has ")[0] for problem in problems_in(text)) == [
+        "1 error: ${LOST} is not set and becomes empty",
+        "1 error: `privileged` is ignored by `docker stack deploy`",
+        "2 warning: a",
+        "2 warning: b",
+        "2 warning: c",
+    ]
+
+
+def test_a_variable_of_somebody_s_shell_is_a_warning_and_not_empty() -> None:
+    text = SOUND_FILE.replace('"CMD", "true"', '"CMD", "${HOME}${USER}"')
+    problems = [problem for problem in problems_in(text) if "$" in problem]
+    assert [problem.split(" ", 1)[1] for problem in problems] == [
+        "warning: ${HOME} is that of whoever deploys",
+        "warning: ${USER} is that of whoever deploys",
+    ]
 
 
 TIED = """\

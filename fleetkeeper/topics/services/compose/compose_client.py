@@ -20,8 +20,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleetkeeper.readers.json_documents import Json, json_document, mapping
+from fleetkeeper.readers.compose.document import ComposeDocument
+from fleetkeeper.readers.json_documents import Json, json_document, mapping, part
 from fleetkeeper.topics.services.stacks.docker_client import client_environment, without_values
+from fleetkeeper.topics.services.stacks.refusals import refused_line, without_literals
 from fleetkeeper.transport.bounded_run import run_within_bounds
 from fleetkeeper.transport.commands import Unobservable
 
@@ -63,7 +65,8 @@ class ProjectFiles:
     """What Compose is given: the project's name, its files in order, and where they lie.
 
     `environment_files` replace `.env` of the directory. `variables` are those that are exported, with their values.
-    `started_in` is the directory on the node, and `scrubbed` are all values that no message may show, by name.
+    `started_in` is the directory on the node, and `scrubbed` are all values that no message may show, by name. `name`
+    is what the first file is called, and `documents` are the files as they were read here.
     """
 
     project: str
@@ -73,6 +76,8 @@ class ProjectFiles:
     variables: Mapping[str, str]
     started_in: str
     scrubbed: Mapping[str, str]
+    name: str
+    documents: tuple[ComposeDocument, ...]
 
 
 def find_client() -> ComposeClient:
@@ -138,12 +143,21 @@ def project_model(client: ComposeClient, files: ProjectFiles) -> Json:
 
 
 def refusal(errors: bytes, status: int, files: ProjectFiles) -> str:
-    """What Compose says about files that it refuses, without values."""
-    message = errors[:2000].decode("utf-8", "replace").strip() or f"exit status {status}"
+    """What Compose says about files that it refuses, with the line in the first, and without values."""
+    lines = errors.decode("utf-8", "replace").split("\n")
+    message = (
+        "\n".join(line for line in lines if not line.startswith("time="))[:2000].strip() or f"exit status {status}"
+    )
     if ENV_FILE.search(message):
-        return f"Compose refuses {Path(files.files[0]).name}: it cannot read an environment file"
+        return f"Compose refuses {files.name}: it cannot read an environment file"
+    for path in files.files:
+        message = message.replace(path, files.name)
+    line = refused_line(message, files.documents[0])
+    at = f"{files.name}:{line}" if line else files.name
+    for document in files.documents:
+        message = without_literals(message, document)
     text = "\n".join(f"${{{name}}}" for name in files.scrubbed)
-    return f"Compose refuses {Path(files.files[0]).name}: {without_values(message, text, files.scrubbed)}"[:500]
+    return f"Compose refuses {at}: {without_values(message, text, files.scrubbed)}"[:500]
 
 
 def config_hashes(client: ComposeClient, model: Json, project: str, directory: str) -> dict[str, str]:
@@ -158,6 +172,8 @@ def config_hashes(client: ComposeClient, model: Json, project: str, directory: s
     with tempfile.TemporaryDirectory(prefix="fleetkeeper-") as own:
         environment = compose_environment(shell_of(directory), own)
         status, output, _ = run_within_bounds(words, own, environment, yaml_text(model).encode())
+    if not part(model, "services"):
+        return {}
     hashes = dict(printed_hashes(output.decode("utf-8", "replace").split("\n")))
     if status or not hashes:
         raise Unobservable("`docker compose config --hash` gave no hash for its own model of the project")

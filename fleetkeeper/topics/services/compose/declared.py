@@ -42,8 +42,8 @@ from fleetkeeper.topics.services.compose.env_files import (
 from fleetkeeper.topics.services.compose.facts import DeclaredProject, Doubt, ProjectService
 from fleetkeeper.topics.services.compose.file_problems import project_problems
 from fleetkeeper.topics.services.compose.service_hash import hash_of, hashed_texts, shares_with_others
-from fleetkeeper.topics.services.compose.service_variables import OF_A_SHELL, declared_variables, gets_more_variables
-from fleetkeeper.topics.services.compose.settings import declared_settings
+from fleetkeeper.topics.services.compose.service_variables import declared_variables, gets_more_variables
+from fleetkeeper.topics.services.compose.settings import declared_settings, unsettled_settings
 from fleetkeeper.topics.services.policy import Policy, Stack
 from fleetkeeper.topics.services.stacks.declared import UNKNOWN_NAME, read_stack_file, unsettled_names
 from fleetkeeper.topics.services.stacks.deploy_variables import (
@@ -52,6 +52,7 @@ from fleetkeeper.topics.services.stacks.deploy_variables import (
     read_bounded,
     stack_variables,
 )
+from fleetkeeper.topics.services.stacks.stand_ins import FIRST, OF_A_SHELL, SECOND, stand_ins
 from fleetkeeper.transport.bounded_run import LIMIT
 from fleetkeeper.transport.commands import Unobservable
 
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 LATE = "what its files declare was not seen in time"
 TIMES = 5
 """How often Compose is run for one project, at most, and one more time's worth of everything else."""
-DOTENV = ".env"
+DOTENV, PWD = ".env", "PWD"
 LINES = {
     "restart": ("restart",),
     "network mode": ("network_mode",),
@@ -158,7 +159,7 @@ class ProjectReading:
         """The services that Compose would start. Raises Unobservable where it does not say."""
         if self.variables.missing:
             raise Unobservable(f"{Path(self.variables.missing[0]).name} is not here, and Compose needs it")
-        model = self.project_model_with(client, 20_000, self.unset)
+        model = self.project_model_with(client, FIRST, self.unset)
         other = self.other_model(client, model)
         hashes = config_hashes(client, model, self.project, self.directory)
         for name, service in part(model, "services").items():
@@ -176,23 +177,22 @@ class ProjectReading:
             return model
         variables = {name for service in part(model, "services").values() for name in part(service, "environment")}
         lines = [f"{name}={secrets.randbelow(9_999)}\n" for name in sorted(variables) if re.fullmatch(NAME, name)]
-        return self.project_model_with(client, 40_000, sorted(names), "".join(lines))
+        return self.project_model_with(client, SECOND, sorted(names), "".join(lines))
 
     def names_of_a_shell(self) -> frozenset[str]:
         """The variables of somebody's shell that the project may use; any of them where it has files besides."""
         if any(has_more_files(document) for document in self.documents):
-            return OF_A_SHELL - self.variables.values.keys()
+            return OF_A_SHELL - {PWD} - self.variables.values.keys()
         texts = [scalar.text for document in self.documents for _, scalar in document.scalars()]
         used = names_used([*texts, *env_file_texts(self.documents, self.folder, self.variables.values)])
-        return OF_A_SHELL & set(used) - self.variables.values.keys()
+        return OF_A_SHELL & set(used) - {PWD} - self.variables.values.keys()
 
     def project_model_with(self, client: ComposeClient, least: int, names: Sequence[str], absent: str = "") -> Json:
         """Compose's model, with a number from `least` on for each of some variables that are not set here.
 
         `absent` is the text of each env file that is not here.
         """
-        stand_ins = {name: str(least + secrets.randbelow(9_999)) for name in names}
-        values = {**self.exports, **stand_ins}
+        values = {**self.exports, **stand_ins(self.documents, names, least)}
         with tempfile.TemporaryDirectory(prefix="fleetkeeper-") as own:
             files = ProjectFiles(
                 self.project,
@@ -202,6 +202,8 @@ class ProjectReading:
                 values,
                 self.directory,
                 dict(self.variables.values),
+                Path(self.stack.file).name,
+                self.documents,
             )
             return project_model(client, files)
 
@@ -221,7 +223,7 @@ class ProjectReading:
 
     def missing_env_files(self) -> dict[tuple[int, tuple[str, int]], ScalarNode]:
         """The env files that services must have and that are not here, by number of the file, service and position."""
-        elsewhere = dict.fromkeys((*self.unset, *self.passed, *OF_A_SHELL), UNKNOWN_NAME) | {"PWD": self.directory}
+        elsewhere = dict.fromkeys((*self.unset, *self.passed, *OF_A_SHELL), UNKNOWN_NAME) | {PWD: self.directory}
         return {
             (number, (name, index)): node
             for number, document in enumerate(self.documents)
@@ -251,10 +253,10 @@ class ProjectReading:
             {title: self.line_of(name, title) for title in ("", *fields)},
             tuple(sorted(text_digest(each, run_key()) for each in hashes if each)),
             doubts,
-            tuple(each for each in {**fields, **twin} if fields.get(each) != twin.get(each)),
+            tuple(unsettled_settings(fields, twin)),
             replicas_of(service),
             bool(profiles) and "*" not in self.stack.profiles and not profiles & set(self.stack.profiles),
-            "PWD" in used or any(not source.startswith(("/", "~")) for source in bound_directories(service)),
+            PWD in used or any(not source.startswith(("/", "~")) for source in bound_directories(service)),
             (run_key(), *texts) if is_recognised and shares_with_others(service) else None,
             declared_variables(service, others[0], partial(self.line_of_variable, name), more=more),
         )

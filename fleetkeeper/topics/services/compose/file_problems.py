@@ -16,6 +16,7 @@ from fleetkeeper.topics.services.stacks.file_problems import (
     FileProblem,
     floating_image,
     impossible_health_check,
+    problems_by_line,
     text_of,
     unknown_services,
 )
@@ -45,7 +46,7 @@ def project_problems(
         if isinstance(service, MappingNode):
             for judge in SERVICE_JUDGES:
                 problems += judge(document, name, service)
-    return sorted(problems, key=lambda problem: (problem.line, problem.key))
+    return problems_by_line(problems)
 
 
 def empty_variables(document: ComposeDocument, variables: Collection[str]) -> Iterator[FileProblem]:

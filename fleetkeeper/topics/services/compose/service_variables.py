@@ -10,8 +10,6 @@ from fleetkeeper.topics.services.compose.facts import DeclaredVariables
 from fleetkeeper.topics.services.compose.service_hash import unescaped_value
 from fleetkeeper.topics.services.stacks.values import variable_digests
 
-OF_A_SHELL = frozenset({"HOME", "HOSTNAME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "USER"})
-"""Variables that are set, to something, in the shell of whoever starts a project."""
 PROXIES = frozenset({"ALL_PROXY", "FTP_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
 """What Compose adds, in large and small letters, from `proxies` in the configuration of Docker's client."""
 

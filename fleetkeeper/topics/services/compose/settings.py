@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from posixpath import join, normpath
 
 from fleetkeeper.readers.json_documents import Json, flag_in, listed, part, parts, text_in
@@ -143,7 +143,17 @@ def running_settings(container: Container) -> dict[str, str]:
     }
 
 
-def different_settings(declared: dict[str, str], running: dict[str, str], unsettled: Iterable[str]) -> list[str]:
+def unsettled_settings(fields: dict[str, str], twin: dict[str, str]) -> Iterator[str]:
+    """The names of settings that are others in a twin, which has other values for what is not here.
+
+    Where it has another mount or port, `mount ` or `port ` too: any may be added.
+    """
+    yield from (name for name in {**fields, **twin} if fields.get(name) != twin.get(name))
+    strange = sorted(fields.keys() ^ twin.keys())
+    yield from dict.fromkeys(kind for name in strange for kind in (MOUNT, PORT) if name.startswith(kind))
+
+
+def different_settings(declared: dict[str, str], running: dict[str, str], unsettled: Collection[str]) -> list[str]:
     """The names of the settings that differ. Those that only one side shows count where their absence is certain.
 
     A container may have anonymous volumes of its image. Files that it gets as secrets and configs are not compared.
@@ -151,7 +161,8 @@ def different_settings(declared: dict[str, str], running: dict[str, str], unsett
     names = [name for name in declared if name not in unsettled]
     different = [name for name in names if name in running and running[name] != declared[name] != CHOSEN]
     different += [name for name in names if name not in running and name.startswith((MOUNT, PORT))]
-    return [*different, *(name for name in running if name not in declared and is_added(name, running[name]))]
+    added = [name for name in running if name not in declared and is_added(name, running[name])]
+    return [*different, *(name for name in added if not {MOUNT, PORT} & {*unsettled} & {name.partition(" ")[0] + " "})]
 
 
 def is_added(name: str, words: str) -> bool:

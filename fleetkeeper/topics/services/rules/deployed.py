@@ -37,9 +37,10 @@ def are_deployed_as_declared(fleet: Fleet, subject: Subject) -> Iterator[Finding
     file declares is what Docker's own client would write: it runs where the audit runs, against an engine that is none.
     Compared is every field of each service, as a manager of the swarm has it, with the engine's defaults on both sides.
     Values of variables, command lines and options of drivers are compared by digests with a key of this run, and are
-    named, never shown. A field that depends on a variable or an env file that is not here is not compared, which is
-    noted. What fleetkeeper itself lends a service is left to another rule. Unknown while no manager was seen that has
-    the stack, where the client is missing or refuses the file, and for values in a recording.
+    named, never shown. A field that depends on a variable, on somebody's shell or on an env file that is not here is
+    not compared, which is noted; of a path beside the file its end is. What fleetkeeper itself lends a service is left
+    to another rule. Unknown while no manager was seen that has the stack, where the client is missing or refuses the
+    file, and for values in a recording.
 
     Of a project of Compose (`kind: compose`) the containers on its node are compared, by what Compose itself writes
     into their labels: its hash of all settings of a service. Where that differs, the settings that are seen of a
@@ -168,7 +169,7 @@ def compare_services(declared: StackService, running: StackService) -> Compariso
         if path not in declared.fields or path not in running.fields:
             different.append(path)
         elif declared.fields[path] is not None or running.fields[path] is not None:
-            different += [path] if declared.fields[path] != running.fields[path] else []
+            different += [] if is_same_text(path, declared, running) else [path]
         else:
             wanted, seen = ((service.digests or {}).get(path) for service in (declared, running))
             if wanted is None or seen is None:
@@ -178,10 +179,20 @@ def compare_services(declared: StackService, running: StackService) -> Compariso
     return Comparison(tuple(different), tuple(uncompared))
 
 
+def is_same_text(path: str, declared: StackService, running: StackService) -> bool:
+    """Whether a kept field is the same on both sides; of a path beside the stack file its end."""
+    value = running.fields[path]
+    if path in declared.relative and value is not None:
+        return value.startswith('"/') and value.endswith(f'{declared.relative[path]}"')
+    return declared.fields[path] == value
+
+
 def is_left_out(path: str, declared: StackService, running: StackService) -> bool:
     """Whether a field is not compared: it depends on what is not here, or fleetkeeper has lent it."""
     from_env_file = declared.more_variables and path.startswith(ENV) and path not in declared.fields
-    return path in declared.unsettled or from_env_file or path.startswith(running.lent)
+    collections = tuple(start for start in declared.unsettled if start.endswith("."))
+    in_collection = path not in declared.fields and path.startswith(collections)
+    return path in declared.unsettled or in_collection or from_env_file or path.startswith(running.lent)
 
 
 def difference_findings(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.looking.threads import map_in_threads
 from fleetkeeper.readers.compose.document import (
@@ -20,17 +21,24 @@ from fleetkeeper.readers.compose.document import (
     read_compose,
 )
 from fleetkeeper.readers.compose.document import Path as YamlPath
-from fleetkeeper.readers.compose.variables import NAME, VARIABLE, interpolated_text, passed_names, variables_in
+from fleetkeeper.readers.compose.variables import NAME, interpolated_text, passed_names, variables_in
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.run_digests import run_key
 from fleetkeeper.topics.services.policy import Policy, Stack
 from fleetkeeper.topics.services.stacks.deploy_variables import StackVariables, read_bounded, stack_variables
 from fleetkeeper.topics.services.stacks.docker_client import DesiredStack, StackRefused, desired_stack
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService
-from fleetkeeper.topics.services.stacks.field_names import ENV, compose_path, is_kept
-from fleetkeeper.topics.services.stacks.file_problems import dotenv_names, file_problems
-from fleetkeeper.topics.services.stacks.node_problems import env_file_nodes, holds_secrets, node_problems
+from fleetkeeper.topics.services.stacks.field_names import ENV, compose_path, is_kept, open_collections
+from fleetkeeper.topics.services.stacks.file_problems import dotenv_names, file_problems, problems_by_line
+from fleetkeeper.topics.services.stacks.node_problems import (
+    env_file_nodes,
+    holds_secrets,
+    node_problems,
+    relative_sources,
+)
+from fleetkeeper.topics.services.stacks.refusals import refused_line, without_literals
 from fleetkeeper.topics.services.stacks.service_fields import Fields, comparable_fields
+from fleetkeeper.topics.services.stacks.stand_ins import FIRST, OF_A_SHELL, SECOND, stand_ins
 from fleetkeeper.topics.services.stacks.values import value_digest, variable_digests
 from fleetkeeper.transport.bounded_run import LIMIT
 from fleetkeeper.transport.commands import Unobservable
@@ -41,10 +49,6 @@ if TYPE_CHECKING:
 NOTHING = "/dev/null"
 UNKNOWN_NAME = "/nonexistent/"
 """In place of a variable that is set elsewhere, in the name of a file: no file has it."""
-FIRST, SECOND = 20_000, 40_000
-"""Where the numbers begin that stand for variables which are not set here."""
-DURATIONS = frozenset({"interval", "timeout", "start_period", "delay", "window", "monitor", "stop_grace_period"})
-SWITCHES = frozenset({"read_only", "init", "tty", "stdin_open", "disable", "nocopy"})
 LATE = "what its file declares was not seen in time"
 TIMES = 3
 """How often the client is run for one stack, at most, and one more time's worth of everything else."""
@@ -79,7 +83,7 @@ def declared_stack(entry: tuple[str, Stack], exported: Mapping[str, str] | None 
     known = {*reading.variables.values, *unsettled_names(reading.document, reading.variables)}
     problems = file_problems(reading.document, known, dotenv_of(reading.file), stack.order)
     problems += node_problems(reading.document, reading.open_env_files())
-    problems.sort(key=lambda problem: (problem.line, problem.key))
+    problems = problems_by_line(problems)
     missing = (*reading.variables.missing, *dict.fromkeys(reading.missing_files("env_file").values()))
     return DeclaredStack(name, stack.file, services, tuple(problems), reading.open_names, missing)
 
@@ -90,7 +94,7 @@ def read_stack(name: str, stack: Stack, exported: Mapping[str, str]) -> StackRea
     variables = stack_variables(stack, exported)
     reading = StackReading(name, Path(stack.file), document, variables)
     named = unsettled_names(document, variables)
-    passed = [*(variable.name for variable in passed_names(document)), *reading.lone_names()]
+    passed = [*(variable.name for variable in passed_names(document)), *reading.lone_names(), *shell_names(document)]
     unset = [name for name in passed if name not in variables.values]
     return replace(reading, open_names=tuple(dict.fromkeys([*named, *unset])))
 
@@ -103,6 +107,18 @@ def read_stack_file(path: Path) -> ComposeDocument:
         raise Unobservable(f"{path.name} cannot be read: {error.strerror or error}") from None
     except ComposeFileError as error:
         raise Unobservable(f"{path.name}:{error.line}: {error.what}", hint=error.hint) from None
+
+
+def shell_names(document: ComposeDocument) -> Iterator[str]:
+    """The variables of a shell that a file uses; `~` is HOME."""
+    yield from (variable.name for variable in variables_in(document) if variable.name in OF_A_SHELL)
+    sources = (node.text for path, node in document.scalars() if path[2:3] == ("volumes",))
+    yield from ("HOME" for source in sources if source.startswith("~"))
+
+
+def variable_names(spec: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the variables of a ServiceSpec."""
+    return (path.removeprefix(ENV) for path in comparable_fields(dict(spec), {}) if path.startswith(ENV))
 
 
 def dotenv_of(path: Path) -> frozenset[str]:
@@ -124,11 +140,6 @@ def unsettled_names(document: ComposeDocument, variables: StackVariables) -> tup
     return tuple(name for name in dict.fromkeys(variable.name for variable in used) if name in expected)
 
 
-def switch_of(least: int) -> str:
-    """What stands for a switch that is not set here."""
-    return "true" if least == FIRST else "false"
-
-
 @dataclass(frozen=True)
 class StackReading:
     """One stack file with its variables. `open_names` are those that are not set here, but where it is deployed.
@@ -144,55 +155,54 @@ class StackReading:
 
     def services(self) -> Iterator[StackService]:
         """The services that Docker's client would write. Raises Unobservable where it does not say."""
-        desired = self.desired(self.stand_ins(FIRST))
-        other = self.desired(self.stand_ins(SECOND)) if self.open_names else desired
+        desired = self.desired(stand_ins((self.document,), self.open_names, FIRST))
+        varied = self.open_names or self.missing_files("env_file")
+        other = self.other_desired(desired) if varied else desired
         incomplete = {path[1] for path in self.missing_files("env_file") if len(path) > 1}
         for full_name, spec in desired.services.items():
             fields, others = comparable_fields(spec, {}), comparable_fields(other.services.get(full_name, {}), {})
             service = self.declared_service(full_name, fields, run_key())
-            unsettled = tuple(path for path, value in fields.items() if others.get(path) != value)
+            unsettled = [path for path, value in fields.items() if others.get(path) != value]
+            unsettled += open_collections(fields, others)
             short = full_name.removeprefix(f"{self.name}_")
-            yield replace(service, unsettled=unsettled, more_variables=short in incomplete)
+            relative = relative_sources(self.document, short)
+            yield replace(service, unsettled=tuple(unsettled), more_variables=short in incomplete, relative=relative)
 
-    def stand_ins(self, least: int) -> dict[str, str]:
-        """A value for each variable that is not set here: what differs between two of them depends on it.
+    def other_desired(self, desired: DesiredStack) -> DesiredStack:
+        """The same with other values for what is not here, and for whatever an env file may say that is not here."""
+        names = {name for spec in desired.services.values() for name in variable_names(spec)}
+        lines = [f"{name}={secrets.randbelow(9_999)}\n" for name in sorted(names) if re.fullmatch(NAME, name)]
+        with tempfile.NamedTemporaryFile("w", prefix="fleetkeeper-", suffix=".env") as absent:
+            absent.writelines(lines)
+            absent.flush()
+            return self.desired(stand_ins((self.document,), self.open_names, SECOND), absent.name)
 
-        A number of which there are 10,000 from `least` on, where a key takes durations one of seconds, and for a switch
-        either value.
+    def desired(self, values: Mapping[str, str], absent: str = NOTHING) -> DesiredStack:
+        """What Docker's client would write with values for what is not set here. Raises Unobservable.
+
+        `absent` is read in place of each env file that is not here.
         """
-        keys = self.keys_of_open_names()
-        numbers = {name: str(least + secrets.randbelow(9_999)) for name in self.open_names}
-        return {
-            name: f"{number}s" if keys[name] & DURATIONS else number if not keys[name] & SWITCHES else switch_of(least)
-            for name, number in numbers.items()
-        }
-
-    def keys_of_open_names(self) -> dict[str, set[str]]:
-        """The keys of which a variable that is not set here is the whole value, by its name."""
-        keys: dict[str, set[str]] = {name: set() for name in self.open_names}
-        for variable in variables_in(self.document):
-            node = self.document.find(*variable.path)
-            if variable.name in keys and isinstance(node, ScalarNode) and VARIABLE.fullmatch(node.text):
-                keys[variable.name].add(str(variable.path[-1]))
-        return keys
-
-    def desired(self, stand_ins: Mapping[str, str]) -> DesiredStack:
-        """What Docker's client would write. Raises Unobservable."""
-        values = {**self.variables.values, **stand_ins}
+        values = {**self.variables.values, **values}
         try:
-            return desired_stack(self.name, self.text_for_client(), self.file.absolute().parent, values)
+            return desired_stack(self.name, self.text_for_client(absent), self.file.absolute().parent, values)
         except StackRefused as refused:
-            raise Unobservable(f"Docker's client refuses {self.file.name}: {refused.message}"[:500]) from None
+            line = refused_line(refused.message, self.document)
+            at = f"{self.file.name}:{line}" if line else self.file.name
+            message = without_literals(refused.message, self.document)
+            raise Unobservable(f"Docker's client refuses {at}: {message}"[:500]) from None
 
-    def text_for_client(self) -> str:
-        """The text of the file, with an empty file instead of each that it names and that is not here.
+    def text_for_client(self, absent: str) -> str:
+        """The text of the file, with another file instead of each that it names and that is not here: an empty one.
+
+        For an env file that is `absent`.
 
         Of env files that is said elsewhere. The content of secrets and configs is not compared.
         """
         text = self.document.text
-        nodes = {**self.missing_nodes("env_file"), **self.missing_nodes("file")}
-        for start, end in sorted({(node.position.start, node.position.end) for node in nodes.values()}, reverse=True):
-            text = f'{text[:start]}"{NOTHING}"{text[end:]}'
+        files = {node.position: NOTHING for node in self.missing_nodes("file").values()}
+        files |= {node.position: absent for node in self.missing_nodes("env_file").values()}
+        for position in sorted(files, key=lambda position: position.start, reverse=True):
+            text = f"{text[: position.start]}{json.dumps(files[position])}{text[position.end :]}"
         return text
 
     def missing_files(self, key: str) -> dict[YamlPath, str]:

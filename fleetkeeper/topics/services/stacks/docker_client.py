@@ -39,6 +39,8 @@ CHOOSE_ENGINE = frozenset(
 """Variables of Docker's client that decide which engine it asks, or how."""
 ENV_FILE = re.compile("env file|poorly formatted environment")
 """In messages about an environment file, of clients 28 and 20.10."""
+NO_REASON = re.compile("--detach=false|^Ignoring (unsupported|deprecated) options")
+"""In lines of messages that say nothing of why a file is refused."""
 NO_STACK_FILE = "`docker` here is another program: it asked nothing of the engine it was given"
 
 
@@ -81,13 +83,15 @@ def desired_stack(stack: str, text: str, directory: Path, variables: Mapping[str
         engine = f"unix://{own}/engine.sock"
         words = (client, "--host", engine, "stack", "deploy", "--resolve-image", "never", "--compose-file", "-", stack)
         environment = client_environment(variables, own, engine)
+        environment |= {name: variables[name] for name in ("HOME", "PATH") if name in variables}
         with recorder_at(Path(own, "engine.sock")) as recorder:
             code, errors = run_client(words, directory, environment, text)
             writes, asked = list(recorder.writes), recorder.asked
     if not asked and (code == 0 or not is_docker_s_client(client, directory, environment)):
         raise Unobservable(NO_STACK_FILE, hint=INSTALL_CLIENT)
     if code != 0:
-        raise StackRefused(without_values(errors.strip() or f"exit status {code}", text, variables))
+        reason = "\n".join(line for line in errors.split("\n") if not NO_REASON.search(line)).strip()
+        raise StackRefused(without_values(reason or f"exit status {code}", text, variables))
     return recorded_stack(writes, tuple(warning_lines(errors)))
 
 

@@ -20,7 +20,8 @@ class StackService:
     kept, since it may be secret (variables, command lines, options of drivers). `digests` are those of the latter by
     path, several where Docker's clients write one value in several ways; None in a recording. `lines` are lines of the
     stack file by path, "" for the service's own. `unsettled` are the paths of fields that depend on variables which
-    are not set here; `more_variables`: an env file of the service is not here, so it may have others.
+    are not set here, or with which paths begin that do; `more_variables`: an env file of the service is not here, so it
+    may have others. `relative` are the ends of paths beside the stack file, by path: it may be elsewhere when deployed.
     `lent`: fleetkeeper has changed its user or its update settings, which is another rule's affair.
     """
 
@@ -32,6 +33,7 @@ class StackService:
     unsettled: tuple[str, ...] = ()
     more_variables: bool = False
     lent: tuple[str, ...] = ()
+    relative: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

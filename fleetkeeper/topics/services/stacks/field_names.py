@@ -6,6 +6,7 @@ Paths are those of the Engine API, as `comparable_fields` makes them.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 
 from fleetkeeper.inventory.units import exact_size
 
@@ -115,6 +116,30 @@ COMPOSE_PATHS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Labels.", ("deploy", "labels")),
 )
 """Where a service of a stack file says the fields that begin so; the first that fits is used."""
+
+
+COLLECTIONS = (
+    ENV,
+    "TaskTemplate.ContainerSpec.Mounts.",
+    "TaskTemplate.ContainerSpec.Secrets.",
+    "TaskTemplate.ContainerSpec.Configs.",
+    "TaskTemplate.Networks.",
+    "EndpointSpec.Ports.",
+    "Mode.",
+)
+"""How paths begin of fields that have a name of the file in them; it may depend on variables."""
+
+
+def open_collections(fields: Iterable[str], others: Iterable[str]) -> Iterator[str]:
+    """The collections of which one side has a field that the other has not, where both are paths of one service.
+
+    >>> list(open_collections(["EndpointSpec.Ports.tcp 20001", "Mode.Global"], ["EndpointSpec.Ports.tcp 40007"]))
+    ['Mode.', 'EndpointSpec.Ports.']
+    """
+    strange = sorted({*fields} ^ {*others}, reverse=True)
+    return (
+        each for each in dict.fromkeys(start for path in strange for start in COLLECTIONS if path.startswith(start))
+    )
 
 
 def compose_path(path: str) -> tuple[str, ...]:

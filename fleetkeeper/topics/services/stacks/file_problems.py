@@ -6,9 +6,8 @@ Source: https://github.com/docker/cli/blob/master/cli/compose/types/types.go (Un
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fleetkeeper.judging.finding import Severity
@@ -43,6 +42,9 @@ BROKER_WARNING = (
     "RabbitMQ 4 dropped what Celery before 5.5 declares (global QoS, and since 4.3 transient queues): "
     "the next pull can stop every worker"
 )
+ALWAYS_SET = frozenset({"HOME", "LOGNAME", "PATH", "PWD", "SHELL", "USER"})
+"""Variables that are set wherever somebody deploys."""
+NO_SHELL = "write the value down: another person, or a cron job, has another one"
 JOBS = frozenset({"replicated-job", "global-job"})
 PINNING_KEYS = ("node.hostname", "node.id")
 
@@ -76,7 +78,13 @@ def file_problems(
         if isinstance(service, MappingNode):
             for judge in SERVICE_JUDGES:
                 problems += judge(document, name, service)
-    return sorted(problems, key=lambda problem: (problem.line, problem.key))
+    return problems_by_line(problems)
+
+
+def problems_by_line(problems: Iterable[FileProblem]) -> list[FileProblem]:
+    """The problems in the order of their lines, each line's once: an anchor is seen wherever it is used."""
+    ordered = sorted(problems, key=lambda problem: (problem.line, problem.key))
+    return list({(problem.line, problem.what): problem for problem in reversed(ordered)}.values())[::-1]
 
 
 def unset_variables(
@@ -87,6 +95,11 @@ def unset_variables(
         if variable.name in variables or not (variable.becomes_empty or variable.name in dotenv):
             continue
         key = ".".join(map(str, variable.path))
+        if variable.name in ALWAYS_SET and variable.name not in dotenv:
+            yield FileProblem(
+                key, variable.line, f"${{{variable.name}}} is that of whoever deploys", NO_SHELL, "warning"
+            )
+            continue
         becomes = "is not set and becomes empty" if variable.becomes_empty else "does not get its value from .env"
         hint = "export it when you deploy, and name it under `environment` of the stack"
         if variable.name in dotenv:
@@ -192,16 +205,31 @@ def impossible_health_check(document: ComposeDocument, name: str, service: Mappi
     program = words[1:]
     what = ""
     if words[0] == "CMD-SHELL" and len(words) != 2:
-        what = f"CMD-SHELL takes one text: only `{program[0]}` is run" if program else "CMD-SHELL without a command"
+        what = (
+            f"CMD-SHELL takes one text: only `{program_of(program[0])}` is run"
+            if program
+            else "CMD-SHELL without a command"
+        )
     elif words[0] == "CMD" and not program:
         what = "CMD without a program"
     elif words[0] == "CMD" and len(words) == 2 and re.search(r"\s", words[1]):
-        what = f"CMD takes words: `{words[1]}` is taken for the name of a program"
+        what = f"CMD takes words: `{program_of(words[1])}` is taken for the name of a program"
     elif words[0] not in ("CMD", "CMD-SHELL", "NONE"):
-        what, program = f"a health test begins with CMD, CMD-SHELL or NONE, not with {words[0]}", words
+        begin = program_of(words[0])
+        what, program = f"a health test begins with CMD, CMD-SHELL or NONE, not with {begin}", words
     if what:
-        hint = f"test: {json.dumps(['CMD-SHELL', ' '.join(program or ['...'])])}"
+        hint = f'test: ["CMD-SHELL", "{program_of(" ".join(program))}"]'
         yield FileProblem(f"services.{name}.healthcheck.test", line, what, hint)
+
+
+def program_of(command: str) -> str:
+    """The first word of a command, and that there are more: they may hold a password.
+
+    >>> program_of("mysqladmin ping -ps3cret"), program_of("true"), program_of("")
+    ('mysqladmin …', 'true', '…')
+    """
+    first, *more = command.split() or ["…"]
+    return f"{first} …" if more else first
 
 
 def scattered_volumes(document: ComposeDocument) -> Iterator[FileProblem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from posixpath import normpath
 
 from fleetkeeper.readers.compose.document import ComposeDocument, MappingNode, Node, ScalarNode, SequenceNode
 from fleetkeeper.topics.services.stacks.file_problems import (
@@ -73,6 +74,33 @@ def bind_source(item: Node) -> str:
         return text_of(item.members.get("source")) if text_of(item.members.get("type")) == "bind" else ""
     source, _, rest = text_of(item).partition(":")
     return bound_directory(item) or (source if rest and source.startswith((".", "/", "~")) else "")
+
+
+def relative_sources(document: ComposeDocument, service: str) -> dict[str, str]:
+    """The end of each path that a service mounts from beside the stack file, by the field of a ServiceSpec.
+
+    >>> from fleetkeeper.readers.compose.document import read_compose
+    >>> relative_sources(read_compose(b"services: {web: {image: x, volumes: ['../a/./b:/d', '.:/e', '/f:/f']}}"), "web")
+    {'TaskTemplate.ContainerSpec.Mounts./d.Source': '/a/b', 'TaskTemplate.ContainerSpec.Mounts./e.Source': ''}
+    """
+    volumes = document.find("services", service, "volumes")
+    mounts = [
+        (bind_source(item), mount_target(item)) for item in (volumes.items if isinstance(volumes, SequenceNode) else ())
+    ]
+    return {
+        f"TaskTemplate.ContainerSpec.Mounts.{target}.Source": re.sub(r"^(\.\.?(/|$))+", "/", normpath(source)).rstrip(
+            "/"
+        )
+        for source, target in mounts
+        if source.startswith(".")
+    }
+
+
+def mount_target(item: Node) -> str:
+    """Where a mount of a service is in its containers."""
+    if isinstance(item, MappingNode):
+        return text_of(item.members.get("target"))
+    return text_of(item).partition(":")[2].partition(":")[0]
 
 
 def shared_env_files(document: ComposeDocument, open_files: Collection[str]) -> Iterator[FileProblem]:
