@@ -180,6 +180,8 @@ def value_in_words(path: str, value: str | None) -> str:
     ('10 s', '0')
     >>> value_in_words("TaskTemplate.Resources.Limits.MemoryBytes", "104857600"), value_in_words(USER, None)
     ('100 MiB', 'not set')
+    >>> value_in_words("EndpointSpec.Ports.tcp 80", '[{"mode": "host", "published": 8080}, {"mode": "ingress"}]')
+    '8080 (host), chosen by Docker (ingress)'
     """
     if value is None:
         return "0" if path == REPLICAS else "not set"
@@ -187,13 +189,20 @@ def value_in_words(path: str, value: str | None) -> str:
         read = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    if path.endswith(DURATIONS) and isinstance(read, int):
-        return f"{read / SECOND:g} s"
-    if path.endswith("NanoCPUs") and isinstance(read, int):
-        return f"{read / SECOND:g}"
+    if path.startswith("EndpointSpec.Ports.") and isinstance(read, list):
+        return ", ".join(port_in_words(port) for port in read)
+    if path.endswith((*DURATIONS, "NanoCPUs")) and isinstance(read, int):
+        return f"{read / SECOND:g}{'' if path.endswith('NanoCPUs') else ' s'}"
     if path.endswith("MemoryBytes") and isinstance(read, int):
         return exact_size(read)
     return read if isinstance(read, str) else ", ".join(map(str, read)) if is_flat(read) else value
+
+
+def port_in_words(port: object) -> str:
+    """A published port of a service, with its mode."""
+    if not isinstance(port, dict):
+        return str(port)
+    return f"{port.get('published') or 'chosen by Docker'} ({port.get('mode')})"
 
 
 def is_flat(value: object) -> bool:
