@@ -58,6 +58,18 @@ def inspection_json(inspected: Output) -> str:
     return inspected.text()
 
 
+def is_podman(information: Json) -> bool:
+    """Whether `docker info` was answered by Podman: as its own client, or as an engine that Docker's client asks.
+
+    >>> is_podman({"host": {}, "store": {}}), is_podman({"ServerVersion": "5.6.2", "ProductLicense": "Apache-2.0"})
+    (True, True)
+
+    Source: podman, pkg/api/handlers/compat/info.go; Docker's own engine says "Community Engine", or nothing.
+    """
+    own = "ServerVersion" not in information and "host" in information and "store" in information
+    return own or information.get("ProductLicense") == "Apache-2.0"
+
+
 SILENT = ("cannot connect to the docker daemon", "failed to connect to the docker api", "error during connect")
 """What Docker's client says when nobody answers it: up to version 28, from 29 on, and over ssh or TCP."""
 

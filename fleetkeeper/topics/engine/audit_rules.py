@@ -3,41 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from fleetkeeper.topics.engine.facts import Watch
 
 EVERYTHING = "rwxa"
+NARROW = "b32"
+"""Programs of another width than the machine's own: a rule about them alone says nothing of the others."""
+
+
+@dataclass(frozen=True)
+class AuditRule:
+    """One rule: its list (`exit`, `task` …), whether it records, and of which path; `path` is "" for all that happens.
+
+    `whole`: it has no further condition, such as a user, a result or single calls.
+    """
+
+    list_name: str
+    recording: bool
+    whole: bool
+    watch: Watch
 
 
 def parse_watches(lines: Iterable[str]) -> tuple[Watch, ...]:
-    """The rules that watch a path; others are left out.
+    """The rules that watch a path; others are left out, and so are those that an earlier `never` silences.
 
     >>> parse_watches(["-w /etc/docker -p wa -k docker", "-a always,exit -F path=/usr/bin/runc -F perm=x", "-D"])
     (Watch(path='/etc/docker', records='wa', below=True), Watch(path='/usr/bin/runc', records='x', below=False))
+    >>> parse_watches(["-a never,exit -F dir=/var/lib", "-w /var/lib/docker -p wa", "-w /etc/docker -p wa"])
+    (Watch(path='/etc/docker', records='wa', below=True),)
+
+    The kernel takes the first rule that fits (auditctl(8)); one of the list `task` that never records, as some
+    distributions ship it, switches all rules about calls off, and watches are such rules.
     """
-    return tuple(watch for line in lines for watch in watches_of(line.split()))
+    rules: list[AuditRule] = []
+    for line in lines:
+        for rule in rules_of(line.split()):
+            rules.insert(0 if line.split()[0] == "-A" else len(rules), rule)
+    silent = [rule for rule in rules if not rule.recording and rule.whole]
+    if any(rule.list_name == "task" for rule in silent):
+        return ()
+    watches = [(index, rule.watch) for index, rule in enumerate(rules) if rule.recording and rule.whole]
+    return tuple(
+        watch
+        for index, watch in watches
+        if watch.path and not any(covers(rule.watch, watch.path) for rule in rules[:index] if rule in silent)
+    )
 
 
-def watches_of(words: list[str]) -> Iterator[Watch]:
-    """The watch that one rule is; none for a rule about anything else, and for one that records nothing (`never`).
-
-    A rule with further conditions (another user, a result) records only some of what happens: it is none either.
-    """
+def rules_of(words: list[str]) -> Iterator[AuditRule]:
+    """The rule that a line is; none for a line about anything else."""
     pairs = list(pairwise(words))
     options = dict(pairs)
     if "-w" in options:
-        yield Watch(options["-w"], options.get("-p", EVERYTHING), below=True)
+        yield AuditRule("exit", True, True, Watch(options["-w"], options.get("-p", EVERYTHING), below=True))
         return
-    action = options.get("-a", options.get("-A", ""))
+    action = set(options.get("-a", options.get("-A", "")).split(","))
+    if not action & {"always", "never"} or not action & {"exit", "task"}:
+        return
     fields = dict(value.split("=", 1) for option, value in pairs if option == "-F" and "=" in value)
-    conditions = fields.keys() - {"path", "dir", "perm", "key", "arch"} or options.get("-S", "all") != "all"
-    if conditions or not {"always", "exit"} <= set(action.split(",")):
-        return
+    others = fields.keys() - {"path", "dir", "perm", "key", "arch"}
+    whole = not others and options.get("-S", "all") == "all" and "-C" not in words and fields.get("arch") != NARROW
     path = fields.get("path", fields.get("dir", ""))
-    if path:
-        yield Watch(path, fields.get("perm", EVERYTHING), below="dir" in fields)
+    watch = Watch(path, fields.get("perm", EVERYTHING), below="dir" in fields)
+    yield AuditRule("task" if "task" in action else "exit", "always" in action, whole, watch)
+
+
+def covers(silent: Watch, path: str) -> bool:
+    """Whether a rule that never records keeps writes to a path from being recorded; one without a path keeps all."""
+    above = {str(parent) for parent in PurePosixPath(path).parents}
+    return bool(set("wa") & set(silent.records)) and (
+        not silent.path or silent.path == path or (silent.below and silent.path in above)
+    )
 
 
 def is_watched(path: str, watches: Iterable[Watch], *, directory: bool = False) -> bool:
@@ -48,8 +87,9 @@ def is_watched(path: str, watches: Iterable[Watch], *, directory: bool = False) 
     [True, False, False]
     """
     above = {str(parent) for parent in PurePosixPath(path).parents}
-    return any(
-        set("wa") <= set(watch.records)
-        and ((watch.path == path and (watch.below or not directory)) or (watch.below and watch.path in above))
+    about = [
+        watch
         for watch in watches
-    )
+        if (watch.path == path and (watch.below or not directory)) or (watch.below and watch.path in above)
+    ]
+    return set("wa") <= {kind for watch in about for kind in watch.records}

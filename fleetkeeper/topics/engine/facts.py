@@ -97,7 +97,7 @@ class Facts:
     files: tuple[EngineFile, ...] = ()
     unix: tuple[str, ...] | Unobservable = ()
     tcp: tuple[str, ...] | Unobservable = ()
-    members: tuple[str, ...] = ()
+    members: tuple[str, ...] | Unobservable = ()
     by_acl: tuple[str, ...] | Unobservable = ()
     disks: dict[str, bool | None] | None = None
     audit: Auditing | Unobservable = Auditing(enabled=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from fleetkeeper.looking.fleet import or_why
+from fleetkeeper.readers.docker.inspection import is_podman
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, listed, mapping, part, text_in, texts
 from fleetkeeper.readers.numbers import number_in
 from fleetkeeper.readers.output_pieces import Piece, pieces_of
@@ -34,9 +36,9 @@ def parse(printed: str) -> Facts:
     pieces = list(pieces_of(printed, "the look at the engine"))
     by_name = {piece.name: piece for piece in pieces}
     document = json_document(by_name["info"].text, "`docker info`")
-    if "ServerVersion" not in mapping(document, "`docker info`"):
-        if "host" in document and "store" in document:
-            return Facts("podman")
+    if is_podman(mapping(document, "`docker info`")):
+        return Facts("podman")
+    if "ServerVersion" not in document:
         raise Unobservable("`docker info` said nothing about an engine", hint=silent_hint(document))
     sockets = by_name["sockets"]
     hidden = Unobservable("the sockets of dockerd cannot be seen by this account", hint="set `sudo: true`, or `audit`")
@@ -46,13 +48,13 @@ def parse(printed: str) -> Facts:
         info=parse_info(document),
         options=or_why(lambda: options_of(by_name["process"])),
         settings=or_why(lambda: settings_of(by_name["settings"])),
-        bridge_icc=or_why(lambda: parse_bridge(by_name["bridge"].text)),
+        bridge_icc=or_why(lambda: bridge_of(by_name["bridge"])),
         systemd=by_name["systemd"].word == "yes",
         units=tuple(line.partition(" ")[0] for line in by_name["listen"].lines if line),
         files=tuple(dict.fromkeys(parse_file(piece) for piece in pieces if piece.name == "file")),
         unix=hidden if sockets.word == "hidden" else tuple(rest for kind, rest in listening if kind == "unix"),
         tcp=hidden if sockets.word == "hidden" else tuple(rest for kind, rest in listening if kind == "tcp"),
-        members=tuple(sorted({line for piece in pieces if piece.name == "group" for line in piece.lines if line})),
+        members=or_why(lambda: members_of(pieces)),
         by_acl=or_why(lambda: accounts_of_acl(pieces)),
         disks={piece.text: {"yes": True, "no": False}.get(piece.word) for piece in pieces if piece.name == "disk"},
         audit=or_why(lambda: parse_audit(by_name["audit"], by_name["saved"])),
@@ -117,6 +119,13 @@ def settings_of(settings: Piece) -> Values:
     return values
 
 
+def bridge_of(bridge: Piece) -> bool | None:
+    """What `parse_bridge` says. Raises Unobservable where the engine did not say whether there is such a network."""
+    if bridge.word == "unknown":
+        raise Unobservable("the engine did not show the network `bridge`")
+    return parse_bridge(bridge.text)
+
+
 def parse_bridge(text: str) -> bool | None:
     """Whether containers on the default bridge may talk to each other; None without that network.
 
@@ -136,6 +145,14 @@ def parse_file(piece: Piece) -> EngineFile:
     owner, group = (int(number) if NUMBER.fullmatch(number) else None for number in numbers[:2])
     mode = int(numbers[2], 8) if MODE.fullmatch(numbers[2]) else None
     return EngineFile(role, path, real, owner, group, mode, numbers[3])
+
+
+def members_of(pieces: Iterable[Piece]) -> tuple[str, ...]:
+    """The accounts that may use a socket by its group. Raises Unobservable where nobody says who is in a group."""
+    groups = [piece for piece in pieces if piece.name == "group"]
+    if any(piece.word == "?" for piece in groups):
+        raise Unobservable("who is in the group of the engine's socket cannot be asked (no `getent`)")
+    return tuple(sorted({line for piece in groups for line in piece.lines if line}))
 
 
 def accounts_of_acl(pieces: list[Piece]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fleetkeeper.topics.engine.facts import Values
@@ -19,6 +19,7 @@ TEXTS = frozenset(
         "group",
         "host",
         "log-level",
+        "metrics-addr",
         "seccomp-profile",
         "tlscacert",
         "tlscert",
@@ -27,7 +28,11 @@ TEXTS = frozenset(
 )
 LISTS = {"hosts": "host", "storage-opts": "storage-opt"}
 """Keys of the file that are lists, each with the name that a single one has on the command line."""
-SHORT = {"-H": "host", "-D": "debug", "-l": "log-level", "-G": "group"}
+SHORT = {"H": "host", "D": "debug", "l": "log-level", "G": "group"}
+REPEATED = ("host", "storage-opt", "default-ulimit")
+"""Options that add up when they stand several times; of the others the last one counts."""
+BOOLEANS = dict.fromkeys(("1", "t", "true"), "true") | dict.fromkeys(("0", "f", "false"), "false")
+"""How Go's strconv.ParseBool reads a switch on the command line."""
 ULIMITS = "default-ulimits"
 
 
@@ -36,20 +41,44 @@ def parse_options(words: Sequence[str]) -> Values:
 
     >>> parse_options(["-H", "fd://", "--icc=false", "--debug", "--log-level", "warn", "--http-proxy=http://u:p@x"])
     {'host': ('fd://',), 'icc': ('false',), 'debug': ('true',), 'log-level': ('warn',)}
+    >>> parse_options(["-DHtcp://192.0.2.1:2375", "--iptables=0", "--log-level=info", "--log-level=error"])
+    {'debug': ('true',), 'host': ('tcp://192.0.2.1:2375',), 'iptables': ('false',), 'log-level': ('error',)}
     """
     values: Values = {}
     left = list(words)
-    while left:
-        word = left.pop(0)
-        key, equals, value = word.partition("=")
-        name = SHORT.get(key, key.removeprefix("--") if key.startswith("--") else "")
-        if name in SWITCHES:
-            values[name] = ((value if equals else "true").lower(),)
-        elif name in TEXTS or name in ("storage-opt", "default-ulimit"):
-            given = value if equals else (left.pop(0) if left else "")
-            kept = given.partition("=")[0] if name in ("storage-opt", "default-ulimit") else given
-            values[name] = (*values.get(name, ()), kept)
+    while left and left[0] != "--":
+        for name, written in options_in(left.pop(0)):
+            if name in SWITCHES:
+                text = ("true" if written is None else written).lower()
+                values[name] = (BOOLEANS.get(text, text),)
+            elif name in TEXTS or name in REPEATED:
+                text = written if written is not None else (left.pop(0) if left else "")
+                kept = text.partition("=")[0] if name in ("storage-opt", "default-ulimit") else text
+                values[name] = (*values.get(name, ()), kept) if name in REPEATED else (kept,)
     return values
+
+
+def options_in(word: str) -> Iterator[tuple[str, str | None]]:
+    """The options in one word of a command line, each with its value; None where that is not in the same word.
+
+    Short switches may stand together, and the value of a short option right behind it, as pflag takes them.
+
+    >>> list(options_in("--icc=false")), list(options_in("-DH=fd://")), list(options_in("-l")), list(options_in("x"))
+    ([('icc', 'false')], [('debug', None), ('host', 'fd://')], [('log-level', None)], [])
+    """
+    if word.startswith("--"):
+        key, equals, value = word.removeprefix("--").partition("=")
+        yield key, value if equals else None
+        return
+    letters = word[1:] if word.startswith("-") else ""
+    while letters:
+        name, letters = SHORT.get(letters[0], ""), letters[1:]
+        if name in SWITCHES and not letters.startswith("="):
+            yield name, None
+            continue
+        if name:
+            yield name, letters.removeprefix("=") if letters else None
+        return
 
 
 def parse_settings(text: str) -> Values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fleetkeeper.looking.fleet import or_why
+from fleetkeeper.readers.docker.inspection import is_podman
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, json_documents, mapping, part, text_in
 from fleetkeeper.readers.numbers import number_in
 from fleetkeeper.readers.output_pieces import Piece, pieces_of
@@ -25,9 +26,9 @@ def parse(printed: str) -> Facts:
     """
     by_name = {piece.name: piece for piece in pieces_of(printed, "the look at the engine")}
     document = mapping(json_document(by_name["info"].text, "`docker info`"), "`docker info`")
+    if is_podman(document):
+        return Facts("inactive")
     if "ServerVersion" not in document:
-        if "host" in document and "store" in document:
-            return Facts("inactive")
         raise Unobservable("`docker info` said nothing about an engine")
     swarm = part(document, "Swarm")
     state = text_in(swarm, "LocalNodeState") or "inactive"

@@ -16,6 +16,8 @@ no_engine() {
 }
 
 PATH=$PATH:/usr/local/bin:/snap/bin
+# A context that somebody has chosen for the client may be an engine elsewhere; the node's own is meant.
+if [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ]; then DOCKER_CONTEXT=default; export DOCKER_CONTEXT; fi
 [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || [ -n "$DOCKER_HOST" ] || [ ! -r /proc/1/comm ] ||
   grep -qsE '^(dockerd|containerd|containerd-shim)' /proc/[0-9]*/comm || no_engine
 elsewhere=$(foreign_endpoint "$DOCKER_HOST" "${DOCKER_CONFIG:-${HOME:-/root}/.docker}" "$DOCKER_CONTEXT")

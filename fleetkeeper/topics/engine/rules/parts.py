@@ -87,10 +87,12 @@ def engine_sockets(facts: Facts) -> list[EngineFile]:
 def api_addresses(facts: Facts) -> tuple[str, ...]:
     """The addresses on which the engine should take requests, as dockerd spells them.
 
-    Those of docker.socket stand for `fd://`. Raises Unobservable where its settings were not seen.
+    Those of docker.socket stand for `fd://`, and what names no protocol is one over TCP. Raises Unobservable where its
+    settings were not seen.
     """
-    written = values_of(facts, "host")
+    hosts = [address.strip() for address in values_of(facts, "host")]
+    written = [address if "://" in address or not address else f"tcp://{address}" for address in hosts]
     if any(address.startswith("fd:") for address in written):
         units = [f"unix://{address}" if address.startswith("/") else f"tcp://{address}" for address in facts.units]
         return (*(address for address in written if not address.startswith("fd:")), *units)
-    return written
+    return tuple(written)

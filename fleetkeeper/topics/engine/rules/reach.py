@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
@@ -15,6 +16,9 @@ from fleetkeeper.topics.engine.rules.parts import Checks, api_addresses, engine_
 from fleetkeeper.transport.commands import Unobservable
 
 ROOT = 0
+HEXADECIMAL = re.compile("[0-9A-F]{4}")
+SWARM_PORTS = (2377, 7946)
+"""Where a node of a swarm takes orders as a manager, and hears of the others (docs: swarm tutorial)."""
 WHY_SOCKET = "whoever may write to it is root on the node"
 
 
@@ -23,7 +27,8 @@ def is_reached_by_few(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part
 
     Whoever reaches the engine is root on the node. Judged on the sockets on which dockerd listens, whatever the paths
     that are written somewhere: owner, group, mode and access lists, the members of the group and the accounts whose
-    first group it is; a TCP address of the engine must ask for certificates. Accounts are compared with
+    first group it is; a TCP address of the engine must ask for certificates, and a
+    port on which dockerd listens for no reason that its settings tell is unknown. Accounts are compared with
     `engine_users` of the inventory's `benchmark`; without that line they are a warning. Unknown where the sockets of
     dockerd cannot be seen.
 
@@ -36,7 +41,10 @@ def is_reached_by_few(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part
 def named_accounts(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
     """A Wrong where accounts may use the engine's socket that nobody names."""
     engine_sockets(facts)
-    accounts = {*facts.members, *(each.partition(" ")[2] for each in raise_if_unobservable(facts.by_acl))} - {"root"}
+    accounts = {
+        *raise_if_unobservable(facts.members),
+        *(each.partition(" ")[2] for each in raise_if_unobservable(facts.by_acl)),
+    } - {"root"}
     others = sorted(accounts - set(policy.engine_users or ()))
     if others and policy.engine_users is None:
         text = "accounts that the inventory names (`benchmark: {engine_users: […]}`)"
@@ -49,6 +57,9 @@ def named_accounts(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
 def certificates_over_tcp(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
     """A Wrong for each TCP address of the engine, where it does not ask for certificates."""
     addresses = [address for address in api_addresses(facts) if address.startswith("tcp:")]
+    if not addresses and (ports := unexplained_ports(facts)):
+        listening = ", ".join(map(str, ports))
+        raise Unobservable(f"dockerd listens on TCP port {listening}, and no setting that was seen says what for")
     if not addresses:
         raise NotApplicable("the engine takes no requests over TCP")
     if value_of(facts, "tlsverify") != "true":
@@ -59,6 +70,17 @@ def certificates_over_tcp(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
             "most often nobody needs the port: take the address away",
             "error",
         )
+
+
+def unexplained_ports(facts: Facts) -> list[int]:
+    """The TCP ports on which dockerd listens neither for its metrics nor, in a swarm, for other nodes.
+
+    Raises Unobservable where its sockets were not seen.
+    """
+    metrics = value_of(facts, "metrics-addr").rpartition(":")[2]
+    known = {*(SWARM_PORTS if facts.info.in_swarm else ()), *([int(metrics)] if metrics.isdecimal() else ())}
+    numbers = [address.rpartition(":")[2] for address in raise_if_unobservable(facts.tcp)]
+    return sorted({int(number, 16) for number in numbers if HEXADECIMAL.fullmatch(number)} - known)
 
 
 def owners_of_engine_socket(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:

@@ -29,7 +29,8 @@ engines() {
 listening() { # the paths and the ports of sockets on which a process listens; nothing where that is hidden
   find "/proc/${1:-none}/fd" -type l -exec readlink {} + 2>/dev/null | sed -n 's/^socket:\[\([0-9]*\)\]$/\1/p' | awk '
     FILENAME == "-" { held[$1] = 1; next }
-    FILENAME ~ /unix$/ { if ($4 == "00010000" && ($7 in held) && $8 ~ /^\//) print "unix " $8; next }
+    FILENAME ~ /unix$/ { if ($4 == "00010000" && ($7 in held) && $8 ~ /^\//) {
+      sub(/^([^ ]+ +)([^ ]+ +)([^ ]+ +)([^ ]+ +)([^ ]+ +)([^ ]+ +)([^ ]+ )/, ""); print "unix " $0 } next }
     $4 == "0A" && ($10 in held) { print "tcp " $2 }' - "/proc/$1/net/unix" "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null |
     sort -u | head -n 500
 }
@@ -70,19 +71,36 @@ tr '\0' '\n' < "/proc/${pid:-none}/cmdline" 2>/dev/null | indented 65536
 info=$(docker info --format '{{json .}}') || exit 71
 part info
 printf '%s\n' "$info" | sed -E 's/"([A-Za-z]*Proxy)": *"([^"\\]|\\.)*"/"\1":""/g' | indented 4194304
-part bridge
-docker network inspect bridge --format '{{json .Options}}' 2>/dev/null | indented 65536
+if bridge=$(docker network inspect bridge --format '{{json .Options}}' 2>/dev/null); then
+  part bridge
+  printf '%s\n' "$bridge" | indented 65536
+elif bridge=$(docker network ls --filter name=bridge --format '{{.Name}}' 2>/dev/null) &&
+  ! printf '%s\n' "$bridge" | grep -qx bridge; then part bridge
+else part "bridge unknown"; fi
 case $info in *'"ControlAvailable":true'*)
-  if overlays=$(docker network ls -q --no-trunc --filter driver=overlay); then part "overlays listed"
-  else part "overlays unknown"; fi
   # shellcheck disable=SC2086 # ids, to be split
-  [ -z "$overlays" ] || docker network inspect --format \
-    '{"Name":{{json .Name}},"Ingress":{{json .Ingress}},"Options":{{json .Options}}}' $overlays 2>/dev/null |
-    indented 4194304 ;;
+  if overlays=$(docker network ls -q --no-trunc --filter driver=overlay) && { [ -z "$overlays" ] ||
+    overlays=$(IFS=$newline; docker network inspect --format \
+      '{"Name":{{json .Name}},"Ingress":{{json .Ingress}},"Options":{{json .Options}}}' $overlays 2>/dev/null); }; then
+    part "overlays listed"
+    printf '%s\n' "$overlays" | indented 4194304
+  else part "overlays unknown"; fi ;;
 esac
 
-newer=''
-[ ! -e /run/docker.pid ] || [ ! "$config" -nt /run/docker.pid ] || newer=' newer'
+started() { # when the engine started, in epoch seconds: by its own file, else by the kernel, which rounds
+  if [ "$(cat /run/docker.pid 2>/dev/null)" = "$pid" ]; then stat -L -c %Y /run/docker.pid; return; fi
+  begun=$(sed 's/.*) //' "/proc/${pid:-none}/stat" 2>/dev/null | cut -d' ' -f20)
+  boot=$(sed -n 's/^btime //p' /proc/stat 2>/dev/null)
+  [ -z "$begun" ] || [ -z "$boot" ] || echo $((boot + begun / $(getconf CLK_TCK 2>/dev/null || echo 100) + 2))
+}
+is_newer() { # whether the settings were written since: also by a link to others, or by others in their place
+  [ "$(stat -L -c %Y "$config" 2>/dev/null || echo 0)" -gt "$1" ] || [ "$(stat -c %Y "$config")" -gt "$1" ] || {
+    real=$(readlink -f -- "$config")
+    [ "$(stat -c %Z "$real")" -gt "$1" ] && [ "$(stat -c %Y "${real%/*}/")" -gt "$1" ]
+  }
+}
+newer='' since=$(started)
+[ ! -e "$config" ] || [ -z "$since" ] || ! is_newer "$since" 2>/dev/null || newer=' newer'
 if hidden "$config"; then part "settings unreadable"
 elif [ ! -e "$config" ]; then part "settings absent"
 elif [ ! -f "$config" ]; then part "settings special"
@@ -134,22 +152,25 @@ root=$(printf '%s\n' "$info" | sed -n 's/.*"DockerRootDir": *"\([^"\\]*\)".*/\1/
 state=$root/swarm/docker-state.json
 if [ -n "$root" ] && [ -f "$state" ] && [ -r "$state" ]; then part "state read"; indented 65536 < "$state"; echo
 else part "state unread"; fi
-data=$(sed -n 's/^[[:space:]]*root[[:space:]]*=[[:space:]]*"\([^"]*\)".*/\1/p' /etc/containerd/config.toml 2>/dev/null | head -n 1)
+data=$(sed -n "s/^[[:space:]]*root[[:space:]]*=[[:space:]]*[\"']\([^\"']*\)[\"'].*/\1/p" /etc/containerd/config.toml 2>/dev/null | head -n 1)
 
-shown=''
+shown='' unit=''
 if command -v systemctl >/dev/null 2>&1 && [ -d /run/systemd/system ]; then
   part "systemd yes"
-  shown=$(systemctl show docker.service docker.socket -p Id,FragmentPath,DropInPaths,Listen 2>/dev/null)
+  unit=$(sed -n 's|.*/\([A-Za-z0-9_.@-]*\.service\)$|\1|p' "/proc/${pid:-none}/cgroup" 2>/dev/null | head -n 1)
+  case $unit in docker.service | user@*) unit='' ;; esac
+  shown=$(systemctl show docker.service docker.socket ${unit:+"$unit"} -p Id,FragmentPath,DropInPaths,Listen 2>/dev/null)
 else part "systemd no"; fi
 property() { # of a unit: the rest of the lines with a key
   printf '%s\n' "$shown" | awk -v unit="$1" -v key="$2=" '
     BEGIN { RS = "" } index("\n" $0 "\n", "\nId=" unit "\n") {
       n = split($0, line, "\n"); for (i = 1; i <= n; i++) if (index(line[i], key) == 1) print substr(line[i], length(key) + 1) }'
 }
-for unit in docker.service docker.socket; do
-  described "$unit" "$(property "$unit" FragmentPath)"
+for name in docker.service docker.socket $unit; do
+  case $name in docker.s*) role=$name ;; *) role=docker.service ;; esac
+  described "$role" "$(property "$name" FragmentPath)"
   set -f; IFS=' '
-  for file in $(property "$unit" DropInPaths); do described "$unit" "$file"; done
+  for file in $(property "$name" DropInPaths); do described "$role" "$file"; done
   set +f; IFS=$newline
 done
 part listen
@@ -166,8 +187,10 @@ for name in containerd containerd-shim containerd-shim-runc-v1 containerd-shim-r
   described "$name" "$(command -v "$name" 2>/dev/null)"
 done
 # Without an address of another one it is the system's containerd, or one that dockerd has started for itself.
+containerd=${containerd:-$(setting containerd)}
 containerd=${containerd:-$(printf '%s\n' "$info" | sed -n 's/.*"Containerd":{"Address":"\([^"\\]*\)".*/\1/p')}
 own=$(option exec-root)
+own=${own:-$(setting exec-root)}
 if [ -n "$containerd" ]; then described containerd.sock "$containerd"
 else
   described containerd.sock /run/containerd/containerd.sock
@@ -177,16 +200,29 @@ case $words in
 *--tls*) tls=yes ;;
 *) tls=$([ ! -f "$config" ] || head -c 1048576 -- "$config" 2>/dev/null | grep -c '"tls') ;;
 esac
+variable() { # the value of a variable of dockerd
+  tr '\0' '\n' < "/proc/${pid:-none}/environ" 2>/dev/null | sed -n "s/^$1=//p" | head -n 1
+}
+keys=$(variable DOCKER_CERT_PATH) home=$(variable HOME) own=$(variable DOCKER_CONFIG)
+keys=${keys:-${own:-${home:-/root}/.docker}}
 [ "${tls:-0}" = 0 ] || for key in tlscacert tlscert tlskey; do
   file=$(option "$key")
-  described "$key" "${file:-$(setting "$key")}"
+  file=${file:-$(setting "$key")}
+  described "$key" "${file:-$keys/$(printf %s "${key#tls}" | sed 's/^cacert$/ca/').pem}"
 done
 show_described
-if hidden /etc/docker/certs.d; then described certs.d /etc/docker/certs.d; fi
-[ ! -d /etc/docker/certs.d ] || find -L /etc/docker/certs.d -type f 2>/dev/null | head -n 200 | {
-  while read -r file; do described certs.d "$file"; done
-  show_described
-}
+certificates=/etc/docker/certs.d
+if hidden "$certificates"; then described certs.d "$certificates"; fi
+if [ -d "$certificates" ]; then
+  # What cannot be searched, is more than can be shown, or has a line break in its name, is not known.
+  if files=$(find -L "$certificates" -type f 2>/dev/null) && [ "$(printf '%s\n' "$files" | wc -l)" -le 1000 ] &&
+    [ -z "$(find -L "$certificates" -name "*$newline*" 2>/dev/null)" ]; then :
+  else printf '=file certs.d ? ? ? ?\n %s\n %s\n' "$certificates" "$certificates"; fi
+  printf '%s\n' "$files" | head -n 1000 | {
+    while read -r file; do described certs.d "$file"; done
+    show_described
+  }
+fi
 
 if [ -n "$sockets" ]; then part "sockets seen"; else part "sockets hidden"; fi
 printf '%s\n' "$sockets" | indented 65536
@@ -204,8 +240,11 @@ printf '%s\n' "$sockets" | sed -n 's/^unix //p' | head -n 50 | {
     group=$(stat -L -c %g "$socket" 2>/dev/null)
     case $groups in *" $group "*) continue ;; esac
     groups="$groups$group "
+    command -v getent >/dev/null 2>&1 || group=''
     part "group ${group:-?}"
-    getent group "${group:-none}" 2>/dev/null | cut -d: -f4 | tr ',' '\n' | indented 65536
+    { getent group "${group:-none}"; getent group; } 2>/dev/null |
+      awk -F: -v gid="$group" '$3 == gid { n = split($4, name, ","); for (i = 1; i <= n; i++) print name[i] }' | sort -u |
+      indented 65536
     getent passwd 2>/dev/null | awk -F: -v gid="$group" '$4 == gid { print $1 }' | indented 65536
   done
   show_described
@@ -243,5 +282,7 @@ else
   printf '%s\n' "$rules" | head -n 2000 | watched
 fi
 part saved
-cat /etc/audit/audit.rules /etc/audit/rules.d/*.rules 2>/dev/null | grep -E '^[[:space:]]*-[waA]' | head -n 2000 | watched
+# Where augenrules makes audit.rules from rules.d at each boot, what is only in the former is gone then.
+if command -v augenrules >/dev/null 2>&1 && [ -d /etc/audit/rules.d ]; then cat /etc/audit/rules.d/*.rules
+else cat /etc/audit/audit.rules; fi 2>/dev/null | grep -E '^[[:space:]]*-[waA]' | head -n 2000 | watched
 part end

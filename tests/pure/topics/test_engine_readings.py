@@ -1,0 +1,126 @@
+"""Engine: how its command line, its sockets and the kernel's rules are read, where a quick reading says too little."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics.engine.audit_rules import is_watched, parse_watches
+from fleetkeeper.topics.engine.parse import parse
+from tests.pure.topics.test_engine import INFO, WORDS, numbers, printed, verdict_of_engine, with_info
+
+DOCKER = ["-w /etc/docker -p wa -k docker"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("-Htcp://0.0.0.0:2375",), ("-H=tcp://:2375",), ("-DH", "tcp://:2375"), ("-H", "0.0.0.0:2375"), ("-H", ":2375")],
+)
+def test_a_tcp_address_is_seen_however_it_is_written(words: tuple[str, ...]) -> None:
+    assert numbers(verdict_of_engine("is_reached_by_few", printed(words=[*WORDS, *words]))) == ["2.8"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("2.4", ("--iptables=0",)),
+        ("2.4", ("--iptables=F",)),
+        ("2.3", ("--log-level=info", "--log-level=error")),
+        ("2.3", ("-lerror",)),
+        ("2.17", ("--userland-proxy=T",)),
+        ("2.11", ("--cgroup-parent=", "--cgroup-parent", "other.slice")),
+    ],
+)
+def test_switches_are_read_as_dockerd_reads_them_and_the_last_of_two_counts(
+    number: str, words: tuple[str, ...]
+) -> None:
+    assert numbers(verdict_of_engine("is_set_up_soundly", printed(words=[*WORDS, *words]))) == [number]
+
+
+def test_a_switch_that_is_off_by_a_number_is_off() -> None:
+    words = [*WORDS, "--userland-proxy=0", "--iptables=1", "--", "--iptables=0"]
+    assert numbers(verdict_of_engine("is_set_up_soundly", printed(words=words))) == []
+
+
+def test_a_port_on_which_dockerd_listens_for_no_known_reason_is_unknown() -> None:
+    listening = ("unix /run/docker.sock", "tcp 00000000:0947")
+    assert verdict_of_engine("is_reached_by_few", printed(listening=listening)).outcome is Outcome.UNKNOWN
+    metrics = printed(listening=listening, words=[*WORDS, "--metrics-addr=127.0.0.1:2375"])
+    assert verdict_of_engine("is_reached_by_few", metrics).outcome is Outcome.HOLDS
+    in_swarm = {**INFO, "Swarm": {"LocalNodeState": "active"}}
+    members = ("unix /run/docker.sock", "tcp 00000000:0949", "tcp 00000000000000000000000000000000:1F0A")
+    swarm = printed(listening=members, info=in_swarm)
+    assert verdict_of_engine("is_reached_by_few", swarm).outcome is Outcome.HOLDS
+    assert verdict_of_engine("is_reached_by_few", printed(listening=members)).outcome is Outcome.UNKNOWN
+
+
+def test_a_group_that_nobody_can_name_leaves_open_who_reaches_the_engine() -> None:
+    hidden = printed().replace("=group 999", "=group ?").replace("\n deploy\n", "\n")
+    verdict = verdict_of_engine("is_reached_by_few", hidden)
+    assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
+
+
+def test_a_bridge_that_the_engine_did_not_show_is_unknown_and_none_does_not_apply() -> None:
+    hidden = printed().replace("=bridge\n", "=bridge unknown\n")
+    assert verdict_of_engine("keeps_containers_apart", hidden).outcome is Outcome.UNKNOWN
+    assert verdict_of_engine("keeps_containers_apart", printed(bridge="")).unknown == ()
+
+
+def test_podman_that_docker_s_own_client_asks_is_podman() -> None:
+    assert parse(with_info(ServerVersion="5.6.2", ProductLicense="Apache-2.0")).engine == "podman"
+    assert parse(with_info(ProductLicense="Community Engine")).engine == "docker"
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        "-a never,task",
+        "-a task,never",
+        "-a never,exit -S all",
+        "-a never,exit -F dir=/etc -F perm=wa",
+        "-a exit,never -F arch=b64 -S all -F path=/etc/docker",
+    ],
+)
+def test_a_rule_that_never_records_silences_those_behind_it(silent: str) -> None:
+    assert not is_watched("/etc/docker/daemon.json", parse_watches([silent, *DOCKER]))
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "-a never,exit -F dir=/srv",
+        "-a never,exit -F path=/etc/docker -F perm=r",
+        "-a never,exit -S all -F auid=1000",
+        "-a never,exclude -F msgtype=CWD",
+        "-a never,filesystem -F fstype=tracefs",
+        "-a never,task -F auid=1000",
+    ],
+)
+def test_a_rule_that_silences_something_else_leaves_the_watch(harmless: str) -> None:
+    assert is_watched("/etc/docker/daemon.json", parse_watches([harmless, *DOCKER]))
+
+
+def test_order_decides_which_rule_counts() -> None:
+    late = "-a never,exit -F dir=/etc/docker"
+    assert is_watched("/etc/docker/daemon.json", parse_watches([*DOCKER, late]))
+    assert not is_watched("/etc/docker/daemon.json", parse_watches([*DOCKER, late.replace("-a", "-A")]))
+
+
+@pytest.mark.parametrize(
+    "partial",
+    [
+        "-a always,exit -F arch=b32 -S all -F path=/usr/bin/dockerd -F perm=wa",
+        "-a always,exit -C auid!=obj_uid -F path=/usr/bin/dockerd -F perm=wa",
+        "-a always,exit -S open,openat -F path=/usr/bin/dockerd -F perm=wa",
+        "-a always,exit -F path!=/usr/bin/dockerd -F perm=wa",
+        "-a always,exit -F path=/usr/bin/dockerd -F perm=wa -F success=0",
+    ],
+)
+def test_a_rule_that_records_only_some_of_what_happens_is_none(partial: str) -> None:
+    assert not is_watched("/usr/bin/dockerd", parse_watches([partial]))
+
+
+def test_two_rules_record_together_what_each_leaves_out() -> None:
+    both = ["-w /usr/bin/dockerd -p w -k a", "-a always,exit -F arch=b64 -F path=/usr/bin/dockerd -F perm=ax -k b"]
+    assert is_watched("/usr/bin/dockerd", parse_watches(both))
+    assert not is_watched("/usr/bin/dockerd", parse_watches(both[:1]))
