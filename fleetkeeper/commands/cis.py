@@ -108,8 +108,7 @@ def set_policy(audit: Audit, edition: str | None, level: str | None) -> Benchmar
     Raises UsageError where the inventory does without the benchmark. The defaults count where it has no such section.
     """
     inventory = audit.only_inventory()
-    changes = {"edition": edition, "level": int(level) if level else None}
-    policy = inventory.wanted_benchmark.model_copy(update={key: value for key, value in changes.items() if value})
+    policy = inventory.wanted_benchmark.asked_for(edition, level)
     audit.inventories = {inventory.name: inventory.model_copy(update={"benchmark": policy})}
     return policy
 

@@ -54,8 +54,7 @@ def request_about_files(hosts: str | None, edition: str | None, level: str | Non
     """
     plain = registry.load_inventory(Path(FILES), WITHOUT_SERVERS)
     inventory = registry.load_inventory(find_inventory(hosts)) if hosts else plain
-    changes = {"edition": edition, "level": int(level) if level else None}
-    policy = inventory.wanted_benchmark.model_copy(update={key: value for key, value in changes.items() if value})
+    policy = inventory.wanted_benchmark.asked_for(edition, level)
     request = inventory.model_copy(update={"benchmark": policy, "nodes": plain.nodes})
     return FileRequest(as_inventory(request), datetime.now(UTC), strict)
 

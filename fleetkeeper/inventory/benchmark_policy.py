@@ -160,5 +160,23 @@ class Benchmark(Strict):
 
     def attestation_of(self, ids: tuple[str, ...]) -> Attestation | None:
         """What a person says of one of these ids, whether or not it still counts; None without it."""
-        attested = (self.attested.get(name.partition(":")[2]) for name in ids if name.startswith(f"{self.edition}:"))
-        return next((each for each in attested if each), None)
+        for number, attestation in self.attested.items():
+            glob = with_edition(f"{PREFIX}{number}", self.edition)
+            if any(fnmatchcase(name, glob) for name in as_written(ids)):
+                return attestation
+        return None
+
+    def asked_for(self, edition: str | None, level: str | None) -> Benchmark:
+        """The same policy for another edition and level, where they are given.
+
+        Numbers of `attested` and `enforce` keep meaning what they mean in the edition that they are written for.
+        """
+        meant = {number: with_edition(f"{PREFIX}{number}", self.edition) for number in (*self.attested, *self.enforce)}
+        return self.model_copy(
+            update={
+                "edition": edition or self.edition,
+                "level": int(level) if level else self.level,
+                "attested": {meant[number].removeprefix(PREFIX): each for number, each in self.attested.items()},
+                "enforce": tuple(meant[number].removeprefix(PREFIX) for number in self.enforce),
+            }
+        )

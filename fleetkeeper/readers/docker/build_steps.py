@@ -46,12 +46,16 @@ MANAGERS = frozenset({"apt-get", "apt", "aptitude", "apk", "yum", "dnf", "microd
 UPDATES = frozenset({"update", "upgrade", "dist-upgrade", "full-upgrade", "makecache", "refresh", "ref"})
 INSTALLS = frozenset({"install", "add", "in", "build-dep", "localinstall", "groupinstall", "reinstall", "source"})
 COMMANDS = re.compile(r"[;&|\n()]+")
+LISTED = re.compile(r"\"\s*,\s*\"")
+"""What stands between two words of a command that is written as a list."""
 WORDS_OF_SECRETS = frozenset(
     {
         *("PASS", "PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "SECRET", "SECRETS", "TOKEN", "CREDENTIAL", "CREDENTIALS"),
-        *("APIKEY", "PASSCODE"),
+        *("APIKEY", "PASSCODE", "SSHPASS"),
     }
 )
+ENDS_OF_SECRETS = ("PASSWORD", "PASSWD", "PASSPHRASE", "TOKEN", "APIKEY", "SECRET")
+"""What a word may end with that is written in one with what stands before it, as in PGPASSWORD."""
 KINDS_OF_KEYS = frozenset({"API", "ACCESS", "PRIVATE", "SECRET", "ENCRYPTION", "SIGNING", "AUTH", "ACCOUNT", "MASTER"})
 """What stands before KEY in the name of one that is secret; keys to check signatures with are public."""
 HARMLESS_ENDS = frozenset(
@@ -85,7 +89,7 @@ def history_step(written: str) -> BuildStep:
 def build_notes(steps: Iterable[BuildStep], *, is_history: bool) -> BuildNotes:
     """What is told of steps, oldest first. In a history the archive that an image begins with is no ADD of anybody."""
     updates, added, secrets = dict[str, None](), dict[str, None](), dict[str, None]()
-    for index, step in enumerate(steps):
+    for index, step in enumerate(map(triggered_step, steps)):
         if manager := lone_update(step):
             updates[manager] = None
         if step.instruction == "ADD" and not (is_history and index == 0):
@@ -93,6 +97,18 @@ def build_notes(steps: Iterable[BuildStep], *, is_history: bool) -> BuildNotes:
         secrets |= dict.fromkeys(secret_names(step))
     kept = (tuple(name[:LONGEST_NOTE] for name in names) for names in (updates, added, secrets))
     return BuildNotes(*(names[:MOST_NOTES] for names in kept))
+
+
+def triggered_step(step: BuildStep) -> BuildStep:
+    """The step that ONBUILD leaves to whoever builds on this image; any other step as it is.
+
+    >>> triggered_step(BuildStep("ONBUILD", "ADD . /srv", 7))
+    BuildStep(instruction='ADD', text='. /srv', line=7)
+    """
+    if step.instruction != "ONBUILD":
+        return step
+    word, _, rest = step.text.strip().partition(" ")
+    return BuildStep(word.upper(), rest.strip(), step.line)
 
 
 def lone_update(step: BuildStep) -> str:
@@ -103,7 +119,8 @@ def lone_update(step: BuildStep) -> str:
     """
     if step.instruction != "RUN":
         return ""
-    calls = [call for command in COMMANDS.split(step.text) if (call := package_call(command.split()))]
+    text = LISTED.sub(" ", step.text) if step.text.startswith("[") else step.text
+    calls = [call for command in COMMANDS.split(text) if (call := package_call(command.split()))]
     updates = [manager for manager, what in calls if what in UPDATES]
     return updates[0] if updates and not any(what in INSTALLS for _, what in calls) else ""
 
@@ -178,14 +195,17 @@ def words_of(text: str) -> list[str]:
 def is_secret_name(name: str) -> bool:
     """Whether a variable of this name holds a secret, by the words in it.
 
-    >>> [is_secret_name(name) for name in ("AWS_SECRET_ACCESS_KEY", "dbPassword", "GPG_KEY", "TOKENIZERS", "PWD")]
-    [True, True, False, False, False]
+    >>> [is_secret_name(name) for name in ("AWS_SECRET_ACCESS_KEY", "dbPassword", "PGPASSWORD", "APP_AUTHTOKEN")]
+    [True, True, True, True]
+    >>> [is_secret_name(name) for name in ("GPG_KEY", "TOKENIZERS", "PWD", "BYPASS", "PASSWORD_FILE")]
+    [False, False, False, False, False]
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper().split("_")
     if words[-1] in HARMLESS_ENDS or name in ("PWD", "OLDPWD"):
         return False
     before_key = {first for first, second in pairwise(words) if second in ("KEY", "KEYS")}
-    return bool(WORDS_OF_SECRETS & set(words) or before_key & KINDS_OF_KEYS)
+    ends = any(word.endswith(ENDS_OF_SECRETS) for word in words)
+    return bool(ends or WORDS_OF_SECRETS & set(words) or before_key & KINDS_OF_KEYS)
 
 
 def is_secret_value(value: str) -> bool:

@@ -13,7 +13,9 @@ from fleetkeeper.readers.docker.build_steps import INSTRUCTIONS, BuildStep
 
 LARGEST_BYTES = 1024 * 1024
 DIRECTIVE = re.compile(r"#\s*(\w+)\s*=\s*(.+?)\s*")
-HEREDOC = re.compile(r"<<-?\s*([\"']?)([A-Za-z_][A-Za-z0-9_]*)\1")
+WORD = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s\"'])+")
+HEREDOC = re.compile(r"[0-9]*<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_.-]*)\2")
+"""A word that begins a here-document; `<<<` and what stands in quotes begin none."""
 REFERENCE = re.compile(r"\$(?:\{(\w+)(?::[-+][^}]*)?\}|(\w+))")
 
 
@@ -46,9 +48,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """The stages of a build, in the order of the file: at least one. The last one is what is built."""
+    """The stages of a build, in the order of the file: at least one. The last one is what is built.
+
+    `before` are the steps before the first stage, all of them ARG.
+    """
 
     stages: tuple[Stage, ...]
+    before: tuple[BuildStep, ...] = ()
 
     def last(self, instruction: str) -> BuildStep | None:
         """The last step with an instruction in what is built, and in the stages that it begins from."""
@@ -102,19 +108,21 @@ def read_dockerfile(content: bytes) -> Dockerfile:
         raise DockerfileError(content.count(b"\n", 0, why.start) + 1, "this is not UTF-8") from None
     stages: list[list[BuildStep]] = []
     arguments: dict[str, str] = {}
+    before: list[BuildStep] = []
     for step in dockerfile_steps(text):
         if step.instruction == "FROM":
             stages.append([step])
         elif stages:
             stages[-1].append(step)
         elif step.instruction == "ARG":
+            before.append(step)
             name, _, value = step.text.partition("=")
             arguments[name.strip()] = value.strip().strip("\"'")
         else:
             raise DockerfileError(step.line, f"{step.instruction} before FROM")
     if not stages:
         raise DockerfileError(1, "there is no FROM")
-    return Dockerfile(tuple(stage_of(steps, arguments) for steps in stages))
+    return Dockerfile(tuple(stage_of(steps, arguments) for steps in stages), tuple(before))
 
 
 def stage_of(steps: list[BuildStep], arguments: Mapping[str, str]) -> Stage:
@@ -140,7 +148,7 @@ def dockerfile_steps(text: str) -> Iterator[BuildStep]:
         while line.endswith(escape) and index < len(lines):
             more = lines[index].rstrip()
             index += 1
-            if not more.strip().startswith("#"):
+            if more.strip() and not more.strip().startswith("#"):
                 line = line[:-1] + more
         body, index = heredoc_bodies(line, lines, index)
         yield parse_step("\n".join((line.removesuffix(escape), *body)), first + 1)
@@ -162,13 +170,14 @@ def heredoc_bodies(line: str, lines: list[str], index: int) -> tuple[list[str], 
     body: list[str] = []
     if line.split(None, 1)[0].upper() not in ("RUN", "COPY", "ADD"):
         return body, index
-    for match in HEREDOC.finditer(line):
+    words = (HEREDOC.fullmatch(word[0]) for word in WORD.finditer(line))
+    for match in (each for each in words if each):
         begun = index
-        while index < len(lines) and lines[index].strip() != match[2]:
+        while index < len(lines) and (lines[index].lstrip("\t") if match[1] else lines[index]) != match[3]:
             body.append(lines[index])
             index += 1
         if index == len(lines):
-            raise DockerfileError(begun, f"a here-document that no line {match[2]} ends")
+            raise DockerfileError(begun, f"a here-document that no line {match[3]} ends")
         index += 1
     return body, index
 

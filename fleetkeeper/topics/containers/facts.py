@@ -40,13 +40,15 @@ class Mount:
 class Port:
     """A port that a container exposes. `host` is the node's port; None where it is not published.
 
-    `host_ip` is the address of the node that it is published on; empty for all.
+    `host_ip` is the address of the node that it is published on; empty for all. `chosen`: it is published on a port
+    that the engine chooses when the container starts.
     """
 
     container: int
     protocol: str = "tcp"
     host_ip: str = ""
     host: int | None = None
+    chosen: bool = False
 
 
 @dataclass(frozen=True)

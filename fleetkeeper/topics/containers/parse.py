@@ -166,16 +166,19 @@ def parse_port(key: str, bindings: object) -> list[Port]:
     `host` is None where it is not published. Raises Unobservable for a field of the wrong kind.
 
     >>> parse_port("443/tcp", [{"HostIp": "", "HostPort": "8443"}])
-    [Port(container=443, protocol='tcp', host_ip='', host=8443)]
+    [Port(container=443, protocol='tcp', host_ip='', host=8443, chosen=False)]
     >>> parse_port("53/udp", None)
-    [Port(container=53, protocol='udp', host_ip='', host=None)]
+    [Port(container=53, protocol='udp', host_ip='', host=None, chosen=False)]
     """
     number, _, protocol = key.partition("/")
     if not number.isascii() or not number.isdigit():
         return []
     bound = parts({key: bindings}, key)
     inside = whole_number(number, most=HIGHEST)
-    return [Port(inside, protocol or "tcp", text_in(item, "HostIp"), host_port(item)) for item in bound or [{}]]
+    hosts = [(text_in(item, "HostIp"), host_port(item)) for item in bound]
+    return [Port(inside, protocol or "tcp", address, host, chosen=host is None) for address, host in hosts] or [
+        Port(inside, protocol or "tcp")
+    ]
 
 
 def host_port(binding: Json) -> int | None:

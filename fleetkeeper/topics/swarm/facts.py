@@ -50,13 +50,14 @@ class Addresses:
 class Facts:
     """The part of one node in a swarm. `cluster` is what a manager knows; None for any other node.
 
-    `nodes` is how many nodes a manager counts. `ports` are the sockets over TCP on which the engine listens, as
-    /proc/net has them.
+    `nodes` and `managers` are how many a manager counts, 0 in looks of before that was kept. `ports` are the sockets
+    over TCP on which the engine listens, as /proc/net has them.
     """
 
     topic: ClassVar[str] = "swarm"
     role: Literal["manager", "worker", "inactive", "absent"]
     cluster: Cluster | None = None
     nodes: int = 0
+    managers: int = 0
     addresses: Addresses | Unobservable = Addresses()
     ports: tuple[str, ...] | Unobservable = ()

@@ -41,6 +41,7 @@ def parse(printed: str) -> Facts:
         "manager" if manages else "worker",
         cluster=parse_cluster(part(swarm, "Cluster"), by_name) if manages else None,
         nodes=number_in(swarm, "Nodes"),
+        managers=number_in(swarm, "Managers"),
         addresses=or_why(lambda: parse_addresses(by_name.get("state"))),
         ports=or_why(lambda: ports_of(by_name.get("sockets"))),
     )

@@ -117,6 +117,7 @@ def listens_on_one_address(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong | 
             hint = "it cannot be changed in place: leave and join with `--listen-addr`, or a firewall for the port"
             risk = "it takes orders from networks that nobody thought of"
             yield Wrong(f"{node} takes orders as a manager on all addresses", "one address", risk, hint, about=node)
+    yield from view.unseen_managers()
 
 
 def is_open_everywhere(facts: Facts) -> bool:
@@ -270,13 +271,15 @@ BACKDATED = timedelta(hours=2)
 """A certificate begins an hour before it is made (swarmkit, ca/certificates.go); its time is that much longer."""
 
 
-def certificates_of_nodes(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong]:
-    """A Wrong where certificates of nodes last longer than the inventory lets be."""
+def certificates_of_nodes(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
+    """A Wrong where certificates of nodes last longer than the inventory lets be; an Unobservable if nobody says."""
     view = view_of_swarm(fleet)
     most, want = policy.node_certificates, f"{show_duration(policy.node_certificates)} at most"
     why = "a stolen one is worth as much as it has time left"
     for cluster in view.clusters:
         span = timedelta(seconds=cluster.certificates)
+        if not span:
+            yield Unobservable("the manager did not say how long certificates of nodes last")
         if span > most:
             hint = "`docker swarm update --cert-expiry …`; a node that is off for longer must join again"
             yield Wrong(f"certificates of nodes last {show_duration(span)}", want, why, hint)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.swarm.facts import Cluster, Facts
@@ -38,6 +39,15 @@ class SwarmView:
     def size(self) -> int:
         """How many nodes it has, by what its managers count."""
         return max((facts.nodes for facts in self.managers.values()), default=0)
+
+    def unseen_managers(self) -> Iterator[Unobservable]:
+        """An Unobservable where a swarm has more managers than were seen: of the others nothing is known."""
+        for cluster in self.clusters:
+            own = [facts for facts in self.managers.values() if facts.cluster and facts.cluster.id == cluster.id]
+            lacking = max(facts.managers for facts in own) - len(own)
+            if lacking > 0:
+                why = f"{count_of(lacking, 'manager')} of the swarm could not be seen"
+                yield Unobservable(why, hint="add every manager under `nodes`")
 
 
 def view_of_swarm(fleet: Fleet) -> SwarmView:

@@ -6,15 +6,30 @@ ignores); moby, api/types/container/hostconfig.go.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 from fleetkeeper.readers.compose.document import ComposeDocument
 from fleetkeeper.readers.compose.interpolation import UnsetVariable, Value, value_of_node
 from fleetkeeper.readers.docker.labels import COMPOSE_SERVICE
+from fleetkeeper.topics.benchmark.files.written_values import (
+    Fields,
+    UnclearValue,
+    device_paths,
+    health_test,
+    listed_of,
+    mapping_of,
+    node_path,
+    number_of,
+    port_rows,
+    restart_policy,
+    short_mount,
+    size_of,
+    switch_of,
+    text_of,
+    texts_of,
+)
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.parse import parse_container
 from fleetkeeper.transport.commands import Unobservable
@@ -24,18 +39,7 @@ IGNORED_BY_A_STACK = ("security_opt", "userns_mode")
 
 What lets one out (`privileged`, `devices`, `pid` …) counts although a stack ignores it: the file asks for it.
 """
-TRUE = ("true", "yes", "on", "y")
-UNITS = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30, "t": 2**40}
-SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([a-z]{0,2})", re.ASCII)
-RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
-PORT = re.compile(r"(?:(?P<host>.*):)?(?P<inside>[0-9]+(?:-[0-9]+)?)(?:/(?P<protocol>[a-z]+))?", re.ASCII)
-MOST_PORTS = 1000
 PROPAGATIONS = ("shared", "rshared", "slave", "rslave", "private", "rprivate")
-Fields = dict[str, Any]
-
-
-class UnclearValue(ValueError):
-    """A value is none that Docker takes, or none that can be read here: what it is, in words."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def services_of_file(document: ComposeDocument, variables: Mapping[str, str], *,
             values[key] = value_of_node(node, variables, unset)
             if unset:
                 unclear[key] = str(unset[0])
+        if values.get("volumes_from"):
+            unclear["volumes"] = "`volumes_from` is not followed"
         if stack:
             values = {key: value for key, value in values.items() if key not in IGNORED_BY_A_STACK}
         reading = ServiceReading(name, document, variables, values, stack)
@@ -112,7 +118,7 @@ class ServiceReading:
         """What keeps it from its node."""
         values = self.values
         return {
-            "Privileged": text_of(values.get("privileged")).lower() in TRUE,
+            "Privileged": switch_of(values.get("privileged")),
             "CapAdd": texts_of(values.get("cap_add")),
             "CapDrop": texts_of(values.get("cap_drop")),
             "SecurityOpt": texts_of(values.get("security_opt")),
@@ -124,7 +130,7 @@ class ServiceReading:
             "UsernsMode": text_of(values.get("userns_mode")),
             "CgroupnsMode": text_of(values.get("cgroup")),
             "CgroupParent": text_of(values.get("cgroup_parent")),
-            "ReadonlyRootfs": text_of(values.get("read_only")).lower() in TRUE,
+            "ReadonlyRootfs": switch_of(values.get("read_only")),
         }
 
     def networks(self) -> Fields:
@@ -177,7 +183,7 @@ class ServiceReading:
         if isinstance(item, dict):
             source, target = text_of(item.get("source")), text_of(item.get("target"))
             options = [text_of(mapping_of(item.get("bind")).get("propagation"))]
-            read_only, kind = text_of(item.get("read_only")).lower() in TRUE, text_of(item.get("type"))
+            read_only, kind = switch_of(item.get("read_only")), text_of(item.get("type"))
         else:
             source, target, options = short_mount(text_of(item))
             read_only, kind = "ro" in options, ""
@@ -187,7 +193,7 @@ class ServiceReading:
             kind, source = "bind", text_of(driver.get("device"))
         return {
             "Type": kind,
-            "Source": re.sub(r"^~(?=/|$)", "/root", source) if kind == "bind" else "",
+            "Source": node_path(source) if kind == "bind" else "",
             "Name": source if kind == "volume" else "",
             "Destination": target,
             "RW": not read_only,
@@ -221,130 +227,3 @@ PARTS = (
     (("volumes",), ServiceReading.mounts),
     (("ports",), ServiceReading.ports),
 )
-
-
-def text_of(value: Value) -> str:
-    """A single value as text; empty without one. Raises UnclearValue for a list or a mapping."""
-    if isinstance(value, list | dict):
-        raise UnclearValue("a list or mapping where a single value belongs")
-    return value or ""
-
-
-def listed_of(value: Value) -> list[Value]:
-    """The items of a list; none without one. Raises UnclearValue for anything else."""
-    if value is not None and not isinstance(value, list):
-        raise UnclearValue("no list where one belongs")
-    return value or []
-
-
-def texts_of(value: Value) -> list[str]:
-    """The items of a list as texts. Raises UnclearValue for anything else."""
-    return [text_of(item) for item in listed_of(value)]
-
-
-def mapping_of(value: Value) -> dict[str, Value]:
-    """The members of a mapping; none without one. Raises UnclearValue for anything else."""
-    if value is not None and not isinstance(value, dict):
-        raise UnclearValue("no mapping where one belongs")
-    return value or {}
-
-
-def size_of(value: Value) -> int:
-    """A size in bytes; 0 without one. Raises UnclearValue for anything else.
-
-    >>> size_of("1.5G"), size_of("512m"), size_of(None)
-    (1610612736, 536870912, 0)
-    """
-    text = text_of(value).strip().lower()
-    match = SIZE.fullmatch(text) if text else None
-    if text and (not match or match[2] not in UNITS):
-        raise UnclearValue(f"{text[:40]!r} is no size")
-    return int(float(match[1]) * UNITS[match[2]]) if match else 0
-
-
-def number_of(text: str, least: float = 0) -> float:
-    """A number; 0 for an empty text. Raises UnclearValue for anything else."""
-    if not text:
-        return 0
-    if not re.fullmatch(r"-?[0-9]{1,12}(\.[0-9]{1,9})?", text, re.ASCII):
-        raise UnclearValue(f"{text[:40]!r} is no number")
-    return max(least, float(text))
-
-
-def device_paths(value: Value) -> Iterator[str]:
-    """The paths on the node of devices, from their short or long form."""
-    for item in listed_of(value):
-        yield text_of(item.get("source")) if isinstance(item, dict) else text_of(item).partition(":")[0]
-
-
-def short_mount(text: str) -> tuple[str, str, list[str]]:
-    """Source, target and options of `SOURCE:TARGET:OPTIONS`; a single path is a volume without a name.
-
-    >>> short_mount("/etc:/x:ro,rshared"), short_mount("/data")
-    (('/etc', '/x', ['ro', 'rshared']), ('', '/data', []))
-    """
-    source, _, rest = text.partition(":")
-    target, _, options = rest.partition(":")
-    return (source, target, options.split(",") if options else []) if rest else ("", source, [])
-
-
-def restart_policy(policy: Mapping[str, Value], restart: str, *, stack: bool) -> Fields:
-    """The policy of restarts: that of `deploy`, else of `restart`. A stack without one restarts for ever."""
-    if policy or stack:
-        how = {"none": "no", "on-failure": "on-failure"}.get(text_of(policy.get("condition")), "always")
-        return {"Name": how, "MaximumRetryCount": int(number_of(text_of(policy.get("max_attempts"))))}
-    name, _, count = restart.partition(":")
-    return {"Name": name or "no", "MaximumRetryCount": int(number_of(count))}
-
-
-def health_test(value: Value) -> list[str]:
-    """The test of a health check as `docker inspect` has it: ["NONE"] where it is switched off, empty without one."""
-    check = value if isinstance(value, dict) else {}
-    if text_or_nothing(check.get("disable")).lower() in TRUE:
-        return ["NONE"]
-    test = check.get("test")
-    if isinstance(test, list):
-        return [text_or_nothing(item) for item in test]
-    return ["CMD-SHELL", text_or_nothing(test)] if test else []
-
-
-def text_or_nothing(value: Value) -> str:
-    """A single value as text; empty for anything else."""
-    return value if isinstance(value, str) else ""
-
-
-def port_rows(item: Value) -> Iterator[tuple[str, str, str]]:
-    """Port of the container with its protocol, address and port of the node, for each port that an entry publishes.
-
-    The port of the node is empty where the engine chooses one. Raises UnclearValue.
-
-    >>> list(port_rows("127.0.0.1:8080-8081:80-81")), list(port_rows("53/udp")), list(port_rows("[::1]:80:80"))[0][1]
-    ([('80/tcp', '127.0.0.1', '8080'), ('81/tcp', '127.0.0.1', '8081')], [('53/udp', '', '')], '::1')
-    """
-    if isinstance(item, dict):
-        inside, protocol = text_of(item.get("target")), text_of(item.get("protocol"))
-        address, outside = text_of(item.get("host_ip")), text_of(item.get("published"))
-    else:
-        match = PORT.fullmatch(text_of(item).strip())
-        if not match:
-            raise UnclearValue(f"{text_of(item)[:40]!r} is no port")
-        inside, protocol = match["inside"], match["protocol"] or ""
-        address, _, outside = (match["host"] or "").rpartition(":")
-    within, without = port_range(inside), port_range(outside) if outside else [""]
-    if len(without) == 1:
-        without = without * len(within)
-    yield from (
-        (f"{port}/{protocol or 'tcp'}", address.strip("[]"), published)
-        for port, published in zip(within, without, strict=len(within) > 1)
-    )
-
-
-def port_range(text: str) -> list[str]:
-    """The ports of a range. Raises UnclearValue."""
-    match = RANGE.fullmatch(text)
-    if not match:
-        raise UnclearValue(f"{text[:40]!r} is no port")
-    first, last = int(match[1]), int(match[2] or match[1])
-    if not first <= last <= first + MOST_PORTS:
-        raise UnclearValue(f"{text[:40]!r} is no range of ports")
-    return [str(port) for port in range(first, last + 1)]

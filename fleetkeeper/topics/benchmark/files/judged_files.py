@@ -131,7 +131,10 @@ def judge_stack(given: GivenFile, request: FileRequest) -> JudgedFile:
         take_verdict(judged, request.verdict(rule, facts), frozenset(rule.cis), given.document)
     if given.stack:
         judged.parts.append(Part(in_editions("5.26"), Unobservable(ENGINE_ALONE)))
-    judged.unread = any(service.unclear or {*NOT_FOLLOWED} & service.values.keys() for service in services)
+    if given.document.find("include") is not None:
+        judged.parts.append(Part(tuple(asked_ids), Unobservable("`include` is not followed: services of other files")))
+        judged.unread = True
+    judged.unread |= any(service.unclear or {*NOT_FOLLOWED} & service.values.keys() for service in services)
     judged.judged = frozenset(in_editions(*WRITTEN, *KEYS_OF_IMAGES))
     return judged
 

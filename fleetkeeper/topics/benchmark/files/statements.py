@@ -157,14 +157,23 @@ def health_statements(service: FileService, build: Dockerfile | None) -> Iterato
             continue
         if "healthcheck" in service.unclear:
             yield Statement(BUILT, ids, Part(ids, Unobservable(f"{service.name}: {service.unclear['healthcheck']}")))
-        elif check or build:
-            if build and not check and has_check(build):
+        elif is_decided(check) or build:
+            if build and not is_decided(check) and has_check(build):
                 continue
             saw = f"{service.name} has no health check"
             yield Statement(HEALTH, ids, finding_of_service(service, ids, saw, "a health check", UNHEALTHY))
         else:
             why = f"{service.name}: only its image could have a health check"
             yield Statement(BUILT, ids, Part(ids, Unobservable(why)))
+
+
+def is_decided(check: object) -> bool:
+    """Whether a service says by itself what its health check is; one that only changes times leaves it to the image.
+
+    >>> [is_decided(check) for check in ({"interval": "5s"}, {"test": ["NONE"]}, {"disable": "true"}, None)]
+    [False, True, True, False]
+    """
+    return isinstance(check, dict) and bool({"test", "disable"} & check.keys())
 
 
 def has_check(build: Dockerfile) -> bool:
@@ -192,8 +201,8 @@ def finding_of_service(service: FileService, ids: tuple[str, ...], saw: str, wan
 
 
 def step_statements(dockerfile: Dockerfile) -> Iterator[Statement]:
-    """What single steps of any stage do: an update of its own, ADD, and variables that hold a secret."""
-    for step in (step for stage in dockerfile.stages for step in stage.steps):
+    """What single steps do, of any stage and before all: an update of its own, ADD, variables that hold a secret."""
+    for step in (*dockerfile.before, *(step for stage in dockerfile.stages for step in stage.steps)):
         notes = build_notes([step], is_history=False)
         if notes.updates:
             saw = f"this step runs an update of {notes.updates[0]} and installs nothing"

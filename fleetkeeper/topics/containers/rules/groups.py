@@ -99,7 +99,7 @@ def odd_group(process: Process, allowed: set[int], engine: int | None) -> str:
     >>> [odd_group(Process(7, 33, 33, "web", gid=gid, groups=(gid, 999)), {33}, 999) for gid in (33, 0, 5)]
     ["with the group that owns the engine's socket", "with root's group", 'with the group 5']
     """
-    if ROOT in process.groups and not (process.gid == ROOT and ROOT in allowed):
+    if ROOT in process.groups and ROOT not in allowed:
         return "with root's group" if process.groups[0] == ROOT else "with root's group among its others"
     if allowed and process.gid not in allowed:
         return f"with the group {'of the node ' + str(process.groups[0]) if process.gid is None else process.gid}"

@@ -18,7 +18,6 @@ from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.judging.finding import Finding, Part, Severity
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
-from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.capabilities import DANGEROUS, DEFAULT_NAMES, capabilities_of
 from fleetkeeper.topics.containers.facts import Container, Facts, Mount, Placement, Settings
@@ -29,7 +28,10 @@ ESCAPES = (
     *("5.20", "5.21", "5.22", "5.26", "5.31", "5.32"),
 )
 """The ids of all ways out of a container that are looked for."""
-SOCKET_PARENTS = ("/", "/run", "/var", "/var/run", "/run/containerd", "/var/run/containerd", "/run/podman", "/run/crio")
+SOCKET_PARENTS = re.compile(
+    r"/|/var|(/var)?/run(/containerd|/podman|/crio|/docker(/containerd)?|/user(/[0-9]{1,10}(/podman|/docker)?)?)?",
+    re.ASCII,
+)
 """Directories that hold the socket of an engine; who has one of them has the socket."""
 SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")
 SYSTEM = re.compile(
@@ -53,7 +55,14 @@ KEYS = (
     "/var/spool/cron",
 )
 """What lies deeper and still opens the node to whoever writes it; they and all below them."""
-RAW = ("/dev/mem", "/dev/kmem", "/dev/port", "/dev/sd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/dm-", "/dev/mapper")
+RAW = (
+    *("/dev/mem", "/dev/kmem", "/dev/port", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/mmcblk"),
+    *("/dev/dm-", "/dev/mapper", "/dev/md", "/dev/disk", "/dev/block", "/dev/nbd", "/dev/rbd", "/dev/zd", "/dev/zvol"),
+    *("/dev/bcache", "/dev/drbd"),
+)
+"""How the names of raw memory and of disks of the node begin."""
+WIDE_RULE = re.compile(r"a\b.*|b .*|c (\*|1):(\*|1|2|4) .*", re.ASCII)
+"""Rules (`TYPE MAJOR:MINOR ACCESS`) for all devices, for disks, and for raw memory (Linux, devices.txt: 1 mem)."""
 HOST_NAMESPACES = (
     ("network", "5.10", "the node's network: it can listen and connect as the node itself"),
     ("pid", "5.16", "the node's processes: it can see and signal them all"),
@@ -134,7 +143,7 @@ def parts_that_do_not_apply(facts: Facts, node: str) -> Iterator[Part]:
 
 def ended_task(container: Container) -> bool:
     """Whether it is a task of the swarm that has ended: it is kept for its log only, and never started again."""
-    return bool(container.label(SWARM_SERVICE)) and container.state in ("exited", "dead", "removing")
+    return bool(container.swarm_service) and container.state in ("exited", "dead", "removing")
 
 
 def privilege_findings(
@@ -207,7 +216,7 @@ def sensitive_mounts(container: Container) -> Iterator[Escape]:
                 f"can {how} {mount.source} of the node",
                 "only directories made for it",
                 "error" if mount.rw else "warning",
-                also=("5.32",) if str(PurePosixPath(mount.source)) in SOCKET_PARENTS else (),
+                also=("5.32",) if SOCKET_PARENTS.fullmatch(str(PurePosixPath(mount.source))) else (),
             )
 
 
@@ -232,7 +241,7 @@ def is_sensitive(mount: Mount) -> bool:
     /etc/passwd only to be read is how some images learn names, and holds no secret.
     """
     path = PurePosixPath(mount.source)
-    if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW) or str(path) in SOCKET_PARENTS:
+    if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW) or SOCKET_PARENTS.fullmatch(str(path)):
         return True
     below = (path, *path.parents)
     return any(fnmatchcase(str(path), key) for path in below for key in KEYS) and (mount.rw or path.name != "passwd")
@@ -262,9 +271,9 @@ def device_paths(container: Container, named: Collection[str] = ("*",)) -> Itera
             want = "only devices that `benchmark: {devices: …}` names"
             yield Escape("5.18", f"has the node's device {path}", want, "warning", "a driver is part of the kernel")
     for rule in container.isolation.device_rules:
-        if rule.startswith(("a ", "b ")):
+        if WIDE_RULE.fullmatch(rule.strip()):
             yield Escape(
-                "5.18", f"may make and open devices of the node ({rule})", "no rule for all devices or for disks"
+                "5.18", f"may make and open devices of the node ({rule})", "no rule for all devices, disks or memory"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from ipaddress import ip_address
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_policy import Benchmark
@@ -19,7 +20,6 @@ from fleetkeeper.transport.commands import Unobservable
 PUBLIC = (80, 443)
 """Ports that are meant for everybody, without a word in the inventory."""
 PRIVILEGED = 1024
-EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - an address that is read, none that is bound
 WHY_PORT = "each is a door into the service"
 Swarm = Mapping[str, SwarmService]
 """The services of the swarm by name."""
@@ -91,10 +91,28 @@ def service_in_swarm(member: Member, swarm: Swarm | Unobservable) -> SwarmServic
 
 def published_ports(swarm: Swarm | Unobservable, member: Member) -> list[tuple[str, int]]:
     """The addresses and ports of the node that lead to a container; an empty address is all of them."""
-    own = [("" if port.host_ip in EVERYWHERE else port.host_ip, port.host) for port in member.container.ports]
+    own = [("" if is_everywhere(port.host_ip) else port.host_ip, port.host) for port in member.container.ports]
     service = service_in_swarm(member, swarm)
     mesh = [("", port.port) for port in service.published if port.mode == "ingress"] if service else []
     return sorted({(address, port) for address, port in (*own, *mesh) if port is not None})
+
+
+def is_everywhere(address: str) -> bool:
+    """Whether an address stands for all of the node's.
+
+    >>> [is_everywhere(address) for address in ("", "0.0.0.0", "[::]", "0:0:0:0:0:0:0:0", "127.0.0.1", "::1", "x")]
+    [True, True, True, True, False, False, False]
+    """
+    try:
+        return not address or ip_address(address.strip("[]")).is_unspecified
+    except ValueError:
+        return False
+
+
+def chosen_ports(member: Member, *, everywhere: bool) -> set[int]:
+    """The ports of a container that are published on one that the engine chooses; `everywhere`: on all addresses."""
+    ports = (port for port in member.container.ports if port.chosen)
+    return {port.container for port in ports if not everywhere or is_everywhere(port.host_ip)}
 
 
 def named_ports(member: Member, policy: Benchmark) -> list[tuple[str, int]]:
@@ -117,25 +135,36 @@ def other_ports(swarm: Swarm | Unobservable, member: Member, policy: Benchmark) 
     if policy.ports is None:
         raise NotApplicable("no ports are named that services may publish (`benchmark: {ports: …}`)")
     allowed = {*PUBLIC, *(port for _, port in named_ports(member, policy))}
-    others = sorted({port for _, port in published_ports(swarm, member)} - allowed)
-    if others:
+    published = {port for _, port in published_ports(swarm, member)} | chosen_ports(member, everywhere=False)
+    if others := sorted(published - allowed):
         yield Wrong(f"publishes {ports_in_words(others)}, which nobody names", "only ports that are named", WHY_PORT)
 
 
 def open_addresses(swarm: Swarm | Unobservable, member: Member, policy: Benchmark) -> Iterator[Wrong]:
     """A Wrong for ports that are open on other addresses than is meant."""
     named = named_ports(member, policy)
-    anywhere = {*PUBLIC, *(port for address, port in named if not address)}
-    bound = {port for address, port in named if address}
-    others = [
-        f"{address or '*'}:{port}"
-        for address, port in published_ports(swarm, member)
-        if port not in anywhere and (address, port) not in named and (not address or port in bound)
-    ]
+    free = sorted(chosen_ports(member, everywhere=True) - {port for address, port in named if not address})
+    others = [f"{port} on a port that the engine chooses, of all addresses" for port in free]
+    others += open_ports(published_ports(swarm, member), named)
     if others:
         hint = "an address before the port (`127.0.0.1:…`); ports of a swarm's mesh are on all, there a firewall helps"
         want = "the address that is meant, or `benchmark: {ports: …}`"
         yield Wrong(f"publishes {', '.join(others)}", want, "it is open to networks that nobody thought of", hint)
+
+
+def open_ports(published: list[tuple[str, int]], named: list[tuple[str, int]]) -> list[str]:
+    """Those of the published ports, as `ADDRESS:PORT`, that are open on other addresses than is meant.
+
+    >>> open_ports([("", 5432), ("192.0.2.1", 5432), ("", 443)], [("127.0.0.1", 5432)])
+    ['*:5432', '192.0.2.1:5432']
+    """
+    anywhere = {*PUBLIC, *(port for address, port in named if not address)}
+    bound = {port for address, port in named if address}
+    return [
+        f"{address or '*'}:{port}"
+        for address, port in published
+        if port not in anywhere and (address, port) not in named and (not address or port in bound)
+    ]
 
 
 def ports_in_words(ports: list[int]) -> str:
