@@ -171,12 +171,12 @@ class Benchmark(Strict):
 
         Numbers of `attested` and `enforce` keep meaning what they mean in the edition that they are written for.
         """
-        meant = {number: with_edition(f"{PREFIX}{number}", self.edition) for number in (*self.attested, *self.enforce)}
+        qualified = {number: with_edition(f"{PREFIX}{number}", self.edition) for number in (*self.attested, *self.enforce)}
         return self.model_copy(
             update={
                 "edition": edition or self.edition,
                 "level": int(level) if level else self.level,
-                "attested": {meant[number].removeprefix(PREFIX): each for number, each in self.attested.items()},
-                "enforce": tuple(meant[number].removeprefix(PREFIX) for number in self.enforce),
+                "attested": {qualified[number].removeprefix(PREFIX): each for number, each in self.attested.items()},
+                "enforce": tuple(qualified[number].removeprefix(PREFIX) for number in self.enforce),
             }
         )

@@ -40,7 +40,7 @@ def parse_watches(lines: Iterable[str]) -> tuple[Watch, ...]:
     """
     rules: list[AuditRule] = []
     for line in lines:
-        for rule in rules_of(line.split()):
+        for rule in audit_rules_in(line.split()):
             rules.insert(0 if line.split()[0] == "-A" else len(rules), rule)
     silent = [rule for rule in rules if not rule.recording and rule.whole]
     if any(rule.list_name == "task" for rule in silent):
@@ -49,11 +49,11 @@ def parse_watches(lines: Iterable[str]) -> tuple[Watch, ...]:
     return tuple(
         watch
         for index, watch in watches
-        if watch.path and not any(covers(rule.watch, watch.path) for rule in rules[:index] if rule in silent)
+        if watch.path and not any(silences(rule.watch, watch.path) for rule in rules[:index] if rule in silent)
     )
 
 
-def rules_of(words: list[str]) -> Iterator[AuditRule]:
+def audit_rules_in(words: list[str]) -> Iterator[AuditRule]:
     """The rule that a line is; none for a line about anything else."""
     pairs = list(pairwise(words))
     options = dict(pairs)
@@ -71,7 +71,7 @@ def rules_of(words: list[str]) -> Iterator[AuditRule]:
     yield AuditRule("task" if "task" in action else "exit", "always" in action, whole, watch)
 
 
-def covers(silent: Watch, path: str) -> bool:
+def silences(silent: Watch, path: str) -> bool:
     """Whether a rule that never records keeps writes to a path from being recorded; one without a path keeps all."""
     above = {str(parent) for parent in PurePosixPath(path).parents}
     return bool(set("wa") & set(silent.records)) and (

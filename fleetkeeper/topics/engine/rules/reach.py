@@ -78,9 +78,9 @@ def unexplained_ports(facts: Facts) -> list[int]:
     Raises Unobservable where its sockets were not seen.
     """
     metrics = value_of(facts, "metrics-addr").rpartition(":")[2]
-    known = {*(SWARM_PORTS if facts.info.in_swarm else ()), *([int(metrics)] if metrics.isdecimal() else ())}
+    explained = {*(SWARM_PORTS if facts.info.in_swarm else ()), *([int(metrics)] if metrics.isdecimal() else ())}
     numbers = [address.rpartition(":")[2] for address in raise_if_unobservable(facts.tcp)]
-    return sorted({int(number, 16) for number in numbers if HEXADECIMAL.fullmatch(number)} - known)
+    return sorted({int(number, 16) for number in numbers if HEXADECIMAL.fullmatch(number)} - explained)
 
 
 def owners_of_engine_socket(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
