@@ -171,7 +171,8 @@ class Benchmark(Strict):
 
         Numbers of `attested` and `enforce` keep meaning what they mean in the edition that they are written for.
         """
-        qualified = {number: with_edition(f"{PREFIX}{number}", self.edition) for number in (*self.attested, *self.enforce)}
+        written = (*self.attested, *self.enforce)
+        qualified = {number: with_edition(f"{PREFIX}{number}", self.edition) for number in written}
         return self.model_copy(
             update={
                 "edition": edition or self.edition,
