@@ -235,3 +235,15 @@ def test_a_node_without_an_engine_or_with_podman_is_in_no_swarm() -> None:
     link = Absent()
     assert drive_in_lockstep(looked, link)["swarm"] == Facts("absent")
     assert link.questions == [inspect_engine()]
+
+
+def test_managers_that_nobody_saw_leave_open_where_they_listen() -> None:
+    verdict = verdict_on_swarm("listens_narrowly", manager(swarm(Managers=3)))
+    assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
+    assert "2 managers of the swarm could not be seen" in str(verdict.unknown)
+
+
+def test_a_manager_that_does_not_say_how_long_certificates_last_is_unknown() -> None:
+    assert (
+        verdict_on_swarm("certificates_are_short", manager(swarm(Cluster=cluster(days=0)))).outcome is Outcome.UNKNOWN
+    )

@@ -252,3 +252,50 @@ def test_what_no_container_of_the_node_can_have_does_not_apply() -> None:
     assert {part.cis[-1] for part in verdict.parts} == {"1.8:5.2", "1.8:5.3", "1.8:5.31"}
     mapped = replace(GOOD.isolation, engine_maps=True)
     assert verdict_about("cannot_gain_privileges", box(isolation=mapped)).parts == ()
+
+
+@pytest.mark.parametrize("device", ["/dev/mmcblk0", "/dev/md0", "/dev/disk/by-id/x", "/dev/hda", "/dev/bcache0"])
+def test_a_disk_by_another_name_is_a_disk(device: str) -> None:
+    isolation = replace(GOOD.isolation, devices=(device,))
+    assert numbers(verdict_about("cannot_gain_privileges", box(isolation=isolation), written=WRITTEN)) == ["5.18"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "wide"),
+    [("c *:* rwm", True), ("c 1:* rw", True), ("c 1:1 r", True), ("a", True), ("b 8:* r", True), ("c 1:3 rw", False),
+     ("c 189:* rmw", False)],
+)  # fmt: skip
+def test_a_rule_for_the_node_s_memory_is_as_wide_as_one_for_all_devices(rule: str, wide: bool) -> None:
+    isolation = replace(GOOD.isolation, device_rules=(rule,))
+    verdict = verdict_about("cannot_gain_privileges", box(isolation=isolation), written=WRITTEN)
+    assert numbers(verdict) == (["5.18"] if wide else [])
+
+
+@pytest.mark.parametrize(
+    "source", ["/run/docker", "/run/docker/containerd", "/run/user/1000", "/var/run/user/1000/podman"]
+)
+def test_a_folder_in_which_an_engine_keeps_its_socket_is_as_good_as_the_socket(source: str) -> None:
+    mounts = (Mount("bind", source, "/x"),)
+    assert "5.32" in numbers(verdict_about("cannot_gain_privileges", box(mounts=mounts)))
+
+
+def test_a_label_of_the_swarm_that_an_image_brings_hides_no_stopped_container() -> None:
+    stopped = box(name="backdoor", state="exited", pid=0, processes=(), isolation=Isolation(privileged=True))
+    assert "5.5" in numbers(verdict_about("cannot_gain_privileges", stopped))
+    assert numbers(verdict_about("cannot_gain_privileges", replace(stopped, name="rodan_web.1.x"))) == []
+
+
+def test_a_port_that_the_engine_chooses_is_open_on_all_addresses() -> None:
+    chosen = (Port(8000, chosen=True),)
+    assert numbers(verdict_about("publish_what_is_meant", box(ports=chosen))) == ["5.14", "5.9"]
+    inner = (Port(8000, host_ip="127.0.0.1", chosen=True),)
+    assert numbers(verdict_about("publish_what_is_meant", box(ports=inner), written=WRITTEN)) == []
+    named = SERVED + POLICY.replace("[53,", "[8000, 53,")
+    assert numbers(verdict_about("publish_what_is_meant", box(ports=chosen), written=named)) == []
+
+
+def test_root_s_group_may_be_among_those_that_the_inventory_names() -> None:
+    rooted = with_process(groups=(33, 0))
+    assert verdict_about("run_in_their_own_groups", rooted).warnings
+    named = SERVED.replace("group: web", "group: [web, root]") + POLICY
+    assert not verdict_about("run_in_their_own_groups", rooted, written=named).warnings
