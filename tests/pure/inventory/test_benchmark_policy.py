@@ -103,11 +103,11 @@ def test_an_inventory_may_do_without_the_benchmark() -> None:
 def test_numbers_keep_their_meaning_when_another_edition_is_asked_for() -> None:
     """2.10 of 1.8 is 2.9 of 1.6, where 2.10 is something else."""
     written = 'edition: 1.8, enforce: ["2.2", "2.10"], attested: {"2.10": {by: A, until: 2099-01-01, because: so}}'
-    asked = policy(written).asked_for("1.6", "2")
-    assert (asked.edition, asked.level) == ("1.6", 2)
-    assert asked.attestation_of(("1.6:2.9", "1.8:2.10")) is not None
-    assert asked.attestation_of(("1.6:2.10", "1.8:2.11")) is None
-    assert asked.enforced == ("cis:1.8:2.2", "cis:1.8:2.10")
+    older = policy(written).asked_for("1.6", "2")
+    assert (older.edition, older.level) == ("1.6", 2)
+    assert older.attestation_of(("1.6:2.9", "1.8:2.10")) is not None
+    assert older.attestation_of(("1.6:2.10", "1.8:2.11")) is None
+    assert older.enforced == ("cis:1.8:2.2", "cis:1.8:2.10")
     assert policy(written).asked_for(None, None).enforced == ("cis:1.8:2.2", "cis:1.8:2.10")
 
 
