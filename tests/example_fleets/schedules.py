@@ -88,6 +88,9 @@ INSTALLED = (
     "curl",
     "grep",
     "runuser",
+    "systemd-run",
+    "systemctl",
+    "find",
     "dash",
 )
 DIRECTORY, PLAIN = "0:0:41ed", "0:0:81a4"

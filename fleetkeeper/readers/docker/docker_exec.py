@@ -197,6 +197,8 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
     that cannot be read.
     """
     why = f"what `{name}` does with the command behind it is not known here"
+    ends = [number for number, word in enumerate(words) if name == "find" and literal_text(word) in (";", "+")]
+    words = words[: ends[0]] if ends else words
     for number, word in enumerate(words):
         text = literal_text(word) or ""
         if text.rpartition("/")[2] in CLIENTS:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from fleetkeeper.readers.shell.file_programs import asks, file_status, only_waits
+from fleetkeeper.readers.shell.file_programs import asks, file_status, manages_services, only_waits
 from fleetkeeper.readers.shell.known_values import located_program, terminal_variable
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
@@ -296,7 +296,7 @@ def with_files(base: str, texts: Sequence[str | None], around: Surroundings, sho
     if files.value is not True:
         fails = "is not sure to succeed: it" if files.value is None else "fails now: its file"
         return replace(files, why=f"{shown} {fails} {files.why}")
-    works = base in EXPECTED or only_waits(base, texts)
+    works = base in EXPECTED or only_waits(base, texts) or manages_services(base, texts)
     why = f"{shown} is expected to succeed" if works else f"whether {shown} succeeds cannot be told"
     return Truth(True if works else None, why, expected=not asks(base, texts))
 

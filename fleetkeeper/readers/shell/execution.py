@@ -48,12 +48,7 @@ from fleetkeeper.readers.shell.syntax_tree import (
 )
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
-from fleetkeeper.readers.shell.wrapper_programs import (
-    inner_context,
-    is_bounded,
-    with_first_file,
-    wrappers_run,
-)
+from fleetkeeper.readers.shell.wrapper_programs import inner_context, is_bounded, with_first_file, wrappers_run
 from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, new_user, script_of, source, unwrap_command
 
 MOST_TURNS = 16
@@ -246,6 +241,7 @@ class Follower:
             self.context.variables[command.name] = word
             inside = self.follow_list(command.body, reach if words else Truth(False, "its `for` has no words"), guard)
             outcome = Outcome(inside.status, either(outcome.ends, inside.ends) if words else NO)
+            reach = reach if inside.leaves.returns else both(reach, opposite(inside.leaves))
         self.context.loops -= 1
         return outcome
 

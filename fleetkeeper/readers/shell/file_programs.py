@@ -90,3 +90,18 @@ def only_waits(base: str, texts: Sequence[str | None]) -> bool:
 
 WAITING = re.compile(r"perl|python[0-9.]*")
 """Programs of which lines that certbot's and Debian's pages recommend make nothing but a random delay."""
+
+
+MANAGING = frozenset({"start", "stop", "restart", "reload", "try-restart", "reload-or-restart", "daemon-reload"})
+
+
+def manages_services(base: str, texts: Sequence[str | None]) -> bool:
+    """Whether a program starts or stops services, or asks for Docker's, without which nothing behind it is needed.
+
+    >>> manages_services("systemctl", ["stop", "wiki"]), manages_services("systemctl", ["is-active", "-q", "wiki"])
+    (True, False)
+    """
+    words = [text for text in texts if text and not text.startswith("-")]
+    if base == "systemctl" and words[:1] == ["is-active"]:
+        return set(words[1:]) <= {"docker", "docker.service"} and len(words) > 1
+    return base in ("systemctl", "service") and bool(MANAGING & {*words})

@@ -11,14 +11,15 @@ from fleetkeeper.readers.shell.words import Word, literal_text
 def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
     """The words after the options; those in `valued` take the next word as their value.
 
-    `--` ends them, and `-` is none.
+    `--` ends them, and `-` is none. Letters may stand together: `-iu NAME`.
     """
     rest = list(words)
     while rest and (text := literal_text(rest[0]) or "").startswith("-") and text != "-":
         rest.pop(0)
         if text == "--":
             break
-        if text in valued and rest:
+        takes = text in valued or (not text.startswith("--") and bundle(text[1:], valued)[1])
+        if takes and rest:
             rest.pop(0)
     return rest
 

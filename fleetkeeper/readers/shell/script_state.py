@@ -205,7 +205,11 @@ def settings_of(context: Context, wrappers: Sequence[Word], own: Mapping[str, Wo
     if not wrappers and not own and not KEPT & context.variables.keys():
         return {}
     names = {literal_text(word) or "" for word in wrappers}
-    dropped = {"sudo", "doas"} & {name.rpartition("/")[2] for name in names} and not {"-E", "--preserve-env"} & names
+    dropped = {"sudo", "doas", "systemd-run"} & {name.rpartition("/")[2] for name in names} and not {
+        "-E",
+        "--preserve-env",
+        "--scope",
+    } & names
     outside = {} if dropped else {name: context.variables[name] for name in KEPT & context.variables.keys()}
     exported = {name: value for name, value in outside.items() if name not in context.unexported}
     return exported | {name: value for name, value in {**own, **assignments(wrappers)}.items() if name in KEPT}

@@ -268,7 +268,8 @@ def leave(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: 
     """
     if not follower.context.loops:
         return Outcome()
-    return Outcome(YES, NO, Truth(True, f"{show(words)} leaves the loop before"))
+    only_this_turn = literal_text(words[0]) == "continue"
+    return Outcome(YES, NO, Truth(True, f"{show(words)} leaves the loop before", returns=only_this_turn))
 
 
 Special = Callable[[ScriptFollower, Sequence[Word], Truth, bool], Outcome]

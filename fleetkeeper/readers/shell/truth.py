@@ -10,7 +10,7 @@ class Truth:
     """Whether something is so: True, False, or None where that cannot be told; `why` is the reason, for a person.
 
     `expected`: it is a program that was not asked, and succeeds when all goes well. `returns`, where it says that a
-    script ends: it is by `return`, which ends only a function or a file.
+    script ends: it is by `return`, which ends only a function or a file; that it leaves a loop: only this turn of it.
     """
 
     value: bool | None

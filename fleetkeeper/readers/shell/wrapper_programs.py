@@ -58,6 +58,8 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
         between = words[index + 1 : len(words) - len(rest)]
         if base in ("timeout", "nice", "taskset"):
             result = both(result, takes_options(base, between))
+        if base == "systemd-run":
+            result = both(result, runs_here_and_now(between))
         result = both(result, switches(base, between, context))
     return result
 
@@ -78,6 +80,14 @@ def switches(base: str, words: Sequence[Word], context: Context) -> Truth:
     if place and option_value(words, *names) and around.passes(place, "d").value is False:
         return Truth(False, f"`{base}` finds no directory `{place[:60]}`")
     return YES
+
+
+def runs_here_and_now(words: Sequence[Word]) -> Truth:
+    """Whether `systemd-run` with these words starts its command at once, on this node; not to be told for a timer."""
+    texts = [literal_text(word) or "" for word in words]
+    later = [text for text in texts if text.startswith(("--on-", "--path-", "--socket-", "--machine", "--host"))]
+    later += [text for text in texts if re.match("-[MH]", text)]
+    return Truth(None, f"when and where `systemd-run {later[0][:40]}` runs it is not known here") if later else YES
 
 
 def option_follows(words: Sequence[Word]) -> bool:
@@ -186,11 +196,21 @@ def inherited_variables(
     switcher = (literal_text(rest[0]) or "").rpartition("/")[2] in SWITCHERS
     cleared = {"-", "-l", "--login"} & {literal_text(word) for word in rest[1:]} if switcher else set()
     bases = {word.rpartition("/")[2] for word in wrappers}
-    if cleared or bases & {"sudo", "doas"} or ("env" in bases and {"-", "-i", "--ignore-environment"} & set(wrappers)):
+    if (
+        cleared
+        or bases & {"sudo", "doas"}
+        or is_own_unit(wrappers)
+        or ("env" in bases and {"-", "-i", "--ignore-environment"} & set(wrappers))
+    ):
         values = {name: value for name, value in values.items() if name == "PATH"}
     if "env" in bases:
         values.update(assignments(written[: len(written) - len(rest)]))
     return values
+
+
+def is_own_unit(wrappers: Sequence[str]) -> bool:
+    """Whether `systemd-run` among these words starts a service of its own, which gets no variables of the script."""
+    return any(text.rpartition("/")[2] == "systemd-run" for text in wrappers) and "--scope" not in wrappers
 
 
 def with_first_file(script: str, name: str, inner: Context) -> str:

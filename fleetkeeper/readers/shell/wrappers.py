@@ -9,6 +9,36 @@ from itertools import pairwise
 from fleetkeeper.readers.shell.options import after_options
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 
+SYSTEMD_RUN = frozenset(
+    {
+        "-p",
+        "--property",
+        "-u",
+        "--unit",
+        "-E",
+        "--setenv",
+        "-M",
+        "--machine",
+        "-H",
+        "--host",
+        "--description",
+        "--slice",
+        "--uid",
+        "--gid",
+        "--nice",
+        "--working-directory",
+        "--service-type",
+        "--on-active",
+        "--on-boot",
+        "--on-startup",
+        "--on-calendar",
+        "--on-unit-active",
+        "--on-unit-inactive",
+        "--timer-property",
+        "--path-property",
+        "--socket-property",
+    }
+)
 WRAPPERS: Mapping[str, frozenset[str]] = {
     "sudo": frozenset({"-u", "-g", "-h", "-p", "-C", "-T", "-D"}),
     "doas": frozenset({"-u", "-C"}),
@@ -36,6 +66,9 @@ WRAPPERS: Mapping[str, frozenset[str]] = {
     "tini": frozenset({"-p", "-e"}),
     "dumb-init": frozenset({"-r"}),
     "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
+    "systemd-run": SYSTEMD_RUN,
+    "run-this-one": frozenset(),
+    "keep-one-running": frozenset(),
 }
 """Programs that run the words after their options, and which options take the next word as their value."""
 MOST_WRAPPERS = 16
@@ -99,18 +132,43 @@ def is_wrapper(words: Sequence[Word]) -> bool:
 def new_user(words: Sequence[Word]) -> str:
     """The user that sudo, doas, runuser or su among these words change to; "" without such an option.
 
-    >>> new_user([(Part("text", word),) for word in "runuser -u postgres --".split()])
-    'postgres'
+    >>> [new_user([(Part("text", word),) for word in text.split()]) for text in ("runuser -u ops --", "sudo -nuops -i")]
+    ['ops', 'ops']
     """
     texts = [literal_text(word) or "" for word in words]
     bases = [text.rpartition("/")[2] for text in texts]
     if bases[:1] and bases[0] in SWITCHERS and "-u" not in texts and "--user" not in texts:
         return operand_of_su(texts[1:])
-    switches = [index for index, base in enumerate(bases) if base in {"sudo", "doas"} | SWITCHERS]
+    switches = [index for index, base in enumerate(bases) if base in USER_OPTIONS]
     if not switches:
         return ""
-    named = [after for option, after in pairwise(texts[switches[-1] :]) if option in ("-u", "--user")]
-    return named[0] if named else "root"
+    name, behind = bases[switches[-1]], texts[switches[-1] + 1 :]
+    return named_user(behind, USER_OPTIONS[name]) or ("" if name in ("systemd-run", "setpriv") else "root")
+
+
+USER_OPTIONS = {
+    **dict.fromkeys(("sudo", "doas", "su", "runuser"), ("u", "--user")),
+    "systemd-run": ("", "--uid"),
+    "setpriv": ("", "--reuid"),
+}
+"""The letter, and the name, of the option with which a program is told whom it becomes."""
+
+
+def named_user(texts: Sequence[str], option: tuple[str, str]) -> str:
+    """The user that the first such option among the words behind a program names, attached or apart; "" without one.
+
+    >>> [named_user(text.split(), ("u", "--user")) for text in ("-Hu ops", "-uops", "--user=ops x", "-n x")]
+    ['ops', 'ops', 'ops', '']
+    """
+    letter, name = option
+    short = re.compile(f"-[A-Zabe-gi-oq-tv-z]*{letter}(.*)") if letter else None
+    for text, after in pairwise([*texts, ""]):
+        match = short.fullmatch(text) if short and not text.startswith("--") else None
+        if text == name or match:
+            return (match[1] if match else "") or after
+        if text.startswith(f"{name}="):
+            return text.partition("=")[2]
+    return ""
 
 
 def operand_of_su(texts: Sequence[str]) -> str:

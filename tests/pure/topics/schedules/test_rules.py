@@ -73,11 +73,34 @@ def test_the_runbooks_own_line_on_the_right_node_holds():
         "sudo -n docker exec --user postgres $(docker ps -q -f name=postgres) sh -c backup",
         "docker exec $(docker ps -q -f name=postgres) backup && date +\\%F >> /var/log/backup",
         "docker exec $(docker ps --format '{{.Names}}' -f name=postgres -f status=running) backup # twice a day",
+        "for i in 1 2 3; do docker exec $(docker ps -q -f name=postgres) backup && break; sleep 60; done",
+        "for i in 1 2 3; do if docker exec $(docker ps -q -f name=postgres) backup; then break; fi; sleep 60; done",
+        "sudo -Hu ops docker exec $(docker ps -q -f name=postgres) backup",
+        "sudo -nu ops sh -c 'docker exec $(docker ps -q -f name=postgres) backup'",
+        "systemd-run --wait -q -p Nice=19 --slice backup docker exec $(docker ps -q -f name=postgres) backup",
+        "systemd-run --scope --uid=ops -- docker exec $(docker ps -q -f name=postgres) backup",
+        "systemctl stop wiki && docker exec $(docker ps -q -f name=postgres) backup; systemctl start wiki",
+        "systemctl is-active --quiet docker && docker exec $(docker ps -q -f name=postgres) backup",
     ],
 )
 def test_other_spellings_of_the_same_command_hold(command: str):
     verdict = verdict_of(schedule_fleet(Machine(crontab_with_entry(f"0 0,12 * * * {command}"))))
     assert (verdict.outcome, [finding.saw for finding in verdict.findings]) == (Outcome.HOLDS, [])
+
+
+def test_a_retry_that_goes_on_whatever_happens_makes_several_backups():
+    [saw] = break_file("0 0,12 * * * for i in 1 2; do docker exec $(docker ps -q -f name=postgres) backup; done")
+    assert "duplicated" in saw
+    [again] = break_file(
+        "0 0,12 * * * for i in 1 2; do docker exec $(docker ps -q -f name=postgres) backup && continue; done"
+    )
+    assert "duplicated" in again
+
+
+@pytest.mark.parametrize("change", ["sudo -Hu ops", "sudo -uops", "sudo --user=ops --", "systemd-run --wait --uid ops"])
+def test_the_account_that_a_program_changes_to_is_asked_about_docker(change: str):
+    [saw] = break_file(f"0 0,12 * * * {change} docker exec $(docker ps -q -f name=postgres) backup", denied=("ops",))
+    assert "runs as ops, who may not talk to Docker" in saw
 
 
 @pytest.mark.parametrize("times", ["0 */12 * * *", "00 12,0 * * *", "0 0-12/12 * * 0-7", "0 0,12 1-31 jan-dec *"])
@@ -140,6 +163,9 @@ def test_what_the_crontab_sets_is_known_to_its_commands():
         "ssh data docker exec $(docker ps -q -f name=postgres) backup",
         "cronitor exec key docker exec $(docker ps -q -f name=postgres) backup",
         "echo backup | docker exec -i $(docker ps -q -f name=postgres) sh",
+        "find /run/backup.wanted -exec docker exec $(docker ps -q -f name=postgres) backup \\;",
+        "systemd-run --on-active=30 docker exec $(docker ps -q -f name=postgres) backup",
+        "systemctl is-active -q wiki && docker exec $(docker ps -q -f name=postgres) backup",
         "case $(cat /etc/role) in v*) docker exec $(docker ps -q -f name=postgres) backup;; esac",
     ],
 )
