@@ -20,6 +20,8 @@ def status_of(words: Sequence[Word], path: str, guard: bool, context: Context) -
     if literal_text(words[0]) == "flock" and (place := context.descriptors.get(literal_text(words[-1]) or "")):
         held = context.around.locked(place).value is True
         return Truth(None if held else True, f"the lock `{place}` is held by another program now", expected=not held)
+    if literal_text(words[0]) == "getopts" and literal_text(context.variables.get("#", ())) == "0":
+        return Truth(False, "`getopts` finds no option: there are no arguments")
     if (literal_text(words[0]) or "").rpartition("/")[2] in conditions.TESTS:
         status = status_of_test(words, context)
     else:

@@ -176,7 +176,11 @@ class Test:
         operator = self.peek(1)
         if left >= 3 and operator in OPERATORS:
             self.at += 3
-            return self.compare(self.words[self.at - 3], operator or "", self.words[self.at - 1])
+            left_word, right_word = self.words[self.at - 3], self.words[self.at - 1]
+            compares = operator in EQUAL and (operator != "==" or self.double or self.around.shell != "dash")
+            if compares and is_lookup(left_word) and literal_text(right_word) == "":
+                return self.unary("-n" if operator == "!=" else "-z", left_word)
+            return self.compare(left_word, operator or "", right_word)
         text = self.peek()
         if text == "!" and left > 1:
             self.at += 1

@@ -99,12 +99,15 @@ class Follower:
     def follow_list(self, script: Script, reach: Truth, guard: bool) -> Outcome:
         """Follow lists; the outcome is the last one's.
 
-        `reach`: they are run; `guard`: a failure ends no script (`set -e`). Raises Unreadable.
+        `reach`: they are run; `guard`: a failure ends no script (`set -e`). Where one may have ended the script, what
+        those behind it set is certain for all that runs behind them. Raises Unreadable.
         """
         outcome = Outcome()
         for item in script:
-            alive = both(reach, both(opposite(outcome.ends), opposite(outcome.leaves)))
-            next_one = self.follow_and_or(item, alive, guard)
+            goes_on, number = opposite(outcome.ends), len(self.commands)
+            alive = both(goes_on if goes_on.returns else YES, opposite(outcome.leaves))
+            next_one = self.follow_and_or(item, both(reach, alive), guard)
+            self.commands[number:] = [run.behind(goes_on) for run in self.commands[number:]]
             outcome = Outcome(
                 next_one.status, either(outcome.ends, next_one.ends), either(outcome.leaves, next_one.leaves)
             )

@@ -12,7 +12,7 @@ from fleetkeeper.readers.shell.syntax_tree import Group
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Simple, Word, literal_text
 
-REQUIRED = re.compile(r"(\w+):?\?", re.ASCII)
+REQUIRED = re.compile(r"(\w+)(:?)\?", re.ASCII)
 BASHISM = re.compile(r"!\w|[\w@*]+(?:/|\^|,|\[|@[A-Z]|:[ ]?[(0-9])|[\w@*]+: -[0-9]", re.ASCII)
 NEEDED = re.compile(r"#?(\w+)(?:(?:[%#/,^]|:[ ]?[(0-9]|: -[0-9]).*)?", re.ASCII | re.DOTALL)
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -51,9 +51,22 @@ def expand_one(part: Part, context: Context) -> Truth:
     if part.text.startswith("("):
         return calculates(part.text, context)
     required = REQUIRED.match(part.text)
-    if required is None or context.variables.get(required[1]):
+    return is_given(required[1], required[2] == ":", context) if required else YES
+
+
+def is_given(name: str, needs_text: bool, context: Context) -> Truth:
+    """Whether a variable is set, and with `${X:?}` (`needs_text`) not empty, without which a script ends.
+
+    An argument that was not given is neither; that is not certain where a function was called.
+    """
+    value = context.variables.get(name)
+    if value is None:
+        return Truth(None, f"whether `{name[:40]}`, without which its script ends, is set cannot be told")
+    if literal_text(value) != "" or not (needs_text or name.isdigit()):
         return YES
-    return Truth(None, f"whether `{required[1][:40]}`, without which its script ends, is set cannot be told")
+    return Truth(
+        None if name.isdigit() and context.called else False, f"`{name[:40]}`, without which its script ends, is empty"
+    )
 
 
 def is_set(name: str, context: Context) -> Truth:

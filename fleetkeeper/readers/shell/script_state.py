@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Command, Function, Redirections
-from fleetkeeper.readers.shell.truth import NO, YES, Truth, either
-from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
+from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text, simple_commands
 from fleetkeeper.readers.shell.wrappers import new_user
 
 DEEPEST = 4
@@ -68,6 +69,10 @@ class ExecutedCommand:
     fate: Fate = NO_FATE
     repeated: bool = False
     settings: Mapping[str, Word] = field(default_factory=dict)
+
+    def behind(self, goes_on: Truth) -> ExecutedCommand:
+        """The same command, run only if the script goes on that far."""
+        return self if goes_on.value is True else replace(self, reach=both(goes_on, self.reach))
 
     @property
     def name(self) -> str:
@@ -149,7 +154,7 @@ class Context:
     def remember_descriptors(self, redirected: Redirections) -> None:
         """Store which file each number was opened for (`exec 9>/run/lock`); "" for a copy, or an unknown path."""
         for operator, target in redirected:
-            number, path = operator.rstrip("<>|&"), literal_text(target)
+            number, path = operator.rstrip("<>|&"), literal_text(substitute_variables(target, self))
             if number:
                 self.descriptors[number] = path if path and path.startswith("/") else ""
 
@@ -240,10 +245,32 @@ def substitute_variables(word: Word, context: Context) -> Word:
     parts: list[Part] = []
     for part in word:
         variable = context.variables.get(part.text) if part.kind == "variable" else None
-        parts.extend(variable if variable is not None else (part,))
+        own = known_lookup(part, context) if part.kind == "command" and "$" in part.text else part
+        parts.extend(variable if variable is not None else (own,))
         if variable and (len(parts) > MOST_PARTS or sum(len(part.text) for part in parts) > MOST_CHARACTERS):
             raise Unreadable("its variables hold more than is followed here")
     return tuple(parts)
+
+
+def known_lookup(part: Part, context: Context) -> Part:
+    """A substitution of `docker ps …` with its variables replaced, where all of them are known; else as it is."""
+    text = QUIET.sub("", part.text)
+    if not LOOKUP.match(text) or SEVERAL.search(text):
+        return part
+    try:
+        words = [
+            [literal_text(substitute_variables(word, context)) for word in one.words] for one in simple_commands(text)
+        ]
+    except Unreadable:
+        return part
+    plain = [[word for word in line if word is not None] for line in words]
+    return replace(part, text=" | ".join(map(shlex.join, plain))) if plain == words else part
+
+
+LOOKUP = re.compile(r"\s*(?:\S*/)?(?:docker|podman)\s+(?:container\s+|compose\s+)?(?:ps|ls)\b")
+QUIET = re.compile(r"[12]?>\s*(?:/dev/null|&[12])(?!\S)")
+SEVERAL = re.compile(r"[;&<>`\n]|\$\(|\|\|")
+"""What makes more of a script than one pipe."""
 
 
 def from_home(path: str, context: Context) -> str:
