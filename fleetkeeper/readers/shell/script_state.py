@@ -259,7 +259,8 @@ def known_lookup(part: Part, context: Context) -> Part:
         return part
     try:
         words = [
-            [literal_text(substitute_variables(word, context)) for word in one.words] for one in simple_commands(text)
+            [literal_text(substitute_variables(word, context)) for word in simple.words]
+            for simple in simple_commands(text)
         ]
     except Unreadable:
         return part

@@ -51,6 +51,7 @@ def judged(line: str, node: NodeSurroundings = NODE, times: str = "25 3,15 * * *
 
 
 FINE = {
+    "in a unit of its own": f"systemd-run --wait {RENEW} {HOOK}",
     "plain": f"{RENEW} {HOOK}",
     "its own lineage": f"{RENEW} --cert-name rodan2.example.org {HOOK}",
     "with =": f"{RENEW} --deploy-hook='nginx -s reload'",
@@ -223,7 +224,7 @@ UNCLEAR = [
     f"{RENEW} | grep -q Congratulations && {EXEC} nginx -s reload",
     f"{RENEW} && docker kill -s USR2 rodan_nginx.1.x",
     "run-parts /etc/cron.custom",
-    f"systemd-run --wait {RENEW} {HOOK}",
+    f"systemd-run --on-active=1h {RENEW} {HOOK}",
     f"docker exec -u www-data rodan_nginx.1.x certbot renew {HOOK}",
     f"docker exec -iu33 rodan_nginx.1.x certbot renew {HOOK}",
     f'docker exec -u "$WHO" rodan_nginx.1.x certbot renew {HOOK}',

@@ -17,17 +17,17 @@ from tests.example_fleets.schedules import (
 
 FOUND = "$(docker ps -q -f name=rodan_postgres)"
 RUNS = {
-    "a lock in a variable": 'L=/run/b.lock\nexec 9>"$L"\nflock -n 9 || exit 1\nCID={F}\ndocker exec "$CID" backup\n',
+    "a lock in a variable": 'L=/run/b.lock; exec 9>"$L"\nflock -n 9 || exit 1\nCID={F}\ndocker exec "$CID" backup\n',
     "a name in a variable": 'S=rodan_postgres\nC=$(docker ps -q -f "name=${S}" 2>/dev/null)\ndocker exec "$C" backup\n',
     "a pipe of a lookup": 'S=postgres\nC=$(docker ps -qf "name=^rodan_${S}" | head -n 1)\ndocker exec $C backup\n',
     "options": "while getopts v o; do case $o in v) exit 0;; esac; done\nCID={F}\ndocker exec $CID backup\n",
-    "a retry": "CID={F}\nfor try in {{1..3}}; do\n  docker exec $CID backup && break\n  sleep 9\ndone\n",
+    "a retry": "CID={F}\nfor try in {{1..3}}; do\n  docker exec $CID backup && break; sleep 9; done\n",
     "an empty lookup": 'CID={F}\n[ "$CID" == "" ] && exit 1\ndocker exec "$CID" backup\n',
     "an argument with a default": "DB=${{1:-main}}\nCID={F}\ndocker exec $CID backup\n",
 }
 
 
-def outcome_of(script: str, shell: str = "#!/bin/bash") -> Outcome:
+def outcome_without_arguments(script: str, shell: str = "#!/bin/bash") -> Outcome:
     """The outcome for a node whose crontab runs this script without arguments."""
     text = f"{shell}\n{script.replace('{F}', FOUND).replace('{{', '{').replace('}}', '}')}"
     files = {**crontab_with_entry("0 0,12 * * * /opt/b.sh"), "/opt/b.sh": File(text, 0o755)}
@@ -37,7 +37,7 @@ def outcome_of(script: str, shell: str = "#!/bin/bash") -> Outcome:
 
 @pytest.mark.parametrize("what", RUNS)
 def test_a_script_that_runs_the_backup_holds(what: str) -> None:
-    assert outcome_of(RUNS[what]) is Outcome.HOLDS
+    assert outcome_without_arguments(RUNS[what]) is Outcome.HOLDS
 
 
 ENDS = {
@@ -52,7 +52,7 @@ ENDS = {
 
 @pytest.mark.parametrize("what", ENDS)
 def test_a_script_that_ends_before_the_backup_is_a_finding(what: str) -> None:
-    assert outcome_of(ENDS[what]) is Outcome.FINDING
+    assert outcome_without_arguments(ENDS[what]) is Outcome.FINDING
 
 
 DOUBTFUL = {
@@ -65,4 +65,4 @@ DOUBTFUL = {
 
 @pytest.mark.parametrize("what", DOUBTFUL)
 def test_a_script_that_may_not_get_there_or_may_enter_another_container_is_unknown(what: str) -> None:
-    assert outcome_of(DOUBTFUL[what]) is Outcome.UNKNOWN
+    assert outcome_without_arguments(DOUBTFUL[what]) is Outcome.UNKNOWN
