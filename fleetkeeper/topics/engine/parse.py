@@ -114,7 +114,7 @@ def settings_of(settings: Piece) -> Values:
     if "newer" in settings.words:
         raise Unobservable(
             "the engine's settings were changed after it started, so what it runs with is not what they say",
-            hint="reload or restart the engine when that is convenient",
+            hint="restart the engine when that is convenient: a reload does not show what it took",
         )
     return values
 

@@ -238,3 +238,15 @@ def test_certificates_of_the_engine_are_looked_for_where_it_takes_them_from_by_i
         "tlscert": str(home / "cert.pem"),
         "tlskey": str(home / "key.pem"),
     }
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+def test_a_directory_that_is_mounted_onto_itself_is_no_disk_of_its_own(
+    shell: tuple[str, ...], running_engine: dict[str, str], tmp_path: Path
+) -> None:
+    """The engine mounts its root onto itself where the mount above is not shared (moby, setupDaemonRootPropagation)."""
+    program(tmp_path / "bin", "mountpoint", "#!/bin/sh\n")
+    assert (facts_in(shell, running_engine)[0].disks or {})[str(tmp_path / "data")] is False
+    info = {"ServerVersion": "29.1.3", "DockerRootDir": "/proc"}
+    (tmp_path / "info").write_text(json.dumps(info))
+    assert (facts_in(shell, running_engine)[0].disks or {})["/proc"] is True

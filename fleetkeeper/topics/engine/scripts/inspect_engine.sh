@@ -250,10 +250,13 @@ printf '%s\n' "$sockets" | sed -n 's/^unix //p' | head -n 50 | {
   show_described
 }
 
+is_apart() { # whether a directory is on another file system than what it is in: dockerd may mount its own onto itself
+  [ "$(stat -c %d "$1")" != "$(stat -c %d "$1/..")" ]
+}
 for directory in "$root" "${data:-/var/lib/containerd}"; do
   [ -d "$directory" ] || continue
   if ! command -v mountpoint >/dev/null 2>&1; then mounted=unknown
-  elif mountpoint -q "$directory"; then mounted=yes
+  elif mountpoint -q "$directory" && is_apart "$(readlink -f -- "$directory")"; then mounted=yes
   else mounted=no; fi
   part "disk $mounted"
   printf '%s\n' "$directory" | indented 8192
