@@ -448,6 +448,22 @@ def test_in_a_swarm_live_restore_and_a_rootless_engine_do_not_apply() -> None:
     assert numbers(verdict_of_engine("keeps_containers_apart", own, rootless)) == []
 
 
+@pytest.mark.parametrize(
+    ("version", "word", "wrong"),
+    [
+        ("20.10.24+dfsg1", "--no-new-privileges", []),
+        ("20.10.24+dfsg1", "--no-new-privileges=false", ["2.15"]),
+        ("24.0.0", "--no-new-privileges", ["2.15"]),
+    ],
+)
+def test_an_engine_that_cannot_say_whether_it_gives_no_new_privileges_is_believed_its_settings(
+    version: str, word: str, wrong: list[str]
+) -> None:
+    info = {**INFO, "ServerVersion": version, "SecurityOptions": ["name=userns", "name=seccomp,profile=default"]}
+    verdict = verdict_of_engine("keeps_containers_apart", printed(info=info, words=[*WORDS, word]))
+    assert numbers(verdict) == wrong
+
+
 def test_the_base_size_is_judged_with_devicemapper_alone() -> None:
     words = [*WORDS, "--storage-opt", "dm.basesize=50G"]
     assert "2.12" not in numbers(verdict_of_engine("is_set_up_soundly", printed(words=words)))

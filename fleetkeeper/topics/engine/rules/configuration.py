@@ -18,6 +18,7 @@ from fleetkeeper.topics.engine.rules.parts import (
     value_of,
     values_of,
 )
+from fleetkeeper.topics.engine.rules.upkeep import version_numbers
 
 RESTART = "in daemon.json, and a restart of the engine: it stops every container of the node"
 ENGINE_PROFILES = ("builtin", "default")
@@ -72,8 +73,15 @@ def users_are_mapped(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
 
 
 def no_new_privileges_by_default(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
-    """A Wrong where a program in a container may gain privileges by default."""
-    if security_option(facts, "no-new-privileges") is None:
+    """A Wrong where a program in a container may gain privileges by default.
+
+    By what the engine says of itself; one before 24 does not say it (moby#45320), and then its settings count. Raises
+    Unobservable where those, or the version, were not seen.
+    """
+    known = security_option(facts, "no-new-privileges") is not None
+    if not known and value_of(facts, "no-new-privileges") == "true":
+        known = version_numbers(facts.info.version) < (24,)
+    if not known:
         saw = "new containers may gain privileges"
         why = "a set-uid program in an image makes root of any user"
         yield Wrong(saw, "no new privileges by default", why, f'`"no-new-privileges": true` {RESTART}')
