@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from docs import bench_differences, command_pages, rules
+from docs import bench_differences, benchmark_faults, command_pages, rules
 from fleetkeeper.inventory import model_reference
 from fleetkeeper.reports import results_schema
 from fleetkeeper.topics.registry import TOPICS
@@ -16,6 +16,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "fleetkeeper.md": command_pages.fleetkeeper_page,
     "remediate.md": command_pages.remediate_page,
     "docker-bench.md": bench_differences.docker_bench_page,
+    "lab-faults.md": benchmark_faults.benchmark_faults_page,
     "rules.md": rules.rules_page,
     "results.schema.json": results_schema.schema_text,
 }

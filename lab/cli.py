@@ -117,7 +117,7 @@ def list_faults() -> None:
     """List what can be broken; a star marks what is."""
     broken = faults.broken()
     for name, fault in faults.FAULTS.items():
-        click.echo(f"{'*' if name in broken else ' '} {name:<21} {fault.description}")
+        click.echo(f"{'*' if name in broken else ' '} {name:<30} {fault.description}")
 
 
 @main.command()

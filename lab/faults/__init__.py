@@ -7,7 +7,18 @@ Breaking twice is breaking once; mending what is not broken, or has been repaire
 from collections.abc import Iterable
 
 from lab.engine import Engine
-from lab.faults import backups, certificates, containers, databases, engines, machines, mail, schedules, services
+from lab.faults import (
+    backups,
+    certificates,
+    container_settings,
+    containers,
+    databases,
+    engines,
+    machines,
+    mail,
+    schedules,
+    services,
+)
 from lab.faults.fault import Fault
 from lab.names import STATE
 
@@ -196,35 +207,50 @@ FAULTS = {
     ),
     "engine-socket-open": Fault(
         "Everybody on `data` may use the engine's socket.",
-        engines.open_socket, engines.close_socket,
+        engines.open_socket, engines.close_socket, ("3.16",),
     ),
     "engine-settings-open": Fault(
         "Everybody on `data` may write the engine's settings.",
-        engines.open_settings, engines.close_settings,
+        engines.open_settings, engines.close_settings, ("3.18",),
     ),
     "engine-account": Fault(
         "An account of `data` that nobody named is in the group that may use the engine's socket.",
-        engines.add_account, engines.remove_account,
+        engines.add_account, engines.remove_account, ("1.1.2",),
     ),
     "engine-insecure-registry": Fault(
         "The engine of `data` takes images from a registry without TLS.",
-        engines.trust_registry, engines.distrust_registry,
+        engines.trust_registry, engines.distrust_registry, ("2.5",),
     ),
     "engine-debug": Fault(
         "The engine of `data` logs everything.",
-        engines.log_everything, engines.log_less,
+        engines.log_everything, engines.log_less, ("2.3",),
     ),
-    "container-privileged": Fault(
-        "On `data` runs a privileged container.",
-        engines.start_privileged, engines.remove_privileged,
+    "engine-files-open": Fault(
+        "The engine's files on `data` belong to another account, and everybody may write them.",
+        engines.open_files, engines.close_files,
+        ("3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.17", "3.18", "3.19", "3.20",
+         "3.21", "3.22"),
     ),
-    "container-holds-socket": Fault(
-        "On `data` runs a container that holds the engine's socket.",
-        engines.start_socket_holder, engines.remove_socket_holder,
+    "engine-sockets-given-away": Fault(
+        "The sockets of the engine and of its containerd on `data` belong to another account.",
+        engines.give_sockets_away, engines.take_sockets_back, ("3.15", "3.23", "3.24"),
+    ),
+    "engine-unsound": Fault(
+        "The engine of `data` was started with settings that the benchmark warns against, and listens on TCP.",
+        engines.set_up_unsoundly, engines.set_up_soundly, ("2.4", "2.8", "2.11", "2.15", "2.18", "2.19", "5.26"),
+    ),
+    **container_settings.container_faults(),
+    "swarm-open-network": Fault(
+        "A network between nodes encrypts nothing.",
+        engines.open_network, engines.remove_network, ("7.3",),
+    ),
+    "swarm-password": Fault(
+        "The worker of the queue has a password in its environment, and not from the swarm.",
+        engines.give_password, engines.take_password, ("7.4",),
     ),
     "swarm-long-certificates": Fault(
         "The certificates of the swarm's nodes are for ten years.",
-        engines.prolong_certificates, engines.shorten_certificates,
+        engines.prolong_certificates, engines.shorten_certificates, ("7.7",),
     ),
     "mail-lost": Fault(
         "The mailer of `data` has lost its configuration: what cron has to say there reaches nobody.",
