@@ -111,7 +111,8 @@ def looks() -> dict[str, Fleet]:
     problem = FileProblem("services.web.image", 3, "the tag of x moves", "name a version")
     odd = DeclaredStack("t1", FILE, declared_by("28.2.2"), (problem,), ("TAG",), ("/srv/x.env",))
     extra = replace(running()[0], name="t1_extra", lent=(USER,))
-    unsettled = tuple(replace(each, unsettled=(IMAGE,), more_variables=True) for each in odd.services)  # type: ignore[union-attr]
+    doubted = {"unsettled": (IMAGE,), "more_variables": True, "relative": {"/x/conf": "conf"}}
+    unsettled = tuple(replace(each, **doubted) for each in odd.services)  # type: ignore[union-attr, arg-type]
     return {
         "clean": look_once(),
         "odd": look_once(replace(odd, services=unsettled), (*running()[1:], extra)),

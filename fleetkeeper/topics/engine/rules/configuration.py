@@ -78,10 +78,10 @@ def no_new_privileges_by_default(facts: Facts, policy: Benchmark) -> Iterator[Wr
     By what the engine says of itself; one before 24 does not say it (moby#45320), and then its settings count. Raises
     Unobservable where those, or the version, were not seen.
     """
-    known = security_option(facts, "no-new-privileges") is not None
-    if not known and value_of(facts, "no-new-privileges") == "true":
-        known = version_numbers(facts.info.version) < (24,)
-    if not known:
+    denied = security_option(facts, "no-new-privileges") is not None
+    if not denied and value_of(facts, "no-new-privileges") == "true":
+        denied = version_numbers(facts.info.version) < (24,)
+    if not denied:
         saw = "new containers may gain privileges"
         why = "a set-uid program in an image makes root of any user"
         yield Wrong(saw, "no new privileges by default", why, f'`"no-new-privileges": true` {RESTART}')
