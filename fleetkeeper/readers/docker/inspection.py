@@ -64,7 +64,8 @@ def is_podman(information: Json) -> bool:
     >>> is_podman({"host": {}, "store": {}}), is_podman({"ServerVersion": "5.6.2", "ProductLicense": "Apache-2.0"})
     (True, True)
 
-    Source: https://github.com/containers/podman/ (pkg/api/handlers/compat/info.go); Docker's own engine says "Community Engine", or nothing.
+    Source: https://github.com/containers/podman/ (pkg/api/handlers/compat/info.go); Docker's own engine says "Community
+    Engine", or nothing.
     """
     own = "ServerVersion" not in information and "host" in information and "store" in information
     return own or information.get("ProductLicense") == "Apache-2.0"
