@@ -18,7 +18,7 @@ SOUND: Options = {
 }  # fmt: skip
 """The options of `docker run` that each of these containers has, but for what it is unsound in."""
 WAITS = ("sleep", "86400")
-SSHD = ("sh", "-c", "cp /bin/sleep /mnt/sshd && exec /mnt/sshd 86400")
+SSHD = ("sh", "-c", "cp /bin/sleep /tmp/sshd && exec /tmp/sshd 86400")
 """A process of that name; what it does is not looked at."""
 
 
@@ -60,7 +60,7 @@ UNSOUND = {
     ),
     "without-health-check": UnsoundContainer("has no health check", ("4.6", "5.27"), {"health-cmd": None}),
     "changes-itself": UnsoundContainer("can change its own files", ("5.13",), {"read-only": None}),
-    "runs-sshd": UnsoundContainer("runs a server of SSH", ("5.7",), {"tmpfs": "/mnt:exec"}, SSHD),
+    "runs-sshd": UnsoundContainer("runs a server of SSH", ("5.7",), {"tmpfs": "/tmp:exec"}, SSHD),  # noqa: S108 - inside
     "low-port": UnsoundContainer(
         "publishes a port of the node below 1024", ("5.8",), {"network": NETWORK, "publish": "127.0.0.1:81:81"}
     ),

@@ -8,8 +8,6 @@ from lab.names import DATA, MANAGER, STACK
 from lab.shell import load_script, wait_until
 
 SOCKET, SETTINGS = "/run/docker.sock", "/etc/docker/daemon.json"
-UNSET = """sed -i "1s|\\"$2\\": [^,]*, ||" "$1" """
-"""Takes a key out again; the engine keeps the value that it has."""
 INSECURE, DEBUG = "insecure-registries", "debug"
 REGISTRY = "registry.lab.example:5000"
 TRUSTED = "{{range $name, $_ := .RegistryConfig.IndexConfigs}}{{$name}} {{end}}end"
@@ -56,7 +54,7 @@ def trust_registry(engine: Engine) -> None:
 
 def distrust_registry(engine: Engine) -> None:
     run_setting(engine, INSECURE, "[]", TRUSTED, "^docker.io end")
-    nodes.run_on(engine, DATA, "sh", "-c", UNSET, "sh", SETTINGS, INSECURE)
+    unset_key(engine, INSECURE)
 
 
 def log_everything(engine: Engine) -> None:
@@ -65,7 +63,7 @@ def log_everything(engine: Engine) -> None:
 
 def log_less(engine: Engine) -> None:
     run_setting(engine, DEBUG, "false", "{{.Debug}}", "false")
-    nodes.run_on(engine, DATA, "sh", "-c", UNSET, "sh", SETTINGS, DEBUG)
+    unset_key(engine, DEBUG)
 
 
 def run_setting(engine: Engine, key: str, value: str, shown_by: str, shown: str) -> None:
@@ -73,6 +71,10 @@ def run_setting(engine: Engine, key: str, value: str, shown_by: str, shown: str)
     nodes.run_on(
         engine, DATA, "sh", "-c", load_script("set_engine_key.sh"), "sh", SETTINGS, key, value, shown_by, shown
     )
+
+
+def unset_key(engine: Engine, key: str) -> None:
+    nodes.run_on(engine, DATA, "sh", "-c", load_script("unset_engine_key.sh"), "sh", SETTINGS, key)
 
 
 def prolong_certificates(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 # Give the engine's files to another account, and let everybody write them; those that are not there are made.
 # Its settings name certificates of the engine, which it does not read again while it runs.
 [ ! -e /srv/lab-daemon.json ] || exit 0
+touch -r /etc/docker /srv/lab-docker-folder
 cp -p /etc/docker/daemon.json /srv/lab-daemon.json
 mkdir -p /etc/docker/tls /etc/docker/certs.d/registry.lab.example /etc/sysconfig
 names=/etc/docker/tls/
