@@ -33,6 +33,8 @@ OF_BASH = frozenset(OF_BASH_NAMES.split())
 ARRAY = "an array"
 """The name of the unknown value of an array."""
 
+ARGUMENT = re.compile("[0-9]+")
+
 
 def expand(words: Iterable[Word], context: Context) -> Truth:
     """Whether the shell goes on after it has expanded these words, as they are written."""
@@ -62,10 +64,11 @@ def is_given(name: str, needs_text: bool, context: Context) -> Truth:
     value = context.variables.get(name)
     if value is None:
         return Truth(None, f"whether `{name[:40]}`, without which its script ends, is set cannot be told")
-    if literal_text(value) != "" or not (needs_text or name.isdigit()):
+    is_argument = ARGUMENT.fullmatch(name) is not None
+    if literal_text(value) != "" or not (needs_text or is_argument):
         return YES
     return Truth(
-        None if name.isdigit() and context.called else False, f"`{name[:40]}`, without which its script ends, is empty"
+        None if is_argument and context.called else False, f"`{name[:40]}`, without which its script ends, is empty"
     )
 
 

@@ -16,7 +16,7 @@ from fleetkeeper.topics.engine.rules.parts import Checks, api_addresses, engine_
 from fleetkeeper.transport.commands import Unobservable
 
 ROOT = 0
-HEXADECIMAL = re.compile("[0-9A-F]{4}")
+HEXADECIMAL, PORT = re.compile("[0-9A-F]{4}"), re.compile("[0-9]{1,5}")
 SWARM_PORTS = (2377, 7946)
 """Where a node of a swarm takes orders as a manager, and hears of the others (docs: swarm tutorial)."""
 WHY_SOCKET = "whoever may write to it is root on the node"
@@ -78,7 +78,7 @@ def unexplained_ports(facts: Facts) -> list[int]:
     Raises Unobservable where its sockets were not seen.
     """
     metrics = value_of(facts, "metrics-addr").rpartition(":")[2]
-    explained = {*(SWARM_PORTS if facts.info.in_swarm else ()), *([int(metrics)] if metrics.isdecimal() else ())}
+    explained = {*(SWARM_PORTS if facts.info.in_swarm else ()), *([int(metrics)] if PORT.fullmatch(metrics) else ())}
     numbers = [address.rpartition(":")[2] for address in raise_if_unobservable(facts.tcp)]
     return sorted({int(number, 16) for number in numbers if HEXADECIMAL.fullmatch(number)} - explained)
 
