@@ -81,9 +81,12 @@ def rules_ending_so(results: dict[str, Any], *which: str) -> set[str]:
     return {item["rule"] for item in results["items"] if item["outcome"] in which}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine() -> Iterator[Engine]:
     """The engine of a lab that is up. One run of tests at a time has it: they would mend each other's faults.
+
+    It goes down with the last of its tests: at the end of the session it would stand in the way of pure tests, whose
+    teardown may start no process.
 
     In CI nobody works on a lab by hand: what another clone's run left, when it was killed, is in nobody's use.
     """

@@ -67,10 +67,12 @@ def test_case_81_a_cut_connection_frees_the_lock_in_time_and_until_then_nobody_e
 
 
 def try_once(near: WritingLink, path: str, patience: int) -> Stream | None:
+    """The second holder, or None: the first has it still, or has removed its line in this moment."""
     try:
         return start_holder(near, "a", path, "the second", patience)
     except Busy as busy:
-        assert "the one with the cut connection" in busy.who  # noqa: PT017  # it is one of many tries
+        holders = ("the one with the cut connection", "somebody who is just letting go")
+        assert busy.who in holders  # noqa: PT017  # it is one of many tries
         return None
 
 
