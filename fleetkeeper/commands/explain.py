@@ -12,7 +12,7 @@ import click
 
 from fleetkeeper.commands.command_options import HOSTS, complete_rules
 from fleetkeeper.errors import UsageError, nearest_name
-from fleetkeeper.inventory.benchmark_ids import LATEST, PREFIX, with_edition
+from fleetkeeper.inventory.benchmark_ids import LATEST, NO_ID, PREFIX, why_no_id, with_edition
 from fleetkeeper.inventory.search import find_inventory
 from fleetkeeper.judging.rule import Rule
 from fleetkeeper.topics import registry
@@ -45,7 +45,9 @@ def explain_id(name: str, hosts: str | None = None) -> str:
     edition = registry.load_inventory(find_inventory(hosts)).edition if hosts else LATEST
     entry = entry_of(with_edition(name, edition).removeprefix(PREFIX))
     if entry is None:
-        raise UsageError(f"the CIS Docker Benchmark has no {name}", hint="as cis:5.26, or cis:1.6:2.14")
+        why = why_no_id(name, edition)
+        text = why if why not in ("", NO_ID) else f"the CIS Docker Benchmark has no {name}"
+        raise UsageError(text, hint="as cis:5.26, or cis:1.6:2.14")
     built = entry.rule in registry.RULES and set(entry.ids) <= set(registry.RULES[entry.rule].cis)
     promise = f"`fleetkeeper explain {entry.rule}`" if built else "it is not built yet, so the id is unknown"
     parts = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 EDITIONS = ("1.6", "1.8")
 LATEST = EDITIONS[-1]
@@ -26,6 +27,7 @@ LEVEL_2 = frozenset(
 """The numbers of 1.8 that only level 2 asks for; what they are in 1.6 has the same level there."""
 NUMBERS = tuple(f"{part}.{number}" for part, size in SIZES.items() for number in range(1, size + 1))
 """All numbers of 1.8, in its order."""
+NO_ID = "no id of the CIS Docker Benchmark"
 WRITTEN = re.compile(r"cis:(?:(?P<edition>[0-9]+\.[0-9]+):)?(?P<number>[0-9*?][0-9.*?]*)", re.ASCII)
 
 
@@ -79,3 +81,28 @@ def as_written(ids: Iterable[str]) -> tuple[str, ...]:
     ('cis:1.8:5.26',)
     """
     return tuple(f"{PREFIX}{name}" for name in ids)
+
+
+def why_no_id(written: str, edition: str) -> str:
+    """Why an id, or a glob over ids, as a person writes it means none; "" where it means some.
+
+    `edition` counts where it names none itself: another edition may have the number.
+
+    >>> why_no_id("cis:2.19", "1.8"), why_no_id("cis:2.19", "1.6"), why_no_id("cis:9.9", "1.8")
+    ('', '2.19 exists only in edition 1.8 of the CIS Docker Benchmark, not in 1.6', 'no id of the CIS Docker Benchmark')
+    """
+    match = WRITTEN.fullmatch(written)
+    if match is None:
+        return NO_ID
+    editions = [each for each in EDITIONS if has_number(match["number"], each)]
+    mine = match["edition"] or edition
+    if mine in editions:
+        return ""
+    if not editions or mine not in EDITIONS:
+        return NO_ID
+    return f"{match['number']} exists only in edition {editions[0]} of the CIS Docker Benchmark, not in {mine}"
+
+
+def has_number(number: str, edition: str) -> bool:
+    """Whether an edition has a number, or one that a glob means."""
+    return any(fnmatchcase(name.partition(":")[2], number) for name in ids_of_edition(edition))

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from fleetkeeper.errors import field_error, quoted
-from fleetkeeper.inventory.benchmark_ids import EDITIONS, PREFIX, as_written, ids_of_edition, with_edition
+from fleetkeeper.inventory.benchmark_ids import LATEST, NO_ID, PREFIX, as_written, why_no_id, with_edition
 from fleetkeeper.inventory.fields import Day, NodePath, UserName, Words
 from fleetkeeper.inventory.schema import Strict
 from fleetkeeper.inventory.units import Duration
@@ -24,17 +24,15 @@ def edition_text(written: object) -> object:
     return str(written) if isinstance(written, float) else written
 
 
-def check_number(written: str) -> str:
-    """The value, if it is a number of the benchmark or a glob over them, without `cis:`; either edition's.
+def check_number(written: str, info: ValidationInfo) -> str:
+    """The value, if it is a number of the inventory's edition or a glob over them, without `cis:`.
 
-    Raises ValueError for anything else.
+    It may name its edition itself (`1.6:2.14`). Raises ValueError for anything else.
     """
     number = written.removeprefix(PREFIX)
-    globs = [with_edition(f"{PREFIX}{number}", edition) for edition in EDITIONS]
-    names = [name for edition in EDITIONS for name in as_written(ids_of_edition(edition))]
-    if not any(fnmatchcase(name, glob) for glob in globs for name in names):
+    if why := why_no_id(f"{PREFIX}{number}", str((info.context or {}).get("edition", LATEST))):
         hint = "numbers such as 5.26, or `2.*`; `fleetkeeper cis` lists them"
-        raise field_error(f"{quoted(written)} is no number of the CIS Docker Benchmark", hint)
+        raise field_error(f"{quoted(written)} is no number of the CIS Docker Benchmark" if why == NO_ID else why, hint)
     return number
 
 

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, Validation
 from pydantic_core import core_schema
 
 from fleetkeeper.errors import field_error, nearest_name, quoted
-from fleetkeeper.inventory.benchmark_ids import EDITIONS, LATEST, PREFIX, as_written, ids_of_edition, with_edition
+from fleetkeeper.inventory.benchmark_ids import LATEST, NO_ID, PREFIX, why_no_id, with_edition
 from fleetkeeper.transport.commands import Sudo
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
@@ -270,11 +270,10 @@ def rule_glob(value: str, info: ValidationInfo) -> str:
     if not value.startswith(PREFIX):
         return matching_glob("rules", "rule")(value, info)
     edition = str((info.context or {}).get("edition", LATEST))
-    glob = with_edition(value, edition)
-    if not any(fnmatchcase(name, glob) for edition in EDITIONS for name in as_written(ids_of_edition(edition))):
+    if why := why_no_id(value, edition):
         hint = f"as `cis:5.26` (of {edition}) or `cis:1.6:2.14`; `fleetkeeper cis` lists them"
-        raise field_error(f"{quoted(value)} is no id of the CIS Docker Benchmark", hint)
-    return glob
+        raise field_error(f"{quoted(value)} is {why}" if why == NO_ID else why, hint)
+    return with_edition(value, edition)
 
 
 RuleGlob = Annotated[str, AfterValidator(rule_glob)]

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.errors import UsageError, line_of, nearest_name
-from fleetkeeper.inventory.benchmark_ids import PREFIX, as_written, with_edition
+from fleetkeeper.inventory.benchmark_ids import NO_ID, PREFIX, as_written, why_no_id, with_edition
 from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.transport.commands import Unobservable
 
@@ -104,7 +104,8 @@ def named_rules(names: Collection[str], rules: Mapping[str, Rule], edition: str)
         judging = {rule.id for rule in rules.values() if any(fnmatchcase(each, glob) for each in as_written(rule.cis))}
         if not judging:
             hint = "write it as cis:5.26 or cis:1.6:2.14; `fleetkeeper cis` shows which are judged"
-            raise UsageError(f"{name}: no rule judges that", hint)
+            why = why_no_id(name, edition)
+            raise UsageError(why if why not in ("", NO_ID) else f"{name}: no rule judges that", hint)
         matches |= judging
     return frozenset(matches)
 

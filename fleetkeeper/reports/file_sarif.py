@@ -14,7 +14,15 @@ from typing import Any
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.rule import Rule
 from fleetkeeper.reports.history import digest
-from fleetkeeper.reports.sarif import FINGERPRINT, SCHEMA, placed_result, plain_message, rule_descriptor, utc_text
+from fleetkeeper.reports.sarif import (
+    FINGERPRINT,
+    SCHEMA,
+    distinct_results,
+    placed_result,
+    plain_message,
+    rule_descriptor,
+    utc_text,
+)
 from fleetkeeper.topics.benchmark.files.judged_files import JudgedFile, PlacedFinding
 
 
@@ -25,7 +33,8 @@ def files_sarif(
 
     `uris` are the files' paths in the repository by their paths as they were given, `code` is the exit code.
     """
-    results = [result for file in files for result in results_of_file(file, uris[file.path])]
+    each = (result for file in files for result in results_of_file(file, uris[file.path]))
+    results = distinct_results(sorted(each, key=lambda result: str(result["level"])))
     named = sorted({result["ruleId"] for result in results})
     notes = list(notes_of_files(files))
     run: dict[str, Any] = {

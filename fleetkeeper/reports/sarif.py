@@ -9,6 +9,7 @@ Source: https://docs.github.com/en/code-security/code-scanning/ ("SARIF support"
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def sarif_document(
     """
     placed = {each.name: each for each in inventories}
     listed = [*finding_results(results["items"], placed, waived=waived), *carried_results(results, placed)]
-    ordered = sorted(listed, key=lambda result: (result["level"] != "error", result["ruleId"]))
+    ordered = distinct_results(sorted(listed, key=lambda result: (result["level"] != "error", result["ruleId"])))
     left_out = max(0, len(ordered) - MOST_RESULTS)
     notes = [*unknown_notes(results["items"]), *left_out_notes(left_out)]
     kept = ordered[:MOST_RESULTS]
@@ -115,6 +116,18 @@ def sarif_document(
         "results": kept,
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def distinct_results(results: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results, each once: of those that say the same of the same place by the same rule, the first.
+
+    GitHub shows each as an alert of its own. One that is accepted is another than one that is open.
+    """
+    by_content: dict[str, dict[str, Any]] = {}
+    for result in results:
+        content = [result.get(key) for key in ("ruleId", "message", "locations", "properties", "suppressions")]
+        by_content.setdefault(json.dumps(content, sort_keys=True), result)
+    return list(by_content.values())
 
 
 def utc_text(moment: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,8 +11,16 @@ from pathlib import PurePosixPath
 from fleetkeeper.topics.engine.facts import Watch
 
 EVERYTHING = "rwxa"
-NARROW = "b32"
-"""Programs of another width than the machine's own: a rule about them alone says nothing of the others."""
+NARROW = frozenset({"b32", "i386", "i486", "i586", "i686", "arm", "armeb", "ppc", "s390", "40000003"})
+WIDE = frozenset({"b64", "x86_64", "aarch64", "ppc64", "ppc64le", "s390x", "riscv64", "c000003e", "c00000b7"})
+"""Programs of the machine's own width, by the names and numbers of auditctl(8) and linux/audit.h.
+
+A rule about those of 32 bits alone says nothing of the others.
+"""
+JOINED = re.compile(r"-[wpkaAFSC][^-\s]\S*")
+"""An option with its value in one word, as getopt(3) takes it: `-w/etc/docker`, `-pwa`."""
+COMPARISON = re.compile(r"([a-z0-9_]+)=([^=].*)")
+"""A field that equals something; other comparisons (`auid>=1000`, `uid!=0`, `a0&4`) are conditions of their own."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +64,48 @@ def parse_watches(lines: Iterable[str]) -> tuple[Watch, ...]:
 
 def audit_rules_in(words: list[str]) -> Iterator[AuditRule]:
     """The rule that a line is; none for a line about anything else."""
-    pairs = list(pairwise(words))
+    pairs = list(pairwise(split_options(words)))
     options = dict(pairs)
     if "-w" in options:
-        yield AuditRule("exit", True, True, Watch(options["-w"], options.get("-p", EVERYTHING), below=True))
+        yield AuditRule("exit", True, True, Watch(plain_path(options["-w"]), options.get("-p", EVERYTHING), below=True))
         return
     action = set(options.get("-a", options.get("-A", "")).split(","))
     if not action & {"always", "never"} or not action & {"exit", "task"}:
         return
-    fields = dict(value.split("=", 1) for option, value in pairs if option == "-F" and "=" in value)
+    recording = "always" in action
+    conditions = [COMPARISON.fullmatch(text) for option, text in pairs if option == "-F" and text != "arch!=b32"]
+    fields = {match[1]: match[2] for match in conditions if match}
     others = fields.keys() - {"path", "dir", "perm", "key", "arch"}
-    whole = not others and options.get("-S", "all") == "all" and "-C" not in words and fields.get("arch") != NARROW
-    path = fields.get("path", fields.get("dir", ""))
+    whole = all(conditions) and not others and options.get("-S", "all") == "all" and "-C" not in options
+    whole = whole and is_of_own_width(fields.get("arch", ""), recording=recording)
+    path = plain_path(fields.get("path", fields.get("dir", "")))
     watch = Watch(path, fields.get("perm", EVERYTHING), below="dir" in fields)
-    yield AuditRule("task" if "task" in action else "exit", "always" in action, whole, watch)
+    yield AuditRule("task" if "task" in action else "exit", recording, whole, watch)
+
+
+def plain_path(written: str) -> str:
+    """A path without slashes at its end."""
+    return written.rstrip("/") or written[:1]
+
+
+def split_options(words: Iterable[str]) -> list[str]:
+    """The words of a rule, options and their values apart.
+
+    >>> split_options(["-w/etc/docker", "-p", "wa", "-Fkey=-x"])
+    ['-w', '/etc/docker', '-p', 'wa', '-F', 'key=-x']
+    """
+    return [part for word in words for part in ((word[:2], word[2:]) if JOINED.fullmatch(word) else (word,))]
+
+
+def is_of_own_width(arch: str, *, recording: bool) -> bool:
+    """Whether a rule counts for programs of the machine's own width, by its field `arch` ("" for all of them).
+
+    One that is not understood is no record, and silences.
+
+    >>> [is_of_own_width(arch, recording=True) for arch in ("", "b64", "b32", "i386", "sparc")]
+    [True, True, False, False, False]
+    """
+    return not arch or (arch in WIDE if recording else arch not in NARROW)
 
 
 def silences(silent: Watch, path: str) -> bool:

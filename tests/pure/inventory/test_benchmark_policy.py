@@ -62,10 +62,29 @@ def test_a_waiver_of_an_id_means_the_inventory_s_edition(edition: str, written: 
     assert load(edition + WAIVED.replace("ID", written)).waivers[0].rule == loaded
 
 
-@pytest.mark.parametrize("written", ["cis:9.1", "cis:2.20", "cis:1.9:5.1", "cis:", "cis:x", "cis:1.6:2.19"])
+@pytest.mark.parametrize("written", ["cis:9.1", "cis:2.20", "cis:1.9:5.1", "cis:", "cis:x"])
 def test_an_id_that_no_edition_has_is_refused(written: str) -> None:
     with pytest.raises(InventoryError, match="no id of the CIS Docker Benchmark"):
         load(WAIVED.replace("ID", written))
+
+
+@pytest.mark.parametrize(
+    ("more", "edition", "other"),
+    [
+        ("benchmark: {edition: 1.6}\n" + WAIVED.replace("ID", "cis:2.19"), "1.8", "1.6"),
+        (WAIVED.replace("ID", "cis:1.6:2.19"), "1.8", "1.6"),
+        ("enforce: [cis:1.6:2.19]\n", "1.8", "1.6"),
+        ('benchmark: {edition: 1.6, enforce: ["2.19"]}\n', "1.8", "1.6"),
+        ('benchmark: {edition: 1.6, attested: {"2.19": {by: A, until: 2099-01-01, because: so}}}\n', "1.8", "1.6"),
+        ('benchmark: {attested: {"1.6:2.19": {by: A, until: 2099-01-01, because: so}}}\n', "1.8", "1.6"),
+    ],
+)
+def test_a_number_that_only_the_other_edition_has_is_refused_with_that_and_its_line(
+    more: str, edition: str, other: str
+) -> None:
+    text = rf"mine\.yml:[67]: .*2\.19 exists only in edition {edition} of the CIS Docker Benchmark, not in {other}"
+    with pytest.raises(InventoryError, match=text):
+        load(more)
 
 
 @pytest.mark.parametrize(

@@ -113,13 +113,24 @@ def test_what_could_not_be_judged_again_is_carried_along_with_its_key() -> None:
     assert place_of(again) == place_of(first)
 
 
-def test_findings_that_are_alike_have_fingerprints_of_their_own() -> None:
-    results = sarif_run(item(finding_item(), finding_item(), finding_item(about="cis:3.15")))["results"]
+def test_findings_of_one_place_have_fingerprints_of_their_own() -> None:
+    others = finding_item(about="cis:3.15", cis=["1.8:3.15"]), finding_item(saw="the socket has mode 667")
+    results = sarif_run(item(finding_item(), *others))["results"]
     assert len({result["partialFingerprints"]["fleetkeeper/v1"] for result in results}) == 3
 
 
+def test_what_says_the_same_of_one_place_is_one_result_and_the_worst_stays() -> None:
+    [once] = sarif_run(item(finding_item()))["results"]
+    warning = finding_item(severity="warning")
+    assert sarif_run(item(finding_item(), warning, finding_item()))["results"] == [once]
+    assert [result["level"] for result in sarif_run(item(warning, finding_item()))["results"]] == ["error"]
+    accepted = finding_item(waived={"owner": "Ada", "until": "2027-01-31", "because": "soon"})
+    assert len(sarif_run(item(finding_item(), accepted, accepted), waived=True)["results"]) == 2
+    assert len(sarif_run(item(finding_item(), finding_item(node="web")))["results"]) == 2
+
+
 def test_errors_come_first_and_what_is_too_much_is_counted() -> None:
-    many = [finding_item(severity="warning", about=f"thing{number}") for number in range(MOST_RESULTS)]
+    many = [finding_item(severity="warning", saw=f"thing {number}") for number in range(MOST_RESULTS)]
     run = sarif_run(item(*many, finding_item()))
     assert len(run["results"]) == MOST_RESULTS
     assert run["results"][0]["level"] == "error"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.engine.audit_rules import is_watched, parse_watches
 from fleetkeeper.topics.engine.parse import parse
-from tests.pure.topics.test_engine import INFO, WORDS, numbers, printed, verdict_of_engine, with_info
+from tests.pure.topics.test_engine import INFO, SETTINGS, WORDS, numbers, printed, verdict_of_engine, with_info
 
 DOCKER = ["-w /etc/docker -p wa -k docker"]
 
@@ -79,6 +81,9 @@ def test_podman_that_docker_s_own_client_asks_is_podman() -> None:
         "-a never,exit -S all",
         "-a never,exit -F dir=/etc -F perm=wa",
         "-a exit,never -F arch=b64 -S all -F path=/etc/docker",
+        "-anever,exit -Fdir=/etc -Fperm=wa",
+        "-a never,exit -F arch!=b32 -S all -F dir=/etc",
+        "-a never,exit -F arch=x86_64 -F dir=/etc/docker",
     ],
 )
 def test_a_rule_that_never_records_silences_those_behind_it(silent: str) -> None:
@@ -114,6 +119,12 @@ def test_order_decides_which_rule_counts() -> None:
         "-a always,exit -S open,openat -F path=/usr/bin/dockerd -F perm=wa",
         "-a always,exit -F path!=/usr/bin/dockerd -F perm=wa",
         "-a always,exit -F path=/usr/bin/dockerd -F perm=wa -F success=0",
+        "-a always,exit -F arch=i386 -S all -F path=/usr/bin/dockerd -F perm=wa",
+        "-a always,exit -F arch=40000003 -F path=/usr/bin/dockerd -F perm=wa",
+        "-a always,exit -F path=/usr/bin/dockerd -F perm=wa -F auid>1000",
+        "-a always,exit -F path=/usr/bin/dockerd -F perm=wa -F auid>=1000 -F auid!=unset",
+        "-a always,exit -F path=/usr/bin/dockerd -F perm=wa -F a0&4",
+        "-a always,exit -Cauid!=obj_uid -F path=/usr/bin/dockerd -F perm=wa",
     ],
 )
 def test_a_rule_that_records_only_some_of_what_happens_is_none(partial: str) -> None:
@@ -124,3 +135,43 @@ def test_two_rules_record_together_what_each_leaves_out() -> None:
     both = ["-w /usr/bin/dockerd -p w -k a", "-a always,exit -F arch=b64 -F path=/usr/bin/dockerd -F perm=ax -k b"]
     assert is_watched("/usr/bin/dockerd", parse_watches(both))
     assert not is_watched("/usr/bin/dockerd", parse_watches(both[:1]))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-w/etc/docker -pwa -kdocker",
+        "-w /etc/docker/ -p wa",
+        "-w /etc/docker",
+        "-a always,exit -F arch=b64 -S all -F dir=/etc/docker -F perm=wa -F key=docker",
+        "-a exit,always -Farch=x86_64 -Fdir=/etc/docker -Fperm=rwxa",
+    ],
+)
+def test_a_rule_counts_however_it_is_written(rule: str) -> None:
+    assert is_watched("/etc/docker/daemon.json", parse_watches([rule]))
+
+
+def test_a_rule_about_the_path_of_a_directory_is_about_what_is_in_it_only_as_a_watch() -> None:
+    assert is_watched("/etc/docker", parse_watches(["-w /etc/docker -p wa"]), directory=True)
+    assert not is_watched(
+        "/etc/docker", parse_watches(["-a always,exit -F path=/etc/docker -F perm=wa"]), directory=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "wrong"),
+    [
+        (["--tls"], {}, True),
+        (["--tls=true", "--tlsverify=false"], {}, True),
+        ([], {"tls": True}, True),
+        ([], {"tls": True, "tlsverify": False}, True),
+        ([], {"tlsverify": True}, False),
+        (["--tlsverify"], {"tls": True}, False),
+        (["--tlsverify=0"], {"tls": True}, True),
+    ],
+)
+def test_tls_without_certificates_of_those_who_connect_is_open_to_all(
+    words: list[str], settings: dict[str, bool], wrong: bool
+) -> None:
+    text = printed(words=[*WORDS, "-H", "tcp://0.0.0.0:2376", *words], settings=json.dumps({**SETTINGS, **settings}))
+    assert numbers(verdict_of_engine("is_reached_by_few", text)) == (["2.8"] if wrong else [])

@@ -352,6 +352,8 @@ def test_sarif_names_file_and_line_in_the_repository(tmp_path: Path, monkeypatch
         ("containers.have_limits", "warning", {"artifactLocation": location, "region": {"startLine": 15}}),
     ]
     assert {r["id"] for r in run["tool"]["driver"]["rules"]} == {name for name, _, _ in rows}
+    assert call("--stack", stack, "--stack", stack, "--sarif", "out/files.sarif")[0] == 1
+    assert json.loads(Path("out/files.sarif").read_text())["runs"][0]["results"] == run["results"]
     assert run["results"][0]["properties"]["cis"] == ["1.6:5.5", "1.8:5.5"]
     assert run["invocations"][0]["executionSuccessful"] is True
     stack.write_text("services: [")
