@@ -28,7 +28,7 @@ from fleetkeeper.topics.containers.placement import declared_service, seen_conta
 from fleetkeeper.topics.services import facts as services
 from fleetkeeper.topics.services import observe as services_observe
 from fleetkeeper.topics.services.facts import Task
-from fleetkeeper.topics.services.rules.running import reasons, swarm_facts, unseen
+from fleetkeeper.topics.services.idle_reasons import reasons, swarm_facts, unseen
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.untrusted import one_line
 

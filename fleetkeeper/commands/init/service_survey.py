@@ -15,7 +15,7 @@ from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Container, Placement, Process
 from fleetkeeper.topics.containers.rules.users import own_processes_of, wrong_processes
 from fleetkeeper.topics.services.facts import SwarmService
-from fleetkeeper.topics.services.rules.running import managers
+from fleetkeeper.topics.services.idle_reasons import managers
 from fleetkeeper.transport.commands import Unobservable
 
 DATABASES = frozenset({"postgres", "postmaster"})

@@ -17,7 +17,7 @@ from fleetkeeper.inventory.survey_results import StackFile
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.compose.document import LARGEST_BYTES, ComposeDocument, ComposeFileError, read_compose
 from fleetkeeper.readers.compose.variables import passed_names, variables_in
-from fleetkeeper.topics.services.rules.running import managers
+from fleetkeeper.topics.services.idle_reasons import managers
 from fleetkeeper.topics.services.stacks.deploy_variables import read_bounded
 from fleetkeeper.topics.services.stacks.file_problems import text_of
 from fleetkeeper.topics.services.stacks.service_fields import familiar_image

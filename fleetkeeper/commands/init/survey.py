@@ -50,7 +50,7 @@ from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.services.facts import Facts as Services
-from fleetkeeper.topics.services.rules.running import managers, swarm_facts
+from fleetkeeper.topics.services.idle_reasons import managers, swarm_facts
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.untrusted import one_line

@@ -19,6 +19,7 @@ from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFile
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import seen_containers, service_of, unseen_nodes
+from fleetkeeper.topics.services.idle_reasons import idle_reason
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
 
@@ -113,7 +114,7 @@ def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> 
             yield replace(why, node=why.node or node)
     yield from hidden
     if not places and not hidden:
-        yield nowhere(certificate)
+        yield nowhere(fleet, certificate)
 
 
 def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
@@ -139,10 +140,11 @@ def serving_containers(fleet: Fleet, certificate: Certificate) -> list[tuple[str
     return [(node, container) for node, container in everywhere if container.running and container.belongs_to(name)]
 
 
-def nowhere(certificate: Certificate) -> Finding:
+def nowhere(fleet: Fleet, certificate: Certificate) -> Finding:
     """The finding that no container of the certificate's service runs."""
     return Finding(
-        saw=f"{certificate.name} is served nowhere: no container of {certificate.service} runs",
+        saw=f"{certificate.name} is served nowhere: no container of {certificate.service} runs"
+        + idle_reason(fleet, certificate.service),
         want=f"one running container of {certificate.service}",
         why="nobody reaches the site",
         about=certificate.name,

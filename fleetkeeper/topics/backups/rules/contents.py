@@ -16,6 +16,7 @@ from fleetkeeper.topics.backups.missing_tables import doubtful_tables, live_data
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import SEE_COMMAND
 from fleetkeeper.topics.backups.rules.dumps import not_proven
+from fleetkeeper.topics.services.idle_reasons import idle_reason
 from fleetkeeper.transport.commands import Unobservable
 
 GRANT = "`GRANT pg_read_all_data TO` the user of backups (`backups.user`)"
@@ -82,8 +83,10 @@ def against_the_live_one(fleet: Fleet, newest: Backup, policy: Policy) -> Iterat
         for cluster in raise_if_unobservable(fleet.of(node, Databases).clusters, node)
     ]
     if len(clusters) != 1:
-        where = ", ".join(node for node, _ in clusters) or "nowhere"
-        yield Unobservable(f"{policy.service} should run once, and runs {where}: nothing to compare dumps with")
+        where = ", ".join(node for node, _ in clusters) or f"nowhere{idle_reason(fleet, policy.service)}"
+        yield Unobservable(
+            f"{policy.service} should run once, and runs {where}; there is nothing to compare dumps with"
+        )
         return
     [(node, cluster)] = clusters
     live = live_database(fleet, policy)

@@ -18,6 +18,7 @@ from fleetkeeper.topics.backups.facts import Facts, File
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Mount
+from fleetkeeper.topics.services.idle_reasons import idle_reason
 from fleetkeeper.transport.commands import Unobservable
 
 MEMORY = frozenset({"tmpfs", "ramfs"})
@@ -44,7 +45,8 @@ def servers(fleet: Fleet) -> list[tuple[str, Cluster]]:
         for cluster in raise_if_unobservable(fleet.of(node, Databases).clusters, node)
     ]
     if not matches:
-        raise NotApplicable("the database runs nowhere: see services.are_running")
+        service = fleet.inventory.section(Policy).service
+        raise NotApplicable(f"the database runs nowhere{idle_reason(fleet, service)}; see services.are_running")
     return matches
 
 

@@ -26,6 +26,7 @@ from fleetkeeper.topics.schedules.entry_matching import (
     zone_of,
 )
 from fleetkeeper.topics.schedules.facts import Facts
+from fleetkeeper.topics.services.idle_reasons import idle_reason
 from fleetkeeper.transport.commands import Unobservable
 
 NO_BACKUPS = "no backup is made, and nobody notices"
@@ -46,7 +47,7 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
     wanted_times(policy)
     homes = running_placements(fleet, policy.service)
     if len(homes) != 1:
-        yield homeless_finding(policy, homes)
+        yield homeless_finding(fleet, policy, homes)
         return
     [home] = homes
     yield from at_home(fleet, home, policy)
@@ -55,14 +56,15 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
             yield from entries_elsewhere(fleet, node, home, policy)
 
 
-def homeless_finding(policy: Policy, homes: Sequence[Placement]) -> Finding:
+def homeless_finding(fleet: Fleet, policy: Policy, homes: Sequence[Placement]) -> Finding:
     """The finding about a service that runs nowhere or several times: it is not known where the entry belongs.
 
     `homes` are its running containers, not exactly one.
     """
     if not homes:
         return Finding(
-            saw=f"{policy.service} runs nowhere, so there is nothing to back up and no node to do it on",
+            saw=f"{policy.service} runs nowhere, so there is nothing to back up and no node to do it on"
+            + idle_reason(fleet, policy.service),
             want=f"one running container of {policy.service}",
             why=NO_BACKUPS,
             hint=f"start {policy.service}; its schedule is judged again when it runs",

@@ -10,10 +10,10 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import SwarmService
+from fleetkeeper.topics.services.idle_reasons import managers, service_in_swarm, unseen
 from fleetkeeper.topics.services.rules.deployed import declared_stacks, stack_notes
 from fleetkeeper.topics.services.rules.pinning import why_not
 from fleetkeeper.topics.services.rules.projects import project_notes
-from fleetkeeper.topics.services.rules.running import managers, service_in_swarm, unseen
 from fleetkeeper.topics.services.stacks.field_names import USER
 from fleetkeeper.topics.services.update_settings import OWN_UPDATES
 from fleetkeeper.transport.commands import Unobservable

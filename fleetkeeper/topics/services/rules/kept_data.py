@@ -13,6 +13,7 @@ from fleetkeeper.topics.backups.database.facts import Accepted, Cluster
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.services.facts import Facts
+from fleetkeeper.topics.services.idle_reasons import idle_reason
 from fleetkeeper.topics.services.parse import below
 from fleetkeeper.transport.commands import Unobservable
 
@@ -78,7 +79,8 @@ def the_only(fleet: Fleet) -> tuple[str, Cluster]:
         where = ", ".join(node for node, _ in matches)
         service = fleet.inventory.section(Policy).service
         if not matches:
-            raise Unobservable(f"{service} does not run: whether it has the right data is judged when it does")
+            nowhere = f"{service} does not run{idle_reason(fleet, service)}"
+            raise Unobservable(f"{nowhere}; whether it has the right data is judged when it does")
         raise Unobservable(f"{service} should run once, and runs on {where}: nobody can say which is right")
     return matches[0]
 

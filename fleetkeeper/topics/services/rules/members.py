@@ -14,7 +14,7 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.services.constraints import ACTIVE, READY, is_ready, takes_tasks
 from fleetkeeper.topics.services.facts import Facts, Member, Validity
-from fleetkeeper.topics.services.rules.running import managers, unseen
+from fleetkeeper.topics.services.idle_reasons import managers, unseen
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
 

@@ -11,8 +11,8 @@ from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.constraints import fits, hosts
 from fleetkeeper.topics.services.facts import Facts, ServiceMount, SwarmService
+from fleetkeeper.topics.services.idle_reasons import managers, service_in_swarm, swarm_facts, unseen
 from fleetkeeper.topics.services.parse import below
-from fleetkeeper.topics.services.rules.running import managers, service_in_swarm, swarm_facts, unseen
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
 
