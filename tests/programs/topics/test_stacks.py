@@ -162,6 +162,7 @@ def test_a_file_that_the_client_refuses_is_unknown(text: str, tmp_path: Path) ->
     assert isinstance(declared.services, Unobservable)
     assert declared.services.why.startswith("Docker's client refuses stack.yml:")
     assert "detach" not in declared.services.why
+    assert "\n" not in declared.services.why
 
 
 @needs_client
@@ -173,6 +174,7 @@ def test_a_file_that_the_client_refuses_is_unknown(text: str, tmp_path: Path) ->
         ("services:\n  web:\n    image: x\n    ports: [a]\n    healthcheck:\n      retries: x\n", 7),
         ("services:\n  web: {image: x}\n\ninclude: [a.yml]\n", 5),
         ("services:\n  web:\n    image: x\n    environment:\n      A: '${B:?needed}'\n", 6),
+        ("services:\n  db: {image: x}\n  web:\n    image: x\n    mem_limit: 1g\n", 6),
     ],
 )
 def test_what_the_client_refuses_has_its_line(text: str, line: int, tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ def refusal(errors: bytes, status: int, files: ProjectFiles) -> str:
     for document in files.documents:
         message = without_literals(message, document)
     text = "\n".join(f"${{{name}}}" for name in files.scrubbed)
-    return f"Compose refuses {at}: {without_values(message, text, files.scrubbed)}"[:500]
+    message = " ".join(without_values(message, text, files.scrubbed).split())
+    return f"Compose refuses {at}: {message}"[:500]
 
 
 def config_hashes(client: ComposeClient, model: Json, project: str, directory: str) -> dict[str, str]:

@@ -188,7 +188,7 @@ class StackReading:
         except StackRefused as refused:
             line = refused_line(refused.message, self.document)
             at = f"{self.file.name}:{line}" if line else self.file.name
-            message = without_literals(refused.message, self.document)
+            message = " ".join(without_literals(refused.message, self.document).split())
             raise Unobservable(f"Docker's client refuses {at}: {message}"[:500]) from None
 
     def text_for_client(self, absent: str) -> str:

@@ -17,6 +17,8 @@ SHORTEST = 4
 HIDDEN = "…"
 DOTTED = re.compile(r"\b(?:services|networks|volumes|secrets|configs)(?:\.[^\s:,;'\"]+)?")
 NOT_ALLOWED = re.compile(r"dditional propert(?:y |ies ')([^\s',]+)'?.* (?:is )?not allowed")
+UNSUPPORTED = re.compile(r"(?s)contains unsupported options:\s+([a-z_]+): ")
+"""Before the first key of services that Docker's client refuses; each has its paragraph."""
 
 
 def without_literals(message: str, document: ComposeDocument) -> str:
@@ -48,12 +50,23 @@ def refused_line(message: str, document: ComposeDocument) -> int | None:
     4
     >>> refused_line("services.a.b.image must be a string", document), refused_line("no space left", document)
     (3, None)
+    >>> refused_line("Compose file contains unsupported options:\\n\\nimage: why", document)
+    3
     """
+    if unsupported := UNSUPPORTED.search(message):
+        return min(lines_of_key(unsupported[1], document), default=None)
     dotted = DOTTED.search(message)
     path = existing_path(document.root, dotted[0]) if dotted else ()
     if (strange := NOT_ALLOWED.search(message)) and strange[1] in document.mapping(*path):
         return document.line(*path, strange[1])
     return document.line(*path) if path else None
+
+
+def lines_of_key(key: str, document: ComposeDocument) -> Iterator[int]:
+    """The line of a key in each service that has it."""
+    for name, service in document.mapping("services").items():
+        if isinstance(service, MappingNode) and key in service.members:
+            yield document.line("services", name, key)
 
 
 def existing_path(node: Node, dotted: str) -> YamlPath:
