@@ -7,10 +7,10 @@ frontend/dockerfile/dockerfile2llb (`RUN |1 NAME=value /bin/sh -c …`).
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+
+from fleetkeeper.readers.docker.build_secrets import LISTED, secrets_of_step
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class BuildNotes:
     """What steps did that rules ask about.
 
     `updates` are the package managers whose list was brought up to date in a step of its own, `added` where ADD put
-    something, `secrets` the names of variables that hold one.
+    something, `secrets` the names of variables that hold one, and addresses that do, by their host.
     """
 
     updates: tuple[str, ...] = ()
@@ -41,32 +41,10 @@ INSTRUCTIONS = (
     *("ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
 )
 NOP = re.compile(r"/bin/sh -c #\(nop\) *")
-BUILT_WITH = re.compile(r"\|[0-9]+ ")
 MANAGERS = frozenset({"apt-get", "apt", "aptitude", "apk", "yum", "dnf", "microdnf", "zypper"})
 UPDATES = frozenset({"update", "upgrade", "dist-upgrade", "full-upgrade", "makecache", "refresh", "ref"})
 INSTALLS = frozenset({"install", "add", "in", "build-dep", "localinstall", "groupinstall", "reinstall", "source"})
 COMMANDS = re.compile(r"[;&|\n()]+")
-LISTED = re.compile(r"\"\s*,\s*\"")
-"""What stands between two words of a command that is written as a list."""
-WORDS_OF_SECRETS = frozenset(
-    {
-        *("PASS", "PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "SECRET", "SECRETS", "TOKEN", "CREDENTIAL", "CREDENTIALS"),
-        *("APIKEY", "PASSCODE", "SSHPASS"),
-    }
-)
-ENDS_OF_SECRETS = ("PASSWORD", "PASSWD", "PASSPHRASE", "TOKEN", "APIKEY", "SECRET")
-"""What a word may end with that is written in one with what stands before it, as in PGPASSWORD."""
-KINDS_OF_KEYS = frozenset({"API", "ACCESS", "PRIVATE", "SECRET", "ENCRYPTION", "SIGNING", "AUTH", "ACCOUNT", "MASTER"})
-"""What stands before KEY in the name of one that is secret; keys to check signatures with are public."""
-HARMLESS_ENDS = frozenset(
-    {
-        *("FILE", "PATH", "DIR", "DIRECTORY", "ID", "NAME", "URL", "URI", "HOST", "PORT", "LENGTH", "TTL", "AGE"),
-        *("EXPIRY", "EXPIRATION", "TIMEOUT", "POLICY", "TYPE", "ALGORITHM", "HEADER", "COMMAND", "ENABLED"),
-    }
-)
-"""What a name ends with that is about a secret and holds none."""
-NO_SECRETS = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null"})
-ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 MOST_NOTES = 20
 LONGEST_NOTE = 200
 
@@ -94,7 +72,7 @@ def build_notes(steps: Iterable[BuildStep], *, is_history: bool) -> BuildNotes:
             updates[manager] = None
         if step.instruction == "ADD" and not (is_history and index == 0):
             added[added_to(step)] = None
-        secrets |= dict.fromkeys(secret_names(step))
+        secrets |= dict.fromkeys(secrets_of_step(step.instruction, step.text))
     kept = (tuple(name[:LONGEST_NOTE] for name in names) for names in (updates, added, secrets))
     return BuildNotes(*(names[:MOST_NOTES] for names in kept))
 
@@ -149,66 +127,3 @@ def added_to(step: BuildStep) -> str:
         quoted = re.findall(r'"((?:[^"\\]|\\.)*)"', text)
         return quoted[-1] if quoted else text
     return text.split()[-1] if text else ""
-
-
-def secret_names(step: BuildStep) -> Iterator[str]:
-    """The names of the variables that a step sets to what looks like a secret: by their name, never without a value.
-
-    >>> list(secret_names(BuildStep("ENV", "DB_PASSWORD=x GPG_KEY=4f ALLOW_EMPTY_PASSWORD=no API_KEY_FILE=/run/k")))
-    ['DB_PASSWORD']
-    >>> [list(secret_names(BuildStep(*step))) for step in (("RUN", "|2 NPM_TOKEN=4f A=b npm ci"), ("ARG", "TOKEN"))]
-    [['NPM_TOKEN'], []]
-    """
-    for name, value in assignments_of(step):
-        if is_secret_name(name) and is_secret_value(value):
-            yield name
-
-
-def assignments_of(step: BuildStep) -> Iterator[tuple[str, str]]:
-    """Name and value of each variable that ENV, ARG or a build argument of RUN sets."""
-    if step.instruction == "RUN":
-        text = BUILT_WITH.sub("", step.text, count=1) if BUILT_WITH.match(step.text) else ""
-    elif step.instruction in ("ENV", "ARG"):
-        text = step.text
-    else:
-        return
-    words = words_of(text)
-    if step.instruction == "ENV" and words and not ASSIGNMENT.match(words[0]):
-        yield words[0], " ".join(words[1:])
-        return
-    for word in words:
-        match = ASSIGNMENT.match(word)
-        if match:
-            yield match[1], word[match.end() :]
-        elif step.instruction == "RUN":
-            return
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text as a shell takes them; split at blanks where its quotes do not close."""
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a variable of this name holds a secret, by the words in it.
-
-    >>> [is_secret_name(name) for name in ("AWS_SECRET_ACCESS_KEY", "dbPassword", "PGPASSWORD", "APP_AUTHTOKEN")]
-    [True, True, True, True]
-    >>> [is_secret_name(name) for name in ("GPG_KEY", "TOKENIZERS", "PWD", "BYPASS", "PASSWORD_FILE")]
-    [False, False, False, False, False]
-    """
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper().split("_")
-    if words[-1] in HARMLESS_ENDS or name in ("PWD", "OLDPWD"):
-        return False
-    before_key = {first for first, second in pairwise(words) if second in ("KEY", "KEYS")}
-    ends = any(word.endswith(ENDS_OF_SECRETS) for word in words)
-    return bool(ends or WORDS_OF_SECRETS & set(words) or before_key & KINDS_OF_KEYS)
-
-
-def is_secret_value(value: str) -> bool:
-    """Whether a value may be a secret: not empty, no switch, number of one digit, path or other variable."""
-    text = value.strip().strip("\"'")
-    return bool(text) and text.lower() not in NO_SECRETS and not re.fullmatch(r"[0-9]|/\S*|\$\{?\w+\}?", text)

@@ -181,13 +181,13 @@ RECENT: dict[str, Check] = {"4.4": old_images}
 def are_built_well(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
     """Images have no secrets built in; those that are built here are built without ADD, and without old package lists.
 
-    Every layer can be read by whoever has the image. Names of variables that look like a secret's, with a value, are
-    looked for in the history of each image that a container uses, and in its configuration; values are never kept. A
-    list of packages that is updated in a step of its own, and ADD, are looked for in images of `built_images` alone:
-    nobody else can change the others. The archive that an image begins with, and the steps of an image that is here
-    too, are its base's. Set-uid files are looked for, in running containers, only where
-    `benchmark: {look_for_setuid: true}` and level 2 ask for it. Warnings, unless enforced. Unknown where the engine
-    tells no history.
+    Every layer can be read by whoever has the image. Names of variables that look like a secret's, with a value (of
+    ENV, ARG, or in a command), and addresses with a password are looked for in the history of each image that a
+    container uses, and in its configuration; values are never kept. A list of packages that is updated in a step of
+    its own, and ADD, are looked for in images of `built_images` alone: nobody else can change the others. The archive
+    that an image begins with, and the steps of an image that is here too, are its base's. Set-uid files are looked
+    for, in running containers, only where `benchmark: {look_for_setuid: true}` and level 2 ask for it. Warnings,
+    unless enforced. Unknown where the engine tells no history.
 
     Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 4.7 to 4.10.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fleetkeeper.readers.docker.build_steps import is_secret_name
+from fleetkeeper.readers.docker.build_secrets import is_secret_name
 
 SECRET = re.compile(
     r"(?i)(?:.{0,200}_)?(?:PASSWORD|PASSWD|PASSPHRASE|PASS|SECRET|SECRET_KEY|TOKEN|API_?KEY|PRIVATE_KEY)"

@@ -270,6 +270,8 @@ BROKEN: list[tuple[str, str, str]] = [
     ("keeps_containers_apart", "2.15", without_security("no-new")),
     ("keeps_containers_apart", "2.18", without_security("seccomp")),
     ("keeps_containers_apart", "2.18", with_info(SecurityOptions=["name=userns", "name=no-new-privileges",
+                                                                  "name=seccomp"])),
+    ("keeps_containers_apart", "2.18", with_info(SecurityOptions=["name=userns", "name=no-new-privileges",
                                                                   "name=seccomp,profile=unconfined"])),
     ("is_set_up_soundly", "2.3", printed_settings(**{"log-level": "warn"})),
     ("is_set_up_soundly", "2.3", with_info(Debug=True)),

@@ -14,7 +14,7 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.look import drive_in_lockstep
-from fleetkeeper.readers.docker.build_steps import is_secret_name, is_secret_value
+from fleetkeeper.readers.docker.build_secrets import is_secret_name, is_secret_value
 from fleetkeeper.readers.docker.inspection import inspect_containers
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
@@ -135,6 +135,23 @@ def test_good_images_hold(rule: str) -> None:
         ("ENV A=b 'API_KEY=geheim'", "4.10", "API_KEY"),
         ("ARG npm_token=geheim", "4.10", "npm_token"),
         ("RUN |2 A=b NPM_TOKEN=geheim /bin/sh -c npm ci # buildkit", "4.10", "NPM_TOKEN"),
+        ("RUN |2 A=b c NPM_TOKEN=geheim /bin/sh -c npm ci # buildkit", "4.10", "NPM_TOKEN"),
+        ("RUN /bin/sh -c export NPM_TOKEN=geheim && npm ci # buildkit", "4.10", "NPM_TOKEN"),
+        ("/bin/sh -c set -e; export A=b 'API_KEY=geheim'; make", "4.10", "API_KEY"),
+        ("RUN /bin/sh -c PASSWORD=geheim command", "4.10", "PASSWORD"),
+        ("RUN /bin/sh -c printf 'x\\n' && (DB_PASS=geheim ./migrate)", "4.10", "DB_PASS"),
+        ("RUN /bin/sh -c printf 'DB_PASS=%s' \"it's\" DB_PWD=geheim", "4.10", "DB_PWD"),
+        ("ENV spring.datasource.password=geheim", "4.10", "spring.datasource.password"),
+        ("ENV mysql-pass geheim", "4.10", "mysql-pass"),
+        ("ARG PASSWORD2=geheim", "4.10", "PASSWORD2"),
+        ("ENV SECRETKEY=geheim", "4.10", "SECRETKEY"),
+        ("ENV TOKEN=${TOKEN:-geheim}", "4.10", "TOKEN"),
+        ("ENV DATABASE_URL=postgres://app:geheim@db:5432/x", "4.10", "a password in an address of db"),
+        ("ARG PROXY=http://me:geheim@proxy.example:3128", "4.10", "a password in an address of proxy.example"),
+        ("RUN |1 HTTPS_PROXY=http://me:geheim@proxy.example /bin/sh -c make", "4.10", "an address of proxy.example"),
+        ("RUN /bin/sh -c git clone https://oauth2:geheim@git.example/x.git", "4.10", "an address of git.example"),
+        ("RUN /bin/sh -c pip install git+https://ghp_geheimgeheimgeheim@git.example/x", "4.10", "of git.example"),
+        ("LABEL source=https://me:geheim@git.example/x", "4.10", "of git.example"),
     ],
 )
 def test_a_step_of_a_build_that_is_wrong_is_told_without_any_value(step: str, number: str, saw: str) -> None:
@@ -158,7 +175,14 @@ def test_a_step_of_a_build_that_is_wrong_is_told_without_any_value(step: str, nu
         "ENV DB_PASSWORD=$OTHER",
         "ENV TOKENIZERS_PARALLELISM=false NGINX_GPGKEYS=4f RABBITMQ_PGP_KEY_ID=0x0A9AF2115F4687BD",
         "ARG TOKEN",
-        "RUN /bin/sh -c PASSWORD=x command",
+        "RUN /bin/sh -c export NPM_TOKEN=$(cat /run/secrets/npm) && npm ci",
+        'RUN /bin/sh -c export NPM_TOKEN="$(cat /run/secrets/npm)"; npm ci',
+        "RUN |1 NPM_TOKEN= /bin/sh -c npm ci",
+        "RUN /bin/sh -c TOKEN=`cat /run/secrets/npm` npm ci",
+        "RUN /bin/sh -c : ${DB_PASSWORD:?is missing} && export DB_PASSWORD=${DB_PASSWORD:-}",
+        "RUN /bin/sh -c git clone https://git@git.example/x ssh://git@git.example:22/y https://me:$TOKEN@git.example/z",
+        "ENV PIP_INDEX_URL=https://pypi.example:8443/simple MIRROR=http://a.example/@scope/x",
+        "COPY https://downloads.example/x@1:2/y /opt",
     ],
 )
 def test_an_ordinary_step_is_let_be(step: str) -> None:
@@ -305,6 +329,14 @@ def test_names_of_secrets_are_told_from_names_about_them() -> None:
         "SSH_PRIVATE_KEY",
         "ACCOUNT_KEY",
         "STRIPE_API_KEY",
+        "privatekey",
+        "db.password",
+        "DB-PASS",
+        "PGPASS",
+        "API-KEY",
+        "PASSWORD_1",
+        "accessKey",
+        "DB_PW",
     ]
     public = [
         "GPG_KEYS",
@@ -316,6 +348,11 @@ def test_names_of_secrets_are_told_from_names_about_them() -> None:
         "SSH_PUBLIC_KEY",
         "COMPASS",
         "MONKEY",
+        "BYPASS",
+        "HTTP_PROXY",
+        "NODE_VERSION",
+        "PASSENGER_VERSION",
+        "2",
     ]
     assert [name for name in secret if not is_secret_name(name)] == []
     assert [name for name in public if is_secret_name(name)] == []

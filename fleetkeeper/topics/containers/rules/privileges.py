@@ -6,21 +6,23 @@ The ids are those of the CIS Docker Benchmark 1.8, section 5, which are the same
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import PurePosixPath
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_ids import in_editions
 from fleetkeeper.inventory.benchmark_policy import Benchmark
-from fleetkeeper.judging.finding import Finding, Part, Severity
+from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.rule import Subject
-from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.capabilities import DANGEROUS, DEFAULT_NAMES, capabilities_of
-from fleetkeeper.topics.containers.facts import Container, Facts, Mount, Placement, Settings
+from fleetkeeper.topics.containers.facts import Container, Facts, Placement
+from fleetkeeper.topics.containers.rules.escapes import RAW, Escape, Way
+from fleetkeeper.topics.containers.rules.filter_escapes import filter_paths, no_new_privileges
+from fleetkeeper.topics.containers.rules.mount_escapes import sensitive_mounts, socket_paths, spreading_mounts
 from fleetkeeper.transport.commands import Unobservable
 
 ESCAPES = (
@@ -28,39 +30,6 @@ ESCAPES = (
     *("5.20", "5.21", "5.22", "5.26", "5.31", "5.32"),
 )
 """The ids of all ways out of a container that are looked for."""
-SOCKET_PARENTS = re.compile(
-    r"/|/var|(/var)?/run(/containerd|/podman|/crio|/docker(/containerd)?|/user(/[0-9]{1,10}(/podman|/docker)?)?)?",
-    re.ASCII,
-)
-"""Directories that hold the socket of an engine; who has one of them has the socket."""
-SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")
-SYSTEM = re.compile(
-    r"/(bin|boot|dev|etc|home|lib|lib64|opt|proc|root|run|sbin|sys|usr|var|var/run"
-    r"|var/lib|var/lib/containerd|var/lib/docker|var/lib/docker/volumes)?"
-)
-"""The directories of the system itself."""
-KEYS = (
-    "/etc/cron*",
-    "/etc/docker",
-    "/etc/ld.so.preload",
-    "/etc/pam.d",
-    "/etc/passwd",
-    "/etc/shadow",
-    "/etc/ssh",
-    "/etc/sudoers*",
-    "/etc/systemd",
-    "/home/*/.ssh",
-    "/proc/sys*",
-    "/root/.ssh",
-    "/var/spool/cron",
-)
-"""What lies deeper and still opens the node to whoever writes it; they and all below them."""
-RAW = (
-    *("/dev/mem", "/dev/kmem", "/dev/port", "/dev/sd", "/dev/hd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/mmcblk"),
-    *("/dev/dm-", "/dev/mapper", "/dev/md", "/dev/disk", "/dev/block", "/dev/nbd", "/dev/rbd", "/dev/zd", "/dev/zvol"),
-    *("/dev/bcache", "/dev/drbd"),
-)
-"""How the names of raw memory and of disks of the node begin."""
 WIDE_RULE = re.compile(r"a\b.*|b .*|c (\*|1):(\*|1|2|4) .*", re.ASCII)
 """Rules (`TYPE MAJOR:MINOR ACCESS`) for all devices, for disks, and for raw memory (Linux, devices.txt: 1 mem)."""
 HOST_NAMESPACES = (
@@ -70,28 +39,6 @@ HOST_NAMESPACES = (
     ("uts", "5.21", "the node's host name"),
     ("userns", "5.31", "the node's users, although the engine would map them"),
 )
-
-
-ENGINE_DEFAULT = '`"no-new-privileges": true` in the engine\'s daemon.json (a swarm ignores `security_opt`)'
-"""`docker stack deploy` drops that option, and `docker service` has none for it; new tasks get the engine's default."""
-
-
-@dataclass(frozen=True)
-class Escape:
-    """One way out of a container: the benchmark's id, the text of the finding, its severity, and why it matters.
-
-    `also` are further ids that it breaks.
-    """
-
-    cis: str
-    saw: str
-    want: str
-    severity: Severity = "error"
-    why: str = "whoever gets into the container can get out of it, onto the node"
-    also: tuple[str, ...] = ()
-
-
-Way = Callable[[Container], Iterator[Escape]]
 
 
 def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable | Part]:
@@ -197,56 +144,6 @@ def added_capabilities(container: Container) -> Iterator[Escape]:
         yield Escape("5.4", saw, "only those that it needs (`cap_add`)", "warning", "each is a right of root")
 
 
-def socket_paths(container: Container) -> Iterator[Escape]:
-    """An escape for each mounted socket of a container engine, by the name of the file, even when it is read-only."""
-    for mount in container.mounts:
-        if PurePosixPath(mount.source).name in SOCKETS:
-            yield Escape(
-                "5.32", f"holds the engine's socket {mount.source}: it can start any container", "no engine socket"
-            )
-
-
-def sensitive_mounts(container: Container) -> Iterator[Escape]:
-    """An escape for each bind mount of a directory of the system; only a warning where it is mounted read-only."""
-    for mount in container.mounts:
-        if mount.type == "bind" and is_sensitive(mount):
-            how = "write" if mount.rw else "read"
-            yield Escape(
-                "5.6",
-                f"can {how} {mount.source} of the node",
-                "only directories made for it",
-                "error" if mount.rw else "warning",
-                also=("5.32",) if SOCKET_PARENTS.fullmatch(str(PurePosixPath(mount.source))) else (),
-            )
-
-
-def spreading_mounts(container: Container) -> Iterator[Escape]:
-    """A warning for each mount whose own mounts spread onto the node."""
-    for mount in container.mounts:
-        if mount.propagation in ("shared", "rshared"):
-            saw = f"can mount below {mount.source} of the node, for all to see ({mount.propagation})"
-            yield Escape("5.20", saw, "mounts that stay its own (rprivate)", "warning")
-
-
-def is_sensitive(mount: Mount) -> bool:
-    """Whether a mount is a directory of the system itself, a disk, or a file that opens the node (`KEYS`).
-
-    Harmless files, such as /etc/localtime, are none of these.
-
-    >>> [is_sensitive(Mount("bind", source, "/x")) for source in ("/", "/etc/", "/etc/cron.d/x", "/dev/sda1")]
-    [True, True, True, True]
-    >>> [is_sensitive(Mount("bind", source, "/x")) for source in ("/etc/localtime", "/srv/data", "/home/ops/site")]
-    [False, False, False]
-
-    /etc/passwd only to be read is how some images learn names, and holds no secret.
-    """
-    path = PurePosixPath(mount.source)
-    if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW) or SOCKET_PARENTS.fullmatch(str(path)):
-        return True
-    below = (path, *path.parents)
-    return any(fnmatchcase(str(path), key) for path in below for key in KEYS) and (mount.rw or path.name != "passwd")
-
-
 def host_namespaces(container: Container) -> Iterator[Escape]:
     """An escape for each namespace of the node that a container shares.
 
@@ -275,65 +172,6 @@ def device_paths(container: Container, named: Collection[str] = ("*",)) -> Itera
             yield Escape(
                 "5.18", f"may make and open devices of the node ({rule})", "no rule for all devices, disks or memory"
             )
-
-
-def filter_paths(container: Container) -> Iterator[Escape]:
-    """An escape for each filter (seccomp, AppArmor, SELinux) that was switched off.
-
-    Docker itself drops SELinux's label where a namespace of the node is shared: that is none. What the engine gives it
-    counts, whatever its options are, and what the kernel does with its processes.
-    """
-    yield from kernel_filters(container)
-    shared = "host" in (container.isolation.pid, container.isolation.ipc) or container.isolation.privileged
-    for option in container.isolation.security_opt:
-        kind, _, value = option.replace(":", "=", 1).partition("=")
-        if value == "unconfined" and kind in ("seccomp", "apparmor"):
-            cis = "5.22" if kind == "seccomp" else "5.2"
-            yield Escape(cis, f"runs without {kind}'s filter", f"{kind}'s default profile")
-        elif kind == "label" and value == "disable" and not shared:
-            yield Escape("5.3", "runs without SELinux's label", "SELinux's default label")
-
-
-def kernel_filters(container: Container) -> Iterator[Escape]:
-    """An escape for each filter that the kernel does not apply to a process, although no option switches it off."""
-    options = {option.replace("=", ":") for option in container.isolation.security_opt}
-    settings = container.settings or Settings()
-    processes = () if isinstance(container.processes, Unobservable) else container.processes
-    own = [process for process in processes if not process.entered]
-    if "seccomp:unconfined" not in options and any(process.seccomp == 0 for process in own):
-        yield Escape("5.22", "runs without seccomp's filter, by the kernel", "seccomp's default profile")
-    if settings.apparmor and "apparmor:unconfined" not in options:
-        loose = settings.apparmor == "unconfined" or any(
-            process.confined == "unconfined" or process.confined.endswith("(complain)") for process in own
-        )
-        if loose:
-            yield Escape("5.2", "is not confined by apparmor's filter", "apparmor's default profile, enforced")
-    if ":spc_t:" in settings.selinux or ":unconfined_t:" in settings.selinux:
-        yield Escape(
-            "5.3", f"runs with SELinux's label {settings.selinux}, which allows everything", "its default label"
-        )
-
-
-def no_new_privileges(container: Container) -> Iterator[Escape]:
-    """A warning where a process of its own lacks the kernel's flag; where nothing runs, where the option is missing.
-
-    Raises Unobservable when the processes could not be seen.
-    """
-    kernel = [
-        process.no_new_privileges for process in raise_if_unobservable(container.processes) if not process.entered
-    ]
-    question = any(
-        o.replace("=", ":") in ("no-new-privileges", "no-new-privileges:true") for o in container.isolation.security_opt
-    )
-    set_ = all(item if item is not None else question for item in kernel) if kernel else question
-    if not set_:
-        yield Escape(
-            "5.26",
-            "may gain privileges through set-uid programs",
-            ENGINE_DEFAULT if container.swarm_service else "`security_opt: [no-new-privileges:true]`",
-            "warning",
-            "whoever gets into a process of it can become root inside, with one careless set-uid file",
-        )
 
 
 WAYS: tuple[Way, ...] = (

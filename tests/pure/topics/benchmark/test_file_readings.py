@@ -71,6 +71,14 @@ def test_a_health_check_that_only_changes_times_is_decided_by_the_image(tmp_path
     [
         (f"ARG NPM_TOKEN=4f5a6b7c\nFROM a\n{END}", [("4.10", 1)]),
         (f"FROM a\nENV PGPASSWORD=x1\n{END}", [("4.10", 2)]),
+        (f"FROM a\nRUN set -e \\\n && export NPM_TOKEN=4f5a \\\n && npm ci\n{END}", [("4.10", 2)]),
+        (f"FROM a\nRUN <<EOF\nexport NPM_TOKEN=4f5a\nnpm ci\nEOF\n{END}", [("4.10", 2)]),
+        (f'FROM a\nRUN ["sh", "-c", "NPM_TOKEN=4f5a npm ci"]\n{END}', [("4.10", 2)]),
+        (f"FROM a\nRUN git clone https://me:4f5a@git.example/x\n{END}", [("4.10", 2)]),
+        (
+            f"FROM a\nRUN --mount=type=secret,id=npm NPM_TOKEN=$(cat /run/secrets/npm) npm ci\n{END}",
+            [],
+        ),
         (f'FROM a\nRUN ["apt-get","update"]\n{END}', [("4.7", 2)]),
         (f"FROM a\nONBUILD ADD . /x\n{END}", [("4.9", 2)]),
         ("FROM a\nONBUILD USER b\nHEALTHCHECK CMD x\n", [("4.1", 1)]),

@@ -14,10 +14,11 @@ from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import TOPIC
 from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Limits, Mount, Port, Process, Settings
+from fleetkeeper.topics.containers.process_scan import by_container, join_processes
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Published, SwarmService
-from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.commands import Output, Unobservable
 from tests.pure.topics.test_engine import numbers
 
 RULES = {rule.name: rule for rule in TOPIC.rules}
@@ -121,6 +122,10 @@ BROKEN: list[tuple[str, str, Container]] = [
     ("cannot_gain_privileges", "5.18", box_with_settings(requested=("nvidia",))),
     ("cannot_gain_privileges", "5.20", box(mounts=(Mount("bind", "/srv/x", "/x", propagation="rshared"),))),
     ("cannot_gain_privileges", "5.22", with_process(seccomp=0)),
+    ("cannot_gain_privileges", "5.22", with_process(seccomp=None)),
+    ("cannot_gain_privileges", "5.22", box(isolation=replace(GOOD.isolation, security_opt=("seccomp=unconfined",)))),
+    ("cannot_gain_privileges", "5.22", box(isolation=replace(GOOD.isolation, security_opt=("seccomp:unconfined",)),
+                                          processes=(replace(PROCESS, seccomp=0),))),
     ("cannot_gain_privileges", "5.26", with_process(no_new_privileges=False)),
 ]  # fmt: skip
 
@@ -252,6 +257,39 @@ def test_what_no_container_of_the_node_can_have_does_not_apply() -> None:
     assert {part.cis[-1] for part in verdict.parts} == {"1.8:5.2", "1.8:5.3", "1.8:5.31"}
     mapped = replace(GOOD.isolation, engine_maps=True)
     assert verdict_about("cannot_gain_privileges", box(isolation=mapped)).parts == ()
+
+
+STATUS = """\
+/proc/7/cgroup:0::/system.slice/docker-{id}.scope
+/proc/7/status:Name:\tgunicorn
+/proc/7/status:State:\tS (sleeping)
+/proc/7/status:PPid:\t1
+/proc/7/status:Uid:\t33\t33\t33\t33
+/proc/7/status:Gid:\t33\t33\t33\t33
+/proc/7/status:Groups:\t33
+/proc/7/status:Threads:\t1
+/proc/7/status:CapBnd:\t00000000a80425fb
+/proc/7/status:NoNewPrivs:\t1
+{seccomp}/proc/7/uid_map:         0          0 4294967295
+/proc/7/gid_map:         0          0 4294967295
+/proc/7/attr/current:docker-default (enforce)
+"""
+"""What the scan prints of one process, as a kernel 6.1 shows it."""
+
+
+@pytest.mark.parametrize(
+    ("seccomp", "wrong"),
+    [("/proc/7/status:Seccomp:\t2\n", []), ("/proc/7/status:Seccomp:\t0\n", ["5.22"]), ("", ["5.22"])],
+)
+def test_a_filter_counts_as_the_kernel_shows_it(seccomp: str, wrong: list[str]) -> None:
+    text = STATUS.format(id=GOOD.id, seccomp=seccomp)
+    [seen] = join_processes([GOOD], by_container(Output(0, text.encode()), [GOOD]), {})
+    assert isinstance(seen.processes, tuple)
+    assert numbers(verdict_about("cannot_gain_privileges", replace(GOOD, processes=seen.processes))) == wrong
+
+
+def test_a_look_of_before_seccomp_was_kept_says_nothing_of_it() -> None:
+    assert numbers(verdict_about("cannot_gain_privileges", with_process(seccomp=None, bounding=None))) == []
 
 
 @pytest.mark.parametrize("device", ["/dev/mmcblk0", "/dev/md0", "/dev/disk/by-id/x", "/dev/hda", "/dev/bcache0"])
