@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections import Counter
@@ -11,6 +12,9 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["pytester"]
+
+BESIDE_THE_LAB = 5
+"""The niceness of the processes whose tests need no lab (nice(2))."""
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("all", max_examples=1000, deadline=None)
@@ -34,6 +38,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="takes long: make test-all"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What runs beside the lab leaves it the processor: the tests of the lab are the longest chain, and wait a lot."""
+    beside = hasattr(item.config, "workerinput") and "tests/lab/" not in item.nodeid
+    if beside and os.nice(0) < BESIDE_THE_LAB:
+        os.nice(BESIDE_THE_LAB - os.nice(0))
 
 
 class OneLab(LoadScopeScheduling):

@@ -149,6 +149,7 @@ def test_case_42_a_restore_and_its_way_back(kept: Lab) -> None:
         run_psql(kept, back)
 
 
+@pytest.mark.long
 def test_a_dump_that_names_its_database_itself_is_restored_like_any_other(kept: Lab) -> None:
     """Its DROP DATABASE and its `\\connect` reach no server: the live database is kept beside, and comes back."""
     dump = swarm.run_within(
