@@ -1,8 +1,8 @@
 """What changed since the last audit of an inventory: new, gone and old findings.
 
-The open findings are remembered in one small file for each inventory in the state directory. Losing it costs the
-comparison, nothing else. A finding is only gone when its promise was judged again, in full, without it: one that could
-not be judged, or was not asked for this time (`-k`, `--limit`), stays in memory as it was.
+What an audit is compared with is the last whole audit before (`fleetkeeper.reports.finding_intervals` remembers it). A
+finding is only gone when its promise was judged again, in full, without it: one that could not be judged, or was not
+asked for this time (`-k`, `--limit`), stays in memory as it was.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, cast
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.verdicts import Outcome, is_counted
-from fleetkeeper.reports.results import write_results
 from fleetkeeper.versions import UPGRADE, is_newer
 
 if TYPE_CHECKING:
@@ -75,7 +74,8 @@ class Changes:
     """The findings of one inventory, compared with the audit before.
 
     `previous` is when that ended (ISO 8601, UTC); empty when there was none. `unseen` were open before and could not be
-    judged this time: neither gone nor seen again. `waived` were open before, and are still there, accepted.
+    judged this time: neither gone nor seen again. `waived` were open before, and are still there, accepted. `dropped`
+    were open before, of promises that the inventory does not ask for any more.
     `newly_judged` are findings of rules that no audit before asked, such as those that an upgrade brings: not new.
     `rules` are the ids of all rules that were ever asked, `reminded` is when `long_red` was last told (ISO 8601, UTC).
     """
@@ -87,6 +87,7 @@ class Changes:
     old: tuple[OpenFinding, ...] = ()
     unseen: tuple[OpenFinding, ...] = ()
     waived: tuple[OpenFinding, ...] = ()
+    dropped: tuple[OpenFinding, ...] = ()
     newly_judged: tuple[OpenFinding, ...] = ()
     rules: frozenset[str] | None = None
     long_red: tuple[OpenFinding, ...] = ()
@@ -94,8 +95,6 @@ class Changes:
     reminded: str = ""
     whole: bool = True
     """Whether every promise was asked: a part of an audit uses up nothing that the night's has to tell."""
-    last_whole: str = ""
-    """When the last whole audit before ended (ISO 8601, UTC)."""
 
 
 @dataclass(frozen=True)
@@ -111,20 +110,19 @@ WHOLE = Extent()
 
 @dataclass(frozen=True)
 class Memory:
-    """The findings that the last audit left open, and when it ended (ISO 8601, UTC); both empty without one.
+    """The findings that the last whole audit left open, and when it ended (ISO 8601, UTC); both empty without one.
 
-    `rules`, `reminded` and `last_whole` are as in Changes; `rules` is None when no audit is remembered.
+    `rules` and `reminded` are as in Changes; `rules` is None when no audit is remembered.
     """
 
     finished: str = ""
     open: tuple[OpenFinding, ...] = ()
     rules: frozenset[str] | None = None
     reminded: str = ""
-    last_whole: str = ""
 
 
 def file_of(state: Path, name: str, path: str) -> Path:
-    """The path of the file in which the open findings of an inventory are kept.
+    """The path of the file in which an older fleetkeeper kept the open findings of an inventory.
 
     `path` is that of the inventory's file: two files of one name in two folders do not share it. Nothing is made here.
     """
@@ -132,7 +130,7 @@ def file_of(state: Path, name: str, path: str) -> Path:
 
 
 def recall_findings(path: Path) -> Memory:
-    """The memory in a file; an empty one when the file does not exist or makes no sense.
+    """The memory in a file of an older fleetkeeper; an empty one when it does not exist or makes no sense.
 
     Raises UsageError when a newer fleetkeeper wrote it. A file that cannot be read gives an empty one, too.
     """
@@ -142,22 +140,10 @@ def recall_findings(path: Path) -> Memory:
             raise UsageError(newer, UPGRADE)
         open_ = tuple(OpenFinding(**item) for item in text["open"])
         rules = frozenset(map(str, text.get("rules", UNREMEMBERED_RULES)))
-        finished = str(text["finished"])
-        last_whole = str(text.get("last_whole", finished))
-        return Memory(finished, open_, rules, str(text.get("reminded", "")), last_whole)
+        finished = str(text.get("last_whole", text["finished"]))
+        return Memory(finished, open_, rules, str(text.get("reminded", "")))
     except (OSError, ValueError, LookupError, TypeError):
         return Memory()
-
-
-def remember_findings(path: Path, changes: Changes, finished: str) -> None:
-    """Write the findings that are open now, and those that could not be judged again, to the memory. Raises OSError.
-
-    `finished` is when the audit ended (ISO 8601, UTC).
-    """
-    open_ = [vars(finding) for finding in (*changes.new, *changes.newly_judged, *changes.old, *changes.unseen)]
-    memory = {"open": open_, "rules": sorted(changes.rules or ()), "reminded": changes.reminded}
-    last_whole = finished if changes.whole else changes.last_whole
-    write_results(path, {"schema": VERSION, "finished": finished, "last_whole": last_whole, **memory})
 
 
 def compare_findings(
@@ -165,7 +151,7 @@ def compare_findings(
 ) -> Changes:
     """The open findings compared with those of the audit before. `now` is ISO 8601, in UTC.
 
-    Of `items` only those of this inventory count. Nothing is written: see `remember_findings`.
+    Of `items` only those of this inventory count. Nothing is written: see `FindingHistory.remember`.
     What was open on a node outside of the `extent` is neither gone nor seen again.
     """
     mine = [item for item in items if item["inventory"] == inventory]
@@ -176,6 +162,9 @@ def compare_findings(
     missing = [finding for finding in before.open if finding.key not in keys]
     whole = judged_in_full(mine)
     again = [finding for finding in missing if finding.promise in whole and is_counted(finding.node, extent.limit)]
+    promises = {(item["rule"], item["subject"]) for item in mine}
+    dropped = [finding for finding in missing if extent.whole and finding.promise not in promises]
+    ended = {finding.key for finding in (*again, *dropped)}
     unasked = {item["rule"] for item in mine} - before.rules if before.rules is not None else set()
     changes = Changes(
         inventory,
@@ -185,10 +174,10 @@ def compare_findings(
         rules=frozenset(item["rule"] for item in mine) | (before.rules or frozenset()),
         old=tuple(finding for finding in seen if finding.key in first),
         gone=tuple(again),
-        unseen=tuple(finding for finding in missing if finding not in again),
+        unseen=tuple(finding for finding in missing if finding.key not in ended),
         waived=tuple(finding for finding in before.open if finding.key in accepted),
+        dropped=tuple(dropped),
         whole=extent.whole,
-        last_whole=before.last_whole,
     )
     return with_reminder(changes, before.reminded, now)
 
@@ -269,6 +258,6 @@ def digest(parts: Iterable[str]) -> str:
 
 def changes_document(changes: Changes) -> Change:
     """The changes in the form of results.json. `previous` is None where there was no audit before."""
-    names = ("new", "newly_judged", "gone", "old", "unseen", "waived")
+    names = ("new", "newly_judged", "gone", "old", "unseen", "waived", "dropped")
     lists = {name: [vars(item) for item in getattr(changes, name)] for name in names}
     return cast("Change", {"inventory": changes.inventory, "previous": changes.previous or None, **lists})

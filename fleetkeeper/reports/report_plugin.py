@@ -21,6 +21,7 @@ from fleetkeeper.judging.rule import Rule
 from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.reports import annotations as github
 from fleetkeeper.reports import history, results, terminal
+from fleetkeeper.reports.audit_comparison import JudgedRun, compare_audits
 from fleetkeeper.reports.heartbeat_ping import Pulse
 from fleetkeeper.reports.last_line import Scope
 from fleetkeeper.reports.night_repairs import recall_repairs, repair_lines, repairs_file
@@ -200,7 +201,7 @@ class Reports:
         return f"{promises}: {outcomes.count('finding')} broken, {outcomes.count('unknown')} unknown"
 
     def compare(self) -> None:
-        """Compare the open findings with the audit before, and remember them; not for a saved look (--replay).
+        """Compare the open findings with the last whole audit; a whole one is remembered, a saved look is not compared.
 
         Adds to `changes` and `repairs`; where the memory cannot be read or written, a line to `notes` instead.
         """
@@ -209,15 +210,12 @@ class Reports:
         try:
             base = state.directory(self.config.option.state)
             extent = history.Extent(self.audit.limit, self.covers_every_promise(self.judged_promises()))
-            for name, inventory in self.audit.inventories.items():
-                path = history.file_of(base, name, inventory.path)
-                before, now = history.recall_findings(path), self.started.isoformat()
-                changes = history.compare_findings(name, self.items, before, now, extent)
-                history.remember_findings(path, changes, self.finished.isoformat())
-                if inventory.repairs:
+            run = JudgedRun(self.items, self.started, self.finished, extent)
+            self.changes = compare_audits(base, self.audit.inventories, run, self.notes)
+            for name, changes in zip(self.audit.inventories, self.changes, strict=True):
+                if (inventory := self.audit.inventories[name]).repairs:
                     night = recall_repairs(repairs_file(base, name, inventory.path))
-                    self.repairs += repair_lines(night, changes.last_whole, self.started)
-                self.changes.append(changes)
+                    self.repairs += repair_lines(night, changes.previous, self.started)
         except (OSError, UsageError) as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")
 

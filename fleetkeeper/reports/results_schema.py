@@ -146,7 +146,7 @@ class Open(TypedDict):
 
 @with_config(STRICT)
 class Change(TypedDict):
-    """One inventory, compared with the audit before."""
+    """One inventory, compared with the last whole audit before."""
 
     inventory: str
     """Its name."""
@@ -164,6 +164,8 @@ class Change(TypedDict):
     """Open then; could not be judged now, or was not asked for."""
     waived: list[Open]
     """Open then, and there now, but accepted by a waiver."""
+    dropped: list[Open]
+    """Open then; the inventory does not ask for their promises any more."""
 
 
 @with_config(STRICT)

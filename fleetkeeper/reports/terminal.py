@@ -264,6 +264,7 @@ def changed_lines(changes: Changes) -> Lines:
         ("newly judged (rules that no audit before asked)", changes.newly_judged),
         ("gone", changes.gone),
         ("waived since", changes.waived),
+        ("no longer asked for", changes.dropped),
         ("old", changes.old),
         ("not judged again", changes.unseen),
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -82,6 +84,9 @@ JUDGES = (holds, is_wrong, is_unknown, does_not_apply, is_waived, is_waived_and_
 RULES = tuple(Rule("promises", judge, each_node, (Facts,), person="nobody can") for judge in JUDGES)
 TOPIC = Topic("promises", observers=(Observer(Facts, observe),), rules=RULES)
 '''
+
+CHECKS = str(Path(__file__).parents[2] / "checks")
+"""With these an audit is whole."""
 
 NAMES = (
     "holds",
@@ -275,14 +280,46 @@ def test_an_audit_with_a_newer_state_directory_is_a_usage_error_that_changes_not
     assert [path.name for path in (pytester.path / "state").iterdir()] == ["version"]
 
 
-def test_what_a_newer_audit_left_open_is_said_in_one_line_and_stays(audit, pytester: pytest.Pytester) -> None:
-    audit()
-    [location] = (pytester.path / "state/audits/mine").glob("open-*.json")
-    location.write_text('{"schema": 2}')
-    ran = audit()
-    assert ran.ret == 1
-    ran.stdout.fnmatch_lines([f"what changed since the last audit is not known: {location} has version 2, *upgrade*"])
-    assert location.read_text() == '{"schema": 2}'
+def test_a_newer_history_is_said_in_one_line_and_stays(audit, pytester: pytest.Pytester) -> None:
+    audit(CHECKS)
+    location = pytester.path / "state/history.sqlite"
+    with closing(sqlite3.connect(location)) as db:
+        db.execute("PRAGMA user_version = 2")
+    content = location.read_bytes()
+    for whole_or_part in ((CHECKS,), ()):
+        ran = audit(*whole_or_part)
+        assert ran.ret == 1
+        line = f"what changed since the last audit is not known: {location} has version 2, *upgrade*"
+        ran.stdout.fnmatch_lines([line])
+    assert location.read_bytes() == content
+
+
+def test_only_a_whole_audit_is_remembered(audit, pytester: pytest.Pytester) -> None:
+    location = pytester.path / "state/history.sqlite"
+    parts = (["-k", "holds"], ["--limit=here"], ["--quick"])
+    for part in parts:
+        audit(CHECKS, *part)
+    assert not location.exists()
+    audit(CHECKS, "--record=look.json")
+    content = location.read_bytes()
+    for part in (*parts, ["--replay=look.json"]):
+        assert "is not known" not in audit(CHECKS, *part).stdout.str()
+        assert location.read_bytes() == content, part
+    audit(CHECKS)
+    assert location.read_bytes() != content
+    assert location.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_history_is_kept_aside_and_said_once(audit, pytester: pytest.Pytester) -> None:
+    audit(CHECKS)
+    location = pytester.path / "state/history.sqlite"
+    location.write_bytes(b"no database" * 100)
+    assert "is damaged, so what changed is not known" in audit().stdout.str()
+    assert location.read_bytes() == b"no database" * 100
+    assert "history.sqlite was damaged (file is not a database) and is kept as" in audit(CHECKS).stdout.str()
+    [kept] = (pytester.path / "state").glob("history.broken-*.sqlite")
+    assert kept.read_bytes() == b"no database" * 100
+    assert "was damaged" not in audit(CHECKS).stdout.str()
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

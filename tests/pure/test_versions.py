@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from fleetkeeper import state
 from fleetkeeper.errors import UsageError
 from fleetkeeper.looking import recording
 from fleetkeeper.readers.marked_blocks import BlockError, block_lines, edit_block, remove_marks
-from fleetkeeper.reports import history
+from fleetkeeper.reports import finding_intervals, history
 from fleetkeeper.topics.backups import proven_dumps
 from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.topics.registry import load_inventory
@@ -104,6 +105,24 @@ def test_what_a_newer_audit_left_open_is_not_compared(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as why:
         history.recall_findings(location)
     assert says_newer(why.value, str(location), history.VERSION + 1, history.VERSION)
+
+
+def test_a_newer_history_is_refused_by_whole_and_partial_audits_and_stays(tmp_path: Path) -> None:
+    path, newer = tmp_path / "history.sqlite", finding_intervals.VERSION + 1
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE finding (otherwise TEXT)")
+        db.execute(f"PRAGMA user_version = {newer}")
+    db.close()
+    content = path.read_bytes()
+    for write in (True, False):
+        with (
+            pytest.raises(UsageError) as why,
+            finding_intervals.open_history(tmp_path, datetime(2026, 11, 30, tzinfo=UTC), [], write=write),
+        ):
+            pass
+        assert says_newer(why.value, str(path), newer, finding_intervals.VERSION)
+    assert [file.name for file in tmp_path.iterdir()] == ["history.sqlite"]
+    assert path.read_bytes() == content
 
 
 def test_a_newer_recording_is_refused_whatever_is_in_it(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from fleetkeeper.reports.history import (
     compare_findings,
     file_of,
     recall_findings,
-    remember_findings,
 )
 from fleetkeeper.reports.terminal import changed_lines
 
@@ -82,8 +81,15 @@ def test_what_was_partly_dark_is_not_gone_either() -> None:
 
 def test_what_was_not_asked_for_this_time_is_remembered_for_the_next() -> None:
     before = night([make_item(make_finding())], Memory(), FIRST)
-    partial = night([make_item(rule="nodes.can_be_looked_at")], before, SECOND)
-    assert compare_findings("lab", [make_item(make_finding())], partial, THIRD).old[0].since == FIRST
+    part = compare_findings("lab", [make_item(rule="nodes.can_be_looked_at")], before, SECOND, PART)
+    assert (part.gone, part.dropped, names_in(part.unseen)) == ((), (), ["backups.are_fresh"])
+
+
+def test_what_the_inventory_no_longer_asks_for_is_neither_gone_nor_open() -> None:
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    changes = compare_findings("lab", [make_item(rule="nodes.can_be_looked_at")], before, SECOND)
+    assert (changes.gone, changes.unseen, names_in(changes.dropped)) == ((), (), ["backups.are_fresh"])
+    assert "1 no longer asked for" in next(changed_lines(changes))
 
 
 @pytest.mark.parametrize(
@@ -145,18 +151,11 @@ def test_another_inventory_of_the_run_is_not_mixed_in() -> None:
     assert compare_findings("lab", [other], Memory(), FIRST).new == ()
 
 
-def test_the_memory_survives_the_disk_and_a_broken_one_is_no_memory(tmp_path: Path) -> None:
-    file = file_of(tmp_path, "lab", "/srv/lab.yml")
-    changes = compare_findings("lab", [make_item(make_finding())], Memory(), FIRST)
-    remember_findings(file, changes, SECOND)
-    assert recall_findings(file) == Memory(SECOND, changes.new, frozenset({"backups.are_fresh"}), last_whole=SECOND)
-    for broken in (
-        "",
-        "{}",
-        '{"schema": 1, "finished": 1, "open": [{}]}',
-    ):
-        file.write_text(broken)
-        assert recall_findings(file) == Memory()
+@pytest.mark.parametrize("broken", ["", "{}", '{"schema": 1, "finished": 1, "open": [{}]}'])
+def test_a_broken_file_of_an_older_fleetkeeper_is_no_memory(tmp_path: Path, broken: str) -> None:
+    file = tmp_path / "open.json"
+    file.write_text(broken)
+    assert recall_findings(file) == Memory()
 
 
 def test_two_files_of_one_name_do_not_share_a_memory(tmp_path: Path) -> None:
@@ -195,17 +194,13 @@ def test_a_memory_of_before_rules_were_remembered_knows_those_of_then(tmp_path: 
     assert (names_in(changes.new), names_in(changes.newly_judged)) == (["backups.are_fresh"], ["backups.young"])
 
 
-def test_a_part_of_an_audit_takes_neither_the_week_s_reminder_nor_the_night_s_repairs_from_the_whole(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "open.json"
-    first = compare_findings("lab", [make_item(make_finding())], Memory(), "2026-11-01T03:00:00+00:00")
-    remember_findings(file, first, FIRST)
-    part = compare_findings("lab", [make_item(rule="mail.is_delivered")], recall_findings(file), SECOND, PART)
-    remember_findings(file, part, SECOND)
-    assert (part.last_whole, part.long_red) == (FIRST, ())
-    whole = compare_findings("lab", [make_item(make_finding())], recall_findings(file), THIRD)
-    assert (whole.last_whole, whole.previous, names_in(whole.long_red)) == (FIRST, SECOND, ["backups.are_fresh"])
+def test_a_part_of_an_audit_does_not_take_the_week_s_reminder_from_the_whole() -> None:
+    long_ago = compare_findings("lab", [make_item(make_finding())], Memory(), "2026-11-01T03:00:00+00:00")
+    before = Memory(FIRST, long_ago.new, long_ago.rules)
+    part = compare_findings("lab", [make_item(make_finding())], before, SECOND, PART)
+    assert (part.previous, part.long_red, part.reminded) == (FIRST, (), "")
+    whole = compare_findings("lab", [make_item(make_finding())], before, THIRD)
+    assert names_in(whole.long_red) == ["backups.are_fresh"]
 
 
 def test_what_was_red_for_a_week_and_is_not_judged_this_time_is_told_so() -> None:
@@ -219,13 +214,13 @@ def test_what_was_red_for_a_week_and_is_not_judged_this_time_is_told_so() -> Non
     )
 
 
-def test_once_a_week_it_is_said_what_is_still_red_and_since_when(tmp_path: Path) -> None:
-    file, lines = tmp_path / "open.json", []
+def test_once_a_week_it_is_said_what_is_still_red_and_since_when() -> None:
+    memory, lines = Memory(), []
     for day in range(1, 23):
         now = f"2026-11-{day:02}T03:00:00+00:00"
         items = [make_item(make_finding(), make_finding(node="vgpu", severity="warning"))]
-        changes = compare_findings("lab", items, recall_findings(file), now)
-        remember_findings(file, changes, now)
+        changes = compare_findings("lab", items, memory, now)
+        memory = Memory(now, (*changes.new, *changes.old), changes.rules, changes.reminded)
         lines += [(day, line) for line in changed_lines(changes) if "2026-11-01" in line and "red" in line]
         lines += [(day, "weekly") for line in changed_lines(changes) if "red for a week and more: 1 finding" in line]
     assert [day for day, text in lines if text == "weekly"] == [8, 15, 22]
