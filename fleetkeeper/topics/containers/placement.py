@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Service, require_policy
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement
 from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
 
 __all__ = [
     "Placement",
     "all_placements",
     "container_names",
     "declared_service",
+    "each_declared_service",
     "running_placements",
     "seen_containers",
     "service_of",
     "unseen_nodes",
+    "why_idle",
 ]
 
 
@@ -88,3 +95,33 @@ def container_names(container: Container, key: str) -> tuple[str, ...]:
     whole = f"{project}/{compose}" if compose and project else ""
     names = tuple(dict.fromkeys(name for name in (whole, key, container.service, container.name) if name))
     return names or (container.id,)
+
+
+def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
+    """One subject for every service of the inventory. Raises NotApplicable where it has `none: why` instead."""
+    yield from (Subject("service", key) for key in require_policy(inventory.services))
+
+
+IDLE = {
+    "created": "was created and never started",
+    "running": "runs, but its first process does not show",
+    "paused": "is paused",
+    "removing": "is being removed",
+    "dead": "is dead: the engine could not remove it",
+}
+
+
+def why_idle(container: Container) -> str:
+    """Why a container has no processes, in words. `IDLE` has the words for the other states.
+
+    >>> why_idle(Container("4f", "db", state="restarting", exit_code=1, restarts=7))
+    'starts, ends with status 1 and is started again (7 times so far)'
+    """
+    match container.state:
+        case "restarting":
+            times = f"{container.restarts} times so far"
+            return f"starts, ends with status {container.exit_code} and is started again ({times})"
+        case "exited":
+            return f"has ended with status {container.exit_code}"
+        case state:
+            return IDLE.get(state, f"is in state {state!r}")

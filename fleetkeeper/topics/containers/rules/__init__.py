@@ -3,8 +3,9 @@
 from fleetkeeper.inventory.benchmark_ids import in_editions
 from fleetkeeper.judging.rule import Rule, each_node
 from fleetkeeper.topics.containers.facts import Facts
+from fleetkeeper.topics.containers.placement import each_declared_service
 from fleetkeeper.topics.containers.rules import groups, limits, publishing, upkeep
-from fleetkeeper.topics.containers.rules.exec_user import each_declared_service, enter_as_their_own_user
+from fleetkeeper.topics.containers.rules.exec_user import enter_as_their_own_user
 from fleetkeeper.topics.containers.rules.privileges import ESCAPES, cannot_gain_privileges
 from fleetkeeper.topics.containers.rules.users import each_service_and_node, run_as_their_own_user
 from fleetkeeper.topics.services.facts import Facts as Services

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.benchmark_ids import in_editions
-from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
@@ -15,14 +13,6 @@ from fleetkeeper.topics.containers.accounts import ROOT, uid_of
 from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.topics.containers.rules.users import live_containers, seen_from
 from fleetkeeper.transport.commands import Unobservable
-
-if TYPE_CHECKING:
-    from fleetkeeper.inventory.load import Inventory
-
-
-def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
-    """One subject for every service of the inventory. Raises NotApplicable where it has `none: why` instead."""
-    yield from (Subject("service", key) for key in require_policy(inventory.services))
 
 
 def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:

@@ -20,13 +20,6 @@ from fleetkeeper.transport.commands import Unobservable
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
 
-IDLE = {
-    "created": "was created and never started",
-    "running": "runs, but its first process does not show",
-    "paused": "is paused",
-    "removing": "is being removed",
-    "dead": "is dead: the engine could not remove it",
-}
 WHY_ROOT = "root inside a container is root on the node for whoever finds a way out of it"
 
 
@@ -79,7 +72,8 @@ def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], li
         raise NotApplicable("the inventory asks for 0 replicas, and none runs")
     if not places and not unknown:
         states = [
-            f"{location.container.name} on {location.node} {why_idle(location.container)}" for location in placements
+            f"{location.container.name} on {location.node} {placement.why_idle(location.container)}"
+            for location in placements
         ]
         from fleetkeeper.topics.services.idle_reasons import reasons  # its package imports this module
 
@@ -88,22 +82,6 @@ def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], li
         what += f"; {text}" if text else ""
         unknown.append(Unobservable(f"nothing runs that could be judged: {what}", hint="see services.are_running"))
     return places, unknown
-
-
-def why_idle(container: Container) -> str:
-    """Why a container has no processes, in words. `IDLE` has the words for the other states.
-
-    >>> why_idle(Container("4f", "db", state="restarting", exit_code=1, restarts=7))
-    'starts, ends with status 1 and is started again (7 times so far)'
-    """
-    match container.state:
-        case "restarting":
-            times = f"{container.restarts} times so far"
-            return f"starts, ends with status {container.exit_code} and is started again ({times})"
-        case "exited":
-            return f"has ended with status {container.exit_code}"
-        case state:
-            return IDLE.get(state, f"is in state {state!r}")
 
 
 def judged_users(location: Placement, service: Service) -> Iterator[Finding | Unobservable]:

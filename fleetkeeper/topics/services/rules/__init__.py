@@ -4,7 +4,7 @@ from fleetkeeper.judging.rule import Rule, the_fleet
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.rules.dumps import each_database
 from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.containers.rules.exec_user import each_declared_service
+from fleetkeeper.topics.containers.placement import each_declared_service
 from fleetkeeper.topics.services.facts import Facts
 from fleetkeeper.topics.services.rules.deployed import are_deployed_as_declared, each_stack
 from fleetkeeper.topics.services.rules.drift import have_their_own_settings

@@ -13,7 +13,7 @@ from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.containers.rules.users import why_idle
+from fleetkeeper.topics.containers.placement import why_idle
 from fleetkeeper.topics.services.facts import Facts, SwarmService
 from fleetkeeper.topics.services.idle_reasons import NOT_LISTED, NOT_SEEN, managers, reasons, service_in_swarm, unseen
 from fleetkeeper.topics.services.rules.restarts import crash_loops
