@@ -11,7 +11,8 @@ from fleetkeeper.inventory.schema import Node
 class Machine:
     """One host: how it is reached, and its properties. `trouble` is why nothing could be observed there, or "".
 
-    `missing` are rights that this account lacks there, with what each would be good for.
+    `missing` are rights that this account lacks there, with what each would be good for. `gpu`: it has devices of
+    NVIDIA's driver.
     """
 
     node: Node
@@ -21,6 +22,7 @@ class Machine:
     timezone: str = ""
     trouble: str = ""
     missing: tuple[str, ...] = ()
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,15 @@ class FoundProject:
 
 
 @dataclass(frozen=True)
+class FoundGpus:
+    """The nodes that have GPUs, the services (keys) whose constraints lead there, and the labels by which they do."""
+
+    nodes: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    label: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Findings:
     """Everything that goes into an inventory.
 
@@ -168,6 +179,7 @@ class Findings:
     stacks: tuple[str, ...] = field(default=())
     stack_files: tuple[StackFile, ...] = field(default=())
     projects: tuple[FoundProject, ...] = field(default=())
+    gpus: FoundGpus = FoundGpus()
 
 
 AGAIN = "run `fleetkeeper init` again once that is mended"

@@ -36,6 +36,7 @@ RANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "certificates.will_renew",
             "certificates.are_far_from_expiry",
             "certificates.are_served_*",
+            "gpus.*",
         ),
     ),
     ("access", ("containers.*", "certificates.use_sound_tls", "certificates.*")),

@@ -34,6 +34,7 @@ PROBE = Command(
         f'[ "$(sudo -n {HELPER} 5 id -u 2>/dev/null)" = 0 ]; then echo looks; fi\n'
         "if docker version >/dev/null 2>&1; then echo docker; fi\n"
         "if [ -S /var/run/docker.sock ] || [ -S /run/docker.sock ]; then echo engine; fi\n"
+        "if [ -c /dev/nvidiactl ] || [ -c /dev/nvidia0 ]; then echo gpu; fi\n"
         "echo end",
         "which rights there are",
     )
@@ -130,7 +131,8 @@ def parse_probe(node: Node, answer: Output, taken: Collection[str]) -> Machine:
     if "engine" in texts and not (root or sudo or "docker" in texts):
         missing.append(NO_DOCKER)
     name = unique_node_name(hostname or node.name, taken)
-    return Machine(node.model_copy(update={"name": name, "sudo": sudo}), hostname, missing=tuple(missing))
+    described = node.model_copy(update={"name": name, "sudo": sudo})
+    return Machine(described, hostname, missing=tuple(missing), gpu="gpu" in texts)
 
 
 def with_engines(machine: Machine, answer: Output) -> Machine:

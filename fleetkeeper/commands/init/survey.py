@@ -10,6 +10,7 @@ from pathlib import Path
 from fleetkeeper.commands.host_key_trust import Ask, TrustSession, compare_keys
 from fleetkeeper.commands.init.backup_jobs import backup_jobs, scripts_to_read
 from fleetkeeper.commands.init.dump_listings import SurveyContext, backups_of
+from fleetkeeper.commands.init.gpu_survey import found_gpus
 from fleetkeeper.commands.init.hosts import (
     ENGINES,
     HERE,
@@ -208,6 +209,7 @@ class Survey:
             stack_names(fleet),
             stack_files_near(self.path, services_of_stacks(fleet)),
             tuple(compose_projects(fleet)),
+            found_gpus(fleet, self.machines.values(), services),
         )
 
     def backups(

@@ -124,6 +124,9 @@ NEEDED_TOPICS = {
     ("certificates", "services"): "why what serves a name does not run is said by the swarm's managers",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
     ("engine", "containers"): "an image is unused, and a container left over, by what the containers of a node are",
+    ("gpus", "containers"): "a GPU is reached by the containers of a service",
+    ("gpus", "engine"): "what the engine says of itself says how containers get devices",
+    ("gpus", "services"): "labels, constraints and resources are what managers list",
     ("images", "containers"): "an image is judged where a container uses it",
     (
         "schedules",
@@ -144,6 +147,8 @@ LOOKING = ("observe", "parse")
 NEEDED_LOOKS = {
     "benchmark.files.inspected_services": "containers.parse",
     "images.observe": "containers.parse",
+    "gpus.observe": "engine.observe",
+    "gpus.resources": "services.parse",
     "swarm.observe": "engine.observe",
     "swarm.parse": "services.parse",
     "certificates.observe": "containers.parse",

@@ -1,0 +1,18 @@
+"""The topic `gpus`: a service that needs a GPU has one, from the driver to the task that opens the device."""
+
+from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.gpus import facts, observe, policy, resources, rules
+from fleetkeeper.topics.protocol import Topic
+
+TOPIC = Topic(
+    "gpus",
+    observers=(
+        Observer(facts.Facts, observe.observe),
+        Observer(resources.Facts, resources.observe),
+    ),
+    rules=rules.RULES,
+    policy=policy.Policy,
+    about="The nodes that have NVIDIA GPUs and the services that need them; or `none: why`.",
+    root_questions_about=observe.root_questions_about_gpus,
+    init_lines=policy.init_lines,
+)

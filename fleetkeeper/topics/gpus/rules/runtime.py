@@ -1,0 +1,119 @@
+"""The rule that the engine gives its containers the GPUs of the node, and does not take them away again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
+from fleetkeeper.topics.gpus.facts import Facts, GpuEngine, Worker
+from fleetkeeper.topics.gpus.gpu_members import seen_managers, service_names
+from fleetkeeper.topics.gpus.resources import Facts as Resources
+from fleetkeeper.topics.gpus.resources import kinds_of
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import one_line, shown_word
+
+NVIDIA = "nvidia"
+LINK_COMMAND = "nvidia-ctk system create-dev-char-symlinks --create-all"
+RESTART = "restart the engine when that is convenient: every container of the node stops with it (drain it first)"
+
+
+def are_given_to_containers(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The engine gives containers the GPUs of its node, by a runtime or as a resource, and they keep them.
+
+    A service of a swarm cannot name a runtime or a device: only the engine's default runtime, `nvidia`, gives its tasks
+    a GPU; a service that reserves a generic resource runs nowhere unless the engine offers that. A container that has
+    opened the device proves that it gets there, by whatever way. Where control groups are systemd's, `systemctl
+    daemon-reload`, which every installation of a package does, takes devices away that have no link in /dev/char: from
+    then on "Failed to initialize NVML: Unknown Error", until the task is started again. Unknown where the engine does
+    not answer, and outside of a swarm while nothing that needs a GPU runs. Source: docs/runbook.md, "GPUs";
+    https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/troubleshooting.html.
+    """
+    facts = fleet.of(subject.name, Facts)
+    engine = raise_if_unobservable(facts.engine, subject.name)
+    if engine.kind == "absent":
+        raise NotApplicable("there is no Docker engine")
+    if engine.kind == "podman":
+        raise Unobservable("Podman answers there: how it gives devices is not known here", node=subject.name)
+    yield from judged_runtime(facts, engine, subject.name)
+    yield from judged_links(facts, engine, subject.name)
+    if engine.in_swarm:
+        yield from judged_offers(fleet, subject.name)
+
+
+def judged_runtime(facts: Facts, engine: GpuEngine, node: str) -> Iterator[Finding | Unobservable]:
+    """A finding where nothing gives a task a GPU; nothing where one has it, or the default runtime is NVIDIA's."""
+    if engine.default_runtime == NVIDIA or any(map(has_device, reached(facts))):
+        return
+    unknown = NVIDIA not in engine.runtimes
+    if isinstance(facts.workers, Unobservable):
+        yield facts.workers
+    elif engine.in_swarm:
+        ours = one_line(engine.default_runtime) or "not known"
+        yield Finding(
+            saw=f"the default runtime is {ours}" + (", and the engine knows none called nvidia" if unknown else ""),
+            want="`nvidia` as the default runtime",
+            why="a swarm has no other way to give a task a GPU",
+            node=node,
+            hint=f"`nvidia-ctk runtime configure --runtime=docker --set-as-default`, then {RESTART}",
+        )
+    elif unknown:
+        why = "the engine knows no runtime called nvidia; whether containers get the GPU otherwise shows when one runs"
+        yield Unobservable(why, node=node)
+
+
+def reached(facts: Facts) -> tuple[Worker, ...]:
+    """The containers that answered; empty where they could not be asked."""
+    return () if isinstance(facts.workers, Unobservable) else facts.workers
+
+
+def has_device(worker: Worker) -> bool:
+    """Whether a container has opened the driver's device."""
+    return any(device.path == "/dev/nvidiactl" and not device.error for device in worker.devices)
+
+
+def judged_links(facts: Facts, engine: GpuEngine, node: str) -> Iterator[Finding]:
+    """A finding where systemd keeps the control groups, and devices have no link in /dev/char."""
+    missing = [device for device in facts.devices if not device.linked]
+    if engine.cgroup_driver == "systemd" and missing:
+        names = ", ".join(f"{one_line(device.path)} ({one_line(device.number)})" for device in missing[:3])
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        yield Finding(
+            saw=f"{names}{more} {'has' if len(missing) == 1 else 'have'} no link in /dev/char",
+            want="a link for each device of the driver",
+            why="the next `systemctl daemon-reload`, which installing any package does, takes the GPU from all "
+            "containers",
+            node=node,
+            about="/dev/char",
+            hint=f"`{LINK_COMMAND}`, and a rule of udev that runs it after each boot",
+        )
+
+
+def judged_offers(fleet: Fleet, node: str) -> Iterator[Finding]:
+    """A finding for each declared service that reserves a kind of resource that no member of the swarm offers.
+
+    Nothing where another node offers it. Raises Unobservable where what a manager says of resources was not seen.
+    """
+    for manager, _ in seen_managers(fleet):
+        resources = fleet.of(manager, Resources)
+        for key, name in service_names(fleet).items():
+            lacking = sorted(set(resources.reserved.get(name, {})) - kinds_of(resources.offered.values()))
+            if lacking:
+                yield not_offered(key, lacking, node)
+        return
+
+
+def not_offered(service: str, kinds: list[str], node: str) -> Finding:
+    """The finding that no member offers what a service reserves. Raises Untrusted for a kind that no shell can take."""
+    named = ", ".join(map(one_line, kinds))
+    setting = f'"node-generic-resources": ["{shown_word(kinds[0])}=UUID"]'
+    return Finding(
+        saw=f"{service} reserves {named}, which no member of the swarm offers",
+        want=f"`node-generic-resources` with {named} in the engine's settings",
+        why="its tasks wait for ever: insufficient resources",
+        node=node,
+        about=service,
+        hint=f"`{setting}` in /etc/docker/daemon.json, with each UUID of `nvidia-smi -L`, then {RESTART}",
+    )
