@@ -121,8 +121,14 @@ def update_service(engine: Engine, service: str, *changes: str) -> None:
     options = ["--quiet", "--detach", "--no-resolve-image", *changes]
     nodes.run_on(engine, MANAGER, "docker", "service", "update", *options, name)
     if inspect_service(engine, name, "{{json .Spec.TaskTemplate}}") != before:
-        wait_until(lambda: inspect_service(engine, name, STATE) in ENDED, f"{name} to be updated", limit=90, every=0.3)
+        wait_for_update(engine, service)
     wait_for_services(engine)
+
+
+def wait_for_update(engine: Engine, service: str) -> None:
+    """Wait until the swarm says that an update is done: until then the old task may still count as running."""
+    name = f"{STACK}_{service}"
+    wait_until(lambda: inspect_service(engine, name, STATE) in ENDED, f"{name} to be updated", limit=90, every=0.3)
 
 
 def inspect_service(engine: Engine, name: str, template: str) -> str:

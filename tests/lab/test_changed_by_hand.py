@@ -66,6 +66,7 @@ def test_what_is_changed_by_hand_is_named_and_none_of_its_values_is_written_down
 def test_the_command_of_the_hint_deploys_it_as_declared(broken: Callable[..., Lab]) -> None:
     lab = broken("changed-by-hand")
     lab.on("manager", "sh", "-ec", load_script("deploy_stack.sh"), "sh", DEPLOYED_FROM, STACK)
+    swarm.wait_for_update(lab.engine, services.QUEUE)
     swarm.wait_for_services(lab.engine)
     results = lab.audit()
     assert rules_ending_so(results, "finding", "unknown") == set(), results["said"]

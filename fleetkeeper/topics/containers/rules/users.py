@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import NotApplicable
@@ -20,6 +21,8 @@ from fleetkeeper.transport.commands import Unobservable
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
 
+FIRST_MOMENTS = 1.0
+"""Seconds in which an image that starts as root makes its volumes its user's and becomes that user."""
 WHY_ROOT = "root inside a container is root on the node for whoever finds a way out of it"
 
 
@@ -42,14 +45,15 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     which the service's own descend: a master and what starts it, not a worker. Processes that came in with `docker
     exec`, such as health checks, are not the service's. A container that the inventory does not mention may not run as
     root; a root that a user namespace maps to an unprivileged user of the node is no root there, and a warning in a
-    service. The throwaway server of a backup drill is let be. Unknown where processes or accounts were not seen, or
-    nothing of the service runs. Source: docs/runbook.md, "Users in containers"; CIS Docker Benchmark 1.6, 4.1.
+    service. The throwaway server of a backup drill is let be. Unknown where processes or accounts were not seen,
+    nothing of the service runs, or root was seen in the first second of a container, which may give it up yet. Source:
+    docs/runbook.md, "Users in containers"; CIS Docker Benchmark 1.6, 4.1.
     """
     if subject.kind == "service":
         service = placement.service_of(fleet, subject.name)
         places, unknown = live_containers(fleet, service)
         for location in places:
-            yield from judged_users(location, service)
+            yield from judged_users(location, service, fleet.of(location.node, Facts).clock)
         yield from unknown
     else:
         yield from judged_strangers(fleet, subject.name)
@@ -84,10 +88,14 @@ def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], li
     return places, unknown
 
 
-def judged_users(location: Placement, service: Service) -> Iterator[Finding | Unobservable]:
-    """A finding where processes of one container run as another user; an Unobservable where that could not be seen."""
+def judged_users(location: Placement, service: Service, clock: float) -> Iterator[Finding | Unobservable]:
+    """A finding where processes of one container run as another user; an Unobservable where that could not be seen.
+
+    `clock` is the time of its node, in epoch seconds.
+    """
     try:
         wrong, missing = wrong_processes(location.container, service)
+        raise_if_just_started(wrong, location.container, clock)
     except Unobservable as why:
         yield seen_from(why, location)
         return
@@ -110,6 +118,19 @@ def wrong_processes(container: Container, service: Service) -> tuple[list[Proces
         if process.uid in allowed or (process.uid in masters and process.pid in leading)
     ]
     return [process for process in processes if process not in right], missing
+
+
+def raise_if_just_started(wrong: list[Process], container: Container, clock: float) -> None:
+    """Raise Unobservable for root of a container in its first moments: what it is to be is not known yet.
+
+    `clock` is the time of its node, in epoch seconds. A start that is not known, or lies ahead, is not just now.
+    """
+    try:
+        age = clock - datetime.fromisoformat(container.started_at).timestamp()
+    except ValueError:
+        return
+    if any(process.uid == ROOT for process in wrong) and 0 <= age < FIRST_MOMENTS:
+        raise Unobservable(f"it runs {describe_processes(wrong, container)}, and has just started", hint="look again")
 
 
 def ancestor_pids(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
@@ -175,7 +196,7 @@ def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable
         raise NotApplicable("no Docker on this node")
     for container in facts.containers:
         if container.pid and not container.drill and not asked_for_users(fleet, container):
-            yield from judged_stranger(Placement(node, container))
+            yield from judged_stranger(Placement(node, container), facts.clock)
 
 
 def asked_for_users(fleet: Fleet, container: Container) -> bool:
@@ -184,14 +205,16 @@ def asked_for_users(fleet: Fleet, container: Container) -> bool:
     return bool(key) and bool(placement.service_of(fleet, key).user)
 
 
-def judged_stranger(location: Placement) -> Iterator[Finding | Unobservable]:
+def judged_stranger(location: Placement, clock: float) -> Iterator[Finding | Unobservable]:
     """A finding where a container without a declared user runs processes as root of the node.
 
     An Unobservable where its processes could not be seen. Root that a user namespace maps to another user is none.
+    `clock` is the time of its node, in epoch seconds.
     """
     container = location.container
     try:
         roots = [process for process in own_processes_of(container) if process.uid == ROOT and process.host_uid == ROOT]
+        raise_if_just_started(roots, container, clock)
     except Unobservable as why:
         yield seen_from(why, location)
         return

@@ -92,6 +92,24 @@ def test_one_process_as_root_is_a_finding_that_names_it():
     assert match.node == "vgpu"
 
 
+@pytest.mark.parametrize(
+    ("age", "outcome"),
+    [(0.0, Outcome.UNKNOWN), (0.9, Outcome.UNKNOWN), (1.0, Outcome.FINDING), (-1.0, Outcome.FINDING)],
+)
+def test_root_in_the_first_second_of_a_container_is_unknown_and_later_a_finding(age: float, outcome: Outcome) -> None:
+    """An image may start as root to make its volumes its user's; a clock that was set back makes nothing young."""
+    started = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    clock, started_at = started.timestamp() + age, "2026-11-30T12:00:00.000000000Z"
+    first = make_container(make_process(0), started_at=started_at)
+    assert runs_as(vgpu=Facts("present", (first,), clock)).outcome is outcome
+    unmentioned = Facts("present", (stranger(make_process(0), started_at=started_at),), clock)
+    assert on_the_node("run_as_their_own_user", vgpu=unmentioned).outcome is outcome
+    right = Facts("present", (replace(GOOD, started_at=started_at),), clock)
+    assert runs_as(vgpu=right).outcome is Outcome.HOLDS
+    other = make_container(make_process(33), started_at=started_at)
+    assert runs_as(vgpu=Facts("present", (other,), clock)).outcome is Outcome.FINDING
+
+
 @pytest.mark.parametrize("user", ["0:0", "root:root", "00", "toor", "root", ""])
 def test_case_60_however_root_is_written_its_processes_are_found(user):
     assert runs_as(make_container(make_process(0), user=user)).outcome is Outcome.FINDING
