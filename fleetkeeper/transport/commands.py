@@ -134,7 +134,10 @@ START_DOCKER = (
     "set DOCKER_HOST for this account"
 )
 INSTALL_CLIENT = "install the client (Debian: docker-cli or docker.io) on the node"
-OWN_ENGINE = "`docker context use default` for this account, and no DOCKER_HOST; or look as another account"
+OWN_ENGINE = (
+    "`docker context use default` for this account, and no DOCKER_HOST; or look as another account; where that is an "
+    "engine of this very node, set DOCKER_HOST=unix:///… to its socket for this account"
+)
 LIST_TWICE = "list the node once for each, as the user that runs it, with `sudo: false`"
 JOIN_GROUP = "add this account to the docker group, or set `sudo: true`"
 ALLOW_SUDO = "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`"

@@ -115,6 +115,7 @@ class Machine:
     zone: str = "America/Toronto"
     more: Sequence[str] = ("installed", "manager systemd", "unit cron enabled")
     denied: Sequence[str] = ()
+    engines: Mapping[str, str] = field(default_factory=dict)
     unseen: Sequence[str] = ()
     boot: int = BOOT
 
@@ -152,6 +153,7 @@ class Machine:
         lines += [f"login {word} {uid_of(word)} {uid_of(word)} {home_of(word)}" for word in words if word in self.users]
         lines += [f"at {components_of(word[1:], self.paths)} {word[1:]}" for word in words if word.startswith("?")]
         lines += self.accounts if any(word in self.users for word in words) else []
+        lines += [f"settings {word[1:]} {self.engines.get(word[1:], '')}" for word in words if word.startswith("@")]
         lines += [f"denied {word}" for word in words if word in self.denied]
         return Output(0, b"".join(rows) + "".join(f"{line}\n" for line in [*lines, "end"]).encode())
 

@@ -7,7 +7,7 @@ is_number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
 is_id() { case $1 in '' | *[!0-9a-f]*) return 1 ;; esac; }
 is_word() { case $1 in -* | *[!A-Za-z0-9_./@+-]*) return 1 ;; esac; }
 is_path() { case $1 in /*) ;; *) return 1 ;; esac; }
-is_user() { case $1 in -* | =* | /* | \?* | \&*) return 1 ;; esac; }
+is_user() { case $1 in -* | =* | @* | /* | \?* | \&*) return 1 ;; esac; }
 is_where() { case $1 in '' | -* | *[!][A-Za-z0-9.:_-]*) return 1 ;; esac; }
 is_tls() { case $1 in -servername | -noservername | -starttls) ;; *) is_where "$1" ;; esac; }
 is_served() { case $1 in hook:*) is_hook "${1#hook:}" ;; *) is_path "$1" || is_where "$1" ;; esac; }
@@ -20,7 +20,7 @@ is_hook() {
   } | grep -v '^[[:space:]]*#' | grep -qE -- "-hook[=[:space:]]+[\"']*$(printf %s "$1" | sed 's/[.+]/\\&/g')([\"'[:space:]]|\$)"
 }
 is_here() { case $1 in 127.0.0.1:*) is_number "${1#127.0.0.1:}" ;; *) return 1 ;; esac; }
-is_asked() { case $1 in =/* | /* | \?/*) ;; \&?*) is_word "${1#&}" ;; *) is_user "$1" ;; esac; }
+is_asked() { case $1 in =/* | /* | \?/*) ;; \&?*) is_word "${1#&}" ;; @/*) is_word "${1#@}" ;; *) is_user "$1" ;; esac; }
 # A process of a container of the node's own engine: whoever makes namespaces of their own decides what is at / there.
 is_process() {
   is_number "$1" || return 1

@@ -13,6 +13,7 @@ from fleetkeeper.readers.shell.surroundings import (
     MOST_FOLLOWED,
     MOST_OF_ROOT,
     REFUSED,
+    USUAL_SOCKETS,
     Component,
     Effort,
     PathState,
@@ -80,6 +81,12 @@ class Answers:
         rows = [row.partition(" ") for row in self.lines.lines.get("engine", [])]
         return next((place for name, _, place in rows if name == user), "")
 
+    @property
+    def engines(self) -> Mapping[str, str]:
+        """Where Docker's client asks by the directory of its settings, "" for the engine that the look asks."""
+        rows = (row.partition(" ") for row in self.lines.lines.get("settings", []))
+        return {directory: endpoint for directory, _, endpoint in rows}
+
     def effort_of(self, user: str) -> Effort:
         """What may still be followed of the scripts of this account: one object for all of them."""
         return self.efforts.setdefault(user, Effort(MOST_OF_ROOT if user == "root" else MOST_FOLLOWED))
@@ -106,6 +113,8 @@ class Answers:
             programs=self.programs,
             running=self.running,
             texts={file.path: file.content.decode("utf-8", "surrogateescape") for file in self.lines.files},
+            sockets=frozenset(self.printed.lines.get("own", [])) or USUAL_SOCKETS,
+            engines=self.engines,
             effort=self.effort_of(user),
         )
 

@@ -10,10 +10,11 @@ from itertools import pairwise
 from fleetkeeper.readers.docker.client_options import CLIENTS
 from fleetkeeper.readers.shell.conditions import BUILT_IN_BASH, EXPECTED
 from fleetkeeper.readers.shell.execution import executed_commands
+from fleetkeeper.readers.shell.kept_settings import KEPT
 from fleetkeeper.readers.shell.options import after_options
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
 from fleetkeeper.readers.shell.surroundings import Surroundings
-from fleetkeeper.readers.shell.truth import Truth
+from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, INTERPRETERS, SHELLS, SWITCHERS, WRAPPERS, unwrap_command
 
@@ -27,7 +28,7 @@ class ScriptCall:
     """A script that a command line runs. `interpreter` is the program that it is given to, or "" (it is run itself).
 
     `arguments` are the words after it, None where one is not plain. `searched`: it is one of the places where a program
-    that is named without a path may be.
+    that is named without a path may be. `settings` are variables of KEPT that it gets, None for one that is not known.
     """
 
     path: str
@@ -36,6 +37,12 @@ class ScriptCall:
     user: str = ""
     arguments: tuple[str | None, ...] = ()
     searched: bool = False
+    settings: tuple[tuple[str, str | None], ...] = ()
+
+    def environment(self, around: Mapping[str, str]) -> dict[str, str]:
+        """The variables with which it begins, of those around the command that calls it."""
+        plain = {name: value for name, value in self.settings if value is not None}
+        return {name: value for name, value in around.items() if name not in KEPT} | plain
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,11 @@ def script_calls(command: ExecutedCommand, around: Surroundings) -> Iterator[Scr
     name = words[0].rstrip("\r") if words else ""
     given = [literal_text(word) for word in command.words]
     behind = tuple(given[given.index(words[0]) + 1 :]) if words and words[0] in given else ()
-    call = ScriptCall(name, interpreter, command.reach, command.user, behind)
+    settings = tuple((name, literal_text(value)) for name, value in sorted(command.settings.items()))
+    unknown = next((name for name, value in settings if value is None and name != "HOME"), "")
+    doubt = Truth(None, f"the value of {unknown}, which chooses a Docker engine, cannot be told") if unknown else YES
+    reach = both(doubt, command.reach)
+    call = ScriptCall(name, interpreter, reach, command.user, behind, settings=settings)
     if command.name in CLIENTS or not name.isprintable():
         return
     if "/" in name or interpreter:

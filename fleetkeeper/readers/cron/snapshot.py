@@ -1,7 +1,8 @@
 """The commands that print every schedule of a node, and the parsing of their output.
 
 The second command answers questions that the entries raise: `/path` asks for that program, `=/path` for the content
-of that script, `?/path` what there is at a path, `&name` for a running process, any other word about that user.
+of that script, `?/path` what there is at a path, `&name` for a running process, `@/path` for the engine that Docker's
+client asks with its settings in that directory, any other word about that user.
 
 A file is printed as one header line and its content with `|` before each line; a missing newline at its end shows as a
 missing empty line after it. Nothing is ever written on the node.
@@ -30,7 +31,8 @@ KEYS = (
     | ABOUT_USERS
     | ABOUT_CRON
     | ABOUT_SYSTEM
-    | {"account", "docker", "end", "manager", "service", "setting", "timer", "unit"}
+    | {"account", "docker", "end", "manager", "own", "settings"}
+    | {"environment", "envfile", "service", "setting", "timer", "unit", "variable"}
 )
 """First words of the lines that the scripts print, besides `file`."""
 OCTAL = re.compile(r"[0-7]{1,7}")

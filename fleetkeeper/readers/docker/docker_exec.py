@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fleetkeeper.readers.docker.client_options import (
-    CLIENTS,
-    COMPOSE_VALUES,
-    GLOBAL_VALUES,
-    OTHER_ENGINE,
-)
-from fleetkeeper.readers.docker.engine_choice import ELSEWHERE, chosen_context, other_engine
+from fleetkeeper.readers.docker.client_options import CLIENTS, COMPOSE_VALUES, GLOBAL_VALUES
+from fleetkeeper.readers.docker.engine_choice import ELSEWHERE, chosen_context, engine_choice
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
 from fleetkeeper.readers.docker.halted_containers import HaltedContainers
 from fleetkeeper.readers.shell.execution import executed_commands
@@ -24,6 +19,7 @@ from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, quote_word, unwrap_command
 
 EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
+NOTHING: Mapping[str, Word] = {}
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Execution:
     a word is not plain text. `path` is the PATH that is set for it, or "". `quiet` says that no option and no
     assignment could hold a secret. `reach` says whether the script around it gets to it, and `user` which account runs
     it where that is another than the script's. `fate` is what becomes of its status and output.
-    `effort` is what may still be followed of it.
+    `effort` is what may still be followed of it. `chosen`: it says itself which engine it asks.
     """
 
     docker: str
@@ -48,6 +44,7 @@ class Execution:
     reach: Truth = YES
     user: str = ""
     fate: Fate = NO_FATE
+    chosen: bool = False
     effort: Effort = field(default_factory=Effort, compare=False, repr=False)
 
     def runs(self, expected: Sequence[str]) -> bool:
@@ -119,7 +116,7 @@ def executions_among(commands: Sequence[ExecutedCommand], context: Context) -> I
         if command.reach.value is not False and (chosen := chosen_context(command.words)):
             elsewhere = chosen != "default"
         words = words_from_pipe(command) if command.name == "xargs" else command.words
-        if not elsewhere and not other_engine(command):
+        if not elsewhere and not engine_choice(command.settings, (), context.around).why:
             halted.follow(words, command.directory, command.reach)
 
 
@@ -133,7 +130,7 @@ def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execut
     if name == "xargs" and command.before is not None:
         executions = through_xargs(command, context)
     elif name in CLIENTS:
-        executions = of_client(command, rest)
+        executions = of_client(command, rest, context.around)
     elif name in INERT or not rest:
         return
     else:
@@ -145,26 +142,19 @@ def executions_of(command: ExecutedCommand, context: Context) -> Iterator[Execut
         yield replace(execution, reach=reach, user=command.user, fate=command.fate, effort=effort)
 
 
-def of_client(command: ExecutedCommand, rest: Sequence[Word]) -> Iterator[Execution]:
+def of_client(command: ExecutedCommand, rest: Sequence[Word], around: Surroundings) -> Iterator[Execution]:
     """The execution that a command of docker, podman or docker-compose is; nothing when it is another one.
 
     A client or a project that is given relative to the script's directory is completed with it.
     """
-    if execution := docker_execution(rest, command.name):
-        quiet = execution.quiet and command.quiet and not command.own
-        target = execution.target
+    if execution := docker_execution(rest, command.name, command.settings, around):
+        target, client = execution.target, execution.docker
         if target.kind == "compose":
             target = replace(target, directory=target.directory or command.directory)
-        client = execution.docker
         if client.startswith("./") and command.directory:
             client = f"{command.directory}/{client[2:]}"
-        yield replace(
-            execution,
-            docker=client,
-            target=Target("unclear", why=why) if (why := other_engine(command)) else target,
-            path=command.path,
-            quiet=quiet,
-        )
+        quiet = execution.quiet and command.quiet and not command.own
+        yield replace(execution, docker=client, target=target, path=command.path, quiet=quiet)
 
 
 def same_lookup(command: ExecutedCommand, words: Sequence[Word]) -> Truth:
@@ -235,22 +225,28 @@ def words_from_pipe(command: ExecutedCommand) -> tuple[Word, ...]:
     return tuple(given if literal_text(word) == (named or "{}") else word for word in rest)
 
 
-def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
+def docker_execution(
+    words: Sequence[Word], name: str, settings: Mapping[str, Word] = NOTHING, around: Surroundings | None = None
+) -> Execution | None:
     """The execution that a docker command is; None when it is another command of docker, or names no container.
 
-    `words` begin with the client, as it is written; `name` is that without a directory.
+    `words` begin with the client, as it is written; `name` is that without a directory. `settings` are the variables
+    that it gets, `around` is what is known of the node (None: nothing).
     """
     client = literal_text(words[0]) or name
-    rest = list(words[1:]) if name == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
-    before = [literal_text(word) or "" for word in words[1 : len(words) - len(rest)]]
-    other = any(text.partition("=")[0] in OTHER_ENGINE or text.startswith("-H") for text in before)
-    elsewhere = ELSEWHERE if other and name != "docker-compose" else ""
+    rest = after_options(words[1:], GLOBAL_VALUES | COMPOSE_VALUES if name == "docker-compose" else GLOBAL_VALUES)
+    options = words[1 : len(words) - len(rest)]
+    choice = engine_choice(settings, options, around or Surroundings())
     if rest and literal_text(rest[0]) == "container":
         rest.pop(0)
     verb = literal_text(rest[0]) if rest else None
+    made: Execution | None = None
     if name == "docker-compose" or verb == "compose":
-        return compose_execution(client, rest[1:] if verb == "compose" else rest, elsewhere)
-    return exec_in_words(client, rest[1:], elsewhere) if verb == "exec" else None
+        words = rest[1:] if verb == "compose" else [*options, *rest]
+        made = compose_execution(client, words, choice.why)
+    elif verb == "exec":
+        made = exec_in_words(client, rest[1:], choice.why)
+    return replace(made, chosen=choice.made) if made else None
 
 
 def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
@@ -327,7 +323,7 @@ def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Exe
     `words` are those behind `compose`. `client` is Docker's, as it is written; `elsewhere` the reason why the target is
     unclear, or "".
     """
-    rest = after_options(words, COMPOSE_VALUES)
+    rest = after_options(words, GLOBAL_VALUES | COMPOSE_VALUES)
     before = words[: len(words) - len(rest)]
     if not rest or literal_text(rest[0]) != "exec":
         return None

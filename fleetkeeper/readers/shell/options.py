@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fleetkeeper.readers.shell.words import Word, literal_text
+from fleetkeeper.readers.shell.words import Part, Word, literal_text
 
 
 def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
@@ -35,6 +35,28 @@ def option_value(words: Sequence[Word], *names: str) -> str:
         if name in names:
             return value if equals else "".join(texts[index + 1 : index + 2])
     return ""
+
+
+def attached_option(words: Sequence[Word], *names: str) -> Word | None:
+    """The value of the last word that is one of these options, as `-p x`, `-px`, `--name x` or `--name=x`.
+
+    It may hold a variable; None without one. Short options are given first, "" for none.
+
+    >>> from fleetkeeper.readers.shell.words import Part
+    >>> line = [(Part("text", "-Hssh://"), Part("variable", "x"))]
+    >>> attached_option(line, "-H", "--host"), attached_option(line, "-c", "--context")
+    ((Part(kind='text', text='ssh://'), Part(kind='variable', text='x')), None)
+    """
+    value: Word | None = None
+    for index, word in enumerate(words):
+        text = word[0].text if word and word[0].kind == "text" else ""
+        name, equals, _ = text.partition("=")
+        length = len(name) + 1 if equals else len(names[0])
+        if text in names and text and len(word) == 1:
+            value = words[index + 1] if index + 1 < len(words) else value
+        elif (equals and name in names) or (names[0] and text.startswith(names[0]) and not text.startswith("--")):
+            value = tuple(part for part in (Part("text", text[length:]), *word[1:]) if part != Part("text", ""))
+    return value
 
 
 def leading_options(words: Sequence[Word], valued: frozenset[str]) -> tuple[set[str], list[Word]]:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from fleetkeeper.readers.shell.kept_settings import KEPT, kept_settings
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Command, Function, Redirections
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either
@@ -15,8 +16,6 @@ from fleetkeeper.readers.shell.wrappers import new_user
 
 DEEPEST = 4
 """Shells inside each other that are followed."""
-KEPT = frozenset({"DOCKER_HOST", "DOCKER_CONTEXT"})
-"""Variables whose values are kept with each command: they decide whom a client asks."""
 MOST_ARGUMENTS = 9
 """Arguments of a function that are known to be missing where they are."""
 POSITIONAL = frozenset({"#", "@", "*"})
@@ -206,18 +205,11 @@ def command_in(
 
 
 def settings_of(context: Context, wrappers: Sequence[Word], own: Mapping[str, Word]) -> dict[str, Word]:
-    """The variables of KEPT that a command gets: from the script, where no sudo drops them, and its own assignments."""
+    """The variables of KEPT that a command gets in a context now, behind these wrappers, with its assignments."""
     if not wrappers and not own and not KEPT & context.variables.keys():
         return {}
-    names = {literal_text(word) or "" for word in wrappers}
-    dropped = {"sudo", "doas", "systemd-run"} & {name.rpartition("/")[2] for name in names} and not {
-        "-E",
-        "--preserve-env",
-        "--scope",
-    } & names
-    outside = {} if dropped else {name: context.variables[name] for name in KEPT & context.variables.keys()}
-    exported = {name: value for name, value in outside.items() if name not in context.unexported}
-    return exported | {name: value for name, value in {**own, **assignments(wrappers)}.items() if name in KEPT}
+    names = KEPT & context.variables.keys() - context.unexported
+    return kept_settings({name: context.variables[name] for name in names}, wrappers, own)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What is known of the node around a command: its shell, user, files and programs; and what is to be asked.
 
 A question is recorded when it is needed and not answered yet; a second reading, with the answers, decides. Questions
-are words for `ask_about_words.sh`: `?/path` asks about a path, `/path` about a program, `&name` about a process.
+are words for `ask_about_words.sh`: `?/path` asks about a path, `/path` about a program, `&name` about a process,
+`@/path` about the engine that a client asks with that directory for its settings.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ MOST_OF_SCRIPT, MOST_FOLLOWED, MOST_OF_ROOT = 8000, 20_000, 400_000
 """Commands that are followed in one script, in all of one account, and in root's: anybody may write loops in loops."""
 TYPES = {0xC000: "S", 0xA000: "L", 0x8000: "f", 0x6000: "b", 0x4000: "d", 0x2000: "c", 0x1000: "p"}
 LONGEST_PATH = 512
+DIRECTORY = re.compile(r"/[A-Za-z0-9_./@+-]{0,200}", re.ASCII)
 USUAL_PATH = "/usr/bin:/bin"
+USUAL_SOCKETS = frozenset({"/run/docker.sock", "/var/run/docker.sock"})
+"""Where an engine of Docker listens, unless it was told otherwise."""
 REFUSED = {
     "link": "a link that is not root's leads to it",
     "network": "it lies on the network, and did not answer",
@@ -102,7 +106,8 @@ class Surroundings:
     `search_path` is the PATH with which it is started. `absent` are names of programs that are nowhere.
     `presumed`: the place cannot be asked, and these conditions, as they are written, count as met; directories and
     files as there. `elsewhere`: it runs where nothing can be asked, in a container. `effort` is shared by all commands
-    of one account.
+    of one account. `sockets` are those of the engine that the look asks; `engines` say by the directory of a client's
+    config.json where that client asks, "" for that engine.
     """
 
     user: User | None = None
@@ -122,6 +127,8 @@ class Surroundings:
     sourced: dict[str, None] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     presumed: re.Pattern[str] | None = None
+    sockets: frozenset[str] = USUAL_SOCKETS
+    engines: Mapping[str, str] = field(default_factory=dict)
     effort: Effort = field(default_factory=Effort)
 
     @property
@@ -279,3 +286,14 @@ class Surroundings:
             self.ask(f"&{name}")
             return None
         return self.running[name]
+
+    def engine_by(self, directory: str) -> str | None:
+        """Where a client asks with its config.json in this directory, "" for the engine that the look asks.
+
+        None while that was not asked, which records the question, and for a directory that cannot be asked about.
+        """
+        if not DIRECTORY.fullmatch(directory):
+            return None
+        if directory not in self.engines:
+            self.ask(f"@{directory}")
+        return self.engines.get(directory)

@@ -203,7 +203,7 @@ def inherited_variables(
         or ("env" in bases and {"-", "-i", "--ignore-environment"} & set(wrappers))
     ):
         values = {name: value for name, value in values.items() if name == "PATH"}
-    if "env" in bases:
+    if bases & {"env", "sudo"}:
         values.update(assignments(written[: len(written) - len(rest)]))
     return values
 

@@ -88,7 +88,7 @@ INERT = frozenset(f"{TOLD} {DONE} {KEPT}".split())
 
 
 def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
-    """The command behind sudo, nice, timeout and the like; the PATH that `env` sets, or ""; whether `env` sets others.
+    """The command behind sudo, nice, timeout and such; the PATH that env or sudo sets, or ""; whether they set more.
 
     Raises Unreadable for more than 16 such programs, and for `env -S`, which splits words by rules of its own. No words
     are left where a wrapper has no command behind it.
@@ -106,7 +106,7 @@ def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
         if name == "env" and any(map(splits, rest[1 : len(rest) - len(behind)])):
             raise Unreadable("`env -S` is more than is understood here")
         rest = behind[OPERANDS.get(name, 0) :]
-        while name == "env" and rest and "=" in (literal_text(rest[0]) or ""):
+        while name in ("env", "sudo") and rest and "=" in (literal_text(rest[0]) or ""):
             key, _, value = (literal_text(rest.pop(0)) or "").partition("=")
             path = value if key == "PATH" else path
             assigned = assigned or key != "PATH"

@@ -23,6 +23,7 @@ from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part
 from fleetkeeper.readers.systemd_accounts import account_of, reaches_socket, with_groups
+from fleetkeeper.readers.systemd_environment import unit_environment
 from fleetkeeper.readers.systemd_timers import next_date, service_script, timer_starts
 from fleetkeeper.readers.systemd_units import cron_fields, units
 from fleetkeeper.topics.certificates.facts import Renewal
@@ -124,12 +125,14 @@ def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewa
     for timer in units(printed.lines.get("timer", [])):
         service: Mapping[str, str] = services.get(timer.get("Unit", ""), {})
         faults = () if timer.get("ActiveState") == "active" else ("is not active",)
+        environment = unit_environment(service, printed)
         script = ScriptText(
             timer.get("Id", "a timer"),
             service_script(service, settings),
             faults,
             user=account_of(service, printed),
-            search_path=UNIT_PATH,
+            variables={name: (Part("text", value),) for name, value in environment.values.items()},
+            search_path=environment.or_path(UNIT_PATH),
             starter="systemd",
             granted=reaches_socket(service, printed),
             errexit=True,
@@ -137,7 +140,7 @@ def renewal_timers(printed: Snapshot, node: NodeSurroundings) -> Iterator[Renewa
         if node.answers is not None:
             around = with_groups(node.answers.surroundings(script.user), service, printed)
             around.directory = service.get("WorkingDirectory", "").lstrip("!-") or "/"
-            starts = timer_starts(timer, service, settings, around)
+            starts = both(timer_starts(timer, service, settings, around), environment.starts)
             script = replace(script, around=around, reach=starts)
         for renewal in renewals_of_script(script, node):
             times = cron_fields(timer.get("TimersCalendar", ""))

@@ -152,7 +152,7 @@ def renewals_of_script(script: ScriptText, node: NodeSurroundings) -> Iterator[R
     found += renewals_behind(commands, script, node, context.around)
     if found:
         users = [script.user, *(user for user, _ in script.others), *(command.user for command in commands)]
-        node.questions.update(dict.fromkeys(user for user in users if user and user[0] not in "-=/?&"))
+        node.questions.update(dict.fromkeys(user for user in users if user and user[0] not in "-=/?&@"))
         node.questions.update(context.around.questions)
         home = context.around.directory
         if home.startswith("/") and node.answers and "cronie" in possible_loaders(node.answers.printed):
@@ -177,7 +177,7 @@ def renewals_in_containers(
             faults = [*unfit(run), *(() if docker else (FAULTS["docker not on path"].saw,))]
             found = replace(inner, reach=both(run.reach, inner.reach), behind=behind, repeated=command.repeated)
             renewal = in_container(script.where, run, found, node)
-            if place := node.engine_of(run.user or script.user):
+            if not run.chosen and (place := node.engine_of(run.user or script.user)):
                 doubt = f"the Docker client of {run.user or script.user} asks another engine: {place[:100]}"
                 renewal = replace(renewal, unclear=renewal.unclear or doubt)
             yield started(renewal, found, [*faults, *user_faults(script, run.user, node, docker=True)], script)
@@ -307,7 +307,9 @@ def renewals_of_call(call: ScriptCall, script: ScriptText, node: NodeSurrounding
         starts = can_start(file, "interpreter" if call.interpreter else script.starter, around, script.search_path)
         text = file.content.decode("utf-8", "replace")
         start = start_of(text, call.arguments)
-        variables = {name: (Part("text", value),) for name, value in start.arguments.items()}
+        around_it = {name: literal_text(value) or "" for name, value in script.variables.items() if name.isidentifier()}
+        given = {**call.environment(around_it), **start.arguments}
+        variables = {name: (Part("text", value),) for name, value in given.items()}
         reach = both(both(script.reach, call.reach), starts)
         behind = replace(script, text=text, around=around, reach=reach, starter="shell", level=script.level + 1)
         behind = replace(behind, user=call.user or script.user, variables=variables, errexit=start.errexit)

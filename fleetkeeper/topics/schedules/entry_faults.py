@@ -62,7 +62,7 @@ def started(candidate: Candidate, answers: Answers) -> Truth:
         return Truth(False, f"there is no user {acting[:40]} as whom it would run")
     entry = candidate.entry
     starts = YES if entry.kind == "timer" else cron_starts(entry.user, candidate.home, answers)
-    if candidate.home is None and (place := answers.engine_of(acting or entry.user)):
+    if not candidate.chosen and (place := answers.engine_of(acting or entry.user)):
         return both(
             starts, Truth(None, f"the Docker client of {acting or entry.user} asks another engine: {place[:100]}")
         )

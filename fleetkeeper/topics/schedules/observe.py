@@ -101,7 +101,7 @@ def words_to_ask(scheduled: ScheduledBackups) -> list[str]:
         if not line & set(candidate.programs):
             words.update(dict.fromkeys(path for path in candidate.programs if path.startswith("/")))
         users = [candidate.entry.user, candidate.acting, *(user for user, _ in candidate.users)]
-        words.update(dict.fromkeys(user for user in users if user and user[0] not in "-=/?&"))
+        words.update(dict.fromkeys(user for user in users if user and user[0] not in "-=/?&@"))
     words.update(scheduled.questions)
     if "cronie" in possible_loaders(scheduled.answers.printed):
         homes = [home_of(candidate, scheduled.answers) for candidate in scheduled.candidates]

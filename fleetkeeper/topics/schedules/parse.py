@@ -124,7 +124,8 @@ def suspect_job(crontab: SearchedCrontab, job: Job, scheduled: ScheduledBackups)
     path = job.environment.get("PATH", crontab.default_path)
     for call in calls:
         made = partial(candidate_of_script, crontab, job, scheduled)
-        scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path, environment=job.environment))
+        environment = call.environment(job.environment)
+        scheduled.behind.append(Behind(call, suspect, made, call.user or user, path=path, environment=environment))
     scheduled.ask_for_sourced(around, suspect)
     scheduled.suspect(suspect, unread_calls(commands))
     if not calls and MENTIONS.search(job.command):
@@ -214,6 +215,7 @@ def candidate(crontab: SearchedCrontab, job: Job, reading: LineReading) -> Candi
         "CRON_TZ" in job.environment,
         run.user,
         job.environment.get("HOME"),
+        chosen=run.chosen,
     )
 
 

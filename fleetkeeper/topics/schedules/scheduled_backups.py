@@ -25,7 +25,7 @@ class Candidate:
     One of `programs` must exist for its docker to be found. `users` (name, line) must all exist, its own and those of
     other lines of the same file: one that does not exist makes cron ignore the file. `zoned`: its crontab sets CRON_TZ.
     `acting` is the account that sudo or runuser gives it, or "". `granted`: its unit gives it the group of Docker's
-    socket. `home` is the HOME that its crontab sets, if any.
+    socket. `home` is the HOME that its crontab sets, if any. `chosen`: it says itself which engine it asks.
     """
 
     entry: Entry
@@ -35,6 +35,7 @@ class Candidate:
     acting: str = ""
     home: str | None = None
     granted: bool = False
+    chosen: bool = False
 
 
 @dataclass(frozen=True)

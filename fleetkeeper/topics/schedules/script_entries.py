@@ -108,7 +108,7 @@ def follow_script(
         why = why_undecided(text, command_words, behind.call.path, around.effort)
         target = own_dump(text, effort=around.effort)[1]
         scheduled.suspects.append(replace(behind.suspect, why=why, target=target))
-    commands = commands_of(text, around)
+    commands = commands_of(text, around, behind.environment)
     unread = unread_calls(commands)
     scheduled.suspect(behind.suspect, unread and f"{file.path}: {unread}")
     calls = [call for call in called_scripts(commands, around) if is_followed(call.path) and call.path != file.path]
@@ -117,10 +117,10 @@ def follow_script(
         why = f"{file.path} runs {deeper[0]}, and scripts that deep are not read" if deeper else ""
         scheduled.suspect(behind.suspect, why)
         return around
-    scheduled.behind.extend(
-        replace(behind, call=replace(call, reach=both(starts, call.reach)), starter="shell", level=behind.level + 1)
-        for call in calls
-    )
+    for call in calls:
+        inner = replace(behind, call=replace(call, reach=both(starts, call.reach)), starter="shell")
+        given = call.environment(behind.environment)
+        scheduled.behind.append(replace(inner, level=behind.level + 1, environment=given))
     return around
 
 

@@ -12,6 +12,7 @@ from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.readers.shell.truth import both
 from fleetkeeper.readers.systemd_accounts import account_of, reaches_socket, with_groups
+from fleetkeeper.readers.systemd_environment import unit_environment
 from fleetkeeper.readers.systemd_timers import service_script, timer_starts
 from fleetkeeper.readers.systemd_units import cron_fields, units
 from fleetkeeper.topics.schedules.command_lines import (
@@ -54,22 +55,28 @@ def find_timer(
     around = with_groups(scheduled.answers.surroundings(user), service, printed)
     around.search_path = UNIT_PATH
     around.directory = service.get("WorkingDirectory", "").lstrip("!-") or "/"
-    starts = timer_starts(timer, service, settings, around)
-    runs = script_runs(script, command_words, around=around, start=ScriptStart(errexit=True))
+    environment = unit_environment(service, printed)
+    starts = both(timer_starts(timer, service, settings, around), environment.starts)
+    start = ScriptStart(errexit=True)
+    runs = script_runs(script, command_words, environment.values, around, start)
     scheduled.candidates.extend(made(replace(run, reach=both(starts, run.reach))) for run in runs)
     if runs:
         scheduled.questions.update(around.questions)
         return
-    commands = commands_of(script, around)
+    commands = commands_of(script, around, environment.values)
     calls = [call for call in called_scripts(commands, around) if is_followed(call.path)]
     scheduled.questions.update(around.questions if calls else {})
     calls = [replace(call, reach=both(starts, call.reach)) for call in calls]
-    scheduled.behind.extend(Behind(call, suspect, made, user, "systemd", UNIT_PATH) for call in calls)
+    path = environment.or_path(UNIT_PATH)
+    scheduled.behind.extend(
+        Behind(call, suspect, made, user, "systemd", path, environment=call.environment(environment.values))
+        for call in calls
+    )
     scheduled.ask_for_sourced(around, suspect)
     scheduled.suspect(suspect, unread_calls(commands))
     if not calls and MENTIONS.search(script):
         scheduled.suspects.append(
-            replace(suspect, why=why_undecided(script, command_words), target=own_dump(script)[1])
+            replace(suspect, why=why_undecided(script, command_words), target=own_dump(script, environment.values)[1])
         )
 
 
@@ -92,7 +99,8 @@ def candidate(timer: Mapping[str, str], service: Mapping[str, str], printed: Sna
     )
     return Candidate(
         with_reach(entry, run.reach),
-        programs(run, UNIT_PATH),
+        programs(run, unit_environment(service, printed).or_path(UNIT_PATH)),
         acting=run.user,
         granted=reaches_socket(service, printed),
+        chosen=run.chosen,
     )

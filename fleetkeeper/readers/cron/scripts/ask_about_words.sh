@@ -1,7 +1,8 @@
 #!/bin/sh
 # Answers what only the entries can raise. Arguments: `/path` asks whether that program exists, `=/path` for the content
-# of that script, `?/path` what there is at a path, `&name` whether a process of that name runs; anything else is a user:
-# does it exist, may it talk to Docker, does cron run something for it.
+# of that script, `?/path` what there is at a path, `&name` whether a process of that name runs, `@/path` where Docker's
+# client asks with its settings in that directory (`settings PATH PLACE`, no place for the node's engine); anything else
+# is a user: does it exist, may it talk to Docker, does cron run something for it.
 
 # include fleetkeeper/readers/cron/scripts/show_file.sh
 
@@ -20,6 +21,7 @@ for word; do
     case $word in
     =*) show script "${word#=}" ;;
     \?*) describe_path "${word#\?}" ;;
+    @*) printf 'settings %s %s\n' "${word#@}" "$(foreign_endpoint "" "${word#@}" "" usual)" ;;
     \&*)
         for comm in /proc/[0-9]*/comm; do
             { read -r name < "$comm"; } 2>/dev/null && [ "$name" = "${word#&}" ] || continue

@@ -19,7 +19,7 @@ describe_user() {
     esac
     printf 'login %s %s %s %s\n' "$1" "$uid" "$(echo "$groups" | tr ' ' ,)" "$(printf '%s\n' "$record" | cut -d : -f 6)"
     printf 'shell %s %s\n' "$1" "$(printf '%s\n' "$record" | cut -d : -f 7)"
-    elsewhere=$(foreign_endpoint "" "$(printf '%s\n' "$record" | cut -d : -f 6)/.docker" "")
+    elsewhere=$(foreign_endpoint "" "$(printf '%s\n' "$record" | cut -d : -f 6)/.docker" "" usual)
     [ -z "$elsewhere" ] || printf 'engine %s %s\n' "$1" "$elsewhere"
     [ -r /etc/shadow ] || return 0
     numbers=$(line_of "$1" shadow | awk -F : '{

@@ -3,13 +3,18 @@
 
 # include fleetkeeper/readers/cron/scripts/show_file.sh
 
+# include fleetkeeper/readers/docker/scripts/own_sockets.sh
+
+# include fleetkeeper/readers/cron/scripts/print_environment.sh
+
 shown() { # kind directory
     [ -d "$2" ] || return
     if ! [ -r "$2" ] || ! [ -x "$2" ]; then say "unseen $2"; return; fi
     for path in "$2"/*; do show "$1" "$path"; done
 }
 about=Id,LoadState,ActiveState,Result,NeedDaemonReload,User,Group,DynamicUser,WorkingDirectory,ExecStart
-about=$about,SupplementaryGroups,ConditionResult,ConditionTimestamp,FragmentPath,DropInPaths
+about=$about,SupplementaryGroups,ConditionResult,ConditionTimestamp,FragmentPath,DropInPaths,Environment
+about=$about,EnvironmentFiles,PassEnvironment,UnsetEnvironment
 services=
 settings() { # unit files: the lines that say what a service starts, and when not; nothing of its environment
     awk 'FNR == 1 { line = "" }
@@ -42,6 +47,7 @@ for period in hourly daily weekly monthly yearly; do shown directory "/etc/cron.
 for directory in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin /snap/bin; do
     if [ -x "$directory/docker" ]; then say "docker $directory/docker"; fi
 done
+own_sockets | sed 's/^/own /'
 [ -x /usr/sbin/anacron ] && say anacron
 if command -v crontab >/dev/null; then say installed; fi
 say "account $(id -un)"
@@ -84,8 +90,9 @@ if [ -d /run/systemd/system ]; then
         units=$(printf '%s\n' "$timers" | sed -n 's/^Unit=//p')
         # Names of units hold no blanks.
         # shellcheck disable=SC2086 # names of units, to be split
-        [ -z "$units" ] || services=$(systemctl show -p "$about" $units)
+        [ -z "$units" ] || services=$(systemctl show -p "$about" $units | without_other_variables)
         printf '%s\n' "$services" | sed 's/^/service /'
+        environment
         accounts
         # shellcheck disable=SC2046 # paths of unit files, to be split
         set -- $(printf '%s\n' "$services" | sed -n 's/^FragmentPath=//p; s/^DropInPaths=//p' | tr ' ' '\n' | sort -u)

@@ -20,8 +20,6 @@ PATH=$PATH:/usr/local/bin:/snap/bin
 if [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ]; then DOCKER_CONTEXT=default; export DOCKER_CONTEXT; fi
 [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || [ -n "$DOCKER_HOST" ] || [ ! -r /proc/1/comm ] ||
   grep -qsE '^(dockerd|containerd|containerd-shim)' /proc/[0-9]*/comm || no_engine
-elsewhere=$(foreign_endpoint "$DOCKER_HOST" "${DOCKER_CONFIG:-${HOME:-/root}/.docker}" "$DOCKER_CONTEXT")
-[ -z "$elsewhere" ] || { echo "the Docker client of this account asks another engine: $elsewhere" >&2; exit 66; }
 if [ -z "$DOCKER_HOST" ] && [ ! -S /run/docker.sock ] && [ ! -S /var/run/docker.sock ]; then
   for socket in /run/user/*/docker.sock; do
     [ -S "$socket" ] || continue
@@ -29,4 +27,6 @@ if [ -z "$DOCKER_HOST" ] && [ ! -S /run/docker.sock ] && [ ! -S /var/run/docker.
     DOCKER_HOST=unix://$socket; export DOCKER_HOST
   done
 fi
+elsewhere=$(foreign_endpoint "$DOCKER_HOST" "${DOCKER_CONFIG:-${HOME:-/root}/.docker}" "$DOCKER_CONTEXT")
+[ -z "$elsewhere" ] || { echo "the Docker client of this account asks another engine: $elsewhere" >&2; exit 66; }
 command -v docker >/dev/null 2>&1 || { echo "an engine, but no docker client" >&2; exit 70; }
