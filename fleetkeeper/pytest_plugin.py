@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from inspect import signature
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fleetkeeper import verdict_fixture
+from fleetkeeper.audit_options import add_options, misread_options
 from fleetkeeper.promises import Checks, host_of, name_ids
 from fleetkeeper.verdict_fixture import AUDIT, node_of
 
@@ -32,36 +32,7 @@ They are collected, besides the tests of the working directory, when neither the
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of an audit to pytest's command line: --limit, --quick, --results, --facts, --record …"""
-    group = parser.getgroup(
-        "fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)"
-    )
-    group.addoption(
-        "--limit", action="append", default=[], metavar="NODE", help="judge only this node (repeatable); all are seen"
-    )
-    group.addoption(
-        "--quick",
-        action="store_true",
-        help="leave out what takes long, such as reading whole backups; it is then skipped",
-    )
-    group.addoption(
-        "--results", type=Path, metavar="FILE", help="where to write results.json (default: the state directory)"
-    )
-    group.addoption("--sarif", type=Path, metavar="FILE", help="also write what is open as SARIF, if all was judged")
-    group.addoption("--sarif-waived", action="store_true", help="put accepted findings into it too, as suppressed")
-    group.addoption(
-        "--facts", metavar="NODE[/TOPIC]", help="look, print the facts of a node or of a topic there, and judge nothing"
-    )
-    group.addoption(
-        "--show-facts", action="store_true", help="show what each rule read (-vv: of each promise that does not hold)"
-    )
-    group.addoption("--record", type=Path, metavar="FILE", help="save the look, to be judged again offline")
-    group.addoption("--replay", type=Path, metavar="FILE", help="judge a saved look instead of looking")
-    group.addoption(
-        "--state",
-        type=Path,
-        metavar="DIR",
-        help="state directory, as --state=DIR (default: $FLEETKEEPER_STATE or XDG's)",
-    )
+    add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -113,19 +84,6 @@ def known_rules(audit: Audit) -> dict[str, Rule]:
     from fleetkeeper.topics.registry import rules_of
 
     return {name: rule for inventory in audit.inventories.values() for name, rule in rules_of(inventory).items()}
-
-
-def misread_options(args: Sequence[str]) -> Iterator[str]:
-    """`OPTION=VALUE` for each of our path options that was given as two words and whose path exists.
-
-    Before pytest knows our options it takes such a path for one of tests, and looks for its settings there.
-
-    >>> list(misread_options(["--state", "/tmp", "--replay=/tmp", "--record", "/not/there/yet"]))
-    ['--state=/tmp']
-    """
-    for option, value in pairwise(args):
-        if option in ("--state", "--results", "--sarif", "--record", "--replay") and Path(value).exists():
-            yield f"{option}={value}"
 
 
 def prepare_audit(config: pytest.Config, hosts: str) -> Audit:

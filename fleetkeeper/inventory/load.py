@@ -15,6 +15,7 @@ from fleetkeeper.errors import UsageError, quoted
 from fleetkeeper.inventory.benchmark_ids import LATEST
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.fields import Name, PathName, RuleGlob, Words
+from fleetkeeper.inventory.file_bytes import content_of, shortest_path
 from fleetkeeper.inventory.heartbeat import Beat
 from fleetkeeper.inventory.node_routes import circles_of_jumps, nodes_on_one_machine, raw_section
 from fleetkeeper.inventory.problems import InventoryError, InventoryProblem, mask_secrets, show, translate_errors
@@ -34,7 +35,7 @@ from fleetkeeper.inventory.schema import (
 )
 from fleetkeeper.inventory.search import available_inventories, find_inventory
 from fleetkeeper.inventory.secret_scan import HINT, find_leaks, secrets_in_comments
-from fleetkeeper.inventory.strict_yaml import LARGEST, Document, YamlError, read_document
+from fleetkeeper.inventory.strict_yaml import Document, YamlError, read_document
 from fleetkeeper.inventory.topic_section import TopicSection
 
 __all__ = ["Inventory", "InventoryError", "available_inventories", "find_inventory", "load"]
@@ -187,17 +188,6 @@ def section_field(topic: TopicSection) -> tuple[Any, Any]:
     return section[topic.policy] | None, Field(default=None, description=about)
 
 
-def content_of(path: Path) -> bytes:
-    """The bytes of a file, at most one more than is allowed. Raises InventoryError when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(LARGEST + 1)
-    except OSError as why:
-        raise InventoryError(
-            [InventoryProblem(shortest_path(path), 1, "", f"cannot be read: {why.strerror}")]
-        ) from None
-
-
 class Loading:
     """One loading of one file. `problems` collects what is wrong, `secrets` the values that no message may show."""
 
@@ -332,9 +322,3 @@ class Loading:
         except ValidationError as odd:
             self.problems.extend(translate_errors(odd, model, self.document, self.file))
             return None
-
-
-def shortest_path(path: Path) -> str:
-    """The path relative to the working directory when it is below it, else absolute."""
-    whole = path.absolute()
-    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
