@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.owners import Owners
 from fleetkeeper.inventory.search import find_inventory
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import (
@@ -47,6 +48,7 @@ class Audit:
     asked: Mapping[str, Collection[str]] = field(default_factory=dict)
     fleets: dict[str, Fleet] = field(default_factory=dict)
     pools: dict[str, Links] = field(default_factory=dict)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def look(self, progress: Progress = no_progress, *, keep: bool = True, only: Collection[str] = ()) -> None:
         """Look at every inventory that was not looked at yet, and store the result in `fleets`.
@@ -92,6 +94,11 @@ class Audit:
         self.look()
         fleet = self.fleets[inventory]
         return with_unreported(judge_subject(rules[rule], fleet, subject, strict=self.strict, nodes=self.limit), asked)
+
+    def owners(self, inventory: str) -> Owners:
+        """Who owns what in the inventory of this name, at the time of its look, or before it at the run's beginning."""
+        fleet = self.fleets.get(inventory)
+        return Owners(self.inventories[inventory].owners, fleet.looked_at if fleet else self.began)
 
     def verdicts(self, inventory: str) -> list[Verdict]:
         """The verdict of every rule of one inventory about each of its subjects; looks first if needed.

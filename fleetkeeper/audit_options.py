@@ -17,6 +17,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--limit", action="append", default=[], metavar="NODE", help="judge only this node (repeatable); all are seen"
     )
+    group.addoption("--owner", metavar="NAME", help="judge only what may be this person's or team's (`owners`)")
     group.addoption(
         "--quick",
         action="store_true",

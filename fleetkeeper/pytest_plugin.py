@@ -13,6 +13,7 @@ import pytest
 
 from fleetkeeper import verdict_fixture
 from fleetkeeper.audit_options import add_options, misread_options
+from fleetkeeper.owner_selection import check_owner, deselect_others
 from fleetkeeper.promises import Checks, host_of, name_ids
 from fleetkeeper.verdict_fixture import AUDIT, node_of
 
@@ -99,6 +100,8 @@ def prepare_audit(config: pytest.Config, hosts: str) -> Audit:
     strict = bool(config.getini("strict"))
     audit = open_audit(hosts, option.limit, strict=strict, quick=option.quick, state=option.state)
     audit.ssh_config = option.ssh_config
+    if option.owner:
+        check_owner(audit, option.owner)
     option.audited = hosts
     option.hosts = ",".join(as_hosts(audit))
     if option.replay:
@@ -232,6 +235,7 @@ def pytest_collection_modifyitems(
         if faults:
             refuse_run(session, "\n".join(faults))
     yield
+    deselect_others(config, items)
     if config.stash[AUDIT] is None and any(map(is_check, items)):
         from fleetkeeper.inventory.search import available_inventories
 

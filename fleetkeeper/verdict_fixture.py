@@ -56,7 +56,10 @@ def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
 
     inventory, rule, subject = request.param
     judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
-    request.node.stash[ITEM] = item = results.result_item(judged, inventory, request.node.nodeid)
+    owners = request.config.stash[AUDIT].owners(inventory)  # type: ignore[union-attr]
+    request.node.stash[ITEM] = item = results.result_item(judged, inventory, request.node.nodeid, owners)
+    if names := owner_names(item):
+        request.node.user_properties.append(("owner", " ".join(names)))
     if broken_ids := dict.fromkeys(name for finding in item["findings"] for name in finding["cis"]):
         request.node.user_properties.append(("cis", " ".join(broken_ids)))
     option, broken = request.config.option, judged.outcome.name in ("FINDING", "UNKNOWN", "WAIVED")
@@ -79,6 +82,13 @@ def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
         return node_of(inventory, located, several=several)
 
     return JudgedPromise(judged, node_of(inventory, subject, several=several), seen_node)
+
+
+def owner_names(item: results_schema.Judged) -> list[str]:
+    """Who owns what of an item is open or unknown, else the promise; empty where the inventory has no owners."""
+    open_ = [finding["owner"] for finding in item["findings"] if not finding["waived"]]
+    dark = [why["owner"] for why in item["unknown"]]
+    return [name for name in dict.fromkeys([*open_, *dark] or [item["owner"]]) if name]
 
 
 def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:

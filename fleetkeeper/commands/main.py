@@ -15,6 +15,7 @@ MODULES = {
     "explain": "fleetkeeper.commands.explain",
     "facts": "fleetkeeper.commands.show_facts",
     "init": "fleetkeeper.commands.init.command",
+    "owners": "fleetkeeper.commands.show_owners",
     "stack": "fleetkeeper.commands.stack",
     "sudoers": "fleetkeeper.commands.sudoers",
     "trust": "fleetkeeper.commands.trust",

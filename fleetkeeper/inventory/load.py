@@ -18,6 +18,7 @@ from fleetkeeper.inventory.fields import Name, PathName, RuleGlob, Words
 from fleetkeeper.inventory.file_bytes import content_of, shortest_path
 from fleetkeeper.inventory.heartbeat import Beat
 from fleetkeeper.inventory.node_routes import circles_of_jumps, nodes_on_one_machine, raw_section
+from fleetkeeper.inventory.owners import OwnerRules, People
 from fleetkeeper.inventory.problems import InventoryError, InventoryProblem, mask_secrets, show, translate_errors
 from fleetkeeper.inventory.repairs import Repairs
 from fleetkeeper.inventory.schema import (
@@ -93,6 +94,10 @@ class Inventory(Strict, defer_build=True):
     )
     repairs: Repairs | None = Field(
         default=None, description="What `remediate --nightly` may do while nobody watches: see docs/nightly.md."
+    )
+    people: People = Field(default_factory=dict, description="Who mends what is found: people and teams, by name.")
+    owners: OwnerRules = Field(
+        default=(), description="Who owns which findings: the first rule that matches decides, the last matches all."
     )
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     heartbeat: Beat | None = Field(
@@ -309,6 +314,8 @@ class Loading:
             "nodes": frozenset(raw_section(self.data, "nodes")),
             "services": frozenset(raw_section(self.data, "services")) - {"none", "undecided"},
             "roles": frozenset((*ROLES, *raw_section(self.data, "roles"))),
+            "people": frozenset(raw_section(self.data, "people")),
+            "topics": frozenset(rule.partition(".")[0] for topic in self.topics.values() for rule in topic.rule_ids),
             "rules": frozenset(rule for topic in self.topics.values() for rule in topic.rule_ids),
         }
 

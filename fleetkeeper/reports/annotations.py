@@ -79,9 +79,10 @@ def open_annotations(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
 
 
 def describe_finding(finding: Found) -> str:
-    """What was seen (and where) and what is wanted, on one line."""
+    """What was seen (and where), what is wanted, and who owns it, on one line."""
+    owner = f"; owner: {finding['owner']}" if finding.get("owner") else ""
     where = f"on {finding['node']}: " if finding["node"] and finding["node"] not in finding["saw"] else ""
-    return f"{where}{finding['saw']}; wanted: {finding['want']}"
+    return f"{where}{finding['saw']}; wanted: {finding['want']}{owner}"
 
 
 def runner_command(kind: str, title: str, message: str) -> str:

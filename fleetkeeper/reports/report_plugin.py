@@ -92,12 +92,12 @@ class Reports:
                 pulse.start()
 
     def covers_every_promise(self, promises: Set[Promise]) -> bool:
-        """Whether these are all promises of the run's inventories: none left out by -k, --limit, --quick and the like.
+        """Whether these are all promises of the run's inventories: none left out by -k, --limit, --owner and the like.
 
         Nor is a run with --replay or --collect-only a whole audit.
         """
         option = self.config.option
-        partly = option.limit or option.quick or option.replay or option.collectonly
+        partly = option.limit or option.owner or option.quick or option.replay or option.collectonly
         return not partly and self.every_promise <= promises
 
     @cached_property

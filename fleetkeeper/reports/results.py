@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from fleetkeeper.inventory.owners import Matter, Owners
 from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Outcome, Verdict
@@ -23,33 +24,47 @@ if TYPE_CHECKING:
 VERSION: Literal[1] = 1
 
 
-def result_item(verdict: Verdict, inventory: str, check: str) -> Judged:
-    """The item of results.json for one verdict. `check` is pytest's id of the item.
+NOBODY = Owners()
+
+
+def result_item(verdict: Verdict, inventory: str, check: str, owners: Owners = NOBODY) -> Judged:
+    """The item of results.json for one verdict. `check` is pytest's id of the item, `owners` are the inventory's.
 
     Findings first, then warnings, then waived ones with their waivers.
     """
     open_ = (*verdict.findings, *verdict.warnings)
+    kind = verdict.subject.kind
+
+    def owner_of(node: str) -> str:
+        """The owner of what is seen on a node."""
+        return owners.owner_of(Matter(verdict.rule.id, kind, verdict.subject.name, node))
+
     return {
         "check": check,
         "inventory": inventory,
         "rule": verdict.rule.id,
         "subject": verdict.subject.name,
-        "kind": verdict.subject.kind,
+        "kind": kind,
         "promise": verdict.rule.promise,
         "outcome": cast("Any", verdict.outcome.name.lower()),
-        "findings": [finding_item(f, None) for f in open_] + [finding_item(f, w) for f, w in verdict.waived],
+        "owner": owner_of(verdict.subject.node),
+        "findings": [
+            finding_item(finding, waiver, owner_of(finding.node))
+            for finding, waiver in (*((finding, None) for finding in open_), *verdict.waived)
+        ],
         "unknown": [
-            {"why": why.why, "hint": why.hint, "node": why.node, "cause": why.cause} for why in verdict.unknown
+            {"why": why.why, "hint": why.hint, "node": why.node, "cause": why.cause, "owner": owner_of(why.node)}
+            for why in verdict.unknown
         ],
         "reason": verdict.not_applicable,
         "left_out": verdict.left_out,
     }
 
 
-def finding_item(finding: Finding, waiver: Waiver | None) -> Found:
-    """The entry of results.json for one finding, with the waiver that accepts it, if any."""
+def finding_item(finding: Finding, waiver: Waiver | None, owner: str = "") -> Found:
+    """The entry of results.json for one finding, with its owner and the waiver that accepts it, if any."""
     waived = waiver and {"owner": waiver.owner, "until": str(waiver.until), "because": waiver.because}
-    return cast("Found", {**asdict(finding), "cis": list(finding.cis), "waived": waived})
+    return cast("Found", {**asdict(finding), "cis": list(finding.cis), "owner": owner, "waived": waived})
 
 
 def node_states(fleet: Fleet) -> dict[str, NodeState]:

@@ -50,6 +50,8 @@ class Found(TypedDict):
     """What the promise is about."""
     cis: list[str]
     """Ids of the CIS Docker Benchmark that it breaks, as `1.8:5.26`; of both editions. May be empty."""
+    owner: str
+    """Who owns it, by the inventory's `owners`; empty where it has none."""
     waived: Accepted | None
     """The waiver in force that accepts it."""
 
@@ -66,6 +68,8 @@ class Dark(TypedDict):
     """Where; may be empty."""
     cause: str
     """What stands behind it on that node, in the same words for all that it hides; empty where `why` says it all."""
+    owner: str
+    """Who owns it, by the inventory's `owners`; empty where it has none."""
 
 
 @with_config(STRICT)
@@ -86,6 +90,8 @@ class Judged(TypedDict):
     """The rule in one sentence."""
     outcome: Literal["holds", "finding", "unknown", "not_applicable", "waived"]
     """pytest's words for them: passed, failed, error, skipped, xfailed."""
+    owner: str
+    """Who owns the promise, wherever it is seen; empty where the inventory has no `owners`."""
     findings: list[Found]
     """What is wrong, waived findings last."""
     unknown: list[Dark]

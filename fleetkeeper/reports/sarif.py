@@ -163,8 +163,10 @@ def finding_result(item: Judged, finding: Found, inventory: Placed, key: str) ->
     result["locations"][0]["logicalLocations"] = [
         {"name": one_line(name), "kind": kind} for kind, name in names.items() if name
     ]
-    if finding["cis"]:
-        result["properties"] = {"cis": list(finding["cis"])}
+    owner = {"owner": finding["owner"]} if finding.get("owner") else {}
+    numbers = {"cis": list(finding["cis"])} if finding["cis"] else {}
+    if properties := numbers | owner:
+        result["properties"] = properties
     if accepted := finding["waived"]:
         because = f"{accepted['because']} ({accepted['owner']}, until {accepted['until']})"
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": plain_message(because)}]

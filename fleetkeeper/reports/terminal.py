@@ -13,6 +13,7 @@ from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
 from fleetkeeper.reports.last_line import Scope, next_command
 from fleetkeeper.reports.loss_ranks import loss_rank
+from fleetkeeper.reports.owner_lines import owner_lines
 from fleetkeeper.reports.results import finding_item
 from fleetkeeper.reports.short_report import (
     LINES,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fleetkeeper.reports.results_schema import Found, Judged
 
 Lines = Iterator[str]
-WORDS = ("want", "why", "hint")
+WORDS = ("want", "why", "hint", "owner")
 SHOWN = 5
 """How many new, and how many gone findings are named."""
 
@@ -68,10 +69,10 @@ def waived_message(verdict: Verdict) -> str:
 
 
 def finding_lines(findings: Iterable[Found]) -> Lines:
-    """The lines saw, want, why and hint of findings. Findings that differ only in `saw` share the other lines."""
+    """The lines saw, want, why, hint and owner of findings. Those that differ only in `saw` share the other lines."""
     alike: dict[tuple[str, ...], list[Found]] = defaultdict(list)
     for finding in findings:
-        alike[finding["want"], finding["why"], finding["hint"]].append(finding)
+        alike[finding["want"], finding["why"], finding["hint"], finding.get("owner", "")].append(finding)
     for lines, group in alike.items():
         yield from (seen_line(finding) for finding in group)
         yield from (f"  {label:<5} {one_line(text)}" for label, text in zip(WORDS, lines, strict=True) if text)
@@ -131,13 +132,14 @@ def write_short(reporter: pytest.TerminalReporter, items: Sequence[Judged], chan
 
     Shortened to fit LINES; an empty one is left out.
     """
-    reasons = list(reason_lines(items))
+    reasons, owners = list(reason_lines(items)), list(owner_lines(items))
     versions = list(other_versions((dark["node"], dark["why"]) for item in items for dark in item["unknown"]))
     titled = [
         Section("findings", finding_paragraphs(items), {"red": True}),
         Section("could not be looked at", unknown_paragraphs(items), {"red": True}),
         Section("warnings", warning_paragraphs(items), {"yellow": True}),
         Section("waived", waived_paragraphs(items), {"yellow": True}),
+        Section("owners", [Paragraph((owners,))] if owners else []),
         Section("not asked for here", reason_paragraphs(reasons)),
         Section("since the audit before", [Paragraph((changed,))] if changed else []),
     ]
@@ -166,6 +168,7 @@ def sections(reporter: pytest.TerminalReporter, items: Sequence[Judged], rules: 
     write_lines(reporter, "could not be looked at", unknown_lines(items), red=True)
     write_lines(reporter, "warnings", lines_of_findings(warned, rules), yellow=True)
     write_lines(reporter, "waived", waived_lines(items), yellow=True)
+    write_lines(reporter, "owners", owner_lines(items))
     write_lines(reporter, "not asked for here", reason_lines(items))
 
 

@@ -322,6 +322,47 @@ def test_a_damaged_history_is_kept_aside_and_said_once(audit, pytester: pytest.P
     assert "was damaged" not in audit(CHECKS).stdout.str()
 
 
+OWNERS = """
+people: {web-team: {}, night-team: {}, ops: {}}
+owners:
+  - {rule: promises.is_wrong, node: here, owner: web-team}
+  - {rule: promises.is_unknown, owner: night-team}
+  - {owner: ops}
+"""
+
+
+def test_whoever_owns_a_finding_is_named_in_every_report(audit, pytester: pytest.Pytester, monkeypatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    pytester.makefile(".yml", mine=INVENTORY + OWNERS)
+    text = audit("--junitxml=audit.xml").stdout.str()
+    assert "web-team: 1 finding (promises.is_wrong)" in text
+    assert "night-team: 2 unknown promises" in text
+    assert re.search(r"::error title=promises.is_wrong \[here\]::.*; owner: web-team$", text, re.MULTILINE)
+    wrong = {item["subject"]: item for item in results_of(pytester)["items"] if item["rule"] == "promises.is_wrong"}
+    assert {node: item["findings"][0]["owner"] for node, item in wrong.items()} == {"here": "web-team", "there": "ops"}
+    assert (pytester.path / "audit.xml").read_text().count('<property name="owner" value="web-team"') == 1
+    assert "  owner web-team" in audit("-v").stdout.str()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_an_owner_judges_its_own_and_writes_no_history(audit, pytester: pytest.Pytester, workers) -> None:
+    pytester.makefile(".yml", mine=INVENTORY + OWNERS)
+    ran = audit(CHECKS, "--owner=web-team", *workers)
+    assert [(item["rule"], item["subject"]) for item in results_of(pytester)["items"]] == [
+        ("promises.is_wrong", "here")
+    ]
+    ran.assert_outcomes(failed=1, deselected=0 if workers else ran.parseoutcomes().get("deselected", 0))
+    assert not (pytester.path / "state/history.sqlite").exists()
+
+
+def test_an_owner_that_nobody_is_is_a_usage_error(audit, pytester: pytest.Pytester) -> None:
+    assert audit("--owner=ops").ret == pytest.ExitCode.USAGE_ERROR
+    pytester.makefile(".yml", mine=INVENTORY + OWNERS)
+    ran = audit("--owner=web")
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines(["*--owner web: no such person or team*"])
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_a_usage_error_of_a_check_is_the_same_under_xdist(audit, pytester: pytest.Pytester, workers) -> None:
     pytester.makepyfile(test_promises=checks_of(["hold"]))
