@@ -38,7 +38,7 @@ class FoundService:
     """One service. `users` are the users of its processes, `master` that of the first one if it differs.
 
     `nodes` are where it runs; `database` and `web`: its processes look like one. `hidden`: its processes could not be
-    seen, so neither is known. `note` is for a person.
+    seen, so neither is known. `note` is for a person. `broker`: it is RabbitMQ; `workers`: it runs Celery.
     """
 
     key: str
@@ -50,6 +50,8 @@ class FoundService:
     web: bool = False
     note: str = ""
     hidden: bool = False
+    broker: bool = False
+    workers: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Subject:
-    """A thing that a rule judges: `kind` is node, service, certificate, volume or fleet (or verdicts.NOTHING).
+    """A thing that a rule judges: `kind` is node, service, certificate, volume, queue or fleet (or verdicts.NOTHING).
 
     `node` is where it is, if the inventory says so; subjects that differ only in `node` are equal.
     """

@@ -36,7 +36,13 @@ SECURITY = ("containers", "engine", "swarm", "images", "certificates")
 """Topics whose errors are ways into a node or past what protects it."""
 GRAVE = "8.0"
 """The security-severity of their rules: high. It belongs to a rule; what a result is, its level says."""
-KIND_SECTIONS = {"node": "nodes", "service": "services", "certificate": "certificates", "volume": "backups"}
+KIND_SECTIONS = {
+    "node": "nodes",
+    "service": "services",
+    "certificate": "certificates",
+    "volume": "backups",
+    "queue": "queues",
+}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from fleetkeeper.topics.services.idle_reasons import managers
 from fleetkeeper.transport.commands import Unobservable
 
 DATABASES = frozenset({"postgres", "postmaster"})
+ERLANG = "beam.smp"
+"""The program of Erlang's virtual machine, in which RabbitMQ runs."""
+CELERY = ("celery", "[celeryd:")
 WEB = frozenset({"nginx", "apache2", "httpd", "caddy", "traefik", "haproxy"})
 
 
@@ -100,7 +103,19 @@ def found_service(key: str, name: str, places: list[Placement]) -> FoundService:
         users, master, note = users_of(name, [location.container for location in places])
     except Unobservable as why:
         users, master, note = (), "", f"as whom it runs could not be seen: {why.why}"
-    return FoundService(key, name, users, master, nodes, bool(programs & DATABASES), bool(programs & WEB), note, hidden)
+    return FoundService(
+        key,
+        name,
+        users,
+        master,
+        nodes,
+        database=bool(programs & DATABASES),
+        web=bool(programs & WEB),
+        note=note,
+        hidden=hidden,
+        broker=ERLANG in programs and any("rabbit" in location.container.image.lower() for location in places),
+        workers=any(program.startswith(CELERY) for program in programs),
+    )
 
 
 def processes(container: Container) -> list[Process]:

@@ -127,6 +127,8 @@ NEEDED_TOPICS = {
     ("gpus", "containers"): "a GPU is reached by the containers of a service",
     ("gpus", "engine"): "what the engine says of itself says how containers get devices",
     ("gpus", "services"): "labels, constraints and resources are what managers list",
+    ("queues", "containers"): "the broker, and who consumes from it, are containers of declared services",
+    ("queues", "services"): "why a broker or a worker does not run is said by the swarm's managers",
     ("images", "containers"): "an image is judged where a container uses it",
     (
         "schedules",
@@ -149,6 +151,7 @@ NEEDED_LOOKS = {
     "images.observe": "containers.parse",
     "gpus.observe": "engine.observe",
     "gpus.resources": "services.parse",
+    "queues.observe": "containers.parse",
     "swarm.observe": "engine.observe",
     "swarm.parse": "services.parse",
     "certificates.observe": "containers.parse",

@@ -16,6 +16,7 @@ from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import ROOT, describe_lacking, describe_processes, uids_of_users
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement, Process
+from fleetkeeper.topics.services.idle_reasons import reasons
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -79,8 +80,6 @@ def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], li
             f"{location.container.name} on {location.node} {placement.why_idle(location.container)}"
             for location in placements
         ]
-        from fleetkeeper.topics.services.idle_reasons import reasons  # its package imports this module
-
         text, _ = reasons(fleet, service.name)
         what = "; ".join(states[:3]) or f"there is no container of {service.name} on any node"
         what += f"; {text}" if text else ""

@@ -528,7 +528,7 @@ def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs
 def test_where_not_everything_was_seen_no_section_says_that_there_is_nothing(tmp_path: Path) -> None:
     machine = Machine(Node(name="a", address="192.0.2.7"))
     written = inventory_text(Findings("x", (machine,), blind=("a",)), "2026-11-22", tmp_path)
-    assert written.count("a could not be looked at") == 3
+    assert written.count("a could not be looked at") == 4
     load_inventory(tmp_path / "x.yml", written)
     assert "could not" not in inventory_text(Findings("x", (machine,)), "2026-11-22", tmp_path)
 
