@@ -98,6 +98,8 @@ class Output:
         """
         text = self.err.decode("utf-8", "replace")
         last, hint = last_line(text) or "nothing on standard error", missing_right(text)
+        if CLOSED in last:
+            return Unobservable(f"{last[:200]}: what lies below it was not seen", hint)
         return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint, cause=shared_cause(hint))
 
 
@@ -155,6 +157,8 @@ CAUSES = {
     WITHOUT_TERMINAL: "sudo wants a terminal",
 }
 """By hint: what stands behind all that gets it on a node."""
+CLOSED = "may not be entered"
+"""How our own scripts say which directory is closed to the account: a sentence for a person."""
 RIGHTS = (
     (
         "fleetkeeper-look: ",
@@ -176,5 +180,5 @@ RIGHTS = (
     ("docker api", JOIN_GROUP),
     ("docker daemon socket", JOIN_GROUP),
     ("permission denied", GIVE_RIGHT),
-    ("may not be entered", GIVE_RIGHT),
+    (CLOSED, GIVE_RIGHT),
 )

@@ -44,6 +44,22 @@ def test_case_39_a_directory_that_is_missing_is_unknown(tmp_path):
         measured(tmp_path / "gone")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+@pytest.mark.parametrize("below", ["", "/volumes/dumps"])
+def test_a_directory_that_the_account_may_not_enter_is_told_in_words_with_what_to_do(tmp_path, below):
+    for folder in (tmp_path, *tmp_path.parents):
+        folder.chmod(folder.stat().st_mode | 0o005)
+    (tmp_path / "closed/volumes/dumps").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o710)
+    command = usage_of(make_policy(volume={"name": "here", "node": "data", "path": f"{tmp_path}/closed{below}"}))
+    words = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command.words)
+    done = subprocess.run(words, capture_output=True, check=False)
+    with pytest.raises(Unobservable) as refusal:
+        parse_volumes(Output(done.returncode, done.stdout, done.stderr, command="sh"))
+    assert refusal.value.why == f"{tmp_path}/closed may not be entered by nobody: what lies below it was not seen"
+    assert "sudo: true" in refusal.value.hint
+
+
 def test_a_volume_that_could_not_be_measured_whole_is_unknown():
     text = b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n"
     with pytest.raises(Unobservable, match="not be measured completely"):

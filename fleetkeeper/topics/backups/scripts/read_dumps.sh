@@ -13,7 +13,7 @@
 
 renice -n 19 -p $$ >/dev/null 2>&1
 ionice -c 3 -p $$ >/dev/null 2>&1
-cd -P -- "$1" || exit 5
+enter "$1"
 form=$2 service=$3
 shift 3
 judge='# include fleetkeeper/topics/backups/scripts/dump_sections.awk'

@@ -6,8 +6,10 @@
 
 # include fleetkeeper/topics/backups/scripts/root_of_volume.sh
 
+# include fleetkeeper/topics/backups/scripts/enter.sh
+
 root=$(root_of "$1" "$2") || exit
-cd -P -- "$root" || exit 5
+enter "$root"
 echo "at $(pwd -P)"
 df -kP . | awk 'END { print "disk", $2, $4 }'
 df -iP . 2>/dev/null | awk 'END { print "inodes", $2, $4 }'

@@ -341,11 +341,11 @@ def test_case_39_a_directory_below_one_that_may_not_be_entered_is_not_called_mis
         path: refusal_of(list_directory(make_policy(volume={"name": "v", "node": "data", "path": str(path)})), shell)
         for path in (closed, closed / "volumes" / "dumps", tmp_path / "gone" / "dumps", tmp_path / "file")
     }
-    assert [(why.why.partition("exited 5: ")[2], "sudo: true" in why.hint) for why in refused.values()] == [
-        (f"{closed} may not be entered by nobody", True),
-        (f"{closed} may not be entered by nobody", True),
-        (f"there is no directory {tmp_path}/gone/dumps to be seen", False),
-        (f"{tmp_path}/file is no directory", False),
+    assert [(why.why, "sudo: true" in why.hint) for why in refused.values()] == [
+        (f"{closed} may not be entered by nobody: what lies below it was not seen", True),
+        (f"{closed} may not be entered by nobody: what lies below it was not seen", True),
+        (f"`list-backups` exited 5: there is no directory {tmp_path}/gone/dumps to be seen", False),
+        (f"`list-backups` exited 5: {tmp_path}/file is no directory", False),
     ]
 
 

@@ -63,7 +63,8 @@ def test_what_an_account_may_not_enter_is_never_called_empty(tmp_path: Path) -> 
     (tmp_path / "closed").mkdir(mode=0o700)
     (tmp_path / "open" / "closed").mkdir(parents=True, mode=0o755)
     (tmp_path / "open" / "closed").chmod(0o700)
-    asked = [str(tmp_path / "closed"), str(tmp_path / "open")]
+    (tmp_path / "closed" / "volumes" / "data").mkdir(parents=True)
+    asked = [str(tmp_path / name) for name in ("closed", "open", "closed/volumes/data", "closed/gone")]
     for shell in SHELLS:
         seen = parse_content(answer_of(look_into_mounts(asked), shell, *NOBODY), asked)
         assert set(seen.values()) == {"denied"}
