@@ -36,6 +36,7 @@ from fleetkeeper.inventory.schema import (
 )
 from fleetkeeper.inventory.search import available_inventories, find_inventory
 from fleetkeeper.inventory.secret_scan import HINT, find_leaks, secrets_in_comments
+from fleetkeeper.inventory.sentry_policy import Project
 from fleetkeeper.inventory.strict_yaml import Document, YamlError, read_document
 from fleetkeeper.inventory.topic_section import TopicSection
 
@@ -102,6 +103,9 @@ class Inventory(Strict, defer_build=True):
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     heartbeat: Beat | None = Field(
         default=None, description="Who is notified that the audit ran, so that silence is noticed: see docs/nightly.md."
+    )
+    sentry: Project | None = Field(
+        default=None, description="The project of Sentry in which open findings are issues: see docs/owners.md."
     )
     known_hosts: PathName | None = Field(
         default=None,

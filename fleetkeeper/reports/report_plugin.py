@@ -146,6 +146,7 @@ class Reports:
         if self.items and not self.config.option.collectonly:
             self.compare()
             self.notes += [*self.waiver_notes(), *self.drift_notes()]
+            self.notes += self.send_issues()
             self.written = self.results_path()
             document = self.document(int(exitstatus))
             results.write_results(self.written, document)
@@ -218,6 +219,15 @@ class Reports:
                     self.repairs += repair_lines(night, changes.previous, self.started)
         except (OSError, UsageError) as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")
+
+    def send_issues(self) -> Iterator[str]:
+        """Make issues of what a whole audit has found, where an inventory has `sentry`. Gives why one was not sent."""
+        for changes in self.changes:
+            inventory = self.audit.inventories[changes.inventory]
+            if inventory.sentry and changes.whole:
+                from fleetkeeper.reports.issue_run import send_to_sentry
+
+                yield send_to_sentry(state.directory(self.config.option.state), inventory, changes, self.items)
 
     def waiver_notes(self) -> Iterator[str]:
         """The notes about waivers; in a run of some rules only about those that it used."""

@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs.reports.test_issue_delivery import KEY as SECRET_KEY
+from tests.programs.reports.test_issue_delivery import Recorder, recorder
+
+__all__ = ["recorder"]
+
 TOPIC = '''
 """Promises about nothing, one for each outcome."""
 
@@ -353,6 +358,26 @@ def test_an_owner_judges_its_own_and_writes_no_history(audit, pytester: pytest.P
     ]
     ran.assert_outcomes(failed=1, deselected=0 if workers else ran.parseoutcomes().get("deselected", 0))
     assert not (pytester.path / "state/history.sqlite").exists()
+
+
+def test_a_whole_audit_makes_one_issue_of_its_first_night_and_a_part_none(
+    audit, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, recorder: Recorder
+) -> None:
+    pytester.makefile(".yml", mine=INVENTORY + OWNERS + "sentry: MINE_SENTRY\n")
+    unset = "sentry: $MINE_SENTRY is not set here, so no finding became an issue"
+    assert unset in audit(CHECKS).stdout.str()
+    monkeypatch.setenv("MINE_SENTRY", recorder.dsn)
+    for part in (["-k", "is_wrong"], ["--limit=here"], ["--quick"], ["--owner=ops"]):
+        audit(CHECKS, *part)
+    assert recorder.heard == []
+    ran = audit(CHECKS)
+    assert "sentry:" not in ran.stdout.str()
+    assert [event["tags"]["rule"] for _, _, event in recorder.heard] == ["fleetkeeper"]
+    assert re.fullmatch(r"[0-9]+ findings open on day one: see results.json", recorder.titles[0])
+    assert audit(CHECKS).ret == ran.ret
+    assert len(recorder.heard) == 1
+    written = "".join(path.read_text(errors="replace") for path in (pytester.path / "state").rglob("*.json"))
+    assert SECRET_KEY not in written + ran.stdout.str() + json.dumps([event for _, _, event in recorder.heard])
 
 
 def test_an_owner_that_nobody_is_is_a_usage_error(audit, pytester: pytest.Pytester) -> None:

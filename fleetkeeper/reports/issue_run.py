@@ -1,0 +1,47 @@
+"""The issues of one inventory after a whole audit: what is sent, and what is written down about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.reports.history import Changes
+from fleetkeeper.reports.issue_book import book_file, read_book, write_book
+from fleetkeeper.reports.issue_causes import open_causes
+from fleetkeeper.reports.issue_delivery import DeliveryRun, SentryReceiver, deliver_causes, dsn_in_environment
+from fleetkeeper.reports.sentry_events import Sender
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.sentry_policy import SentryProject
+    from fleetkeeper.reports.results_schema import Judged
+
+
+def send_to_sentry(state: Path, inventory: Inventory, changes: Changes, items: Sequence[Judged]) -> str:
+    """Send what is new of a whole audit. Returns why something was not sent, without secrets; "" when all was.
+
+    The inventory has the section `sentry`, `state` is the state directory. Nothing is raised.
+    """
+    project = inventory.sentry
+    if project is None:
+        return ""
+    receiver = sentry_receiver(inventory.name, project)
+    if not receiver.dsn:
+        return f"sentry: ${project.variable} is not set here, so no finding became an issue"
+    file = book_file(state, inventory.name, inventory.path, "sentry")
+    try:
+        book = read_book(file)
+        trouble = deliver_causes(DeliveryRun(receiver, book, open_causes(changes, items), changes))
+        write_book(file, book)
+    except (OSError, UsageError) as why:
+        trouble = str(why)
+    return f"sentry: not every finding became an issue: {trouble}" if trouble else ""
+
+
+def sentry_receiver(name: str, project: SentryProject) -> SentryReceiver:
+    """The receiver of an inventory, by its name. Its DSN is "" where the variable is not set."""
+    sender = Sender(name, project.environment, version("fleetkeeper"), project.say)
+    return SentryReceiver(dsn_in_environment(project.variable), sender)
