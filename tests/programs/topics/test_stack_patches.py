@@ -169,7 +169,7 @@ volumes: {data: }
         ("hidden-word", "other-word", "stack.yml:7: rodan_web runs with another variable PASSWORD: `docker service"),
         ("OTHER: x", "OTHER: x, NEW: other-word", "stack.yml:7: rodan_web runs with another variable NEW: `docker"),
         ("PASSWORD: hidden-word, ", "", "stack.yml:7: rodan_web runs without variable PASSWORD"),
-        ('["data:/data"]', '["data:/data:ro"]', "stack.yml:8: rodan_web runs with mount /data.ReadOnly true"),
+        ('["data:/data"]', '["data:/data:ro"]', "stack.yml:8: rodan_web runs with mount /data read_only true"),
     ],
 )
 def test_what_is_not_written_in_one_place_or_may_be_secret_is_said_in_words(

@@ -1,6 +1,7 @@
 """Stacks: an unchanged one is equal, each difference is named, and no value is kept."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +69,11 @@ def declared_by(version: str, *, key: str = KEY) -> tuple[StackService, ...]:
 def running() -> tuple[StackService, ...]:
     """The services of the captured stack, as the engine has them."""
     return parse(RUNNING, Output(0, VALUES), KEY).running
+
+
+def service_of_stack(name: str) -> StackService:
+    """A running service by its name."""
+    return next(service for service in running() if service.name == name)
 
 
 def changed_service(name: str, **fields: str | None) -> tuple[StackService, ...]:
@@ -154,16 +160,51 @@ def test_case_86_an_unchanged_stack_is_equal_whatever_client_deployed_it(version
         ("TaskTemplate.Placement.Constraints", '["node.role == worker"]', "t1_web has constraints node.role == worker"),
         ("TaskTemplate.Resources.Limits.MemoryBytes", "134217728", "t1_web has memory limit 128 MiB"),
         ("TaskTemplate.ContainerSpec.StopGracePeriod", "1000000000", "t1_web has stop grace period 1 s"),
-        (UPDATES + "Order", '"start-first"', "t1_web has update_config Order start-first"),
-        ("TaskTemplate.ContainerSpec.Mounts./data.Source", '"other"', "t1_web has mount /data.Source other"),
-        ("TaskTemplate.ContainerSpec.Secrets.sec.name", '"t1_sec_2"', "t1_web has secret sec.name t1_sec_2"),
+        (UPDATES + "Order", '"start-first"', "t1_web has update_config order start-first"),
+        ("TaskTemplate.ContainerSpec.Mounts./data.Source", '"other"', "t1_web has mount /data source other"),
+        ("TaskTemplate.ContainerSpec.Secrets.sec.name", '"t1_sec_2"', "t1_web has secret sec name t1_sec_2"),
         ("EndpointSpec.Ports.tcp 1", '"x"', "t1_web has port tcp 1 x"),
+        ("TaskTemplate.ContainerSpec.Command", None, "t1_web has entrypoint"),
+        ("TaskTemplate.ContainerSpec.Sysctls.net.Core", None, "t1_web has sysctl net.Core"),
+        ("Labels.Team.Name", None, "t1_web has label Team.Name"),
+        ("TaskTemplate.Placement.MaxReplicas", "3", "t1_web has max_replicas_per_node 3"),
         (ENV + "HAND", "null", "t1_web: HAND is not in the file"),
         (ENV + "TAG", GONE, "t1_web: TAG is missing"),
     ],
 )
-def test_case_86_a_field_that_differs_is_named_as_a_person_would(path: str, value: str, expected: str) -> None:
+def test_case_86_a_field_that_differs_is_named_as_a_person_would(path: str, value: str | None, expected: str) -> None:
     assert saw(look_once(services=changed_service("t1_web", **{path: value}))) == [expected]
+
+
+MOUNT, SECRET = "TaskTemplate.ContainerSpec.Mounts./new.d", "TaskTemplate.ContainerSpec.Secrets.key.txt"
+
+
+def test_a_mount_or_secret_of_one_side_alone_is_one_finding() -> None:
+    mount = {f"{MOUNT}.Type": '"bind"', f"{MOUNT}.Source": '"/etc"', f"{MOUNT}.ReadOnly": "true"}
+    secret = {f"{SECRET}.name": '"key"', f"{SECRET}.UID": '"0"', f"{SECRET}.GID": '"0"', f"{SECRET}.Mode": "256"}
+    fleet = look_once(services=changed_service("t1_web", **mount, **secret))
+    assert saw(fleet) == ["t1_web has mount /new.d (bind, /etc, read-only)", "t1_web has secret key.txt (key, 0400)"]
+    assert [finding.want.partition(" (")[0] for finding in verdict_on(fleet).findings] == [
+        "no mount /new.d",
+        "no secret key.txt",
+    ]
+    gone = {
+        path: GONE
+        for path in service_of_stack("t1_web").fields
+        if path.startswith("TaskTemplate.ContainerSpec.Mounts./data.")
+    }
+    [finding] = verdict_on(look_once(services=changed_service("t1_web", **gone))).findings
+    assert finding.saw == "t1_web has no mount /data"
+    assert finding.want.startswith("mount /data (")
+
+
+def test_of_a_value_that_is_not_kept_the_place_in_the_file_is_what_is_wanted() -> None:
+    path = "TaskTemplate.ContainerSpec.Args"
+    web = service_of_stack("t1_web")
+    other = replace(web, digests={**(web.digests or {}), path: ("another",)})
+    [finding] = verdict_on(look_once(services=tuple(other if each == web else each for each in running()))).findings
+    assert finding.saw == "t1_web has another command"
+    assert re.fullmatch("the command of stack.yml:[0-9]+", finding.want)
 
 
 def test_a_finding_names_the_line_of_the_file() -> None:
@@ -231,7 +272,7 @@ def test_a_path_beside_the_file_is_the_same_in_another_directory() -> None:
     stack = DeclaredStack("t1", FILE, services)
     for path, same in (("/srv/shop/conf", True), ("/conf", True), ("/srv/shop/conf2", False), ("/srv/xconf", False)):
         web = [each for each in changed_service("t1_web", **{source: f'"{path}"'}) if each.name == "t1_web"]
-        assert saw(look_once(stack, tuple(web))) == ([] if same else [f"t1_web has mount /d.Source {path}"])
+        assert saw(look_once(stack, tuple(web))) == ([] if same else [f"t1_web has mount /d source {path}"])
 
 
 def test_fields_whose_names_depend_on_a_variable_are_not_compared() -> None:

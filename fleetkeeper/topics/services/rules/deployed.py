@@ -14,7 +14,15 @@ from fleetkeeper.topics.services.policy import Policy
 from fleetkeeper.topics.services.rules.project_variables import NO_VALUES
 from fleetkeeper.topics.services.rules.projects import project_differences
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack, Facts, StackService, services_by_name
-from fleetkeeper.topics.services.stacks.field_names import ENV, IMAGE, REPLICAS, field_title, value_in_words
+from fleetkeeper.topics.services.stacks.field_names import (
+    ENV,
+    IMAGE,
+    REPLICAS,
+    attachment_in_words,
+    attachment_of,
+    field_title,
+    value_in_words,
+)
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_command
 
@@ -200,13 +208,32 @@ def difference_findings(
 ) -> Iterator[Finding]:
     """A finding for each field that differs, and one for all variables together."""
     variables = [path for path in comparison.different if path.startswith(ENV)]
+    lone = {
+        attachment: path
+        for path in comparison.different
+        if (attachment := attachment_of(path)) and is_lone(attachment, declared, running)
+    }
+    for attachment, path in lone.items():
+        file_line = file_place(stack, declared, path)
+        saw, want = (
+            attachment_in_words(attachment, service.fields)
+            if path in service.fields
+            else f"no {field_title(attachment)}"
+            for service in (running, declared)
+        )
+        yield Finding(
+            f"{declared.name} has {saw}",
+            f"{want} ({file_line})",
+            WHY,
+            about=f"{declared.name} {field_title(attachment)}",
+        )
     for path in comparison.different:
-        if path in variables:
+        if path in variables or attachment_of(path) in lone:
             continue
         title = field_title(path)
         yield Finding(
-            saw=f"{declared.name} has {value_with_title(path, title, running)}",
-            want=f"{value_with_title(path, title, declared)} ({file_place(stack, declared, path)})",
+            saw=f"{declared.name} has {value_with_title(path, title, running, declared)}",
+            want=wanted_value(path, title, declared, file_place(stack, declared, path)),
             why=WHY_IMAGE if path == IMAGE else WHY,
             about=f"{declared.name} {title}",
         )
@@ -228,12 +255,30 @@ def variable_difference(path: str, declared: StackService, running: StackService
     return f"{name} has another value" if path in declared.fields else f"{name} is not in the file"
 
 
-def value_with_title(path: str, title: str, service: StackService) -> str:
-    """What a service has as a field, in words; only that it has one where values are not kept."""
-    if path not in service.fields and path != REPLICAS:
+def is_lone(attachment: str, declared: StackService, running: StackService) -> bool:
+    """Whether a mount, secret, config or network is of one of the two services alone."""
+    return (
+        len({any(attachment_of(path) == attachment for path in service.fields) for service in (declared, running)}) > 1
+    )
+
+
+def value_with_title(path: str, title: str, running: StackService, declared: StackService) -> str:
+    """What a service has as a field, in words; only that it has one, or another one, where values are not kept."""
+    if path not in running.fields and path != REPLICAS:
         return f"no {title}"
-    value = service.fields.get(path)
-    return f"another {title}" if value is None and path != REPLICAS else f"{title} {value_in_words(path, value)}"
+    value = running.fields.get(path)
+    if value is not None or path == REPLICAS:
+        return f"{title} {value_in_words(path, value)}"
+    return f"another {title}" if path in declared.fields else title
+
+
+def wanted_value(path: str, title: str, declared: StackService, file_line: str) -> str:
+    """What the file has as a field, in words; where values are not kept only at which place."""
+    if path not in declared.fields and path != REPLICAS:
+        return f"no {title} ({file_line})"
+    value = declared.fields.get(path)
+    kept = value is not None or path == REPLICAS
+    return f"{title} {value_in_words(path, value)} ({file_line})" if kept else f"the {title} of {file_line}"
 
 
 def file_place(stack: DeclaredStack, service: StackService, path: str) -> str:

@@ -6,7 +6,8 @@ Paths are those of the Engine API, as `comparable_fields` makes them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from fleetkeeper.inventory.units import exact_size
 
@@ -64,6 +65,10 @@ TITLES = (
     ("TaskTemplate.ContainerSpec.ReadOnly", "read-only root"),
     ("TaskTemplate.ContainerSpec.CapabilityAdd", "added capabilities"),
     ("TaskTemplate.ContainerSpec.CapabilityDrop", "dropped capabilities"),
+    ("TaskTemplate.ContainerSpec.DNSConfig.Nameservers", "DNS servers"),
+    ("TaskTemplate.ContainerSpec.DNSConfig.", "DNS "),
+    ("TaskTemplate.ContainerSpec.Sysctls.", "sysctl "),
+    ("TaskTemplate.ContainerSpec.TTY", "tty"),
     ("TaskTemplate.ContainerSpec.", ""),
     ("TaskTemplate.Resources.Limits.NanoCPUs", "CPU limit"),
     ("TaskTemplate.Resources.Limits.MemoryBytes", "memory limit"),
@@ -73,9 +78,11 @@ TITLES = (
     ("TaskTemplate.Resources.", "resources "),
     ("TaskTemplate.RestartPolicy.", "restart policy "),
     ("TaskTemplate.Placement.Constraints", "constraints"),
+    ("TaskTemplate.Placement.MaxReplicas", "max_replicas_per_node"),
     ("TaskTemplate.Placement.", "placement "),
     ("TaskTemplate.Networks.", "network "),
-    ("TaskTemplate.LogDriver", "logging"),
+    ("TaskTemplate.LogDriver.Name", "logging driver"),
+    ("TaskTemplate.LogDriver", "logging options"),
     ("TaskTemplate.", ""),
     ("EndpointSpec.Ports.", "port "),
     ("EndpointSpec.Mode", "endpoint mode"),
@@ -86,7 +93,23 @@ TITLES = (
     ("Labels.", "label "),
 )
 """What a person calls the fields that begin so; the first that fits is used."""
-
+NAMED_BY_PEOPLE = (
+    "variable ",
+    "mount ",
+    "secret ",
+    "config ",
+    "container label ",
+    "sysctl ",
+    "network ",
+    "port ",
+    "label ",
+)
+"""Titles before a name that somebody has chosen, which is left as it is."""
+ATTACHMENT_FIELD = re.compile(
+    r"(?P<attachment>TaskTemplate\.(?:ContainerSpec\.(?:Mounts|Secrets|Configs)|Networks)\..+?)\."
+    r"(?P<field>Type|Source|ReadOnly|(?:Bind|Volume|Tmpfs)Options\..+|name|UID|GID|Mode|attached|Aliases|DriverOpts\..+)"
+)
+"""Paths of the fields of one mount, secret, config or network."""
 
 COMPOSE_PATHS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (ENV, ("environment",)),
@@ -166,11 +189,50 @@ def field_title(path: str) -> str:
 
     >>> [field_title(path) for path in ("TaskTemplate.ContainerSpec.Env.TAG", "Mode.Replicated.Replicas", "New.Thing")]
     ['variable TAG', 'replicas', 'New.Thing']
+    >>> field_title("UpdateConfig.FailureAction"), field_title("TaskTemplate.ContainerSpec.Mounts./d.ReadOnly")
+    ('update_config failure_action', 'mount /d read_only')
     """
     for prefix, title in TITLES:
         if path.startswith(prefix):
-            return f"{title}{path[len(prefix) :] if title.endswith(' ') or not title else ''}".strip()
+            rest = path[len(prefix) :] if title.endswith(" ") or not title else ""
+            if title not in NAMED_BY_PEOPLE:
+                return f"{title}{in_compose_s_spelling(rest)}".strip()
+            if field := ATTACHMENT_FIELD.fullmatch(path):
+                return f"{title}{rest.removesuffix(field['field'])[:-1]} {in_compose_s_spelling(field['field'])}"
+            return f"{title}{rest}"
     return path
+
+
+def in_compose_s_spelling(name: str) -> str:
+    """A name of the Engine API as Compose files spell it.
+
+    >>> in_compose_s_spelling("FailureAction"), in_compose_s_spelling("UID")
+    ('failure_action', 'uid')
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def attachment_of(path: str) -> str:
+    """The path of the mount, secret, config or network that a field is of; "" for any other field.
+
+    >>> attachment_of("TaskTemplate.ContainerSpec.Mounts./a.b.VolumeOptions.NoCopy"), attachment_of(IMAGE)
+    ('TaskTemplate.ContainerSpec.Mounts./a.b', '')
+    """
+    match = ATTACHMENT_FIELD.fullmatch(path)
+    return match["attachment"] if match else ""
+
+
+def attachment_in_words(attachment: str, fields: Mapping[str, str | None]) -> str:
+    """What a mount, secret, config or network is, from the fields of its service: its name, source and mode.
+
+    >>> d = "TaskTemplate.ContainerSpec.Mounts./d"
+    >>> attachment_in_words(d, {f"{d}.Type": '"bind"', f"{d}.Source": '"/etc"', f"{d}.ReadOnly": "true"})
+    'mount /d (bind, /etc, read-only)'
+    """
+    words = [value_in_words(path, fields[path]) for key in ("Type", "name", "Source", "Mode")
+             if fields.get(path := f"{attachment}.{key}")]  # fmt: skip
+    words += ["read-only"] if f"{attachment}.ReadOnly" in fields else []
+    return f"{field_title(attachment)} ({', '.join(words)})" if words else field_title(attachment)
 
 
 def value_in_words(path: str, value: str | None) -> str:
@@ -191,11 +253,24 @@ def value_in_words(path: str, value: str | None) -> str:
         return value
     if path.startswith("EndpointSpec.Ports.") and isinstance(read, list):
         return ", ".join(port_in_words(port) for port in read)
-    if path.endswith((*DURATIONS, "NanoCPUs")) and isinstance(read, int):
-        return f"{read / SECOND:g}{'' if path.endswith('NanoCPUs') else ' s'}"
-    if path.endswith("MemoryBytes") and isinstance(read, int):
-        return exact_size(read)
+    if isinstance(read, int):
+        return number_in_words(path, read)
     return read if isinstance(read, str) else ", ".join(map(str, read)) if is_flat(read) else value
+
+
+def number_in_words(path: str, number: int) -> str:
+    """A number of a field as a person writes it: seconds, CPUs, sizes, and modes of files as octal digits.
+
+    >>> number_in_words("TaskTemplate.ContainerSpec.Secrets.key.Mode", 0o400)
+    '0400'
+    """
+    if path.endswith("NanoCPUs"):
+        return f"{number / SECOND:g}"
+    if path.endswith(DURATIONS):
+        return f"{number / SECOND:g} s"
+    if path.endswith(".Mode"):
+        return f"0{number:o}"
+    return exact_size(number) if path.endswith("Bytes") else json.dumps(number)
 
 
 def port_in_words(port: object) -> str:
