@@ -5,7 +5,13 @@
 # include fleetkeeper/readers/docker/scripts/find_docker.sh
 
 host=$1 id=$2
-ask() { docker exec "$id" rabbitmqctl -q -t 20 -p "$host" --formatter json "$@" </dev/null || exit 72; }
-ask list_queues name auto_delete exclusive consumers messages_ready messages_unacknowledged
-ask list_consumers queue_name channel_pid
-docker exec "$id" rabbitmqctl -q -t 20 --formatter json list_channels pid name </dev/null || exit 72
+exec 3>&1
+ask() { # an error of rabbitmqctl stands before its usage, over several lines
+  errors=$(docker exec "$id" rabbitmqctl -q -t 20 --formatter json "$@" 2>&1 1>&3 </dev/null) || {
+    printf '%s\n' "$errors" | awk '/^Error/ { on = 1 } /^Arguments given/ || on && !NF { exit } on || NR == 1 { printf "%s ", $0 } END { print "" }' >&2
+    exit 72
+  }
+}
+ask list_queues -p "$host" name auto_delete exclusive consumers messages_ready messages_unacknowledged
+ask list_consumers -p "$host" queue_name channel_pid
+ask list_channels pid name
