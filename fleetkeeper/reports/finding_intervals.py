@@ -292,7 +292,7 @@ def check_file(connection: sqlite3.Connection, path: Path) -> bool:
         raise Damaged("it is no history of findings")
     check = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if check != "ok":
-        raise Damaged(str(check).splitlines()[0])
+        raise Damaged(str(check).partition("\n")[0])
     return False
 
 
