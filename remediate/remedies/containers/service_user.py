@@ -14,7 +14,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.accounts import describe_lacking, uids_of_users
+from fleetkeeper.topics.containers.account_names import describe_lacking, uids_of_users
 from fleetkeeper.topics.containers.facts import Container, Placement, Preflight
 from fleetkeeper.topics.containers.rules.users import wrong_processes
 from fleetkeeper.topics.services.facts import MountedSecret, SwarmService

@@ -129,6 +129,7 @@ NEEDED_TOPICS = {
     ("gpus", "services"): "labels, constraints and resources are what managers list",
     ("queues", "containers"): "the broker, and who consumes from it, are containers of declared services",
     ("queues", "services"): "why a broker or a worker does not run is said by the swarm's managers",
+    ("errors", "containers"): "what reports errors is a container of a service",
     ("images", "containers"): "an image is judged where a container uses it",
     (
         "schedules",
@@ -148,6 +149,7 @@ NEEDED_TOPICS = {
 LOOKING = ("observe", "parse")
 NEEDED_LOOKS = {
     "benchmark.files.inspected_services": "containers.parse",
+    "errors.observe": "containers.parse",
     "images.observe": "containers.parse",
     "gpus.observe": "engine.observe",
     "gpus.resources": "services.parse",

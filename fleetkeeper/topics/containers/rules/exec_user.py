@@ -9,7 +9,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.accounts import ROOT, uid_of
+from fleetkeeper.topics.containers.account_names import ROOT, uid_of
 from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.topics.containers.rules.users import live_containers, seen_from
 from fleetkeeper.transport.commands import Unobservable

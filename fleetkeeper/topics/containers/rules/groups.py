@@ -10,7 +10,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.accounts import ROOT
+from fleetkeeper.topics.containers.account_names import ROOT
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement, Process
 from fleetkeeper.topics.containers.rules.users import own_processes_of, seen_from
 from fleetkeeper.transport.commands import Unobservable

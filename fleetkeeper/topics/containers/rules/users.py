@@ -14,7 +14,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.accounts import ROOT, describe_lacking, describe_processes, uids_of_users
+from fleetkeeper.topics.containers.account_names import ROOT, describe_lacking, describe_processes, uids_of_users
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement, Process
 from fleetkeeper.topics.services.idle_reasons import reasons
 from fleetkeeper.transport.commands import Unobservable

@@ -32,6 +32,7 @@ def test_what_an_inventory_lacks_is_proposed_behind_what_stands_there(end: bytes
         "mail",
         "gpus",
         "queues",
+        "errors",
     ]
     longer = with_sections(PATH, content, FOUND)
     assert longer.startswith(content)
@@ -60,7 +61,7 @@ def test_a_section_that_is_undecided_is_proposed_and_the_file_left_to_a_person(
     path = tmp_path / "mine.yml"
     path.write_bytes(
         OLDER.replace(b"backups: {none: a test}", b"backups: {undecided: a database}")
-        + b"\nmail: {none: x}\nstacks: {none: x}\ngpus: {none: x}\nqueues: {none: x}\n"
+        + b"\nmail: {none: x}\nstacks: {none: x}\ngpus: {none: x}\nqueues: {none: x}\nerrors: {none: x}\n"
     )
     before = path.read_bytes()
     assert [topic.name for topic in topics_to_decide(load_inventory(path))] == ["backups"]
