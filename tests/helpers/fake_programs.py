@@ -15,7 +15,7 @@ from pathlib import Path
 from fleetkeeper.transport.commands import Command
 from tests.helpers.local_nodes import FaultyLink
 
-OWN = ("/etc/letsencrypt", "/var/lib/docker", "/backups", "/srv/copies", "/proc/[0-9]")
+OWN = ("/etc/letsencrypt", "/etc/udev", "/var/lib/docker", "/backups", "/srv/copies", "/proc/[0-9]")
 """Paths that are the node's own, wherever they stand in a command."""
 LINE = re.compile(r"[-0-9*,/]+( [-0-9*,/]+){4} ")
 """How a line of a crontab begins: it is looked for there, and stays as it was written."""
@@ -28,6 +28,22 @@ case "$1 $2" in
   shift; exec "$@" ;;
 "inspect "*) echo true ;;
 "service inspect") case "$*" in *Version*) cat "$root/index" ;; *) cat "$root/spec" ;; esac ;;
+"node update")
+  for word; do
+    case $last in
+    --label-add) labels=$(grep -v "^${word%%=*}=" "$root/labels"; echo "$word") ;;
+    --label-rm) labels=$(grep -v "^$word=" "$root/labels") ;;
+    esac
+    last=$word
+  done
+  umask 077
+  { [ -z "$labels" ] || printf '%s\n' "$labels"; } >"$root/.new" && mv "$root/.new" "$root/labels" ;;
+"node inspect")
+  case $4 in
+  *Labels*) key=${4#*\"}; sed -n "s/^${key%%\"*}=//p" "$root/labels" ;;
+  *) cat "$root/state" ;;
+  esac ;;
+"service ps") [ ! -s "$root/labels" ] || echo "Running 3 seconds ago" ;;
 "system dial-stdio") exec @PYTHON@ -S -E "$root/engine.py" "$root" ;;
 esac
 """
@@ -67,6 +83,9 @@ OPENSSL = r"""
 [ "$1" = s_client ] || exec @OPENSSL@ "$@"
 cat "$root/served"
 """
+NVIDIA_CTK = r"""
+: >"$root/linked"
+"""
 PG_DUMP = r"""
 cat "$root/dump"
 """
@@ -79,6 +98,7 @@ PROGRAMS = {
     "nginx": NGINX,
     "openssl": OPENSSL,
     "pg_dump": PG_DUMP,
+    "nvidia-ctk": NVIDIA_CTK,
 }
 
 ENGINE = r'''

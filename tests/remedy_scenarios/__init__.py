@@ -7,7 +7,7 @@ what a look at its tree sees, so that a plan can be made for whatever state a ki
 from __future__ import annotations
 
 from remediate.remedies import REMEDIES
-from tests.remedy_scenarios import cron, dumps, sites, users
+from tests.remedy_scenarios import cron, dumps, gpu_nodes, sites, users
 from tests.remedy_scenarios.base import Scenario, ScenarioRun, begin_scenario
 
 SCENARIOS: tuple[type[Scenario], ...] = (
@@ -21,6 +21,8 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     users.RootContainer,
     users.CarelessService,
     users.SettingsLent,
+    gpu_nodes.LabelLost,
+    gpu_nodes.Unlinked,
     sites.Site,
     sites.AccountLost,
     sites.WrongName,

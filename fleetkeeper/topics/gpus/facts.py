@@ -18,11 +18,15 @@ class SmiAnswer:
 
 @dataclass(frozen=True)
 class GpuDevice:
-    """A character device of the driver. `number` is MAJOR:MINOR; `linked`: /dev/char has it under that number."""
+    """A character device of the driver. `number` is MAJOR:MINOR; `linked`: /dev/char has it under that number.
+
+    `registered`: /sys/dev/char has it, so that udev makes the link by itself.
+    """
 
     path: str
     number: str
     linked: bool
+    registered: bool = False
 
 
 @dataclass(frozen=True)

@@ -84,10 +84,10 @@ def parse_devices(pieces: Iterable[Piece]) -> Iterator[GpuDevice]:
     """The devices. Raises Unobservable for one without all its words."""
     for piece in pieces:
         if piece.name == "device":
-            path, number, linked = (*piece.words, "", "", "")[:3]
-            if linked not in ("yes", "no"):
+            path, number, linked, registered = (*piece.words, "", "", "", "")[:4]
+            if not {linked, registered} <= {"yes", "no"}:
                 raise Unobservable("a device of the driver has a name that cannot be read")
-            yield GpuDevice(path, number, linked == "yes")
+            yield GpuDevice(path, number, linked == "yes", registered == "yes")
 
 
 def host_answer(piece: Piece | None) -> SmiAnswer | None:

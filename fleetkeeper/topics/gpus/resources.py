@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from fleetkeeper.readers.docker.inspection import ABSENT, inspection_json
-from fleetkeeper.readers.json_documents import Json, json_documents, mapping, part, parts, text_in
+from fleetkeeper.readers.json_documents import Json, flag_in, json_documents, mapping, part, parts, text_in
 from fleetkeeper.readers.numbers import number_in
 from fleetkeeper.topics.gpus.policy import Policy
 from fleetkeeper.topics.services.observe import inspect_swarm
-from fleetkeeper.topics.services.parse import role_of
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -34,12 +33,14 @@ class Facts:
 
     `offered` are the resources of members, by the member's id, `reserved` those that one task of a service takes, by
     the service's name. `named` are the ids of members whose resources have names of their own (UUIDs of GPUs).
+    `engines` are the versions of the managers' engines, by the member's id.
     """
 
     topic: ClassVar[str] = "gpu_resources"
     offered: dict[str, Amounts] = field(default_factory=dict)
     reserved: dict[str, Amounts] = field(default_factory=dict)
     named: tuple[str, ...] = ()
+    engines: dict[str, str] = field(default_factory=dict)
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
@@ -58,7 +59,7 @@ def parse(printed: str) -> Facts:
     Raises Unobservable for a document of another shape.
     """
     documents = list(json_documents(printed, "the engine"))
-    if not documents or role_of(mapping(documents[0], "swarm")) != "manager":
+    if not documents or not flag_in(mapping(documents[0], "swarm"), "ControlAvailable"):
         return Facts()
     if len(documents) < 5:
         raise Unobservable("the engine's answer about members and services was cut short")
@@ -68,6 +69,7 @@ def parse(printed: str) -> Facts:
         {member: amounts for member, amounts in offered.items() if amounts},
         {name: amounts for name, amounts in map(reserved_by, services) if amounts},
         tuple(name for name in map(named_resources, members) if name),
+        dict(engine_version(member) for member in members if part(member, "ManagerStatus")),
     )
 
 
@@ -93,6 +95,11 @@ def amounts_in(resources: Json) -> Amounts:
         if discrete:
             amounts[text_in(discrete, "Kind")] += number_in(discrete, "Value")
     return dict(amounts)
+
+
+def engine_version(member: Json) -> tuple[str, str]:
+    """The id of a member, and the version of its engine."""
+    return text_in(member, "ID"), text_in(part(part(member, "Description"), "Engine"), "EngineVersion")
 
 
 def named_resources(member: Json) -> str:

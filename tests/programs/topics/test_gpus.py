@@ -17,7 +17,7 @@ from fleetkeeper.topics.gpus.observe import LOOK_AT_GPUS
 from fleetkeeper.topics.gpus.parse import parse
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
-from tests.example_fleets.gpus import ID, LISTED
+from tests.example_fleets.gpu_swarm import ID, LISTED
 
 OTHER = "5e" * 32
 ANSWERS = f"echo '{LISTED}'"

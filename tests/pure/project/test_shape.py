@@ -152,7 +152,7 @@ NEEDED_LOOKS = {
     "errors.observe": "containers.parse",
     "images.observe": "containers.parse",
     "gpus.observe": "engine.observe",
-    "gpus.resources": "services.parse",
+    "gpus.resources": "services.observe",
     "queues.observe": "containers.parse",
     "swarm.observe": "engine.observe",
     "swarm.parse": "services.parse",

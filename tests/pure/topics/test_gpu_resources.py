@@ -8,12 +8,13 @@ import pytest
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.gpus.resources import Facts, parse
 from fleetkeeper.transport.commands import Unobservable
-from tests.example_fleets.gpus import UUID
+from tests.example_fleets.gpu_swarm import UUID
 from tests.pure.topics import test_gpus
 
 SWARM = {"LocalNodeState": "active", "ControlAvailable": True, "NodeID": "m1"}
 NAMED = {"NamedResourceSpec": {"Kind": "gpu", "Value": UUID}}
 OFFERING = {"ID": "w1", "Description": {"Resources": {"NanoCPUs": 8, "GenericResources": [NAMED]}}}
+MANAGING = {"ID": "m1", "ManagerStatus": {"Leader": True}, "Description": {"Engine": {"EngineVersion": "20.10.24"}}}
 RESERVING = {
     "Spec": {
         "Name": "rodan_gpu-celery",
@@ -36,8 +37,8 @@ def printed(*documents: Any) -> str:
 
 
 def test_what_members_offer_and_services_reserve_is_read() -> None:
-    text = printed(SWARM, [], {"NodeCertificate": ""}, [{"ID": "m1"}, OFFERING], [RESERVING, PLAIN], {"Name": "a.1"})
-    assert parse(text) == Facts({"w1": {"gpu": 1}}, {"rodan_gpu-celery": {"gpu": 1}}, ("w1",))
+    text = printed(SWARM, [], {"NodeCertificate": ""}, [MANAGING, OFFERING], [RESERVING, PLAIN], {"Name": "a.1"})
+    assert parse(text) == Facts({"w1": {"gpu": 1}}, {"rodan_gpu-celery": {"gpu": 1}}, ("w1",), {"m1": "20.10.24"})
 
 
 def test_a_node_that_is_no_manager_knows_of_none() -> None:

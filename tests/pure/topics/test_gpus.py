@@ -1,6 +1,6 @@
 """GPUs: each thing that takes one away is named, and what could not be seen is unknown.
 
-The texts of drivers and GPUs are not of a machine of ours: see tests/example_fleets/gpus.py.
+The texts of drivers and GPUs are not of a machine of ours: see tests/example_fleets/gpu_swarm.py.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ from fleetkeeper.topics.gpus.policy import init_lines
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Member
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from tests.example_fleets.gpus import (
+from tests.example_fleets.gpu_swarm import (
     ASKED,
     CONTAINER,
     ID,
@@ -68,8 +68,8 @@ PRINTED = f"""\
 =libraries
  /usr/lib/x86_64-linux-gnu/nvidia/current/libnvidia-ml.so.535.183.01
 
-=device /dev/nvidia0 195:0 yes
-=device /dev/nvidiactl 195:255 no
+=device /dev/nvidia0 195:0 yes no
+=device /dev/nvidiactl 195:255 no no
 =ctk /usr/bin/nvidia-ctk
 =udev
 =rules
@@ -223,6 +223,12 @@ def test_without_a_swarm_a_runtime_that_is_missing_is_unknown_until_something_ru
 def test_case_93_a_device_that_a_reload_of_systemd_takes_away_is_a_finding() -> None:
     devices = (replace(SOUND.devices[0], linked=False), SOUND.devices[1])
     assert saw(GIVEN, with_gpu(devices=devices)) == "/dev/nvidia0 (195:0) has no link in /dev/char"
+    [warning] = judged_verdict(GIVEN, with_gpu(linking_rules=())).warnings
+    assert (
+        warning.saw == "/dev/nvidia0 (195:0), /dev/nvidiactl (195:255) lose their links in /dev/char at the next boot"
+    )
+    registered = tuple(replace(device, registered=True) for device in SOUND.devices)
+    assert judged_verdict(GIVEN, with_gpu(linking_rules=(), devices=registered)).warnings == ()
     own_groups = replace(SOUND.engine, cgroup_driver="cgroupfs")
     assert judged_verdict(GIVEN, with_gpu(devices=devices, engine=own_groups)).outcome is Outcome.HOLDS
 

@@ -26,14 +26,12 @@ RULES: tuple[Rule, ...] = (
         judge=are_given_to_containers,
         each=each_gpu_node,
         looks_at=(Facts, Resources),
-        person="an engine is set up anew by people: its restart stops every container of the node",
     ),
     Rule(
         topic="gpus",
         judge=are_where_the_service_may_run,
         each=each_gpu_service,
         looks_at=(Containers, Services, Resources),
-        person="where a service may run is decided in its stack file, and which node has a GPU by people",
     ),
     Rule(
         topic="gpus",

@@ -8,7 +8,7 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
-from fleetkeeper.topics.gpus.facts import Facts, GpuEngine, Worker
+from fleetkeeper.topics.gpus.facts import Facts, GpuDevice, GpuEngine, Worker
 from fleetkeeper.topics.gpus.gpu_members import seen_managers, service_names
 from fleetkeeper.topics.gpus.resources import Facts as Resources
 from fleetkeeper.topics.gpus.resources import kinds_of
@@ -16,6 +16,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line, shown_word
 
 NVIDIA = "nvidia"
+LINK_ABOUT = "/dev/char"
 LINK_COMMAND = "nvidia-ctk system create-dev-char-symlinks --create-all"
 RESTART = "restart the engine when that is convenient: every container of the node stops with it (drain it first)"
 
@@ -75,20 +76,32 @@ def has_device(worker: Worker) -> bool:
 
 
 def judged_links(facts: Facts, engine: GpuEngine, node: str) -> Iterator[Finding]:
-    """A finding where systemd keeps the control groups, and devices have no link in /dev/char."""
+    """A finding where systemd keeps the control groups, and devices have no link in /dev/char.
+
+    A warning where they have one that nothing makes again after a boot.
+    """
     missing = [device for device in facts.devices if not device.linked]
-    if engine.cgroup_driver == "systemd" and missing:
-        names = ", ".join(f"{one_line(device.path)} ({one_line(device.number)})" for device in missing[:3])
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        yield Finding(
-            saw=f"{names}{more} {'has' if len(missing) == 1 else 'have'} no link in /dev/char",
-            want="a link for each device of the driver",
-            why="the next `systemctl daemon-reload`, which installing any package does, takes the GPU from all "
-            "containers",
-            node=node,
-            about="/dev/char",
-            hint=f"`{LINK_COMMAND}`, and a rule of udev that runs it after each boot",
-        )
+    passing = [device for device in facts.devices if not device.registered]
+    if engine.cgroup_driver != "systemd" or not (missing or (passing and not facts.linking_rules)):
+        return
+    those = missing or passing
+    verb = "has" if len(those) == 1 else "have"
+    yield Finding(
+        saw=f"{devices_in_words(those)} "
+        + (f"{verb} no link in /dev/char" if missing else "lose their links in /dev/char at the next boot"),
+        want="a link for each device of the driver" + ("" if missing else ", after each boot"),
+        why="`systemctl daemon-reload`, which installing any package does, takes one without it from all containers",
+        node=node,
+        about=LINK_ABOUT,
+        severity="error" if missing else "warning",
+        hint=f"`{LINK_COMMAND}`, and a rule of udev that runs it after each boot",
+    )
+
+
+def devices_in_words(devices: list[GpuDevice]) -> str:
+    """At most three devices with their numbers, and how many more there are."""
+    names = ", ".join(f"{one_line(device.path)} ({one_line(device.number)})" for device in devices[:3])
+    return names + (f" and {len(devices) - 3} more" if len(devices) > 3 else "")
 
 
 def judged_offers(fleet: Fleet, node: str) -> Iterator[Finding]:

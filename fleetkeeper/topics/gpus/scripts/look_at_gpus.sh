@@ -29,9 +29,10 @@ for device in /dev/nvidia*; do
   [ -c "$device" ] || continue
   numbers=$(stat -L -c '%t %T' "$device" 2>/dev/null) || continue
   major=$((0x${numbers% *})) minor=$((0x${numbers#* }))
-  linked=no
+  linked=no registered=no
   [ ! -c "/dev/char/$major:$minor" ] || linked=yes
-  part "device $device $major:$minor $linked"
+  [ ! -e "/sys/dev/char/$major:$minor" ] || registered=yes
+  part "device $device $major:$minor $linked $registered"
 done
 part "ctk $(command -v nvidia-ctk 2>/dev/null)"
 [ ! -d /run/udev ] || part udev

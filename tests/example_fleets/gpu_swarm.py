@@ -89,7 +89,7 @@ def with_swarm(written: str = ASKED, **changed: Any) -> Fleet:
 
 def with_resources(offered: dict[str, dict[str, int]], reserved: dict[str, int], **changed: Any) -> Fleet:
     """The look with what members offer, and with what a task of the service reserves."""
-    seen = resources.Facts(offered, {"rodan_gpu-celery": reserved}, tuple(offered))
+    seen = resources.Facts(offered, {"rodan_gpu-celery": reserved}, tuple(offered), {"m1": "20.10.24"})
     service = replace(SERVICE, **changed)
     swarm = replace(WORLD["manager", "services"], services=(service,))
     return gpu_fleet({("manager", "gpu_resources"): seen, ("manager", "services"): swarm})
