@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOSTS ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-unit test-all lint format demo demo-down audit fix lock docs bench clean
+.PHONY: help venv test test-unit test-all lint format demo demo-down audit fix lock docs bench bugsink clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  \t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -52,10 +52,16 @@ docs: venv ## write the generated reference pages again
 bench: venv ## measure against other tools, on servers of its own (a quarter of an hour)
 	@$(BIN)/python -m benchmarks
 
+bugsink: .bugsink/bin/gunicorn ## make the environment of a Bugsink, for the long tests of findings as issues
+
+.bugsink/bin/gunicorn:
+	@$(PYTHON) -m venv .bugsink
+	@.bugsink/bin/pip install --quiet --disable-pip-version-check bugsink==2.6.2
+
 lock: venv ## write requirements.lock again from pyproject.toml
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile --universal --quiet --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	    --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean: ## remove what was built here
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .bugsink build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
