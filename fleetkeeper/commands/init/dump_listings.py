@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -114,7 +114,7 @@ def backups_of(
     if not any(each.container.service == home.service for each in places):
         backups = replace(backups, maker=home.service, directory="/backups")
     backups = replace(backups, sidecars=tuple(dict.fromkeys(sidecars_at(home, beside))))
-    backups = with_schedule(backups, home, context.scheduled)
+    backups = with_schedule(backups, home, context.scheduled, {each.node for each in places})
     backups = with_timezone(backups, home.dumps, context.machines)
     return with_usage(backups, home, context.ask, unseen), unseen
 
@@ -258,14 +258,19 @@ def typical_size(oldest_first: Sequence[File]) -> int:
     return round(median(weighed[-WEIGHED:])) if weighed else 0
 
 
-def with_schedule(backups: Backups, home: DumpListing, scheduled: Sequence[Scheduled]) -> Backups:
+def with_schedule(
+    backups: Backups, home: DumpListing, scheduled: Sequence[Scheduled], nodes: Collection[str]
+) -> Backups:
     """The backups with schedule and command: from a scheduled entry, else from the names of dumps, else as a proposal.
 
-    What is only proposed is in `guessed`.
+    What is only proposed is in `guessed`. An entry on one of `nodes`, where the database runs, comes before those of
+    other nodes: it enters a container there, which may be another database's.
     """
     stamps = [local for file in home.dumps for local in [stamp_in_name(file.name, home.pattern)] if local]
     stamps = [] if names_a_day(home.pattern) else stamps
-    job = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
+    job = next(
+        iter(sorted(scheduled, key=lambda each: (each.node not in nodes, not each.times))), Scheduled("", "", "", "")
+    )
     times = job.times or (schedule_of(stamps) if stamps else "")
     nowhere = {"schedule": not times, "command": not job.command}
     return replace(

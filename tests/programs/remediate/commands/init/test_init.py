@@ -76,6 +76,17 @@ def test_an_entry_without_readable_times_leaves_them_to_the_names_of_the_dumps(v
     assert both.schedule == "7 7 * * *"
 
 
+def test_an_entry_where_the_database_runs_comes_before_that_of_another_node(volume: Path) -> None:
+    """It enters a container of its own node, which may be that of another database."""
+    elsewhere, own = Scheduled("b", "9 9 * * *", "dump", "b.timer"), Scheduled("a", "", "backup", "/etc/cron.daily/x")
+    match, _ = look_at_node(volume, [elsewhere, own])
+    assert match is not None
+    assert (match.schedule, match.command, match.where) == ("0 0,12 * * *", "backup", "a: /etc/cron.daily/x")
+    left_over, _ = look_at_node(volume, [elsewhere])
+    assert left_over is not None
+    assert (left_over.schedule, left_over.where) == ("9 9 * * *", "b: b.timer")
+
+
 def test_what_no_entry_tells_is_a_guess_and_said_to_be_one(volume: Path) -> None:
     match, _ = look_at_node(volume)
     assert match is not None

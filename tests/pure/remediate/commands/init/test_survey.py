@@ -149,7 +149,7 @@ def test_years_of_dumps_take_no_longer_than_their_number() -> None:
         times = [datetime(2024, 1, 1) + timedelta(hours=12 * each) for each in range(number)]
         files = [File(f"b_{at:%Y_%m_%dT%H_%M_%S}.sql.gz", 9000, at.timestamp(), at.day) for at in times]
         home = DumpListing("a", "dumps", "", "/backups", tuple(files))
-        return with_schedule(describe_backups(home, DATABASE, ["a"]), home, []).schedule
+        return with_schedule(describe_backups(home, DATABASE, ["a"]), home, [], ["a"]).schedule
 
     assert propose(1500) == "0 0,12 * * *"
     assert work_of(lambda: propose(3000)) < 3 * work_of(lambda: propose(1500))
