@@ -311,12 +311,14 @@ def parse_volume(inspected: Json, remote: Iterable[str]) -> Volume:
     Raises Unobservable for a field of the wrong kind.
     """
     driver, mountpoint = text_in(inspected, "Driver", "local"), text_in(inspected, "Mountpoint")
-    networked = part(inspected, "Options").get("type") in NETWORK
+    options = part(inspected, "Options")
+    networked = options.get("type") in NETWORK
     return Volume(
         name=text_in(inspected, "Name"),
         driver=driver,
         mountpoint=mountpoint,
         remote=driver != "local" or networked or below(mountpoint, remote),
+        device=text_in(options, "device") if "bind" in text_in(options, "o").split(",") else "",
     )
 
 

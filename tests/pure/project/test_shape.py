@@ -174,7 +174,7 @@ def test_a_topic_needs_another_for_a_reason_and_reads_nothing_with_its_parsers()
     pairs, looks = set(), {}
     for name, others in without_packages(arrows()).items():
         topic, module = topic_module(name)
-        for other, part in map(topic_module, others):
+        for other, part in map(topic_module, sorted(others)):
             if topic and other and topic != other:
                 pairs.add((topic, other))
                 if part.startswith(LOOKING):

@@ -22,7 +22,13 @@ from fleetkeeper.topics.containers.capabilities import DANGEROUS, DEFAULT_NAMES,
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement
 from fleetkeeper.topics.containers.rules.escapes import RAW, Escape, Way
 from fleetkeeper.topics.containers.rules.filter_escapes import filter_paths, no_new_privileges
+from fleetkeeper.topics.containers.rules.indirect_access import (
+    directories_behind_volumes,
+    has_volumes,
+    with_direct_access,
+)
 from fleetkeeper.topics.containers.rules.mount_escapes import sensitive_mounts, socket_paths, spreading_mounts
+from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.transport.commands import Unobservable
 
 ESCAPES = (
@@ -49,19 +55,33 @@ def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     no-new-privileges is a warning, and so are what can only be read, other capabilities than Docker's own, other
     devices, and mounts that spread onto the node. Capabilities, filters and no-new-privileges are read from the kernel
     for each process, since the engine's own default may set them. Containers that do not run are judged too, since they
-    can be started; tasks of a swarm that have ended are not. What depends on processes that were not seen is unknown.
-    Does not apply without Docker. Source: CIS Docker Benchmark 1.8, section 5.
+    can be started; tasks of a swarm that have ended are not. What another container shares with the node, and the
+    directories that volumes bind, count as if a container had them itself. What depends on processes or volumes that
+    were not seen is unknown. Does not apply without Docker. Source: CIS Docker Benchmark 1.8, section 5.
     """
     facts = fleet.of(subject.name, Facts)
     if facts.docker == "absent":
         raise NotApplicable("no Docker on this node")
+    services = services_on(fleet, subject.name)
+    directories = directories_behind_volumes(services)
     yield from parts_that_do_not_apply(facts, subject.name)
     for container in facts.containers:
         if ended_task(container):
             continue
         key = placement.declared_service(fleet, container)
         devices = named_devices(fleet, container, key)
-        yield from privilege_findings(Placement(subject.name, container), key, devices)
+        seen_as = with_direct_access(container, facts.containers, directories)
+        yield from privilege_findings(Placement(subject.name, seen_as), key, devices)
+        if isinstance(services, Unobservable) and has_volumes(container):
+            yield replace(services, why=f"{container.name}: what its volumes show of the node: {services.why}")
+
+
+def services_on(fleet: Fleet, node: str) -> Services | Unobservable:
+    """What was seen of a node's volumes and services, or why nothing was."""
+    try:
+        return fleet.of(node, Services)
+    except Unobservable as why:
+        return why
 
 
 def named_devices(fleet: Fleet, container: Container, key: str) -> frozenset[str]:
