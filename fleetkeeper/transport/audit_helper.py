@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 HELPER = "/usr/local/sbin/fleetkeeper-look"
 """The only program that sudo allows an account with `sudo: audit`."""
-EDITION = 9
+EDITION = 10
 """The edition of the helper that this code expects. A test compares it with the one in the helper itself."""
 REFUSED = "this is no question that the helper knows"
 OF_ANOTHER_VERSION = re.compile(rf"{REFUSED}(?: \(edition ([0-9]{{1,6}})\))?: it is (older|newer) ")
@@ -39,7 +39,7 @@ def other_versions(refusals: Iterable[tuple[str, str]]) -> Iterator[str]:
     `refusals` are pairs (node, why it could not be looked at). What is no such refusal is passed over.
 
     >>> list(other_versions([("a", f"sudo: {REFUSED} (edition 1): it is older than this fleetkeeper")]))
-    ['1 node has helper 1, and helper 9 is asked: run `fleetkeeper sudoers`; what is new is unknown there']
+    ['1 node has helper 1, and helper 10 is asked: run `fleetkeeper sudoers`; what is new is unknown there']
     """
     nodes: dict[tuple[int, str], set[str]] = {}
     for node, why in refusals:

@@ -47,7 +47,7 @@ mounts() (
   [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || exit
   DOCKER_HOST=
   for_docker
-  ids=$(docker ps -q --no-trunc) && [ -n "$ids" ] || exit
+  ids=$(docker ps -aq --no-trunc) && [ -n "$ids" ] || exit
   # shellcheck disable=SC2086 # ids, to be split
   docker inspect --type container --format '{{range .Mounts}}{{println .Source}}{{end}}' $ids
 )

@@ -1,4 +1,4 @@
-"""What the kernel lets the control groups of containers take, and the group of the engine's socket, from the scan.
+"""What the kernel lets the control groups of containers take, and the groups of the engine's sockets, from the scan.
 
 Sources: cgroups(7); Documentation/admin-guide/cgroup-v2.rst of Linux.
 """
@@ -34,12 +34,11 @@ def limits_of(printed: str) -> dict[str, Limits]:
     return {id_: Limits(kinds.get("memory"), kinds.get("cpu"), kinds.get("pids")) for id_, kinds in seen.items()}
 
 
-def group_of_engine(printed: str) -> int | None:
-    """The number of the group that owns the engine's socket; None where the scan does not show it.
+def groups_of_engine(printed: str) -> tuple[int, ...]:
+    """The numbers of the groups that own the engine's sockets; empty where the scan does not show any.
 
-    >>> group_of_engine("engine:998"), group_of_engine("")
-    (998, None)
+    >>> groups_of_engine("engine:998\\nengine:0\\nengine:998"), groups_of_engine("")
+    ((0, 998), ())
     """
-    line = next((line for line in split_lines(printed) if line.startswith(SOCKET)), "")
-    number = line.removeprefix(SOCKET)
-    return int(number) if re.fullmatch(r"[0-9]{1,10}", number, re.ASCII) else None
+    numbers = {line.removeprefix(SOCKET) for line in split_lines(printed) if line.startswith(SOCKET)}
+    return tuple(sorted(int(number) for number in numbers if re.fullmatch(r"[0-9]{1,10}", number, re.ASCII)))

@@ -24,7 +24,9 @@ DRILL = "fleetkeeper"
 class Mount:
     """One mount of a container. `type` is volume, bind, tmpfs, …; `name` is the volume's; `source` is on the node.
 
-    `propagation` is Docker's word for where mounts below it spread to, such as rprivate or rshared.
+    `propagation` is Docker's word for where mounts below it spread to, such as rprivate or rshared. `bound` is what a
+    local volume binds by its options, `real` where either leads behind links, empty where that is the same. `engine`:
+    an engine's socket is there, or below it. `unfollowed` is why that could not be seen.
     """
 
     type: str
@@ -34,6 +36,17 @@ class Mount:
     driver: str = ""
     rw: bool = True
     propagation: str = ""
+    bound: str = ""
+    real: str = ""
+    engine: bool = False
+    unfollowed: Unobservable | None = None
+
+    @property
+    def node_paths(self) -> tuple[str, ...]:
+        """The paths of the node that it shows, as they are written and behind links; none for a volume that is one."""
+        foreign = self.type == "volume" and self.driver not in ("", "local")
+        written = self.bound or (self.source if self.type == "bind" or foreign else "")
+        return tuple(path for path in (written, self.real) if path)
 
 
 @dataclass(frozen=True)
@@ -271,8 +284,8 @@ class Container:
 class Facts:
     """The containers of one node. `docker` is "absent" where there is neither a client nor an engine.
 
-    `clock` is the time by the node's own clock at the look, in epoch seconds. `engine_group` is the number of the group
-    that owns the engine's socket; None where it was not seen.
+    `clock` is the time by the node's own clock at the look, in epoch seconds. `engine_groups` are the numbers of the
+    groups that own the engine's sockets, empty where none was seen; `engine_group` is that of one, in looks of before.
     """
 
     topic: ClassVar[str] = "containers"
@@ -280,6 +293,12 @@ class Facts:
     containers: tuple[Container, ...] = ()
     clock: float = 0.0
     engine_group: int | None = None
+    engine_groups: tuple[int, ...] = ()
+
+    @property
+    def groups_of_engine(self) -> frozenset[int]:
+        """The groups that own the engine's sockets; empty where none was seen."""
+        return frozenset((*self.engine_groups, *([] if self.engine_group is None else [self.engine_group])))
 
 
 @dataclass(frozen=True)

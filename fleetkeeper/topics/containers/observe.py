@@ -7,7 +7,7 @@ user in `docker inspect` is only that of `docker exec`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from fleetkeeper.readers.docker.inspection import ABSENT, inspect_containers, in
 from fleetkeeper.readers.numbers import epoch_seconds
 from fleetkeeper.topics.containers import parse, process_scan
 from fleetkeeper.topics.containers.account_files import parse_accounts, parse_group_names
-from fleetkeeper.topics.containers.control_groups import group_of_engine, limits_of
+from fleetkeeper.topics.containers.control_groups import groups_of_engine, limits_of
 from fleetkeeper.topics.containers.facts import Container, Facts
+from fleetkeeper.topics.containers.followed_mounts import follow_mounts, paths_to_follow, with_targets
 from fleetkeeper.topics.containers.preflight import preflight_commands, run_preflights
 from fleetkeeper.topics.protocol import Argument, RootQuestion
 from fleetkeeper.transport.commands import Command, Output, Unobservable
@@ -42,7 +43,7 @@ def read_accounts(pids: Sequence[str]) -> Command:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Inspect and scan in one round trip; a second one reads the account names of the containers that run.
+    """Inspect and scan in one round trip; a second one reads account names in containers, and asks where mounts lead.
 
     A third one only where a declared service runs as somebody else: what would stand in the way of mending it; with
     --quick none. Raises Unobservable when `docker inspect` gave no answer, or one that makes no sense. On a node
@@ -54,14 +55,30 @@ def observe(node: Node, inventory: Inventory) -> Look:
     clock, _, listed = inspection_json(inspected).partition("\n")
     containers = parse.parse_containers(listed)
     pids = tuple(str(container.pid) for container in containers if container.pid)
-    accounts = (yield [read_accounts(pids)]) if pids else []
+    accounts, containers = yield from accounts_and_mounts(containers, pids)
     processes = process_scan.by_container(scan, containers)
     names = parse_accounts(accounts[0]) if accounts else {}
     joined = process_scan.join_processes(containers, processes, names)
     joined = with_groups_and_limits(joined, scan, accounts)
     if isinstance(inventory.services, dict) and not inventory.quick:
         joined = yield from run_preflights(listed, joined, inventory.services)
-    return Facts("present", joined, epoch_seconds(clock), group_of_engine(printed_of(scan)))
+    groups = groups_of_engine(printed_of(scan))
+    return Facts("present", joined, epoch_seconds(clock), engine_groups=groups)
+
+
+def accounts_and_mounts(
+    containers: tuple[Container, ...], pids: Sequence[str]
+) -> Generator[list[Command], list[Output], tuple[list[Output], tuple[Container, ...]]]:
+    """The accounts in those that run, and all containers with what their mounts really show; in one round trip.
+
+    Nothing is asked where no container runs, or none has a mount of the node or a volume.
+    """
+    paths = paths_to_follow(containers)
+    first = [read_accounts(pids)] if pids else []
+    if paths is None:
+        return ((yield first) if first else []), containers
+    *accounts, targets = yield [*first, follow_mounts(paths)]
+    return accounts, with_targets(containers, targets)
 
 
 def printed_of(scan: Output) -> str:
@@ -93,6 +110,7 @@ def root_questions() -> Iterator[RootQuestion]:
     yield inspect_containers().words
     yield scan_processes().words
     yield (*read_accounts(()).words[:3], Argument("text"), Argument("processes", many=True))
+    yield (*follow_mounts(()).words[:3], Argument("text"), Argument("access", many=True))
     start, access, changed = (command.words[:3] for command in preflight_commands(Container("", ""), "", ()))
     process = (Argument("text"), Argument("process"))
     yield (*start, *process, Argument("word", many=True))

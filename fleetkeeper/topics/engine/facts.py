@@ -80,7 +80,8 @@ class Facts:
     """The engine of one node. `engine` is "absent" without one, "podman" where Podman answers in its place.
 
     `options` are those of the dockerd that runs, `settings` what its file says. `bridge_icc` is whether containers on
-    the default bridge may talk to each other, None without that network. `units` are the addresses of docker.socket.
+    the default bridge may talk to each other, None without that network. `units` are the addresses of docker.socket,
+    `unit_group` is the group that it gives its sockets, empty where it names none, None in looks of before.
     `unix` and `tcp` are the sockets on which dockerd listens: paths, and ports with addresses as /proc/net has them.
     `members` may use its socket by their group, `by_acl` by an access list. `disks` says of each root of its data
     whether it is a file system of its own.
@@ -94,6 +95,7 @@ class Facts:
     bridge_icc: bool | Unobservable | None = None
     systemd: bool = True
     units: tuple[str, ...] = ()
+    unit_group: str | None = None
     files: tuple[EngineFile, ...] = ()
     unix: tuple[str, ...] | Unobservable = ()
     tcp: tuple[str, ...] | Unobservable = ()

@@ -51,6 +51,7 @@ def parse(printed: str) -> Facts:
         bridge_icc=or_why(lambda: bridge_of(by_name["bridge"])),
         systemd=by_name["systemd"].word == "yes",
         units=tuple(line.partition(" ")[0] for line in by_name["listen"].lines if line),
+        unit_group=by_name["socket-group"].text if "socket-group" in by_name else None,
         files=tuple(dict.fromkeys(parse_file(piece) for piece in pieces if piece.name == "file")),
         unix=hidden if sockets.word == "hidden" else tuple(rest for kind, rest in listening if kind == "unix"),
         tcp=hidden if sockets.word == "hidden" else tuple(rest for kind, rest in listening if kind == "tcp"),

@@ -16,6 +16,8 @@ from fleetkeeper.transport.commands import Unobservable
 IMAGE_ID = re.compile(r"sha256:([0-9a-f]{64})")
 UNSAID = "?"
 """What the script prints for a value that may be a secret, and for a search that took too long."""
+ADDRESS = "?address"
+"""What it prints for an address with a password."""
 FIRST_YEAR = 2013
 """Docker's first: an image that says an earlier one was built without a date."""
 NO_HISTORY = Unobservable("how it was built is not told: the engine gave no history of it")
@@ -74,15 +76,16 @@ def notes_of(
     beneath = max((len(steps_below(steps, histories[other])) for other in bases_of(key, layers, histories)), default=0)
     own = build_notes(steps[beneath:], is_history=beneath == 0)
     settings = BuildStep("ENV", " ".join(f"{name}=value" for name in env_names(config)))
-    secrets = (*build_notes(steps, is_history=True).secrets, *build_notes([settings], is_history=False).secrets)
+    written = (*build_notes(steps, is_history=True).secrets, *build_notes([settings], is_history=False).secrets)
+    secrets = (*written, *(f"a password in {name}" for name in env_names(config, ADDRESS)))
     return BuildNotes(own.updates, own.added, tuple(dict.fromkeys(secrets)))
 
 
-def env_names(config: Json) -> Iterable[str]:
-    """The names in the environment of an image whose values were taken out: the others are harmless."""
+def env_names(config: Json, taken: str = UNSAID) -> Iterable[str]:
+    """The names in the environment of an image whose values were taken out for this reason; others are harmless."""
     for text in texts(config, "Env"):
         name, _, value = text.partition("=")
-        if value == UNSAID:
+        if value == taken:
             yield name
 
 

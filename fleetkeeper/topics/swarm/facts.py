@@ -51,7 +51,8 @@ class Facts:
     """The part of one node in a swarm. `cluster` is what a manager knows; None for any other node.
 
     `nodes` and `managers` are how many a manager counts, 0 in looks of before that was kept. `ports` are the sockets
-    over TCP on which the engine listens, as /proc/net has them.
+    over TCP on which the engine listens, as /proc/net has them. `node_id` is what the swarm calls this node,
+    `remote_managers` what it calls the managers that the node knows; both empty in looks of before that was kept.
     """
 
     topic: ClassVar[str] = "swarm"
@@ -61,3 +62,10 @@ class Facts:
     managers: int = 0
     addresses: Addresses | Unobservable = Addresses()
     ports: tuple[str, ...] | Unobservable = ()
+    node_id: str = ""
+    remote_managers: tuple[str, ...] = ()
+
+    @property
+    def manager_ids(self) -> frozenset[str]:
+        """What the swarm calls the managers that this node knows, itself among them if it is one."""
+        return frozenset((*self.remote_managers, *([self.node_id] if self.role == "manager" else []))) - {""}

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.docker.inspection import is_podman
-from fleetkeeper.readers.json_documents import Json, flag_in, json_document, json_documents, mapping, part, text_in
+from fleetkeeper.readers.json_documents import (
+    Json,
+    flag_in,
+    json_document,
+    json_documents,
+    mapping,
+    part,
+    parts,
+    text_in,
+)
 from fleetkeeper.readers.numbers import number_in
 from fleetkeeper.readers.output_pieces import Piece, pieces_of
 from fleetkeeper.topics.services.parse import certificate_validity
@@ -44,6 +53,8 @@ def parse(printed: str) -> Facts:
         managers=number_in(swarm, "Managers"),
         addresses=or_why(lambda: parse_addresses(by_name.get("state"))),
         ports=or_why(lambda: ports_of(by_name.get("sockets"))),
+        node_id=text_in(swarm, "NodeID"),
+        remote_managers=tuple(text_in(manager, "NodeID") for manager in parts(swarm, "RemoteManagers")),
     )
 
 

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from functools import partial
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.benchmark_ids import in_editions
 from fleetkeeper.inventory.benchmark_policy import Benchmark
-from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding, Part
-from fleetkeeper.judging.number_checks import Wrong, judge_numbers
+from fleetkeeper.judging.number_checks import Wrong
 from fleetkeeper.judging.rule import Rule, Subject, the_fleet
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Member
 from fleetkeeper.topics.swarm.facts import Facts
-from fleetkeeper.topics.swarm.swarm_view import SwarmView, services_of_managers, view_of_swarm
+from fleetkeeper.topics.swarm.swarm_checks import SwarmCheck, judge_swarm
+from fleetkeeper.topics.swarm.swarm_view import SwarmView, services_of_managers
 from fleetkeeper.transport.commands import Unobservable
 
-SwarmCheck = Callable[[Fleet, Benchmark], Iterable[Wrong | Unobservable]]
 EVERYWHERE = ("0.0.0.0", "::", "*", "")  # noqa: S104 - an address that is read, none that is bound
 PORT = 2377
 """The port on which a manager takes orders, unless it was told another one."""
-
-
-def judge_swarm(fleet: Fleet, checks: Mapping[str, SwarmCheck]) -> Iterator[Finding | Part]:
-    """A finding for what each check finds wrong in the swarm, and a Part for each that does not apply or was not seen.
-
-    Raises NotApplicable where the inventory does without the benchmark.
-    """
-    policy = require_policy(fleet.inventory.benchmark)
-    yield from judge_numbers({number: partial(check, fleet, policy) for number, check in checks.items()}, policy, "")
 
 
 def managers_are_few_and_odd(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
@@ -51,21 +40,16 @@ def managers_are_few_and_odd(fleet: Fleet, subject: Subject) -> Iterator[Finding
     return judge_swarm(fleet, MANAGERS)
 
 
-def is_needed(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong]:
-    """A Wrong where there is a swarm in which no service is defined. None without a swarm."""
-    try:
-        view = view_of_swarm(fleet)
-    except NotApplicable:
-        return
+def is_needed(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong]:
+    """A Wrong where there is a swarm in which no service is defined."""
     if not any(facts.services for facts in services_of_managers(fleet, view)):
         why = "each of its nodes listens for the others, and takes orders from managers"
         hint = "`docker swarm leave` ends it; on the last manager for good"
         yield Wrong("there is a swarm, and no service in it", "no swarm where none is needed", why, hint)
 
 
-def number_of_managers(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong]:
+def number_of_managers(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong]:
     """A Wrong for too many managers, for an even number, and for those that the others do not reach."""
-    view = view_of_swarm(fleet)
     managers = managers_of(fleet, view)
     count = len(managers)
     if count > policy.managers:
@@ -104,9 +88,8 @@ def listens_narrowly(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]
     return judge_swarm(fleet, LISTENING)
 
 
-def listens_on_one_address(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
+def listens_on_one_address(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
     """A Wrong for each manager that takes orders on all addresses; an Unobservable for one that does not show it."""
-    view = view_of_swarm(fleet)
     for node, facts in view.managers.items():
         try:
             everywhere = is_open_everywhere(facts)
@@ -137,9 +120,8 @@ def is_open_everywhere(facts: Facts) -> bool:
     return host.strip("[]") in EVERYWHERE
 
 
-def data_and_orders_are_apart(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
+def data_and_orders_are_apart(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
     """A Wrong for each node on which both take the same way; an Unobservable for one that does not show it."""
-    view = view_of_swarm(fleet)
     if view.size == 1:
         raise NotApplicable("the swarm has one node")
     for node, facts in view.nodes.items():
@@ -179,9 +161,8 @@ def networks_are_encrypted(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     return judge_swarm(fleet, NETWORKS)
 
 
-def encrypted_networks(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
+def encrypted_networks(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
     """A Wrong for each network between nodes that is not encrypted."""
-    view = view_of_swarm(fleet)
     if view.size == 1:
         raise NotApplicable("the swarm has one node")
     for cluster in view.clusters:
@@ -211,9 +192,8 @@ def keeps_secrets(fleet: Fleet, subject: Subject) -> Iterator[Finding | Part]:
     return judge_swarm(fleet, SECRETS)
 
 
-def secrets_in_environments(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong]:
+def secrets_in_environments(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong]:
     """A Wrong for each service with variables that look as if they were secret."""
-    view = view_of_swarm(fleet)
     services = {each.name: each for facts in services_of_managers(fleet, view) for each in facts.services}
     for service in services.values():
         plain = [name for name in service.exposed if any(fnmatchcase(name, glob) for glob in policy.plain_variables)]
@@ -240,9 +220,9 @@ def is_locked_as_meant(fleet: Fleet, subject: Subject) -> Iterator[Finding | Par
     return judge_swarm(fleet, LOCK)
 
 
-def managers_are_locked(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong]:
+def managers_are_locked(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong]:
     """A Wrong where managers are locked and should not be, or the other way round."""
-    for cluster in view_of_swarm(fleet).clusters:
+    for cluster in view.clusters:
         if policy.autolock and not cluster.autolock:
             why = "whoever takes the disk of a manager has the keys of the swarm"
             hint = "`docker swarm update --autolock=true`, or `benchmark: {autolock: false}` where nobody comes"
@@ -271,9 +251,8 @@ BACKDATED = timedelta(hours=2)
 """A certificate begins an hour before it is made (swarmkit, ca/certificates.go); its time is that much longer."""
 
 
-def certificates_of_nodes(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
+def certificates_of_nodes(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
     """A Wrong where certificates of nodes last longer than the inventory lets be; an Unobservable if nobody says."""
-    view = view_of_swarm(fleet)
     most, want = policy.node_certificates, f"{show_duration(policy.node_certificates)} at most"
     why = "a stolen one is worth as much as it has time left"
     for cluster in view.clusters:
@@ -291,9 +270,8 @@ def certificates_of_nodes(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong | U
                 yield Wrong(f"the certificate of {node} lasts {show_duration(span)}", want, why, about=node)
 
 
-def age_of_authority(fleet: Fleet, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
+def age_of_authority(fleet: Fleet, view: SwarmView, policy: Benchmark) -> Iterator[Wrong | Unobservable]:
     """A Wrong where the swarm's authority is older than the inventory lets be."""
-    view = view_of_swarm(fleet)
     if policy.swarm_ca_age is None:
         raise NotApplicable("no age of the swarm's authority is named (`benchmark: {swarm_ca_age: …}`)")
     for cluster in view.clusters:

@@ -1,8 +1,8 @@
-"""The swarm as its managers that were seen have it; unknown where there is one and none of them was."""
+"""Each swarm as its managers that were seen have it; unknown where there is one and none of them was."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleetkeeper.errors import NotApplicable
@@ -17,7 +17,7 @@ NO_SWARM = "no swarm here"
 
 @dataclass(frozen=True)
 class SwarmView:
-    """What was seen of the swarm, by the names of nodes: of managers, and of all that belong to it.
+    """What was seen of one swarm, by the names of nodes: of managers, and of all that belong to it.
 
     `dark` are the nodes whose part in a swarm could not be seen.
     """
@@ -28,12 +28,8 @@ class SwarmView:
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
-        """The swarms, each once, by what the first of its managers says."""
-        by_id: dict[str, Cluster] = {}
-        for facts in self.managers.values():
-            if facts.cluster:
-                by_id.setdefault(facts.cluster.id, facts.cluster)
-        return tuple(by_id.values())
+        """The swarm by what the first of its managers says; empty where none says anything of it."""
+        return tuple(facts.cluster for facts in self.managers.values() if facts.cluster)[:1]
 
     @property
     def size(self) -> int:
@@ -42,18 +38,27 @@ class SwarmView:
 
     def unseen_managers(self) -> Iterator[Unobservable]:
         """An Unobservable where a swarm has more managers than were seen: of the others nothing is known."""
-        for cluster in self.clusters:
-            own = [facts for facts in self.managers.values() if facts.cluster and facts.cluster.id == cluster.id]
-            lacking = max(facts.managers for facts in own) - len(own)
-            if lacking > 0:
-                why = f"{count_of(lacking, 'manager')} of the swarm could not be seen"
-                yield Unobservable(why, hint="add every manager under `nodes`")
+        lacking = max(facts.managers for facts in self.managers.values()) - len(self.managers)
+        if lacking > 0:
+            why = f"{count_of(lacking, 'manager')} of the swarm could not be seen"
+            yield Unobservable(why, hint="add every manager under `nodes`")
 
 
-def view_of_swarm(fleet: Fleet) -> SwarmView:
-    """The swarm that the inventory's nodes belong to.
+@dataclass(frozen=True)
+class Swarms:
+    """The swarms of an inventory, each once, by what its managers say; `strays` is what could not be judged of others.
 
-    Raises NotApplicable where none of them is in one; Unobservable where no manager was seen of one that is there, or
+    A stray is a node of a swarm none of whose managers is in the inventory.
+    """
+
+    views: tuple[SwarmView, ...]
+    strays: tuple[Unobservable, ...] = ()
+
+
+def swarms_of(fleet: Fleet) -> Swarms:
+    """The swarms that the inventory's nodes belong to.
+
+    Raises NotApplicable where none of them is in one; Unobservable where no manager was seen of any that is there, or
     may be there.
     """
     seen, dark = dict[str, Facts](), list[Unobservable]()
@@ -64,15 +69,40 @@ def view_of_swarm(fleet: Fleet) -> SwarmView:
             dark.append(why)
     nodes = {node: facts for node, facts in seen.items() if facts.role in ("manager", "worker")}
     managers = {node: facts for node, facts in nodes.items() if facts.role == "manager"}
-    if not managers and nodes and not dark:
-        names = ", ".join(sorted(nodes))
-        lonely = f"{names} belong to a swarm, and none of its managers is in the inventory"
-        raise Unobservable(lonely, hint="add a manager under `nodes`")
     if not managers and dark:
         raise dark[0]
+    if not managers and nodes:
+        raise without_manager(nodes)
     if not managers:
         raise NotApplicable(NO_SWARM)
-    return SwarmView(managers, nodes, tuple(dark))
+    by_id: dict[str, dict[str, Facts]] = {}
+    for node, facts in managers.items():
+        by_id.setdefault(facts.cluster.id if facts.cluster else "", {})[node] = facts
+    workers = {node: facts for node, facts in nodes.items() if node not in managers}
+    placed = {name: workers_of(own, workers, alone=len(by_id) == 1) for name, own in by_id.items()}
+    strays = [node for node in workers if not any(node in own for own in placed.values())]
+    views = tuple(SwarmView(own, {**own, **placed[name]}, tuple(dark)) for name, own in by_id.items())
+    return Swarms(views, (without_manager(strays),) if strays else ())
+
+
+def workers_of(managers: Mapping[str, Facts], workers: Mapping[str, Facts], *, alone: bool) -> dict[str, Facts]:
+    """The workers that belong to the swarm of some managers: they know one of the same managers.
+
+    Where one does not say which it knows, it belongs to the swarm that stands `alone`.
+    """
+    ids = frozenset[str]().union(*(facts.manager_ids for facts in managers.values()))
+    return {
+        node: facts
+        for node, facts in workers.items()
+        if ids & facts.manager_ids or (alone and not (ids and facts.manager_ids))
+    }
+
+
+def without_manager(nodes: Iterable[str]) -> Unobservable:
+    """Why nothing is known of the swarm of some nodes."""
+    names = ", ".join(sorted(nodes))
+    lonely = f"{names} belong to a swarm, and none of its managers is in the inventory"
+    return Unobservable(lonely, hint="add a manager under `nodes`")
 
 
 def services_of_managers(fleet: Fleet, view: SwarmView) -> Iterator[Services]:

@@ -28,6 +28,8 @@ INSPECTED = f"""[
             "Env": [
                 "PATH=/bin",
                 "DB_PASSWORD=geheim \\"mit\\" Zitat",
+                "DATABASE_URL=postgres://app:geheim@db:5432/x?ssl=1",
+                "PIP_INDEX_URL=https://geheim.example:8443/simple",
                 "API_TOKEN=no"
             ]
         }}
@@ -71,7 +73,7 @@ def test_the_script_tells_of_images_without_the_values_of_their_environment(
     assert "Zitat" not in text
     [image] = facts.images
     assert (image.names, image.setuid) == (("ours/web:1",), None)
-    assert image.notes.secrets == ("DB_PASSWORD",)
+    assert image.notes.secrets == ("DB_PASSWORD", "a password in DATABASE_URL")
     assert image.notes.added == ()
 
 

@@ -358,6 +358,11 @@ def test_questions_about_containers_are_about_processes_of_containers(contained,
     with socket.socket(socket.AF_UNIX) as own:
         own.bind(f"{tmp_path}/own.sock")
     assert allowed(load_script("fleetkeeper/topics/containers/scripts/check_access.sh"), *mounted)
+    follow = load_script("fleetkeeper/topics/containers/scripts/follow_mounts.sh")
+    follow = follow.replace("|| exit 69", "|| :").replace("/run/docker.sock", f"{tmp_path}/own.sock")
+    assert allowed(follow)
+    assert allowed(follow, "/srv/a b", "/srv/a b")
+    assert not allowed(follow, "/srv/a b", "/root")
     assert allowed(load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh"), contained, "4194305"), (
         "one that has ended by now"
     )
@@ -621,7 +626,7 @@ def test_every_declaration_is_one_of_a_topic_and_so_part_of_the_helper():
 def test_another_helper_has_another_version():
     """When this fails: count EDITION up, and write what is computed here."""
     [said] = [line for line in helper().split("\n") if line.startswith("# edition ")]
-    assert said[:25] == f"# edition {EDITION}, d43c9b982f3b"
+    assert said[:26] == f"# edition {EDITION}, 744b57fb960a"
 
 
 def test_the_helper_runs_what_passes_without_the_callers_environment(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.engine.audit_rules import is_watched, parse_watches
 from fleetkeeper.topics.engine.parse import parse
-from tests.pure.topics.test_engine import INFO, SETTINGS, WORDS, numbers, printed, verdict_of_engine, with_info
+from tests.pure.topics.test_engine import FILES, INFO, SETTINGS, WORDS, numbers, printed, verdict_of_engine, with_info
 
 DOCKER = ["-w /etc/docker -p wa -k docker"]
 
@@ -175,3 +175,46 @@ def test_tls_without_certificates_of_those_who_connect_is_open_to_all(
 ) -> None:
     text = printed(words=[*WORDS, "-H", "tcp://0.0.0.0:2376", *words], settings=json.dumps({**SETTINGS, **settings}))
     assert numbers(verdict_of_engine("is_reached_by_few", text)) == (["2.8"] if wrong else [])
+
+
+UNIX = [*WORDS[:1], "-H", "unix:///run/docker.sock"]
+
+
+@pytest.mark.parametrize(
+    ("words", "group", "unit_group", "owned", "right"),
+    [
+        (WORDS, None, "docker", "0 999 660 docker", True),
+        (WORDS, None, "999", "0 999 660 docker", True),
+        (WORDS, None, "999", "0 999 660 UNKNOWN", True),
+        (WORDS, None, "ops", "0 1001 660 ops", True),
+        (WORDS, "ops", "docker", "0 1001 660 ops", False),
+        (WORDS, "ops", None, "0 1001 660 ops", True),
+        (WORDS, None, "", "0 0 660 root", True),
+        (UNIX, "999", "docker", "0 999 660 docker", True),
+        (UNIX, "999", "docker", "0 999 660 UNKNOWN", True),
+        (UNIX, "ops", "docker", "0 999 660 docker", False),
+        (UNIX, None, "ops", "0 999 660 docker", True),
+        (UNIX, None, "ops", "0 998 660 UNKNOWN", False),
+        ([*UNIX, "-G", "998"], None, None, "0 998 660 UNKNOWN", True),
+    ],
+)
+def test_a_socket_has_the_group_of_whoever_makes_it_by_name_or_number(
+    words: list[str], group: str | None, unit_group: str | None, owned: str, right: bool
+) -> None:
+    files = [(role, path, owned if role == "socket" else stat) for role, path, stat in FILES]
+    settings = json.dumps({**SETTINGS, **({} if group is None else {"group": group})})
+    text = printed(words=words, settings=settings, unit_group=unit_group, files=files)
+    assert numbers(verdict_of_engine("is_reached_by_few", text)) == ([] if right else ["3.15"])
+
+
+def test_the_socket_of_a_rootless_engine_belongs_to_its_user() -> None:
+    files = [(role, path, "1000 1000 660 ops" if role == "socket" else stat) for role, path, stat in FILES]
+    text = printed(files=files, info={**INFO, "SecurityOptions": [*INFO["SecurityOptions"], "name=rootless"]})
+    verdict = verdict_of_engine("is_reached_by_few", text)
+    assert numbers(verdict) == []
+    assert "1.8:3.15" in {part.cis[-1] for part in verdict.parts}
+
+
+def test_settings_whose_group_is_no_text_are_unknown() -> None:
+    text = printed(words=UNIX, settings=json.dumps({**SETTINGS, "group": 999}))
+    assert verdict_of_engine("is_reached_by_few", text).outcome is Outcome.UNKNOWN

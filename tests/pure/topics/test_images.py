@@ -154,7 +154,7 @@ def test_good_images_hold(rule: str) -> None:
         ("LABEL source=https://me:geheim@git.example/x", "4.10", "of git.example"),
     ],
 )
-def test_a_step_of_a_build_that_is_wrong_is_told_without_any_value(step: str, number: str, saw: str) -> None:
+def test_case_103_a_step_of_a_build_that_is_wrong_is_told_without_any_value(step: str, number: str, saw: str) -> None:
     verdict = verdict_of_images("are_built_well", printed_images(steps=[*WEB_STEPS, step]))
     [warning] = verdict.warnings
     assert broken_ids(verdict) == [number]
@@ -205,11 +205,12 @@ def test_a_secret_is_one_whoever_built_the_image() -> None:
 
 def test_a_secret_in_the_configuration_alone_is_one() -> None:
     verdict = verdict_of_images(
-        "are_built_well", printed_images(Config={"Env": ["DB_PASSWORD=?", "B_PASSWORD=", "C_TOKEN=no"]})
+        "are_built_well",
+        printed_images(Config={"Env": ["DB_PASSWORD=?", "DB_URL=?address", "B_PASSWORD=", "C_TOKEN=no"]}),
     )
     [warning] = verdict.warnings
-    assert "DB_PASSWORD" in warning.saw
-    assert "B_PASSWORD," not in warning.saw
+    assert "DB_PASSWORD, a password in DB_URL" in warning.saw
+    assert " B_PASSWORD" not in warning.saw
     assert "C_TOKEN" not in warning.saw
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -78,8 +79,9 @@ def manager(
     return printed(info=info or swarm(), state=text, overlays=listed, **more)
 
 
+REMOTE = [{"NodeID": "n1", "Addr": "192.0.2.1:2377"}]
 WORKER = printed(
-    info=swarm(ControlAvailable=False, Cluster=None, Nodes=0),
+    info=swarm(ControlAvailable=False, Cluster=None, Nodes=0, NodeID="n2", RemoteManagers=REMOTE),
     state=json.dumps({"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": "192.0.2.2:2377", "DataPathAddr": "10.0.0.2"}),
 )
 ALONE = printed()
@@ -247,3 +249,66 @@ def test_a_manager_that_does_not_say_how_long_certificates_last_is_unknown() -> 
     assert (
         verdict_on_swarm("certificates_are_short", manager(swarm(Cluster=cluster(days=0)))).outcome is Outcome.UNKNOWN
     )
+
+
+BOTH = INVENTORY.replace("two: {address: two.example}", "two: {address: two.example}, far: {address: far.example}")
+FAR = manager(
+    swarm(Cluster=cluster(ID="c2"), NodeID="f1", Nodes=1, RemoteManagers=[{"NodeID": "f1", "Addr": "192.0.2.9:2377"}])
+)
+FAR_SERVICES = Services("manager", "f1", (Member("f1", "far", "manager", reachability="reachable"),), (SERVICE,))
+
+
+def verdict_on_two(rule: str, far: str = FAR, services: Services = FAR_SERVICES, second: str = WORKER) -> Verdict:
+    """The verdict on an inventory with the good swarm of `one` and `two`, and that of `far`."""
+    fleet = fleet_with_swarm(written=BOTH + POLICY, second=second)
+    facts = {**fleet.facts, ("far", "swarm"): parse(far), ("far", "services"): services}
+    return judge_subject(RULES[rule], replace(fleet, facts=facts), Subject("fleet", "mine"))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_case_102_two_good_swarms_are_judged_each_by_its_own_managers(rule: str) -> None:
+    verdict = verdict_on_two(rule)
+    assert (verdict.outcome, verdict.warnings, verdict.unknown) == (Outcome.HOLDS, (), ())
+
+
+@pytest.mark.parametrize(
+    ("rule", "number", "changes"),
+    [
+        ("managers_are_few_and_odd", "5.1", {"services": replace(FAR_SERVICES, services=())}),
+        ("managers_are_few_and_odd", "7.1", {"services": replace(FAR_SERVICES, members=THREE[:2])}),
+        ("listens_narrowly", "7.2", {"far": FAR.replace("192.0.2.1:2377", "0.0.0.0:2377")}),
+        ("is_locked_as_meant", "7.5", {"far": manager(swarm(Cluster=cluster(ID="c2", lock=False), NodeID="f1"))}),
+        ("keeps_secrets", "7.4", {"services": replace(FAR_SERVICES, services=SECRETIVE.services)}),
+    ],
+)
+def test_what_is_wrong_with_one_of_two_swarms_names_it(rule: str, number: str, changes: dict[str, Any]) -> None:
+    verdict = verdict_on_two(rule, **changes)
+    assert numbers(verdict) == [number]
+    assert [warning.saw.startswith("the swarm of far: ") for warning in verdict.warnings] == [True]
+
+
+def test_a_swarm_of_one_node_beside_a_larger_one_is_let_be_and_the_larger_is_judged() -> None:
+    plain = manager(networks=[{"Name": "db", "Options": {}}])
+    far = FAR.replace('"encrypted": ""', '"x": ""')
+    assert numbers(verdict_on_two("networks_are_encrypted", far=far)) == []
+    fleet = fleet_with_swarm(plain, written=BOTH + POLICY)
+    facts = {**fleet.facts, ("far", "swarm"): parse(FAR), ("far", "services"): FAR_SERVICES}
+    verdict = judge_subject(RULES["networks_are_encrypted"], replace(fleet, facts=facts), Subject("fleet", "mine"))
+    assert numbers(verdict) == ["7.3"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_case_102_a_worker_of_a_swarm_whose_managers_are_elsewhere_is_unknown(rule: str) -> None:
+    stray = WORKER.replace('"NodeID": "n1", "Addr"', '"NodeID": "z9", "Addr"')
+    assert stray != WORKER
+    good = manager(swarm(RemoteManagers=REMOTE))
+    verdict = verdict_on_swarm(rule, good, stray)
+    assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
+    assert "two belong to a swarm, and none of its managers is in the inventory" in str(verdict.unknown)
+    assert verdict_on_two(rule, second=stray).outcome is Outcome.UNKNOWN
+
+
+def test_managers_are_counted_for_each_swarm() -> None:
+    verdict = verdict_on_two("listens_narrowly", far=FAR.replace('"Managers": 1', '"Managers": 3'))
+    assert (verdict.outcome, numbers(verdict)) == (Outcome.UNKNOWN, [])
+    assert "the swarm of far: 2 managers of the swarm could not be seen" in str(verdict.unknown)

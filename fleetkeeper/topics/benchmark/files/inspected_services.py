@@ -189,8 +189,9 @@ class ServiceReading:
             read_only, kind = "ro" in options, ""
         kind = kind or ("bind" if source.startswith(("/", ".", "~")) else "volume")
         driver = mapping_of(self.top_level("volumes", source).get("driver_opts")) if kind == "volume" else {}
-        if "bind" in text_of(driver.get("o")).split(","):
-            kind, source = "bind", text_of(driver.get("device"))
+        flags, device = text_of(driver.get("o")).split(","), text_of(driver.get("device"))
+        if {"bind", "rbind"} & set(flags) or device.startswith("/dev/"):
+            kind, source = "bind", device
         return {
             "Type": kind,
             "Source": node_path(source) if kind == "bind" else "",

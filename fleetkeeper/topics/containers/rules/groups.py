@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.schema import Service
@@ -25,8 +25,8 @@ def run_in_their_own_groups(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     that drops root's rights may keep root's supplementary groups. Judged on every process that does not run as root, as
     the kernel shows it: first and supplementary groups, those of root as they are on the node. `group` of a service
     names the groups that its processes may have: with it, a first group of another name is told too. Warnings, since
-    the user counts first (`containers.run_as_their_own_user`). Unknown where processes were not seen, or a group of the
-    inventory cannot be known. Does not apply without Docker.
+    the user counts first (`containers.run_as_their_own_user`). Unknown where processes were not seen, a group of the
+    inventory cannot be known, or no socket of the engine was seen. Does not apply without Docker.
 
     Source: docs/runbook.md, "Users in containers"; credentials(7).
     """
@@ -35,16 +35,16 @@ def run_in_their_own_groups(fleet: Fleet, subject: Subject) -> Iterator[Finding 
         raise NotApplicable("no Docker on this node")
     for container in facts.containers:
         if container.pid and not container.drill:
-            yield from judged_groups(fleet, Placement(subject.name, container), facts.engine_group)
+            yield from judged_groups(fleet, Placement(subject.name, container), facts.groups_of_engine)
 
 
-def judged_groups(fleet: Fleet, location: Placement, engine: int | None) -> Iterator[Finding | Unobservable]:
+def judged_groups(fleet: Fleet, location: Placement, engines: Collection[int]) -> Iterator[Finding | Unobservable]:
     """A warning about one container whose processes have groups that they should not; an Unobservable if not seen."""
     container = location.container
     key = placement.declared_service(fleet, container)
     service = placement.service_of(fleet, key) if key else None
     try:
-        wrong = wrong_groups(container, service, engine)
+        wrong = wrong_groups(container, service, engines)
     except Unobservable as why:
         yield seen_from(why, location)
         return
@@ -60,16 +60,23 @@ def judged_groups(fleet: Fleet, location: Placement, engine: int | None) -> Iter
         )
 
 
-def wrong_groups(container: Container, service: Service | None, engine: int | None) -> dict[str, str]:
+def wrong_groups(container: Container, service: Service | None, engines: Collection[int]) -> dict[str, str]:
     """What is wrong with the groups of processes that do not run as root, by the name of the process; empty if nothing.
 
-    Raises Unobservable when processes were not seen, or a group that the inventory names is not known.
+    Raises Unobservable when processes were not seen, or a group that the inventory names is not known; and where
+    nothing is wrong but `engines` is empty: then a group may be the one that owns the engine's socket.
     """
     allowed = allowed_groups(container, service.group if service else ())
     wrong: dict[str, str] = {}
+    open_groups: set[int] = set()
     for process in own_processes_of(container):
-        if process.uid != ROOT and process.groups and (reason := odd_group(process, allowed, engine)):
+        if process.uid == ROOT or not process.groups:
+            continue
+        if reason := odd_group(process, allowed, engines):
             wrong.setdefault(process.name, reason)
+        open_groups |= set(process.groups) - allowed
+    if open_groups and not wrong and not engines:
+        raise Unobservable("which group owns the engine's socket could not be seen", "set `sudo: true`, or `audit`")
     return wrong
 
 
@@ -93,17 +100,17 @@ def allowed_groups(container: Container, names: tuple[str, ...]) -> set[int]:
     return gids
 
 
-def odd_group(process: Process, allowed: set[int], engine: int | None) -> str:
+def odd_group(process: Process, allowed: set[int], engines: Collection[int]) -> str:
     """What is wrong with the groups of one process, in words; "" if nothing is.
 
-    >>> [odd_group(Process(7, 33, 33, "web", gid=gid, groups=(gid, 999)), {33}, 999) for gid in (33, 0, 5)]
+    >>> [odd_group(Process(7, 33, 33, "web", gid=gid, groups=(gid, 999)), {33}, {999}) for gid in (33, 0, 5)]
     ["with the group that owns the engine's socket", "with root's group", 'with the group 5']
     """
     if ROOT in process.groups and ROOT not in allowed:
         return "with root's group" if process.groups[0] == ROOT else "with root's group among its others"
     if allowed and process.gid not in allowed:
         return f"with the group {'of the node ' + str(process.groups[0]) if process.gid is None else process.gid}"
-    if engine is not None and engine != ROOT and engine in process.groups and engine not in allowed:
+    if (set(engines) - allowed - {ROOT}) & set(process.groups):
         return "with the group that owns the engine's socket"
     return ""
 

@@ -40,26 +40,49 @@ KEYS = (
 
 
 def socket_paths(container: Container) -> Iterator[Escape]:
-    """An escape for each mounted socket of a container engine, by the name of the file, even when it is read-only."""
+    """An escape for each mounted socket of a container engine, even when it is read-only.
+
+    By the name of the file, as it is written and behind links, and by what an engine of the node listens on, whatever
+    it is called; a directory that holds one too.
+    """
     for mount in container.mounts:
-        if PurePosixPath(mount.source).name in SOCKETS:
-            yield Escape(
-                "5.32", f"holds the engine's socket {mount.source}: it can start any container", "no engine socket"
-            )
+        named = next((path for path in (mount.source, *mount.node_paths) if PurePosixPath(path).name in SOCKETS), "")
+        if named:
+            yield Escape("5.32", f"holds the engine's socket {named}: it can start any container", "no engine socket")
+        elif mount.engine and not is_sensitive(mount):
+            saw = f"holds an engine's socket in {shown_path(mount)}: it can start any container"
+            yield Escape("5.32", saw, "no engine socket")
+
+
+def shown_path(mount: Mount) -> str:
+    """What of the node a mount shows, in words.
+
+    >>> shown_path(Mount("volume", "/v", "/x", "x", bound="/srv/link", real="/etc"))
+    '/srv/link (which is /etc), by the volume x'
+    """
+    paths = mount.node_paths or (mount.source,)
+    behind = f" (which is {paths[1]})" if len(paths) > 1 else ""
+    return f"{paths[0]}{behind}" + (f", by the volume {mount.name}" if mount.bound else "")
 
 
 def sensitive_mounts(container: Container) -> Iterator[Escape]:
-    """An escape for each bind mount of a directory of the system; only a warning where it is mounted read-only."""
+    """An escape for each mount of a directory of the system; only a warning where it is mounted read-only.
+
+    Bind mounts, and volumes that bind one. Raises Unobservable, after those that were seen, where a mount could not be
+    followed.
+    """
     for mount in container.mounts:
-        if mount.type == "bind" and is_sensitive(mount):
-            how = "write" if mount.rw else "read"
+        if is_sensitive(mount):
+            holds = any(SOCKET_PARENTS.fullmatch(str(PurePosixPath(path))) for path in mount.node_paths)
             yield Escape(
                 "5.6",
-                f"can {how} {mount.source} of the node",
+                f"can {'write' if mount.rw else 'read'} {shown_path(mount)} of the node",
                 "only directories made for it",
                 "error" if mount.rw else "warning",
-                also=("5.32",) if SOCKET_PARENTS.fullmatch(str(PurePosixPath(mount.source))) else (),
+                also=("5.32",) if holds or mount.engine else (),
             )
+    if unseen := next((mount.unfollowed for mount in container.mounts if mount.unfollowed), None):
+        raise unseen
 
 
 def spreading_mounts(container: Container) -> Iterator[Escape]:
@@ -82,7 +105,11 @@ def is_sensitive(mount: Mount) -> bool:
 
     /etc/passwd only to be read is how some images learn names, and holds no secret.
     """
-    path = PurePosixPath(mount.source)
+    return any(is_sensitive_path(PurePosixPath(path), mount) for path in mount.node_paths)
+
+
+def is_sensitive_path(path: PurePosixPath, mount: Mount) -> bool:
+    """Whether one path that a mount shows makes it sensitive."""
     if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW) or SOCKET_PARENTS.fullmatch(str(path)):
         return True
     below = (path, *path.parents)

@@ -54,10 +54,11 @@ def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     and devices, what opens it (cron, sudoers, ssh keys, …), and switched-off filters are errors; a missing
     no-new-privileges is a warning, and so are what can only be read, other capabilities than Docker's own, other
     devices, and mounts that spread onto the node. Capabilities, filters and no-new-privileges are read from the kernel
-    for each process, since the engine's own default may set them. Containers that do not run are judged too, since they
-    can be started; tasks of a swarm that have ended are not. What another container shares with the node, and the
-    directories that volumes bind, count as if a container had them itself. What depends on processes or volumes that
-    were not seen is unknown. Does not apply without Docker. Source: CIS Docker Benchmark 1.8, section 5.
+    for each process, since the engine's own default may set them, and mounts by what they show of the node: behind
+    links, behind options of local volumes, and a socket by who listens on it. Containers that do not run are judged
+    too, since they can be started; tasks of a swarm that have ended are not. What another container shares with the
+    node counts as if a container had it itself. What depends on processes, volumes or mounts that were not seen is
+    unknown. Does not apply without Docker. Source: CIS Docker Benchmark 1.8, section 5.
     """
     facts = fleet.of(subject.name, Facts)
     if facts.docker == "absent":

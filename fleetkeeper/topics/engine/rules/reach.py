@@ -12,7 +12,15 @@ from fleetkeeper.judging.number_checks import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.engine.facts import EngineFile, Facts
-from fleetkeeper.topics.engine.rules.parts import Checks, api_addresses, engine_sockets, judge_parts, value_of
+from fleetkeeper.topics.engine.rules.parts import (
+    Checks,
+    api_addresses,
+    engine_sockets,
+    judge_parts,
+    security_option,
+    value_of,
+    values_of,
+)
 from fleetkeeper.transport.commands import Unobservable
 
 ROOT = 0
@@ -85,13 +93,37 @@ def unexplained_ports(facts: Facts) -> list[int]:
 
 def owners_of_engine_socket(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
     """A Wrong for each socket of the engine that belongs to another than root, or to a group that is not its own."""
-    group = value_of(facts, "group", "docker")
+    if security_option(facts, "rootless") is not None:
+        raise NotApplicable("the engine runs without root, and its socket belongs to its own user")
     for socket in engine_sockets(facts):
+        group = group_of_socket(facts, socket)
         if socket.owner is None:
             raise Unobservable(f"whose {socket.path} is could not be seen")
-        if socket.owner != ROOT or (socket.group != ROOT and socket.group_name != group):
+        if socket.owner != ROOT or (socket.group != ROOT and not is_group(socket, group)):
             saw = f"{socket.path} belongs to user {socket.owner} and group {socket.group_name or socket.group}"
             yield Wrong(saw, f"root and the group {group}", WHY_SOCKET, severity="error")
+
+
+def group_of_socket(facts: Facts, socket: EngineFile) -> str:
+    """The group that a socket should have: that of docker.socket where systemd makes it, else that of the settings.
+
+    dockerd sets no group on a socket that systemd hands it (systemd.socket(5), SocketGroup=). Raises Unobservable where
+    the settings were not seen.
+    """
+    handed = any(address.startswith("fd:") for address in values_of(facts, "host"))
+    if handed and socket.path in facts.units and facts.unit_group is not None:
+        return facts.unit_group or "root"
+    return value_of(facts, "group", "docker")
+
+
+def is_group(socket: EngineFile, group: str) -> bool:
+    """Whether a socket belongs to a group, by its name or its number, as dockerd looks for it.
+
+    >>> socket = EngineFile("socket", "/run/docker.sock", "/run/docker.sock", 0, 998, 0o660, "UNKNOWN")
+    >>> is_group(socket, "998"), is_group(socket, "docker")
+    (True, False)
+    """
+    return socket.group_name == group or str(socket.group) == group
 
 
 def modes_of_engine_socket(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:

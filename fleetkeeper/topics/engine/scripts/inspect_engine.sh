@@ -159,7 +159,7 @@ if command -v systemctl >/dev/null 2>&1 && [ -d /run/systemd/system ]; then
   part "systemd yes"
   unit=$(sed -n 's|.*/\([A-Za-z0-9_.@-]*\.service\)$|\1|p' "/proc/${pid:-none}/cgroup" 2>/dev/null | head -n 1)
   case $unit in docker.service | user@*) unit='' ;; esac
-  shown=$(systemctl show docker.service docker.socket ${unit:+"$unit"} -p Id,FragmentPath,DropInPaths,Listen 2>/dev/null)
+  shown=$(systemctl show docker.service docker.socket ${unit:+"$unit"} -p Id,FragmentPath,DropInPaths,Listen,SocketGroup 2>/dev/null)
 else part "systemd no"; fi
 property() { # of a unit: the rest of the lines with a key
   printf '%s\n' "$shown" | awk -v unit="$1" -v key="$2=" '
@@ -175,6 +175,8 @@ for name in docker.service docker.socket $unit; do
 done
 part listen
 property docker.socket Listen | indented 65536
+part socket-group
+property docker.socket SocketGroup | indented 1024
 described config "$config"
 described /etc/docker /etc/docker
 described /etc/default/docker /etc/default/docker

@@ -10,9 +10,12 @@
 
 LC_ALL=C; export LC_ALL
 indented() { head -c "$1" | tr '\r' ' ' | sed 's/^/ /'; }
-harmless() { # of environments only names, and values that are empty, a switch, one digit or a path
+# Of environments only names, and values that are empty, a switch, one digit or a path; `?` for others, `?address` for an
+# address with a password.
+harmless() {
   sed -E '/^ *"Env": \[$/,/^ *\],?$/{
-    /^ *"[^="]*=(true|false|yes|no|on|off|[0-9]|\/[^"]*)?",?$/!s/^( *"[^="]*=).*(",?)$/\1?\2/
+    s/^( *"[^="]*=)[^"]*[a-z]:\/\/[^/@"]*:[^/@"$]+@.*(",?)$/\1?address\2/
+    /^ *"[^="]*=(true|false|yes|no|on|off|[0-9]|\?address|\/[^"]*)?",?$/!s/^( *"[^="]*=).*(",?)$/\1?\2/
   }'
 }
 limit='timeout 60'

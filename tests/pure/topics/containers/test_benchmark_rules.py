@@ -275,6 +275,28 @@ def test_groups_that_are_named_or_of_another_user_of_the_node_or_of_root_are_let
     assert verdict_about("run_in_their_own_groups", with_process(gid=5, groups=(5,)), written=any_group).warnings == ()
 
 
+def test_without_a_socket_of_the_engine_a_group_may_be_its_own() -> None:
+    def judged(container: Container, written: str = WRITTEN.replace(", group: web", "")) -> Verdict:
+        facts = {("here", "containers"): Facts("present", (container,))}
+        fleet = Fleet(load_inventory(Path("mine.yml"), written), datetime(2026, 11, 30, tzinfo=UTC), facts)
+        return judge_subject(RULES["run_in_their_own_groups"], fleet, Subject("node", "here"))
+
+    assert judged(GOOD).outcome is Outcome.UNKNOWN
+    assert "the engine's socket could not be seen" in judged(GOOD).unknown[0].why
+    assert judged(with_process(groups=(33, 0))).warnings
+    assert judged(with_process(gid=None, groups=())).outcome is Outcome.HOLDS
+    assert judged(GOOD, WRITTEN).outcome is Outcome.HOLDS
+    assert judged(with_process(groups=(33, 998)), WRITTEN).outcome is Outcome.UNKNOWN
+
+
+def test_the_group_of_each_socket_of_the_engine_is_told() -> None:
+    for groups in ((998, 1000), (1000,)):
+        facts = {("here", "containers"): Facts("present", (with_process(groups=(33, 1000)),), engine_groups=groups)}
+        fleet = Fleet(load_inventory(Path("mine.yml"), WRITTEN), datetime(2026, 11, 30, tzinfo=UTC), facts)
+        [warning] = judge_subject(RULES["run_in_their_own_groups"], fleet, Subject("node", "here")).warnings
+        assert "the group that owns the engine's socket" in warning.saw
+
+
 def test_a_group_that_the_container_does_not_know_is_unknown() -> None:
     assert verdict_about("run_in_their_own_groups", box(group_names={})).outcome is Outcome.UNKNOWN
     numbered = WRITTEN.replace("group: web", "group: '33'")

@@ -686,7 +686,7 @@ def test_case_62_a_container_that_vanished_does_not_spoil_the_rest():
     gone = Output(1, answer, b"Error: No such container: 5f2e\n", command="docker inspect")
     pid = inspected_json()["State"]["Pid"]
     scan = scanned(*shown_text(pid, 999, f"0::/docker/{inspected_json()['Id']}"))
-    facts = look_at_node([gone, scan], [Output(0, f"={pid}\n postgres:999\n\n".encode())])
+    facts = look_at_node([gone, scan], [Output(0, f"={pid}\n postgres:999\n\n".encode()), Output(0, b"=end\n")])
     [item] = facts.containers
     assert item.processes
     assert item.accounts == {"postgres": 999}
