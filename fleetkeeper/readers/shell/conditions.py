@@ -194,7 +194,7 @@ class Test:
             self.at += 2
             return self.unary(text, self.words[self.at - 1])
         self.at += 1
-        return self.not_empty(self.words[self.at - 1])
+        return self.not_empty(self.words[self.at - 1]) if left > 0 else Truth(None)
 
     def unary(self, operator: str, word: Word) -> Truth:
         """The result of a test with one operand: NO for -t; not to be told for an unknown operator, path or pattern."""

@@ -51,11 +51,13 @@ def ends_with_its_file(command: Simple, around: Surroundings) -> bool:
 def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
     """`cd`: the directory must be there. Sets the context's `directory`, "" where it is not known.
 
-    Without an argument, and to `/`, it succeeds. Where the directory cannot be told, neither can the status. `guard`:
-    something asks for the status (`if`, `&&`); else only `set -e` does, with which a failure ends the script, and
-    without either it is success. `reach` makes no difference.
+    Without an argument, where nothing sets HOME, and to `/`, it succeeds. Where the directory cannot be told, neither
+    can the status. `guard`: something asks for the status (`if`, `&&`); else only `set -e` does, with which a failure
+    ends the script, and without either it is success. `reach` makes no difference.
     """
     arguments = [word for word in words[1:] if literal_text(word) not in ("-P", "-L", "--")]
+    if not arguments and (home := follower.context.variables.get("HOME")):
+        arguments = [home]
     path = conditions.known_value(arguments[-1], follower.context.around) if arguments else None
     path = from_home(path, follower.context) if path else path
     searched = "CDPATH" in follower.context.variables and not (path or "/").startswith(("/", "."))

@@ -109,15 +109,16 @@ class Parser:
         """The and-or lists up to a word among `ends`, a closing bracket, `;;` or the end. Raises Unreadable."""
         lists: list[AndOr] = []
         while True:
-            while self.peek() in (";", "\n"):
-                self.at += 1
+            self.skip_lines()
             if self.peek() in (None, ")", ";;") or self.keyword() in ends:
                 return tuple(lists)
             item = self.parse_and_or()
             if self.peek() == "&":
                 item = replace(item, background=True)
                 self.at += 1
-            elif self.peek() not in (";", "\n", None, ")", ";;"):
+            elif self.peek() == ";":
+                self.at += 1
+            elif self.peek() not in ("\n", None, ")", ";;"):
                 raise Unreadable("its commands are not apart from each other")
             lists.append(item)
 

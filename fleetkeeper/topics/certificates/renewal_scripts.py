@@ -306,7 +306,7 @@ def renewals_of_call(call: ScriptCall, script: ScriptText, node: NodeSurrounding
         around.script = path
         starts = can_start(file, "interpreter" if call.interpreter else script.starter, around, script.search_path)
         text = file.content.decode("utf-8", "replace")
-        start = start_of(text, call.arguments)
+        start = start_of("" if call.interpreter else text, call.arguments)
         around_it = {name: literal_text(value) or "" for name, value in script.variables.items() if name.isidentifier()}
         given = {**call.environment(around_it), **start.arguments}
         variables = {name: (Part("text", value),) for name, value in given.items()}

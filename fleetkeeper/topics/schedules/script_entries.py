@@ -97,7 +97,8 @@ def follow_script(
     starter: Starter = "interpreter" if behind.call.interpreter else behind.starter
     around = scheduled.answers.surroundings(behind.user, behind.call.interpreter or shell_of(file.content))
     around.script, around.search_path = file.path, behind.path
-    runs = running_anywhere(text, command_words, around, start_of(text, behind.call.arguments), behind.environment)
+    start = start_of("" if behind.call.interpreter else text, behind.call.arguments)  # its `#!` is a comment then
+    runs = running_anywhere(text, command_words, around, start, behind.environment)
     starts = both(behind.call.reach, can_start(file, starter, around, behind.path))
     if runs:
         scheduled.ask(around)

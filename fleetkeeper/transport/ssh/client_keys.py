@@ -175,9 +175,9 @@ class Keyring:
         if not target.keys_allowed:
             return [], ["PubkeyAuthentication no in the SSH configuration: our own SSH knows keys only"]
         every, troubles = self.all_offers(target)
-        offers = [offer for offer in every if target.algorithms.accepts(offer.kind)]
+        offers = [offer for offer in every if target.accepts(offer.kind, offer.key.asbytes())]
         if others := ", ".join(offer.name for offer in every if offer not in offers):
-            troubles.append(f"not among PubkeyAcceptedAlgorithms of the SSH configuration: {others}")
+            troubles.append(f"not among PubkeyAcceptedAlgorithms, or shorter than RequiredRSASize: {others}")
         if not every and not troubles:
             troubles.append(f"no agent holds a key, and there is none of {', '.join(target.identities)}")
         first = self.accepted.get((target.user, target.identities))

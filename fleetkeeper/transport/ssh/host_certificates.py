@@ -129,3 +129,13 @@ def signature_holds(blob: bytes) -> bool:
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
+
+
+def rsa_bits(key: bytes) -> int:
+    """The size in bits of an RSA key in wire format (RFC 4253, 6.6); 0 for other keys."""
+    try:
+        wire = Wire(key)
+        kind, _exponent, modulus = wire.string(), wire.string(), wire.string()
+    except ValueError:
+        return 0
+    return int.from_bytes(modulus, "big").bit_length() if kind == b"ssh-rsa" else 0

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from fleetkeeper.readers.lines import last_line
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.algorithms import KEYS, SECURITY_KEYS
-from fleetkeeper.transport.ssh.host_certificates import CERTIFIED, Wire
+from fleetkeeper.transport.ssh.host_certificates import CERTIFIED, rsa_bits
 from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
     KeyStatus,
@@ -95,16 +95,6 @@ def check_address(server: Server, shown: Presented, address: str) -> None:
     if ruling in (KeyStatus.CHANGED, KeyStatus.REVOKED):
         why = f"its address {address} is known for another host key (CheckHostIP): it shows {name_keys(shown.plain)}"
         raise Unobservable(why, hint=f"{COMPARE}; known is {describe_known_keys(server, target)}")
-
-
-def rsa_bits(key: bytes) -> int:
-    """The size in bits of an RSA key in wire format (RFC 4253, 6.6); 0 for other keys."""
-    try:
-        wire = Wire(key)
-        kind, _exponent, modulus = wire.string(), wire.string(), wire.string()
-    except ValueError:
-        return 0
-    return int.from_bytes(modulus, "big").bit_length() if kind == b"ssh-rsa" else 0
 
 
 KRL = b"SSHKRL\n\0"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.algorithms import Algorithms, allowed_algorithms
+from fleetkeeper.transport.ssh.host_certificates import rsa_bits
 from fleetkeeper.transport.ssh.host_lookup import SIGNATURES
 
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
@@ -82,6 +83,10 @@ class SshTarget:
     explicit_identity: bool = False
     untried: tuple[str, ...] = ()
     beyond: Unobservable | None = None
+
+    def accepts(self, kind: str, key: bytes) -> bool:
+        """Whether a user key in wire format may be offered: one of PubkeyAcceptedAlgorithms, and no shorter RSA key."""
+        return self.algorithms.accepts(kind) and not 0 < rsa_bits(key) < self.least_rsa
 
 
 def parse(output: str, address: str, written: Collection[str] = ()) -> SshTarget:

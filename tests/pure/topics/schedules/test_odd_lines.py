@@ -1,0 +1,33 @@
+"""Lines of crontabs that Debian 12's cron ran, or did not run, otherwise than they were once read."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleetkeeper.judging.verdicts import Outcome
+from tests.pure.topics.schedules.test_engines_of_entries import COMMAND, SCRIPT, line_verdict
+
+
+@pytest.mark.parametrize(
+    "test", ["[ -f /etc/passwd -a ]", "test -f /etc/passwd -o", "[ ! -a ]", "[ x -a ( ]", "[ -a -a ]"]
+)
+def test_a_condition_that_ends_too_early_costs_nothing_but_its_own_line(test: str) -> None:
+    good = line_verdict(COMMAND, settings=f"0 1 * * * {test} && {COMMAND}\n")
+    assert good.outcome in (Outcome.HOLDS, Outcome.UNKNOWN)
+    assert "could not make sense" not in "".join(map(str, good.unknown))
+
+
+@pytest.mark.parametrize("line", [f"; {COMMAND}", f"true & ; {COMMAND}", f"true ; ; {COMMAND}"])
+def test_a_line_that_no_shell_can_parse_is_not_said_to_run(line: str) -> None:
+    assert line_verdict(line).outcome is not Outcome.HOLDS
+
+
+def test_the_options_behind_a_script_s_first_line_do_not_count_when_a_shell_is_given_the_script() -> None:
+    script = f"#!/bin/sh -e\nfalse\n{COMMAND}\n"
+    assert line_verdict(f"/bin/sh {SCRIPT}", script=script).outcome is Outcome.HOLDS
+    assert line_verdict(SCRIPT, script=script).outcome is Outcome.FINDING
+
+
+@pytest.mark.parametrize(("home", "outcome"), [("/no/such", Outcome.FINDING), ("/root", Outcome.HOLDS)])
+def test_cd_without_a_directory_goes_to_the_home_that_the_crontab_sets(home: str, outcome: Outcome) -> None:
+    assert line_verdict(f"cd && {COMMAND}", f"HOME={home}\n").outcome is outcome
