@@ -187,7 +187,8 @@ def test_a_first_night_is_told_in_forty_lines_and_with_v_in_full(
     (pytester.path / "look.json").write_bytes(gzip.decompress((FOLDER / "A.json.gz").read_bytes()))
     words = ("--hosts=./lab.yml", "--replay=look.json", "-p", "no:cacheprovider")
     lines = pytester.runpytest_subprocess(*words).stdout.lines
-    assert len([line for line in lines if "was not looked at" not in line]) <= 40
+    progress = re.compile(r"test_\w+\.py ")  # pytest's own, one for each topic
+    assert len([line for line in lines if "was not looked at" not in line and not progress.match(line)]) <= 28
     top = lines[lines.index("") + 1 :]
     top = top[top.index("") + 1 :][:4]
     assert top[0].startswith("postgres: the newest complete backup is 3 d 8 h old: ")
