@@ -16,6 +16,7 @@ from lab.faults import (
     engines,
     machines,
     mail,
+    queues,
     schedules,
     services,
 )
@@ -255,6 +256,26 @@ FAULTS = {
     "mail-lost": Fault(
         "The mailer of `data` has lost its configuration: what cron has to say there reaches nobody.",
         mail.lose_configuration, mail.find_configuration,
+    ),
+    "consumer-cancelled": Fault(
+        "The worker of the queue GPU lives and answers, and has been told to take no jobs from it.",
+        queues.cancel_consumer, queues.add_consumer,
+    ),
+    "worker-frozen": Fault(
+        "The worker of the queue GPU is stopped in its tracks: it stays a consumer, and does not answer.",
+        queues.freeze_worker, queues.thaw_worker,
+    ),
+    "queue-typo": Fault(
+        "Three jobs were sent to a queue of a mistyped name, from which nobody takes them.",
+        queues.send_to_typo, queues.delete_typo,
+    ),
+    "queue-backlog": Fault(
+        "In the queue `celery` wait more jobs than may, behind one that takes long.",
+        queues.pile_up, queues.clear_pile,
+    ),
+    "broker-stopped": Fault(
+        "RabbitMQ is stopped inside its container, which runs on.",
+        queues.stop_broker, queues.start_broker,
     ),
     "node-dead": Fault(
         "`data` does not answer any more: its port takes connections and nothing comes back.",

@@ -17,6 +17,13 @@ SERVED = f"openssl s_client -connect localhost:443 -servername {SITE} </dev/null
 A_MONTH = "openssl x509 -noout -checkend 2592000"
 WEB_USER = 'docker exec "$(docker ps -q -f label=com.docker.swarm.service.name=rodan_rodan-main)" id -un'
 ACCEPTS = "docker exec $(docker ps -qf label=com.docker.swarm.service.name=rodan_postgres) pg_isready -h 127.0.0.1"
+RABBITMQCTL = "docker exec $(docker ps -qf name=rodan_rabbitmq) rabbitmqctl -q --no-table-headers list_queues name"
+CONSUMERS = f"{RABBITMQCTL} consumers | grep '^GPU'"
+QUEUE_NAMES = f"{RABBITMQCTL} | grep -ix gpu | sort"
+WAITING = f"{RABBITMQCTL} messages | grep '^celery[[:space:]]'"
+STOPPED_WORKER = (
+    "ps -o stat= -p $(docker inspect --format '{{.State.Pid}}' $(docker ps -qf name=rodan_gpu-celery)) | cut -c1"
+)
 WORKER = "docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Args}}' rodan_celery"
 LOGIN = ("-oBatchMode=yes", "-oConnectTimeout=3", "sudo -n docker ps -q >/dev/null")
 
@@ -57,6 +64,11 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "account-expired": lambda lab: ask_node(lab, VGPU, "chage -l root"),
     "second-deleter": lambda lab: ask_node(lab, DATA, "cat /etc/cron.d/*"),
     "share-unmounted": lambda lab: ask_node(lab, DATA, "cat /etc/fstab"),
+    "consumer-cancelled": lambda lab: ask_node(lab, VGPU, CONSUMERS),
+    "worker-frozen": lambda lab: ask_node(lab, VGPU, STOPPED_WORKER),
+    "queue-typo": lambda lab: ask_node(lab, VGPU, QUEUE_NAMES),
+    "queue-backlog": lambda lab: ask_node(lab, VGPU, WAITING),
+    "broker-stopped": lambda lab: bool(ask_node(lab, VGPU, f"{CONSUMERS} || :")),
     "database-frozen": lambda lab: ask_node(lab, VGPU, ACCEPTS),
     "database-forgotten": lambda lab: ask_node(lab, DATA, "docker ps -aqf name=ledger; docker volume ls -q"),
     "backup-sidecar": lambda lab: ask_node(lab, VGPU, "docker ps -qf name=pgbackups"),

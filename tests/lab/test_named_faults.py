@@ -29,6 +29,10 @@ NAMED = {
     "second-deleter": ("backups.only_one_thing_deletes", f"{schedules.DELETER}:1 removes dumps, too, with `find`"),
     "cron-guarded": ("schedules.backup_runs_where_postgres_runs", "[ -e /srv/rodan/backups-are-on ]"),
     "account-expired": ("schedules.backup_runs_where_postgres_runs", "PAM refuses root to cron"),
+    "consumer-cancelled": ("queues.are_consumed", "nobody consumes GPU"),
+    "queue-typo": ("queues.are_consumed", "in queues that are not declared: gpu (3)"),
+    "queue-backlog": ("queues.move", "jobs wait in celery"),
+    "worker-frozen": ("queues.answer", "consumes GPU and does not answer"),
     "database-frozen": ("backups.database_answers", "the database runs and takes no connection"),
     "crash-loop": ("services.are_running", "ended by itself"),
     "changed-by-hand": (
@@ -43,6 +47,8 @@ TOGETHER = (
     ("backup-foreign", "share-unmounted", "database-forgotten", "member-paused", "second-deleter", "cron-guarded"),
     ("account-expired", "crash-loop", "member-unlisted"),
     ("database-frozen", "changed-by-hand", "backup-sidecar"),
+    ("consumer-cancelled", "queue-typo", "queue-backlog"),
+    ("worker-frozen",),
 )
 
 
