@@ -14,6 +14,7 @@ from lab.faults import (
     containers,
     databases,
     engines,
+    gpus,
     machines,
     mail,
     queues,
@@ -252,6 +253,18 @@ FAULTS = {
     "swarm-long-certificates": Fault(
         "The certificates of the swarm's nodes are for ten years.",
         engines.prolong_certificates, engines.shorten_certificates, ("7.7",),
+    ),
+    "gpu-label-lost": Fault(
+        "`vgpu` has lost its label in the swarm: the worker of the queue waits, without a word.",
+        gpus.lose_label, gpus.restore_label,
+    ),
+    "gpu-device-denied": Fault(
+        "The worker of the queue may no longer open the GPU's device, as after `systemctl daemon-reload`.",
+        gpus.deny_device, gpus.allow_device,
+    ),
+    "gpu-driver-mismatch": Fault(
+        "The GPU's library on `vgpu` was upgraded, and the driver that runs was not.",
+        gpus.upgrade_library, gpus.downgrade_library,
     ),
     "mail-lost": Fault(
         "The mailer of `data` has lost its configuration: what cron has to say there reaches nobody.",

@@ -24,6 +24,7 @@ WAITING = f"{RABBITMQCTL} messages | grep '^celery[[:space:]]'"
 STOPPED_WORKER = (
     "ps -o stat= -p $(docker inspect --format '{{.State.Pid}}' $(docker ps -qf name=rodan_gpu-celery)) | cut -c1"
 )
+GPU_DEVICE = "docker exec $(docker ps -qf name=rodan_celery) stat -c %t:%T /dev/nvidiactl"
 WORKER = "docker service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Args}}' rodan_celery"
 LOGIN = ("-oBatchMode=yes", "-oConnectTimeout=3", "sudo -n docker ps -q >/dev/null")
 
@@ -82,6 +83,9 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "settings-lent": lambda lab: lab.on(
         "manager", "docker", "service", "inspect", "--format", "{{json .Spec}}", "rodan_rodan-main"
     ),
+    "gpu-label-lost": lambda lab: ask_node(lab, MANAGER, "docker node inspect --format '{{.Spec.Labels}}' vgpu"),
+    "gpu-device-denied": lambda lab: ask_node(lab, VGPU, GPU_DEVICE),
+    "gpu-driver-mismatch": lambda lab: ask_node(lab, VGPU, "readlink /usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"),
     "mail-lost": lambda lab: ask_node(lab, DATA, "ls /etc/msmtprc"),
     "node-dead": lambda lab: can_log_in(DATA),
     "dockerd-dead": lambda lab: can_log_in(DATA),

@@ -39,6 +39,9 @@ NAMED = {
         "services.are_deployed_as_declared",
         "rodan_celery: CELERY_BROKER_URL has another value, LAB_CHANGED_BY_HAND is not in the file",
     ),
+    "gpu-label-lost": ("gpus.are_where_the_service_may_run", "vgpu lacks the label queue=GPU"),
+    "gpu-device-denied": ("gpus.reach_the_worker", "cannot open /dev/nvidiactl: Operation not permitted"),
+    "gpu-driver-mismatch": ("gpus.have_a_driver", "the loaded driver is 535.183.01, the library 550.90.07"),
 }
 """For each fault the rule that names it, and words of its finding."""
 WARNED = {"second-deleter", "member-unlisted", "backup-sidecar"}
@@ -49,6 +52,8 @@ TOGETHER = (
     ("database-frozen", "changed-by-hand", "backup-sidecar"),
     ("consumer-cancelled", "queue-typo", "queue-backlog"),
     ("worker-frozen",),
+    ("gpu-device-denied", "gpu-driver-mismatch"),
+    ("gpu-label-lost",),
 )
 
 

@@ -18,6 +18,7 @@ REPAIRED = {
     "volume-over-budget": {"volumes.are_within_budget", "backups.are_thinned"},
     "certificate-expiring": {"certificates.are_far_from_expiry"},
     "root-container": {"containers.run_as_their_own_user"},
+    "gpu-label-lost": {"gpus.are_where_the_service_may_run"},
 }
 """What each fault breaks."""
 ALWAYS = ("cron-missing", "volume-over-budget", "certificate-expiring", "root-container")
