@@ -18,14 +18,13 @@ SIGNAL = 'kill "-$1" "$(docker inspect --format "{{.State.Pid}}" "$2")"'
 
 
 def rabbitmqctl(engine: Engine, *words: str) -> str:
-    return swarm.run_within(engine, BROKER, "rabbitmqctl", "-q", "--no-table-headers", *words)
+    return swarm.run_within(engine, BROKER, "rabbitmqctl", "-q", *words)
 
 
 def numbers_of_queue(engine: Engine, queue: str) -> tuple[int, int]:
     """How many consumers a queue has, and how many messages wait in it; -1 and 0 where there is none."""
-    rows = [
-        line.split("\t") for line in rabbitmqctl(engine, "list_queues", "name", "consumers", "messages").splitlines()
-    ]
+    listed = rabbitmqctl(engine, "list_queues", "--no-table-headers", "name", "consumers", "messages")
+    rows = [line.split("\t") for line in listed.splitlines()]
     return next(((int(row[1]), int(row[2])) for row in rows if len(row) == 3 and row[0] == queue), (-1, 0))
 
 

@@ -13,11 +13,12 @@ from fleetkeeper.topics.gpus.gpu_members import seen_managers, service_names
 from fleetkeeper.topics.gpus.resources import Facts as Resources
 from fleetkeeper.topics.gpus.resources import kinds_of
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.untrusted import one_line, shown_word
+from fleetkeeper.untrusted import one_line
 
 NVIDIA = "nvidia"
 LINK_ABOUT = "/dev/char"
 LINK_COMMAND = "nvidia-ctk system create-dev-char-symlinks --create-all"
+SETTING = '`"node-generic-resources": ["NAME=UUID"]`'
 RESTART = "restart the engine when that is convenient: every container of the node stops with it (drain it first)"
 
 
@@ -119,14 +120,13 @@ def judged_offers(fleet: Fleet, node: str) -> Iterator[Finding]:
 
 
 def not_offered(service: str, kinds: list[str], node: str) -> Finding:
-    """The finding that no member offers what a service reserves. Raises Untrusted for a kind that no shell can take."""
+    """The finding that no member offers what a service reserves."""
     named = ", ".join(map(one_line, kinds))
-    setting = f'"node-generic-resources": ["{shown_word(kinds[0])}=UUID"]'
     return Finding(
         saw=f"{service} reserves {named}, which no member of the swarm offers",
         want=f"`node-generic-resources` with {named} in the engine's settings",
         why="its tasks wait for ever: insufficient resources",
         node=node,
         about=service,
-        hint=f"`{setting}` in /etc/docker/daemon.json, with each UUID of `nvidia-smi -L`, then {RESTART}",
+        hint=f"{SETTING} in /etc/docker/daemon.json, with the name and each UUID of `nvidia-smi -L`, then {RESTART}",
     )
