@@ -137,16 +137,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of this node. `remote`: its data are on the network or with another driver, not on this disk.
-
-    `device` is the directory or file of the node that it binds (`o: bind`), else empty.
-    """
+    """A volume of this node. `remote`: its data are on the network or with another driver, not on this disk."""
 
     name: str
     driver: str = "local"
     mountpoint: str = ""
     remote: bool = False
-    device: str = ""
 
 
 @dataclass(frozen=True)

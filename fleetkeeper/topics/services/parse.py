@@ -311,14 +311,12 @@ def parse_volume(inspected: Json, remote: Iterable[str]) -> Volume:
     Raises Unobservable for a field of the wrong kind.
     """
     driver, mountpoint = text_in(inspected, "Driver", "local"), text_in(inspected, "Mountpoint")
-    options = part(inspected, "Options")
-    networked = options.get("type") in NETWORK
+    networked = part(inspected, "Options").get("type") in NETWORK
     return Volume(
         name=text_in(inspected, "Name"),
         driver=driver,
         mountpoint=mountpoint,
         remote=driver != "local" or networked or below(mountpoint, remote),
-        device=text_in(options, "device") if "bind" in text_in(options, "o").split(",") else "",
     )
 
 

@@ -1,36 +1,22 @@
-"""What a container has of its node by way of something else: another container's namespaces, a volume that binds.
+"""What a container has of its node by way of another container, whose namespaces it joins.
 
-`--network container:X` is the node's network where X has that, and a local volume with `o: bind` is a directory of the
-node under another name. Source: https://docs.docker.com/reference/cli/docker/volume/create/, docker run(1).
+`--network container:X` is the node's network where X has that. Source: docker run(1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.services.facts import Facts as Services
-from fleetkeeper.transport.commands import Unobservable
 
 OTHER = "container:"
 
 
-def with_direct_access(
-    container: Container, containers: Sequence[Container], directories: Mapping[str, str]
-) -> Container:
-    """The container as if it had by itself what it has by way of others.
-
-    `containers` are all of its node, `directories` those that volumes bind, by the volume's name.
-    """
+def with_direct_access(container: Container, containers: Sequence[Container]) -> Container:
+    """The container as if it had by itself the namespaces that it joins; `containers` are all of its node."""
     network, pid, ipc = (mode_in_effect(kind, container, containers) for kind in ("network", "pid", "ipc"))
-    mounts = tuple(
-        replace(mount, type="bind", source=directories[mount.name])
-        if mount.type == "volume" and mount.name in directories
-        else mount
-        for mount in container.mounts
-    )
-    return replace(container, mounts=mounts, isolation=replace(container.isolation, network=network, pid=pid, ipc=ipc))
+    return replace(container, isolation=replace(container.isolation, network=network, pid=pid, ipc=ipc))
 
 
 def mode_in_effect(kind: str, container: Container, containers: Iterable[Container]) -> str:
@@ -51,15 +37,3 @@ def mode_in_effect(kind: str, container: Container, containers: Iterable[Contain
         other = by_name.get(shared.removeprefix(OTHER))
         shared = getattr(other.isolation, kind) if other else ""
     return "host" if shared == "host" else mode
-
-
-def directories_behind_volumes(services: Services | Unobservable) -> Mapping[str, str]:
-    """The directories of the node that its volumes bind, by the volume's name; empty where they were not seen."""
-    if isinstance(services, Unobservable):
-        return {}
-    return {volume.name: volume.device for volume in services.volumes if volume.device}
-
-
-def has_volumes(container: Container) -> bool:
-    """Whether a container has a volume of the node's own driver."""
-    return any(mount.type == "volume" and mount.driver in ("", "local") for mount in container.mounts)

@@ -22,13 +22,8 @@ from fleetkeeper.topics.containers.capabilities import DANGEROUS, DEFAULT_NAMES,
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement
 from fleetkeeper.topics.containers.rules.escapes import RAW, Escape, Way
 from fleetkeeper.topics.containers.rules.filter_escapes import filter_paths, no_new_privileges
-from fleetkeeper.topics.containers.rules.indirect_access import (
-    directories_behind_volumes,
-    has_volumes,
-    with_direct_access,
-)
+from fleetkeeper.topics.containers.rules.indirect_access import with_direct_access
 from fleetkeeper.topics.containers.rules.mount_escapes import sensitive_mounts, socket_paths, spreading_mounts
-from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.transport.commands import Unobservable
 
 ESCAPES = (
@@ -63,26 +58,14 @@ def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     facts = fleet.of(subject.name, Facts)
     if facts.docker == "absent":
         raise NotApplicable("no Docker on this node")
-    services = services_on(fleet, subject.name)
-    directories = directories_behind_volumes(services)
     yield from parts_that_do_not_apply(facts, subject.name)
     for container in facts.containers:
         if ended_task(container):
             continue
         key = placement.declared_service(fleet, container)
         devices = named_devices(fleet, container, key)
-        seen_as = with_direct_access(container, facts.containers, directories)
+        seen_as = with_direct_access(container, facts.containers)
         yield from privilege_findings(Placement(subject.name, seen_as), key, devices)
-        if isinstance(services, Unobservable) and has_volumes(container):
-            yield replace(services, why=f"{container.name}: what its volumes show of the node: {services.why}")
-
-
-def services_on(fleet: Fleet, node: str) -> Services | Unobservable:
-    """What was seen of a node's volumes and services, or why nothing was."""
-    try:
-        return fleet.of(node, Services)
-    except Unobservable as why:
-        return why
 
 
 def named_devices(fleet: Fleet, container: Container, key: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Lim
 from fleetkeeper.topics.containers.process_scan import by_container, join_processes
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
-from fleetkeeper.topics.services.facts import Published, SwarmService, Volume
+from fleetkeeper.topics.services.facts import Published, SwarmService
 from fleetkeeper.transport.commands import Output, Unobservable
 from tests.pure.topics.test_engine import numbers
 
@@ -166,19 +166,6 @@ def test_what_another_container_shares_with_the_node_is_shared_by_who_joins_it(k
         assert numbers(verdict_about("cannot_gain_privileges", *fleet_of_three)) == [number]
     circle = replace(GOOD.isolation, **{kind: f"container:{GOOD.name}"})
     assert numbers(verdict_about("cannot_gain_privileges", box(isolation=circle))) == []
-
-
-@pytest.mark.parametrize(
-    ("device", "expected"),
-    [("/etc", ["5.6"]), ("/run", ["5.32", "5.6"]), ("/run/docker.sock", ["5.32"]), ("/srv/data", []), ("", [])],
-)
-def test_a_volume_that_binds_a_directory_of_the_node_is_that_directory(device: str, expected: list[str]) -> None:
-    mounted = box(mounts=(Mount("volume", "/var/lib/docker/volumes/v/_data", "/x", name="v", driver="local"),))
-    seen = replace(MANAGER, volumes=(Volume("v", device=device),))
-    assert numbers(verdict_about("cannot_gain_privileges", mounted, swarm=seen)) == expected
-    dark = verdict_about("cannot_gain_privileges", mounted, swarm=Unobservable("dark"))
-    assert (dark.outcome, numbers(dark)) == (Outcome.UNKNOWN, [])
-    assert verdict_about("cannot_gain_privileges", box(mounts=()), swarm=Unobservable("dark")).outcome is Outcome.HOLDS
 
 
 def test_a_limit_of_the_kernel_counts() -> None:

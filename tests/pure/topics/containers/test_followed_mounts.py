@@ -83,6 +83,26 @@ def test_case_101_a_mount_is_judged_by_what_it_shows_of_the_node(mount: Mount, b
     assert (numbers(verdict), verdict.unknown) == (broken, ())
 
 
+@pytest.mark.parametrize(
+    ("device", "word", "broken"),
+    [
+        ("/etc", "plain", ["5.6"]),
+        ("/run", "engine", ["5.32", "5.6"]),
+        ("/run/docker.sock", "engine", ["5.32"]),
+        ("/srv/data", "plain", []),
+        ("/srv/gone", "gone", []),
+    ],
+)
+def test_a_volume_that_binds_a_directory_of_the_node_is_that_directory_and_told_once(
+    device: str, word: str, broken: list[str]
+) -> None:
+    text = f"=volume conf bound\n {device}\n=mount {word}\n {device}\n {device}\n=end\n"
+    verdict = verdict_about("cannot_gain_privileges", with_mounts(VOLUME, printed=text), written=WRITTEN)
+    assert (numbers(verdict), verdict.unknown) == (broken, ())
+    assert len(verdict.findings) == min(1, len(broken))
+    assert all(f"{device}, by the volume conf" in finding.saw for finding in verdict.findings if "5.6" in broken)
+
+
 def test_what_is_read_only_is_a_warning_and_the_volume_is_named() -> None:
     verdict = verdict_about("cannot_gain_privileges", with_mounts(replace(VOLUME, rw=False)), written=WRITTEN)
     [warning] = verdict.warnings

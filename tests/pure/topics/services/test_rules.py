@@ -442,7 +442,7 @@ def test_a_node_without_docker_is_in_no_swarm():
 
 def test_facts_survive_recording():
     adapter = TypeAdapter(Facts)
-    facts = Facts("manager", "n1", MEMBERS, (POSTGRES,), (RUNS,), (Volume("v", device="/srv/v"),), ("/srv",))
+    facts = Facts("manager", "n1", MEMBERS, (POSTGRES,), (RUNS,), (Volume("v"),), ("/srv",))
     assert adapter.validate_python(adapter.dump_python(facts, mode="json")) == facts
 
 
