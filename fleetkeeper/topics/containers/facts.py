@@ -95,7 +95,8 @@ class Process:
 class Isolation:
     """How a container is isolated from its node: fields of `docker inspect` under HostConfig.
 
-    Capabilities are in upper case without `CAP_`. `network` to `cgroupns` are modes, such as "host". `engine_maps`: the
+    Capabilities are in upper case without `CAP_`. Of a profile of seccomp, `security_opt` has the default action alone,
+    `?` where that could not be read. `network` to `cgroupns` are modes, such as "host". `engine_maps`: the
     engine gives its containers other users of the node (`userns-remap`), unless one says `userns: host`.
     """
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from fleetkeeper.readers.docker.inspection import has_healthcheck
 from fleetkeeper.readers.docker.labels import COMPOSE_HASH
 from fleetkeeper.readers.docker.own_jobs import jobs_of_container
+from fleetkeeper.readers.docker.seccomp_profiles import without_rules
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, part, parts, text_in, texts
 from fleetkeeper.readers.numbers import number_in, whole_number
 from fleetkeeper.readers.run_digests import run_key, text_digest
@@ -220,7 +221,7 @@ def parse_isolation(host: Json) -> Isolation:
         privileged=flag_in(host, "Privileged"),
         cap_add=parse_capabilities(texts(host, "CapAdd")),
         cap_drop=parse_capabilities(texts(host, "CapDrop")),
-        security_opt=texts(host, "SecurityOpt"),
+        security_opt=tuple(map(without_rules, texts(host, "SecurityOpt"))),
         devices=tuple(text_in(item, "PathOnHost") for item in parts(host, "Devices")),
         device_rules=texts(host, "DeviceCgroupRules"),
         network=text_in(host, "NetworkMode"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.looking.fleet import raise_if_unobservable
+from fleetkeeper.readers.docker.seccomp_profiles import WORDS, lets_all_pass, split_option
 from fleetkeeper.topics.containers.facts import Container, Settings
 from fleetkeeper.topics.containers.rules.escapes import Escape
 from fleetkeeper.transport.commands import Unobservable
@@ -17,17 +18,28 @@ def filter_paths(container: Container) -> Iterator[Escape]:
     """An escape for each filter (seccomp, AppArmor, SELinux) that was switched off.
 
     Docker itself drops SELinux's label where a namespace of the node is shared: that is none. What the engine gives it
-    counts, whatever its options are, and what the kernel does with its processes.
+    counts, whatever its options are, and what the kernel does with its processes. Raises Unobservable, after those that
+    were seen, where a profile of seccomp cannot be read.
     """
     yield from kernel_filters(container)
     shared = "host" in (container.isolation.pid, container.isolation.ipc) or container.isolation.privileged
-    for option in container.isolation.security_opt:
-        kind, _, value = option.replace(":", "=", 1).partition("=")
+    for kind, value in map(split_option, container.isolation.security_opt):
         if value == "unconfined" and kind in ("seccomp", "apparmor"):
             cis = "5.22" if kind == "seccomp" else "5.2"
             yield Escape(cis, f"runs without {kind}'s filter", f"{kind}'s default profile")
         elif kind == "label" and value == "disable" and not shared:
             yield Escape("5.3", "runs without SELinux's label", "SELinux's default label")
+    yield from loose_profiles(container)
+
+
+def loose_profiles(container: Container) -> Iterator[Escape]:
+    """An escape for a profile of seccomp that was given by file and allows all that it does not name.
+
+    The client sends the text of such a file, and `docker inspect` shows it. Raises Unobservable where that is no JSON.
+    """
+    for kind, profile in map(split_option, container.isolation.security_opt):
+        if kind == "seccomp" and profile not in WORDS and lets_all_pass(profile):
+            yield Escape("5.22", "has a seccomp profile that allows what it does not name", "seccomp's default profile")
 
 
 def kernel_filters(container: Container) -> Iterator[Escape]:

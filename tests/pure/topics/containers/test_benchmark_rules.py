@@ -14,6 +14,7 @@ from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import TOPIC
 from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Limits, Mount, Port, Process, Settings
+from fleetkeeper.topics.containers.parse import parse_isolation
 from fleetkeeper.topics.containers.process_scan import by_container, join_processes
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
@@ -166,6 +167,41 @@ def test_what_another_container_shares_with_the_node_is_shared_by_who_joins_it(k
         assert numbers(verdict_about("cannot_gain_privileges", *fleet_of_three)) == [number]
     circle = replace(GOOD.isolation, **{kind: f"container:{GOOD.name}"})
     assert numbers(verdict_about("cannot_gain_privileges", box(isolation=circle))) == []
+
+
+@pytest.mark.parametrize("spelled", ["seccomp=", "seccomp:"])
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        ('{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mount"],"action":"SCMP_ACT_ERRNO"}]}', ["5.22"]),
+        ('{"DefaultAction": "SCMP_ACT_LOG"}', ["5.22"]),
+        ("{}", ["5.22"]),
+        ('{"defaultAction":"","syscalls":null}', ["5.22"]),
+        ('{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}', []),
+        ("builtin", []),
+        ("", []),
+        ('{"defaultAction":"SCMP_ACT_ALLOW"', None),
+        ('{"defaultAction":"SCMP_ACT_ERRNO","defaultaction":"SCMP_ACT_ALLOW"}', None),
+        ('{"defaultAction":"SCMP_ACT_OTHER"}', None),
+        ('{"defaultAction":["SCMP_ACT_ALLOW"]}', None),
+        ('{"syscalls":[{"names":["read"]}]}', None),
+        ('[["defaultAction","SCMP_ACT_ERRNO"]]', None),
+        ("/etc/docker/profile.json", None),
+        ("Unconfined", None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_a_profile_of_seccomp_is_one_by_what_it_does_with_calls_that_it_does_not_name(
+    spelled: str, profile: str, expected: list[str] | None
+) -> None:
+    inspected = parse_isolation({"SecurityOpt": [spelled + profile, "no-new-privileges"], "NetworkMode": "x"})
+    as_written = replace(GOOD.isolation, security_opt=(spelled + profile,))
+    for isolation in (inspected, as_written):
+        verdict = verdict_about("cannot_gain_privileges", box(isolation=replace(isolation, devices=())))
+        assert numbers(verdict) == (expected or [])
+        assert all("its seccomp profile" in part.why for part in verdict.unknown)
+        assert (verdict.outcome is Outcome.UNKNOWN) == (expected is None)
+    assert len(inspected.security_opt[0]) < 60
 
 
 def test_a_limit_of_the_kernel_counts() -> None:
