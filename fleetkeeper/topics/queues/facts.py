@@ -13,6 +13,7 @@ class Queue:
     """One queue of RabbitMQ: how many messages wait (`ready`), are with consumers (`unacknowledged`), and who consumes.
 
     `temporary`: it goes with its consumer or connection (auto-delete, exclusive), as queues for replies do.
+    `ready_later`: how many wait about a second later, at the end of the same look; None where that was not counted.
     """
 
     name: str
@@ -20,6 +21,12 @@ class Queue:
     unacknowledged: int = 0
     consumers: int = 0
     temporary: bool = False
+    ready_later: int | None = None
+
+    @property
+    def was_taken_from(self) -> bool:
+        """Whether fewer messages waited at the end of the look than at its begin."""
+        return self.ready_later is not None and self.ready_later < self.ready
 
 
 @dataclass(frozen=True)

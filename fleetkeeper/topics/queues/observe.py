@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ASK_BROKER = "fleetkeeper/topics/queues/scripts/ask_broker.sh"
 ASK_WORKERS = "fleetkeeper/topics/queues/scripts/ask_workers.sh"
 BROKER_LIMIT = 90.0
-"""Seconds for three starts of rabbitmqctl: an Erlang VM each, which takes long in a container with little CPU."""
+"""Seconds for four starts of rabbitmqctl: an Erlang VM each, which takes long in a container with little CPU."""
 WORKERS_LIMIT = 60.0
 WORKER_LIMIT = 5.0
 """Seconds for all workers' answers, and more for each container in which a worker is looked for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.json_documents import (
@@ -61,25 +62,34 @@ def parse_endpoint(inspected: Json) -> Endpoint:
 
 def parse_broker(container: str, answer: Output, networks: tuple[str, ...]) -> Broker:
     """What RabbitMQ in a container said; queues and consumers are Unobservable where it did not say all of it."""
-    documents = or_why(lambda: three_lists(answer))
+    documents = or_why(lambda: lists_in(answer))
     if isinstance(documents, Unobservable):
         return Broker(container, networks, documents, documents)
-    queues, consumers, channels = documents
-    seen = or_why(lambda: tuple(parse_queue(each) for each in queues))
+    queues, consumers, channels, later = documents
+    seen = or_why(lambda: tuple(parse_queues(queues, later)))
     return Broker(container, networks, seen, or_why(lambda: tuple(parse_consumers(consumers, channels))))
 
 
-def three_lists(answer: Output) -> tuple[list[Json], list[Json], list[Json]]:
-    """The lists of queues, consumers and channels. Raises Unobservable where one is missing, or cut short.
+def lists_in(answer: Output) -> tuple[list[Json], list[Json], list[Json], list[Json]]:
+    """The lists of queues, consumers and channels, and of queues once more: empty where that was not asked.
 
-    >>> three_lists(Output(0, b"[]\\n[]\\n[]\\n"))
-    ([], [], [])
+    Raises Unobservable where one of the first three is missing, and where one is cut short.
+
+    >>> lists_in(Output(0, b"[]\\n[]\\n[]\\n"))
+    ([], [], [], [])
     """
     documents = [parts({"a list": each}, "a list") for each in json_documents(answer.text(), RABBITMQCTL)]
-    if len(documents) != 3:
-        raise Unobservable(f"{RABBITMQCTL} printed {len(documents)} lists where three were asked for")
-    queues, consumers, channels = documents
-    return queues, consumers, channels
+    if len(documents) not in {3, 4}:
+        raise Unobservable(f"{RABBITMQCTL} printed {len(documents)} lists where three or four were asked for")
+    queues, consumers, channels, *later = documents
+    return queues, consumers, channels, later[0] if later else []
+
+
+def parse_queues(rows: Sequence[Json], later: Sequence[Json]) -> Iterator[Queue]:
+    """The queues, each with how many messages wait in it later, where it is listed once more."""
+    ends = {queue.name: queue.ready for queue in map(parse_queue, later)}
+    for queue in map(parse_queue, rows):
+        yield replace(queue, ready_later=ends.get(queue.name))
 
 
 def parse_queue(row: Json) -> Queue:
@@ -87,7 +97,7 @@ def parse_queue(row: Json) -> Queue:
 
     >>> row = '{"name":"GPU","auto_delete":false,"exclusive":false,"consumers":1,"messages_ready":5,'
     >>> parse_queue(json_document(row + '"messages_unacknowledged":4}', "rabbitmqctl"))
-    Queue(name='GPU', ready=5, unacknowledged=4, consumers=1, temporary=False)
+    Queue(name='GPU', ready=5, unacknowledged=4, consumers=1, temporary=False, ready_later=None)
     """
     if not isinstance(row.get("consumers"), int) or not isinstance(row.get("messages_ready"), int):
         raise Unobservable(f"{RABBITMQCTL} did not say how many messages and consumers each queue has")

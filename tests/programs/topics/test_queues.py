@@ -189,6 +189,9 @@ def test_a_worker_that_is_gone_leaves_a_queue_that_nobody_consumes(live_queues: 
     live_queues.send("GPU")
     [match] = live_queues.verdict("are_consumed").findings
     assert "nobody consumes GPU: a job waits" in match.saw
+    queues = live_queues.broker().queues
+    assert isinstance(queues, tuple)
+    assert [(each.ready, each.ready_later) for each in queues if each.name == "GPU"] == [(1, 1)]
 
 
 def test_rabbitmq_that_is_stopped_in_a_container_that_runs_is_unknown(live_queues: LiveQueues) -> None:

@@ -99,6 +99,12 @@ def with_queue(changed: Queue, *consumers: Consumer) -> Fleet:
     return with_broker(queues=queues, consumers=(CONSUMERS[0], *consumers))
 
 
+def with_replies(*replies: Reply, queue: Queue = QUEUES[1]) -> Fleet:
+    """The example's fleet, whose workers answer so, and whose queue GPU is so."""
+    broker = replace(BROKER, queues=(QUEUES[0], queue))
+    return fleet_of(replace(MANAGER, brokers=(broker,), replies=replies), replace(VGPU, replies=replies))
+
+
 def verdict_on(rule: str, fleet: Fleet, queue: str = "GPU") -> Verdict:
     return judge_subject(RULES[rule], fleet, Subject("queue", queue))
 
@@ -115,6 +121,7 @@ def looks() -> dict[str, Fleet]:
         "stranger": with_queue(Queue("GPU", ready=3, consumers=1), cancelled),
         "nobody": with_queue(Queue("GPU", ready=3)),
         "pile": with_queue(pile, CONSUMERS[1]),
+        "still": with_replies(replace(REPLIES[1], jobs=())),
         "failed": fleet_of(vgpu=replace(VGPU, replies=Unobservable("no worker here could be asked"))),
     }
 
@@ -232,9 +239,34 @@ def test_a_job_that_holds_up_others_for_too_long_is_named() -> None:
     assert verdict_on("move", fleet_of(idle, replace(VGPU, replies=old))).outcome is Outcome.HOLDS
 
 
-def test_a_job_whose_begin_is_not_known_is_no_finding() -> None:
-    old = (Reply("celery@GPU", ("GPU",), (replace(JOB, since=None),)),)
-    assert verdict_on("move", fleet_of(replace(MANAGER, replies=old), VGPU)).outcome is Outcome.HOLDS
+@pytest.mark.parametrize(
+    ("jobs", "why"),
+    [
+        ((), "no job of it runs"),
+        ((replace(JOB, queue="celery"),), "no job of it runs"),
+        ((replace(JOB, since=None),), "one runs, and since when was not said"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("later", "counted"),
+    [(None, "not counted again"), (5, "5 at the end of the look"), (6, "6 at the end of the look")],
+)
+def test_jobs_that_wait_are_unknown_where_none_was_seen_to_be_taken(
+    jobs: tuple[Job, ...], why: str, later: int | None, counted: str
+) -> None:
+    fleet = with_replies(Reply("celery@GPU", ("GPU",), jobs), queue=replace(QUEUES[1], ready_later=later))
+    verdict = verdict_on("move", fleet)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.unknown[0].why == f"5 jobs wait in GPU ({counted}), none was seen to be taken, and {why}"
+
+
+@pytest.mark.parametrize("later", [4, 0])
+def test_fewer_that_wait_at_the_end_of_the_look_were_taken(later: int) -> None:
+    fleet = with_replies(Reply("celery@GPU", ("GPU",)), queue=replace(QUEUES[1], ready_later=later))
+    assert verdict_on("move", fleet).outcome is Outcome.HOLDS
+    old = Reply("celery@GPU", ("GPU",), (replace(JOB, since=NOW.timestamp() - 13 * 3600),))
+    held = with_replies(old, queue=replace(QUEUES[1], ready_later=later))
+    assert verdict_on("move", held).outcome is Outcome.FINDING
 
 
 def test_what_waits_while_no_worker_could_be_asked_is_unknown() -> None:
@@ -354,9 +386,19 @@ def test_what_rabbitmq_printed_is_read() -> None:
     assert broker.consumers[0] == Consumer("GPU", "10.0.1.3", "celery@GPU")
 
 
+def test_the_queues_once_more_say_how_many_wait_at_the_end() -> None:
+    later = b'[{"name":"GPU","consumers":1,"messages_ready":3,"messages_unacknowledged":4}]'
+    queues = parse_broker("4f", Output(0, LISTED + later), ()).queues
+    assert isinstance(queues, tuple)
+    assert [queue.ready_later for queue in queues] == [3, None, None]
+
+
 @pytest.mark.parametrize(
     "printed",
     [
+        LISTED + b'[{"name":"GPU","consu',
+        LISTED + b'[{"name":"GPU"}]',
+        LISTED + b"[][]",
         LISTED[:200],
         LISTED[: LISTED.index(b'[\n{"pid')],
         b"",

@@ -32,8 +32,10 @@ def move(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     With one worker a job that does not end stops all behind it, and nothing looks broken. At most `backlog` jobs may
     wait, and while any waits, no job that was taken from the queue may have run for longer than `waiting`. By the
     broker's count of ready messages, and the begin of each job that its workers run (`celery inspect active`). How long
-    a message itself has waited is not known: it carries no time. Does not apply where nobody consumes the queue.
-    Unknown where jobs wait and the workers could not be asked.
+    a message itself has waited is not known: it carries no time. Where jobs wait, one that was taken must be seen: a
+    job that runs, or fewer that wait when they are counted again at the end of the look, about a second later. Without
+    either it is unknown whether they move, and so it is where they wait and the workers could not be asked. Does not
+    apply where nobody consumes the queue.
 
     Source: docs/runbook.md, "Queues"; rabbitmqctl(8), list_queues;
     https://docs.celeryq.dev/en/stable/userguide/workers.html.
@@ -45,7 +47,21 @@ def move(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     if queue.ready > policy.backlog:
         yield too_many(fleet, queue, policy.backlog)
     elif queue.ready:
-        yield from held_up(queue, jobs_of(fleet, queue.name), policy.waiting, fleet)
+        jobs = jobs_of(fleet, queue.name)
+        yield from held_up(queue, jobs, policy.waiting, fleet)
+        if not queue.was_taken_from and all(job.since is None for job in jobs):
+            yield not_seen_to_move(queue, jobs)
+
+
+def not_seen_to_move(queue: Queue, jobs: list[Job]) -> Unobservable:
+    """Why it is unknown whether the jobs that wait are taken; `jobs` run, and nobody said since when."""
+    waiting = f"{count_of(queue.ready, 'job')} {'waits' if queue.ready == 1 else 'wait'} in {queue.name}"
+    running = "one runs, and since when was not said" if jobs else "no job of it runs"
+    later = f"{queue.ready_later} at the end of the look" if queue.ready_later is not None else "not counted again"
+    return Unobservable(
+        f"{waiting} ({later}), none was seen to be taken, and {running}",
+        hint="look again; where it stays so, look at what its workers do (`celery inspect active`, `reserved`)",
+    )
 
 
 def jobs_of(fleet: Fleet, queue: str) -> list[Job]:
