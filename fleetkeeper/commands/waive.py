@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleetkeeper.commands.command_options import HOSTS, STATE, named_or_last
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
+from fleetkeeper.inventory.benchmark_ids import PREFIX, with_edition
+
+if TYPE_CHECKING:
+    from fleetkeeper.commands.waiver_lines import Selection
+    from fleetkeeper.inventory.load import Inventory
 
 
 @click.command()
@@ -23,6 +28,9 @@ from fleetkeeper.exit_codes import Exit
 @STATE
 def waive(rules: tuple[str, ...], **given: Any) -> None:
     """Look, and write a waiver into the inventory for each finding of RULES (ids, topics, globs), or of --all.
+
+    `cis:5.26` is an id of the CIS Docker Benchmark: then the waivers name it, for warnings too, and leave the other ids
+    of its rule.
 
     Each waiver's reason is left to be filled in, and until then it accepts nothing. What could not be looked at is not
     waived, and stays unknown.
@@ -41,13 +49,14 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     audit = open_audit(name, state=given["state"])
     inventory = audit.only_inventory()
     only = named_rules(rules, rules_of(inventory), inventory.edition)
+    selection = selection_of(rules, inventory)
     try:
         with Progress(len(inventory.nodes)) as progress:
             audit.look(progress)
         verdicts = verdicts_of_rules(audit, sorted(only))
     finally:
         audit.close()
-    waivers = new_waivers((finding for verdict in verdicts for finding in verdict.findings), inventory.waivers)
+    waivers = new_waivers(selection.findings_in(verdicts), inventory.waivers, selection)
     dark = sum(bool(verdict.unknown) for verdict in verdicts)
     if dark:
         click.echo(f"{count_of(dark, 'promise')} could not be judged, and cannot be waived", err=True)
@@ -56,6 +65,17 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     else:
         click.echo("nothing stands that could be waived")
     sys.exit(Exit.NOT_ALL_SEEN if dark else Exit.NOTHING_LEFT)
+
+
+def selection_of(names: tuple[str, ...], inventory: Inventory) -> Selection:
+    """What the names of rules and ids mean. Raises UsageError for a name that matches no rule."""
+    from fleetkeeper.commands.waiver_lines import Selection
+    from fleetkeeper.judging.rule import named_rules
+    from fleetkeeper.topics.registry import rules_of
+
+    ids = [name for name in names if name.startswith(PREFIX)]
+    rules = named_rules([name for name in names if name not in ids], rules_of(inventory), inventory.edition)
+    return Selection(rules, tuple(with_edition(name, inventory.edition) for name in ids), inventory.edition)
 
 
 def parse_last_day(written: str) -> date:

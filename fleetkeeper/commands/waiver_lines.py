@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import yaml
 
 from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.benchmark_ids import LATEST, PREFIX, as_written
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import FILL_IN, Waiver
 from fleetkeeper.inventory.units import count_of
@@ -60,21 +62,56 @@ class NewWaiver:
         yield "because", TO_FILL_IN if bare else f"{TO_FILL_IN}; seen: {self.saw}"
 
 
-def new_waivers(findings: Iterable[Finding], written: Iterable[Waiver] = ()) -> list[NewWaiver]:
-    """One waiver for each finding, without duplicates of rule, subject and node.
+@dataclass(frozen=True)
+class Selection:
+    """What is to be waived: findings of `rules`, all without any; and of `ids`, as `cis:1.8:5.26` or globs over them.
+
+    A waiver of an id leaves the other ids of its rule. `edition` is the inventory's.
+    """
+
+    rules: frozenset[str] = frozenset()
+    ids: tuple[str, ...] = ()
+    edition: str = LATEST
+
+    def findings_in(self, verdicts: Iterable[Verdict]) -> Iterator[Finding]:
+        """The findings; where ids are named also the warnings: the table of ids shows them as wrong."""
+        for verdict in verdicts:
+            yield from verdict.findings
+            yield from (warning for warning in verdict.warnings if self.ids and warning.rule not in self.rules)
+
+    def rule_names(self, finding: Finding) -> list[str]:
+        """What waivers of a finding name as their rule: the rule, or each id that is selected; nothing if it is not."""
+        if finding.rule in self.rules or not (self.rules or self.ids):
+            return [finding.rule]
+        matches = [each for each in as_written(finding.cis) if any(fnmatchcase(each, glob) for glob in self.ids)]
+        return [each.replace(f"{PREFIX}{self.edition}:", PREFIX) for each in matches]
+
+
+EVERYTHING = Selection()
+
+
+def new_waivers(
+    findings: Iterable[Finding], written: Iterable[Waiver] = (), selection: Selection = EVERYTHING
+) -> list[NewWaiver]:
+    """One waiver for each finding, or for each id of it that is selected, without duplicates of rule, subject and node.
 
     A finding for which the inventory has one already (`written`) that lacks its reason gets no second one. Of equal
     ones the last is kept, in the place of the first. What was seen is cut at 160 characters.
     """
     unfilled = [waiver for waiver in written if waiver.lacks_reason]
     waivers = [
-        NewWaiver(
-            finding.rule, literal_glob(finding.about or finding.subject), finding.node, one_line(finding.saw)[:160]
-        )
+        NewWaiver(name, literal_glob(thing_of(finding, name)), finding.node, one_line(finding.saw)[:160])
         for finding in findings
+        for name in selection.rule_names(finding)
         if not any(waiver_covers(waiver, finding) for waiver in unfilled)
     ]
     return list({(waiver.rule, waiver.subject, waiver.node): waiver for waiver in waivers}.values())
+
+
+def thing_of(finding: Finding, rule: str) -> str:
+    """What a waiver of a finding is about. Where its rule is an id already, it is not the id once more."""
+    named = finding.about.startswith(PREFIX) and rule.startswith(PREFIX)
+    return finding.subject if named else finding.about or finding.subject
 
 
 def literal_glob(name: str) -> str:

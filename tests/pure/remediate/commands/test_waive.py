@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,11 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.commands.waiver_lines import TO_FILL_IN, NewWaiver, Waiving, insert_waivers, literal_glob, new_waivers
+from fleetkeeper.commands.waiver_lines import (
+    TO_FILL_IN,
+    NewWaiver,
+    Selection,
+    Waiving,
+    insert_waivers,
+    literal_glob,
+    new_waivers,
+)
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.verdicts import waiver_covers
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.judging.verdicts import Verdict, waiver_covers
+from fleetkeeper.topics.engine.rules import RULES
 from fleetkeeper.topics.registry import load_inventory
 
 HEAD = """\
@@ -118,6 +129,44 @@ def test_a_finding_whose_waiver_lacks_its_reason_gets_no_second_one() -> None:
     waiver = Waiver(rule="r.x", subject="s", until=date(2999, 1, 1), owner="ada", because="FILL IN why")
     assert new_waivers([finding], [waiver]) == []
     assert len(new_waivers([finding], [waiver.model_copy(update={"because": "it is old"})])) == 1
+
+
+ESCAPE = Finding(
+    "can write /run", "x", rule="containers.x", subject="n", node="n", about="web",
+    cis=("1.6:5.6", "1.8:5.6", "1.6:5.32", "1.8:5.32"),
+)  # fmt: skip
+LOG_LEVEL = Finding("a", "b", rule="engine.x", subject="n", node="n", about="cis:2.3", cis=("1.6:2.3", "1.8:2.3"))
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(ids=("cis:1.8:5.6",)), [("cis:5.6", "web")]),
+        (Selection(ids=("cis:1.8:2.3",)), [("cis:2.3", "n")]),
+        (Selection(ids=("cis:1.8:5.*",)), [("cis:5.6", "web"), ("cis:5.32", "web")]),
+        (Selection(ids=("cis:1.6:5.32",)), [("cis:1.6:5.32", "web")]),
+        (Selection(ids=("cis:1.6:5.32",), edition="1.6"), [("cis:5.32", "web")]),
+        (Selection(frozenset({"engine.x"}), ("cis:1.8:5.6",)), [("cis:5.6", "web"), ("engine.x", "cis:2.3")]),
+        (Selection(frozenset({"engine.x"})), [("engine.x", "cis:2.3")]),
+        (Selection(), [("containers.x", "web"), ("engine.x", "cis:2.3")]),
+        (Selection(ids=("cis:1.8:5.5",)), []),
+    ],
+)
+def test_an_id_of_the_benchmark_is_waived_by_itself(selection: Selection, expected: list[tuple[str, str]]) -> None:
+    waivers = new_waivers([ESCAPE, LOG_LEVEL], (), selection)
+    assert [(waiver.rule, waiver.subject) for waiver in waivers] == expected
+
+
+def test_warnings_are_waived_where_an_id_is_named_alone() -> None:
+    warning = replace(LOG_LEVEL, severity="warning")
+    verdict = Verdict(RULES[0], Subject("node", "n"), findings=(ESCAPE,), warnings=(warning,))
+    for selection, shown in (
+        (Selection(), [ESCAPE]),
+        (Selection(frozenset({"engine.x"})), [ESCAPE]),
+        (Selection(frozenset({"engine.x"}), ("cis:1.8:2.3",)), [ESCAPE]),
+        (Selection(ids=("cis:1.8:2.3",)), [ESCAPE, warning]),
+    ):
+        assert list(selection.findings_in([verdict])) == shown
 
 
 NASTY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
