@@ -16,6 +16,7 @@ MODULES = {
     "facts": "fleetkeeper.commands.show_facts",
     "init": "fleetkeeper.commands.init.command",
     "owners": "fleetkeeper.commands.show_owners",
+    "sentry": "fleetkeeper.commands.sentry_trial",
     "stack": "fleetkeeper.commands.stack",
     "sudoers": "fleetkeeper.commands.sudoers",
     "trust": "fleetkeeper.commands.trust",

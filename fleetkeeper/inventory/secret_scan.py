@@ -28,6 +28,8 @@ SHAPES = (
 )
 PUBLIC = re.compile(r"sha256:[0-9a-f]{64}|SHA256:[A-Za-z0-9+/]{43}=?|(?:ssh|ecdsa)-[a-z0-9-]+ AAAA[A-Za-z0-9+/]+=*")
 RUN = re.compile(r"[A-Za-z0-9_+-]{20,}={0,2}")
+VARIABLES = frozenset({("sentry", "token")})
+"""Keys with such a name whose value is the name of a variable, in capitals."""
 HINT = "name the variable, file or command that gives it instead, and change the secret: it has been written down"
 
 
@@ -42,10 +44,21 @@ def find_leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     elif isinstance(data, list):
         for index, value in enumerate(data):
             yield from find_leaks(value, (*path, index))
-    elif isinstance(data, str | int) and data and data is not True and path and SECRETIVE.search(str(path[-1])):
+    elif isinstance(data, str | int) and data and data is not True and is_secretive(path, str(data)):
         yield path, str(data)
     elif isinstance(data, str):
         yield from ((path, value) for value in find_secrets(data))
+
+
+def is_secretive(path: Path, text: str) -> bool:
+    """Whether what stands under a key is a secret by the key's name alone.
+
+    >>> is_secretive(("x", "token"), "PRODUCTION_TOKEN"), is_secretive(("sentry", "token"), "PRODUCTION_TOKEN")
+    (True, False)
+    """
+    if path in VARIABLES and re.fullmatch(r"[A-Z_][A-Z0-9_]{0,127}", text, re.ASCII):
+        return False
+    return bool(path and SECRETIVE.search(str(path[-1])))
 
 
 def secrets_in_comments(text: str) -> Iterator[tuple[int, str]]:

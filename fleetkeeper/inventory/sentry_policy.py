@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from fleetkeeper.errors import field_error
 from fleetkeeper.inventory.heartbeat import Short, expand_shorthand, is_variable
 from fleetkeeper.inventory.schema import Strict
+
+ORGANIZATION = r"https?://[A-Za-z0-9._:\[\]-]{1,255}(/[A-Za-z0-9._~-]{1,100}){0,8}/organizations/[A-Za-z0-9_-]{1,100}/?"
+
+
+def is_organization_page(written: str) -> str:
+    """The value, if it is the URL of an organization's page. Raises ValueError, which does not show it, otherwise."""
+    if not re.fullmatch(ORGANIZATION, written, re.ASCII):
+        hint = "the page of the organization, such as https://sentry.io/organizations/shop"
+        raise field_error("this is not the URL of an organization in Sentry", hint)
+    return written
 
 
 class SentryProject(Strict):
@@ -15,6 +27,15 @@ class SentryProject(Strict):
 
     variable: Annotated[str, AfterValidator(is_variable)] = Field(
         description="Environment variable that holds the DSN of the project. The DSN itself is a secret."
+    )
+    token: Annotated[str, AfterValidator(is_variable)] = Field(
+        default="",
+        description="Environment variable that holds a token of Sentry's API, by which issues are closed and commented "
+        "on. The token itself is a secret.",
+    )
+    url: Annotated[str, AfterValidator(is_organization_page)] = Field(
+        default="",
+        description="Page of the organization, such as https://sentry.io/organizations/shop: where the token counts.",
     )
     say: Literal["rule", "all"] = Field(
         default="rule",
@@ -24,6 +45,14 @@ class SentryProject(Strict):
     environment: str = Field(
         default="", max_length=64, description="Name of this auditor, where several audit one inventory."
     )
+
+    @model_validator(mode="after")
+    def has_both_or_none(self) -> Self:
+        """Refuse a token without the place where it counts, and the reverse."""
+        if bool(self.token) is not bool(self.url):
+            lacking = "url" if self.token else "token"
+            raise field_error(f"`{lacking}` is missing", "`token` and `url` need each other (docs/owners.md)")
+        return self
 
 
 def with_long_form(written: Any) -> Any:

@@ -14,13 +14,15 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.reports.results import write_results
 from fleetkeeper.versions import UPGRADE, is_newer
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
 class IssueBook:
     """The causes that were sent, by key: id of the event ("" for one without an issue of its own), and `since` of then.
 
+    A reference that the receiver prefers may stand for the event. Those whose issues were looked at last come last.
+    `commented` has the references of those issues that a person closed too early, and was told so in a comment.
     `silent_until` is the time (seconds since 1970) before which the receiver wants nothing. `begun` says that the first
     run was sent, which has one event for all that was open then.
     """
@@ -28,6 +30,7 @@ class IssueBook:
     sent: dict[str, tuple[str, str]] = field(default_factory=dict)
     silent_until: float = 0.0
     begun: bool = False
+    commented: dict[str, str] = field(default_factory=dict)
 
 
 def book_file(state: Path, name: str, path: str, receiver: str) -> Path:
@@ -43,7 +46,8 @@ def read_book(file: Path) -> IssueBook:
             raise UsageError(newer, UPGRADE)
         book = IssueBook(**content)
         sent = {str(key): (str(event), str(since)) for key, (event, since) in book.sent.items()}
-        return IssueBook(sent, float(book.silent_until), bool(book.begun))
+        commented = {str(key): str(reference) for key, reference in book.commented.items()}
+        return IssueBook(sent, float(book.silent_until), bool(book.begun), commented)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return IssueBook()
 

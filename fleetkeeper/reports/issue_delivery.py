@@ -1,42 +1,42 @@
 """Open findings become issues of a receiver: one event when a cause opens, and again when it comes back after its end.
 
-None is sent for what is open already, so an issue that a person has closed stays closed. After a first run there is one
-event for all that was open. All sending of a run takes five seconds at most, and ends at the receiver's first limit;
-what was not sent is sent by the next audit. A failure is one line and changes no verdict.
+None is sent for what is open already, so an issue that a person has closed stays closed, and gets one comment. What is
+over is closed, where the receiver can. After a first run there is one event for all that was open. All sending of a run
+takes five seconds at most, and ends at the receiver's first limit; what was not sent is sent by the next audit. A
+failure is one line and changes no verdict.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.message import Message
-from typing import Any, Protocol
+from typing import Protocol
 
 from fleetkeeper.inventory.units import count_of
 from fleetkeeper.reports.heartbeat_ping import harmless_error
 from fleetkeeper.reports.history import Changes
 from fleetkeeper.reports.issue_book import IssueBook
 from fleetkeeper.reports.issue_causes import Cause, ended_causes
-from fleetkeeper.reports.sentry_events import Sender, envelope_of, event_of, parse_dsn, silent_seconds
+from fleetkeeper.reports.sentry_api import Missing
+from fleetkeeper.reports.sentry_http import Limited, Refusal
 
 PATIENCE = 5.0
 """Seconds that all sending of one run together may delay it."""
+HURRY = 0.6
+"""Share of it after which no further issue is closed or looked at in this run."""
 MOST = 100
 """Events of one run for one inventory."""
-LONGEST_ANSWER = 4096
-
-
-class Limited(Exception):
-    """The receiver wants nothing for some seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"it wants nothing for {seconds:g} s")
+REVIEWED = 20
+"""Issues of what is still open that one run looks at; the next run begins with others."""
+WAIVE_INSTEAD = (
+    "This issue is closed here, and the last audit still sees what it is about. fleetkeeper does not open it again: "
+    "accept the finding with a waiver instead (`fleetkeeper waive`), or mend it."
+)
 
 
 class Over(Exception):
@@ -52,70 +52,13 @@ class Receiver(Protocol):
         """Open the issue of a cause, or open it again. Returns what `close_issue` needs. Raises Limited or OSError."""
 
     def close_issue(self, reference: str, why: str) -> None:
-        """Close the issue that `open_issue` has returned. Raises Limited or OSError."""
+        """Close the issue that `open_issue` has returned. Raises Refusal or OSError."""
 
+    def review_issue(self, reference: str) -> tuple[str, bool]:
+        """A reference to keep instead of this one, and whether the issue is closed. Raises as `close_issue`."""
 
-@dataclass
-class SentryReceiver:
-    """A project in Sentry, by its DSN (a secret)."""
-
-    dsn: str
-    sender: Sender
-    timeout: float = PATIENCE
-    silent: float = 0.0
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-
-    def open_issue(self, cause: Cause) -> str:
-        """Send an event of the cause. Returns its id. Raises ValueError for no DSN, Limited, OSError."""
-        event_id = uuid.uuid4().hex
-        self.post(envelope_of(event_of(cause, event_id, self.clock(), self.sender)))
-        return event_id
-
-    def close_issue(self, reference: str, why: str) -> None:
-        """Do nothing: an event closes no issue. The project's own setting, auto-resolve, or a person does."""
-
-    def post(self, body: bytes) -> None:
-        """Post an envelope. Raises as `open_issue`."""
-        from urllib.error import HTTPError
-        from urllib.request import Request
-
-        dsn = parse_dsn(self.dsn)
-        headers = {
-            "Content-Type": "application/x-sentry-envelope",
-            "X-Sentry-Auth": f"Sentry sentry_version=7, sentry_client=fleetkeeper/1, sentry_key={dsn.key}",
-            "User-Agent": "fleetkeeper",
-        }
-        request = Request(dsn.url, data=body, headers=headers)  # noqa: S310 - http(s) only
-        try:
-            with opener_without_redirects().open(request, timeout=self.timeout) as answer:
-                answer.read(LONGEST_ANSWER)
-                status, answered = answer.status, answer.headers
-        except HTTPError as refused:
-            status, answered = refused.code, refused.headers
-            pause = silent_seconds(status, lower_case(answered), self.clock())
-            refused.close()
-            if not pause:
-                raise
-            raise Limited(pause) from None
-        self.silent = silent_seconds(status, lower_case(answered), self.clock())
-
-
-def lower_case(headers: Message) -> dict[str, str]:
-    """The headers of an answer with their names in lower case."""
-    return {name.lower(): text for name, text in headers.items()}
-
-
-def opener_without_redirects() -> Any:
-    """An opener of urllib that follows no redirect: the key in the request is for the host of the DSN alone."""
-    from urllib.request import HTTPRedirectHandler, build_opener
-
-    class Stay(HTTPRedirectHandler):
-        """Makes a redirect an HTTPError."""
-
-        def redirect_request(self, *_: Any) -> None:
-            """No request follows a redirect."""
-
-    return build_opener(Stay)
+    def comment_issue(self, reference: str, text: str) -> None:
+        """Put a comment under an issue. Raises as `close_issue`."""
 
 
 def deliver_causes(run: DeliveryRun, patience: float = PATIENCE) -> str:
@@ -127,6 +70,7 @@ def deliver_causes(run: DeliveryRun, patience: float = PATIENCE) -> str:
     now = run.clock()
     if now < run.book.silent_until:
         return f"it wants nothing for another {run.book.silent_until - now:.0f} s"
+    run.hurry_at = time.monotonic() + patience * HURRY
     thread = threading.Thread(target=run.deliver, name="issues", daemon=True)
     thread.start()
     thread.join(patience)
@@ -137,7 +81,10 @@ def deliver_causes(run: DeliveryRun, patience: float = PATIENCE) -> str:
 
 @dataclass
 class DeliveryRun:
-    """The sending of one run. Once `over` is set nothing in the book changes any more. `clock`: seconds since 1970."""
+    """The sending of one run. Once `over` is set nothing in the book changes any more. `clock`: seconds since 1970.
+
+    `hurry_at` is the monotonic time after which nothing that can wait for the next run is begun.
+    """
 
     receiver: Receiver
     book: IssueBook
@@ -145,21 +92,24 @@ class DeliveryRun:
     changes: Changes
     clock: Callable[[], float] = time.time
     over: bool = False
+    hurry_at: float = math.inf
     trouble: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def deliver(self) -> None:
         """Send what is due; the reason why something was not is put into `trouble`."""
+        earlier = self.keys_to_review()
         try:
-            self.close_ended()
             if self.book.begun:
                 self.open_new()
             else:
                 self.open_first()
+            self.close_ended()
+            self.review_open(earlier)
         except Over:
             return
-        except Limited as limit:
-            self.note(str(limit), limit.seconds)
+        except Refusal as why:
+            self.note(str(why), why.seconds)
         except Exception as why:  # noqa: BLE001 - no receiver may harm the audit, and most errors hold the URL
             self.note(harmless_error(why))
 
@@ -173,21 +123,73 @@ class DeliveryRun:
     def write_down(self, causes: Iterable[Cause], event: str = "", ended: Iterable[str] = ()) -> None:
         """Change the book, unless the run is over. Raises Limited when the last answer says so, Over."""
         with self.lock:
-            if self.over:
-                raise Over
+            self.raise_if_over()
             self.book.begun = True
-            self.book.sent.update({cause.key: (event, cause.since) for cause in causes})
+            for cause in causes:
+                self.book.sent[cause.key] = event, cause.since
+                self.book.commented.pop(cause.key, None)
             for key in ended:
                 del self.book.sent[key]
+                self.book.commented.pop(key, None)
         if self.receiver.silent:
             raise Limited(self.receiver.silent)
 
+    def raise_if_over(self) -> None:
+        """Raise Over when nothing may be written any more. The lock is held."""
+        if self.over:
+            raise Over
+
+    def is_late(self) -> bool:
+        """Whether what can wait has to wait for the next run."""
+        return time.monotonic() > self.hurry_at
+
     def close_ended(self) -> None:
-        """Close the issues of what is over."""
-        for key, why in ended_causes(self.changes, list(self.book.sent), self.causes).items():
+        """Close the issues of what is over. One that the receiver does not have is named, and dropped."""
+        ended = ended_causes(self.changes, list(self.book.sent), self.causes)
+        for number, (key, why) in enumerate(ended.items()):
+            if self.is_late():
+                self.note(f"{count_of(len(ended) - number, 'issue')} will be closed by the next audit")
+                return
             if event := self.book.sent[key][0]:
-                self.receiver.close_issue(event, why)
+                try:
+                    self.receiver.close_issue(event, why)
+                except Missing as missing:
+                    self.note(f"an issue could not be closed: {missing}")
             self.write_down((), ended=[key])
+
+    def keys_to_review(self) -> list[str]:
+        """The keys of what earlier runs have sent and is still open, least recently looked at first."""
+        still_open = {cause.key for cause in self.causes if self.is_sent(cause)}
+        return [key for key, (event, _) in self.book.sent.items() if event and key in still_open][:REVIEWED]
+
+    def review_open(self, keys: Iterable[str]) -> None:
+        """Comment once on each issue that a person has closed though its cause is still open."""
+        for key in keys:
+            if self.is_late():
+                return
+            reference, since = self.book.sent[key]
+            closed = False
+            with suppress(Missing):
+                reference, closed = self.receiver.review_issue(reference)
+            with self.lock:
+                self.raise_if_over()
+                del self.book.sent[key]  # to the end: the next run begins with those that were not looked at
+                self.book.sent[key] = reference, since
+            if closed and key not in self.book.commented:
+                self.comment_once(key, reference)
+
+    def comment_once(self, key: str, reference: str) -> None:
+        """Comment on an issue: written down before it is sent, so that no lost answer makes it two comments."""
+        with self.lock:
+            self.raise_if_over()
+            self.book.commented[key] = reference
+        try:
+            self.receiver.comment_issue(reference, WAIVE_INSTEAD)
+        except Refusal:
+            with self.lock:
+                self.raise_if_over()
+                del self.book.commented[key]
+            raise
 
     def open_new(self) -> None:
         """Open an issue for each cause that has none or has come back, and one for all beyond MOST."""
@@ -215,6 +217,6 @@ def summary_cause(title: str, key: str) -> Cause:
     return Cause(key, title, "error", {"rule": "fleetkeeper"})
 
 
-def dsn_in_environment(variable: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The DSN (a secret) in an environment variable; "" when it is not set."""
+def secret_in_environment(variable: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The secret in an environment variable, a DSN or a token; "" when it is not set."""
     return environment.get(variable, "").strip()

@@ -12,8 +12,10 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.reports.history import Changes
 from fleetkeeper.reports.issue_book import book_file, read_book, write_book
 from fleetkeeper.reports.issue_causes import open_causes
-from fleetkeeper.reports.issue_delivery import DeliveryRun, SentryReceiver, deliver_causes, dsn_in_environment
+from fleetkeeper.reports.issue_delivery import PATIENCE, DeliveryRun, deliver_causes, secret_in_environment
+from fleetkeeper.reports.sentry_api import SentryApi
 from fleetkeeper.reports.sentry_events import Sender
+from fleetkeeper.reports.sentry_receiver import SentryReceiver
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.sentry_policy import SentryProject
@@ -38,10 +40,14 @@ def send_to_sentry(state: Path, inventory: Inventory, changes: Changes, items: S
         write_book(file, book)
     except (OSError, UsageError) as why:
         trouble = str(why)
-    return f"sentry: not every finding became an issue: {trouble}" if trouble else ""
+    if not trouble and project.token and not receiver.api:
+        return f"sentry: ${project.token} is not set here, so no issue is closed or commented on"
+    return f"sentry: not every finding became an issue, or was closed: {trouble}" if trouble else ""
 
 
-def sentry_receiver(name: str, project: SentryProject) -> SentryReceiver:
-    """The receiver of an inventory, by its name. Its DSN is "" where the variable is not set."""
+def sentry_receiver(name: str, project: SentryProject, timeout: float = PATIENCE) -> SentryReceiver:
+    """The receiver of an inventory, by its name. Its DSN is "" where the variable is not set, and `api` then None."""
     sender = Sender(name, project.environment, version("fleetkeeper"), project.say)
-    return SentryReceiver(dsn_in_environment(project.variable), sender)
+    token = secret_in_environment(project.token) if project.token else ""
+    api = SentryApi(project.url, token, timeout) if token else None
+    return SentryReceiver(secret_in_environment(project.variable), sender, timeout, api)

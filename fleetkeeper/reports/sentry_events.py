@@ -74,7 +74,7 @@ def event_of(cause: Cause, event_id: str, now: datetime, sender: Sender) -> dict
         "logger": "fleetkeeper",
         "release": f"fleetkeeper@{sender.release}",
         "environment": sender.environment or sender.inventory,
-        "fingerprint": ["fleetkeeper", sender.inventory, cause.key],
+        "fingerprint": list(filter(None, ("fleetkeeper", sender.inventory, sender.environment, cause.key))),
         "logentry": {"formatted": one_line(cause.title)[:LONGEST_TEXT]},
         "tags": every_tag,
     }

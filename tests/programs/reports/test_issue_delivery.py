@@ -13,8 +13,9 @@ import pytest
 from fleetkeeper.reports.history import Changes, Memory, compare_findings
 from fleetkeeper.reports.issue_book import IssueBook
 from fleetkeeper.reports.issue_causes import open_causes
-from fleetkeeper.reports.issue_delivery import MOST, DeliveryRun, SentryReceiver, deliver_causes
+from fleetkeeper.reports.issue_delivery import MOST, DeliveryRun, deliver_causes
 from fleetkeeper.reports.sentry_events import Sender
+from fleetkeeper.reports.sentry_receiver import SentryReceiver
 from tests.pure.reports.test_history import FIRST, SECOND, THIRD, make_finding, make_item
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -116,12 +116,15 @@ def test_a_limit_is_for_seconds_or_until_a_date(written: str, seconds: float) ->
 
 
 def test_the_book_survives_the_disk_a_broken_one_is_empty_and_a_newer_one_refused(tmp_path: Path) -> None:
-    file, book = book_file(tmp_path, "lab", "/srv/lab.yml", "sentry"), IssueBook({"k": ("e", FIRST)}, 7.0, True)
+    file, book = (
+        book_file(tmp_path, "lab", "/srv/lab.yml", "sentry"),
+        IssueBook({"k": ("e", FIRST)}, 7.0, True, {"k": "7"}),
+    )
     write_book(file, book)
     assert read_book(file) == book
     for broken in ("", "[]", '{"schema": 1, "sent": {"k": 1}}', '{"schema": 1, "other": 1}'):
         file.write_text(broken)
         assert read_book(file) == IssueBook()
     file.write_text(json.dumps({"schema": VERSION + 1}))
-    with pytest.raises(UsageError, match="has version 2"):
+    with pytest.raises(UsageError, match="has version 3"):
         read_book(file)
