@@ -77,13 +77,14 @@ def pile_up(engine: Engine) -> None:
 
 
 def clear_pile(engine: Engine) -> None:
-    """Forget what waits, and start the worker anew, with what it had reserved given back and forgotten too."""
+    """Forget what waits, while no worker runs: what one has reserved goes back to the queue when it ends."""
     if numbers_of_queue(engine, OTHER_QUEUE)[1] == 0:
         return
+    swarm.update_service(engine, OTHER_WORKER, "--replicas", "0")
+    wait_until(lambda: not swarm.find_service(engine, OTHER_WORKER), "the worker's task to end", limit=60, every=0.3)
     rabbitmqctl(engine, "purge_queue", OTHER_QUEUE)
-    swarm.update_service(engine, OTHER_WORKER, "--force")
+    swarm.update_service(engine, OTHER_WORKER, "--replicas", "1")
     wait_for_consumers(engine, OTHER_QUEUE, 1)
-    rabbitmqctl(engine, "purge_queue", OTHER_QUEUE)
 
 
 def stop_broker(engine: Engine) -> None:
@@ -92,6 +93,8 @@ def stop_broker(engine: Engine) -> None:
 
 
 def start_broker(engine: Engine) -> None:
+    """Start it again, and the workers too: Celery 5.2 comes back to the broker, and not always to its queue."""
     rabbitmqctl(engine, "start_app")
-    for queue in (QUEUE, OTHER_QUEUE):
+    for queue, worker in ((QUEUE, WORKER), (OTHER_QUEUE, OTHER_WORKER)):
+        swarm.update_service(engine, worker, "--force")
         wait_for_consumers(engine, queue, 1)
