@@ -80,11 +80,12 @@ class Facts:
     """The engine of one node. `engine` is "absent" without one, "podman" where Podman answers in its place.
 
     `options` are those of the dockerd that runs, `settings` what its file says. `bridge_icc` is whether containers on
-    the default bridge may talk to each other, None without that network. `units` are the addresses of docker.socket,
-    `unit_group` is the group that it gives its sockets, empty where it names none, None in looks of before.
-    `unix` and `tcp` are the sockets on which dockerd listens: paths, and ports with addresses as /proc/net has them.
-    `members` may use its socket by their group, `by_acl` by an access list. `disks` says of each root of its data
-    whether it is a file system of its own.
+    the default bridge may talk to each other, None without that network. `seccomp_default` is the default action of the
+    seccomp profile that the settings name, None without one and in looks of before. `units` are the addresses of
+    docker.socket, `unit_group` is the group that it gives its sockets, empty where it names none, None in looks of
+    before. `unix` and `tcp` are the sockets on which dockerd listens: paths, and ports with addresses as /proc/net
+    has them. `members` may use its socket by their group, `by_acl` by an access list. `disks` says of each root of its
+    data whether it is a file system of its own.
     """
 
     topic: ClassVar[str] = "engine"
@@ -93,6 +94,7 @@ class Facts:
     options: Values | Unobservable | None = None
     settings: Values | Unobservable | None = None
     bridge_icc: bool | Unobservable | None = None
+    seccomp_default: str | Unobservable | None = None
     systemd: bool = True
     units: tuple[str, ...] = ()
     unit_group: str | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.docker.inspection import is_podman
+from fleetkeeper.readers.docker.seccomp_profiles import DEFAULT, default_action
 from fleetkeeper.readers.json_documents import Json, flag_in, json_document, listed, mapping, part, text_in, texts
 from fleetkeeper.readers.numbers import number_in
 from fleetkeeper.readers.output_pieces import Piece, pieces_of
@@ -49,6 +51,7 @@ def parse(printed: str) -> Facts:
         options=or_why(lambda: options_of(by_name["process"])),
         settings=or_why(lambda: settings_of(by_name["settings"])),
         bridge_icc=or_why(lambda: bridge_of(by_name["bridge"])),
+        seccomp_default=or_why(lambda: seccomp_action(by_name["seccomp"])) if "seccomp" in by_name else None,
         systemd=by_name["systemd"].word == "yes",
         units=tuple(line.partition(" ")[0] for line in by_name["listen"].lines if line),
         unit_group=by_name["socket-group"].text if "socket-group" in by_name else None,
@@ -137,6 +140,22 @@ def parse_bridge(text: str) -> bool | None:
         return None
     options = json_document(text, "`docker network inspect`") or {}
     return text_in(mapping(options, "Options"), "com.docker.network.bridge.enable_icc", "true") != "false"
+
+
+def seccomp_action(profile: Piece) -> str:
+    """The default action of the engine's own profile of seccomp. Raises Unobservable where it was not seen.
+
+    >>> seccomp_action(Piece("seccomp", ("read",), ('"defaultAction" : "SCMP_ACT_ERRNO"',)))
+    'SCMP_ACT_ERRNO'
+    """
+    if profile.word == "newer":
+        raise Unobservable(
+            "the engine's seccomp profile was changed after it started", "restart it when that is convenient"
+        )
+    actions = [line.split('"')[-2] for line in profile.lines if line.count('"') == 4]
+    if profile.word != "read" or len(actions) != 1:
+        raise Unobservable("what the engine's seccomp profile does by default could not be seen")
+    return default_action(json.dumps({DEFAULT: actions[0]}))
 
 
 def parse_file(piece: Piece) -> EngineFile:

@@ -127,6 +127,23 @@ def test_settings_behind_a_link_are_read_and_a_pipe_is_not(running_engine: dict[
     assert "no regular file" in str(facts_in(SHELLS[0], running_engine)[0].settings)
 
 
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: words[0])
+def test_of_the_engine_s_seccomp_profile_its_default_action_alone_is_seen(
+    shell: tuple[str, ...], running_engine: dict[str, str], tmp_path: Path
+) -> None:
+    profile, settings = tmp_path / "seccomp.json", tmp_path / "daemon.json"
+    settings.write_text(json.dumps({"seccomp-profile": str(profile)}))
+    assert "could not be seen" in str(facts_in(shell, running_engine)[0].seccomp_default)
+    profile.write_text('{\n "defaultAction"\n: "SCMP_ACT_ALLOW",\n "names": ["geheim"]}')
+    os.utime(profile, (1, 1))
+    facts, printed = facts_in(shell, running_engine)
+    assert (facts.seccomp_default, "geheim" in printed) == ("SCMP_ACT_ALLOW", False)
+    os.utime(profile, (2**32, 2**32))
+    assert "changed after" in str(facts_in(shell, running_engine)[0].seccomp_default)
+    settings.write_text("{}")
+    assert facts_in(shell, running_engine)[0].seccomp_default is None
+
+
 def test_a_bridge_is_absent_only_where_the_engine_says_so(running_engine: dict[str, str]) -> None:
     for networks, expected in (("host\nbridged", None), ("host\nbridge", "did not show")):
         facts, _ = facts_in(SHELLS[0], {**running_engine, "BRIDGE": "", "NETWORKS": networks})

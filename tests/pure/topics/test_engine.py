@@ -134,6 +134,7 @@ def printed(
     saved: list[str] = WATCHED,
     overlays: tuple[str, ...] | None = None,
     state: str = "",
+    seccomp: tuple[str, ...] = (),
 ) -> str:
     """What the script prints about an engine of Debian 12."""
 
@@ -146,6 +147,7 @@ def printed(
         *part("info", json.dumps(info)),
         *part("bridge", *([bridge] if bridge else [])),
         *part(f"settings {read}", *(text.split("\n") if read.startswith("read") else [])),
+        *(part(f"seccomp {seccomp[0]}", *seccomp[1:]) if seccomp else []),
         *([] if overlays is None else part("overlays listed", *overlays)),
         *part("state read" if state else "state unread", *state.split("\n")),
         *part("systemd yes"),
@@ -197,6 +199,7 @@ def looks() -> dict[str, Fleet]:
             acl=" ",
             members=("ops",),
             loaded=[],
+            seccomp=("read", '"defaultAction":"SCMP_ACT_ERRNO"'),
         )
     )
     return {

@@ -9,7 +9,17 @@ import pytest
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.engine.audit_rules import is_watched, parse_watches
 from fleetkeeper.topics.engine.parse import parse
-from tests.pure.topics.test_engine import FILES, INFO, SETTINGS, WORDS, numbers, printed, verdict_of_engine, with_info
+from tests.pure.topics.test_engine import (
+    ASKED,
+    FILES,
+    INFO,
+    SETTINGS,
+    WORDS,
+    numbers,
+    printed,
+    verdict_of_engine,
+    with_info,
+)
 
 DOCKER = ["-w /etc/docker -p wa -k docker"]
 
@@ -218,3 +228,29 @@ def test_the_socket_of_a_rootless_engine_belongs_to_its_user() -> None:
 def test_settings_whose_group_is_no_text_are_unknown() -> None:
     text = printed(words=UNIX, settings=json.dumps({**SETTINGS, "group": 999}))
     assert verdict_of_engine("is_reached_by_few", text).outcome is Outcome.UNKNOWN
+
+
+FILE = {**INFO, "SecurityOptions": ["name=seccomp,profile=/etc/x.json", "name=userns", "name=no-new-privileges"]}
+TEXT = '"defaultAction": "SCMP_ACT_ERRNO"'
+
+
+@pytest.mark.parametrize(
+    ("seccomp", "wrong", "dark"),
+    [
+        (("read", TEXT), [], False),
+        (("read", '"DefaultAction" : "SCMP_ACT_ALLOW"'), ["2.18"], False),
+        (("read", '"defaultAction":"SCMP_ACT_LOG"'), ["2.18"], False),
+        (("read", TEXT, TEXT), [], True),
+        (("read", '"defaultAction":"ELSE"'), [], True),
+        (("read",), [], True),
+        (("unread",), [], True),
+        (("newer",), [], True),
+        ((), [], False),
+    ],
+)
+def test_the_engine_s_own_profile_of_seccomp_is_one_by_its_default_action(
+    seccomp: tuple[str, ...], wrong: list[str], dark: bool
+) -> None:
+    named = ASKED + "  seccomp_profile: /etc/x.json\n"
+    verdict = verdict_of_engine("keeps_containers_apart", printed(info=FILE, seccomp=seccomp), named)
+    assert (numbers(verdict), verdict.outcome is Outcome.UNKNOWN) == (wrong, dark)

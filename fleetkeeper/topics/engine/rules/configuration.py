@@ -10,6 +10,7 @@ from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.number_checks import Wrong
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
+from fleetkeeper.readers.docker.seccomp_profiles import ALLOWS, NO_FILTER
 from fleetkeeper.topics.engine.facts import Facts
 from fleetkeeper.topics.engine.rules.parts import (
     Checks,
@@ -88,11 +89,17 @@ def no_new_privileges_by_default(facts: Facts, policy: Benchmark) -> Iterator[Wr
 
 
 def seccomp_profile(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
-    """A Wrong where containers have no seccomp profile by default, or another one than is meant."""
+    """A Wrong where containers have no seccomp profile by default, or another one than is meant.
+
+    One that allows what it does not name is none. Raises Unobservable where the text of a file was not seen.
+    """
     profile = (security_option(facts, "seccomp") or {}).get("profile", "")
     why = "it keeps containers from system calls that they do not need"
     if profile in ("", "unconfined"):
         yield Wrong("containers have no seccomp profile by default", "a seccomp profile", why, severity="error")
+    elif profile not in ENGINE_PROFILES and raise_if_unobservable(facts.seccomp_default) in (*ALLOWS, NO_FILTER):
+        saw = f"containers have the seccomp profile {profile}, which allows what it does not name"
+        yield Wrong(saw, "a profile that denies what it does not name", why, severity="error")
     elif policy.seccomp_profile and profile != policy.seccomp_profile:
         yield Wrong(f"containers have the seccomp profile {profile}", policy.seccomp_profile, why)
     elif not policy.seccomp_profile and profile not in ENGINE_PROFILES:

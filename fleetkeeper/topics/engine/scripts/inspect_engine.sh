@@ -148,6 +148,16 @@ option() { # the value of an option of the command line
   printf '%s\n' "$words" | awk -v name="--$1" '
     want { print; exit } $0 == name { want = 1 } index($0, name "=") == 1 { print substr($0, length(name) + 2); exit }'
 }
+profile=$(option seccomp-profile)
+profile=${profile:-$(setting seccomp-profile)}
+case $profile in /*) # of a profile of seccomp its default action alone
+  if hidden "$profile" || [ ! -f "$profile" ] || [ ! -r "$profile" ]; then part "seccomp unread"
+  elif [ -n "$since" ] && [ "$(stat -L -c %Y -- "$profile")" -gt "$since" ]; then part "seccomp newer"
+  else
+    part "seccomp read"
+    head -c 1048576 "$profile" | tr '\n\r' '  ' | grep -oiE '"defaultAction"[[:space:]]*:[[:space:]]*"[A-Z_]*"' | indented 4096
+  fi ;;
+esac
 root=$(printf '%s\n' "$info" | sed -n 's/.*"DockerRootDir": *"\([^"\\]*\)".*/\1/p')
 state=$root/swarm/docker-state.json
 if [ -n "$root" ] && [ -f "$state" ] && [ -r "$state" ]; then part "state read"; indented 65536 < "$state"; echo

@@ -287,6 +287,36 @@ def test_a_process_with_a_group_that_is_not_its_own_is_a_warning(changes: dict[s
     assert (warning.about, verdict.findings) == ("web", ())
 
 
+CAPTURED = """\
+/proc/7/status:Name:\tgunicorn
+/proc/7/status:State:\tS (sleeping)
+/proc/7/status:PPid:\t1
+/proc/7/status:Uid:\t33\t33\t33\t33
+/proc/7/status:Gid:\t33\t33\t33\t33
+/proc/7/status:Groups:\t33 %s \n\
+/proc/7/uid_map:         0          0 4294967295
+/proc/7/gid_map:         0          0 4294967295
+/proc/7/cgroup:0::/system.slice/docker-%s.scope
+engine:998
+"""
+"""What the scan shows of `docker run --user 33:33 --group-add …`, whose group docker has the number of the node's."""
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize(
+    ("added", "text"), [("0", "root's group among its others"), ("998", "the group that owns the engine's socket")]
+)
+def test_a_group_that_a_container_was_given_beside_its_own_is_told_of_services_and_strangers(
+    added: str, text: str, declared: bool
+) -> None:
+    container = box(labels=GOOD.labels if declared else {}, name=GOOD.name if declared else "stranger", processes=())
+    scan = Output(0, (CAPTURED % (added, container.id)).encode())
+    [seen] = join_processes([container], by_container(scan, [container]), {})
+    verdict = verdict_about("run_in_their_own_groups", seen)
+    [warning] = verdict.warnings
+    assert (text in warning.saw, warning.about, verdict.findings) == (True, "web" if declared else "stranger", ())
+
+
 def test_groups_that_are_named_or_of_another_user_of_the_node_or_of_root_are_let_be() -> None:
     named = WRITTEN.replace("group: web", "group: [web, docker, root]")
     for changes in ({"groups": (33, 998)}, {"gid": 0, "groups": (0,)}):
