@@ -27,6 +27,8 @@ CONSENTS = (
     Consent("nothing", "nothing", "no service: a file, a crontab line, a dump, a copy, a reload",
             "Make the changes that disturb nothing ({count})?", unattended=True),
     Consent("restart", "restart", "a service is down for some seconds", "Restart services ({count})?", unattended=True),
+    Consent("resume", "resume", "jobs that wait are taken again, which somebody may have stopped on purpose",
+            "Take jobs again, which somebody may have stopped on purpose ({count})?", unattended=False),
     Consent("interrupt", "interrupt", "work that is running is lost, such as a job of a queue",
             "Interrupt running work, which is lost ({count})?", unattended=False),
     Consent("engine-restart", "engine-restart", "every container of a node stops for a moment",

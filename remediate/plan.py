@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from remediate.steps import AnyStep, Require
 
 Disturbs = Literal[
-    "nothing", "reload", "restart", "interrupt", "engine-restart", "deletion", "ownership", "modes", "deploy"
+    "nothing", "reload", "restart", "resume", "interrupt", "engine-restart", "deletion", "ownership", "modes", "deploy"
 ]
 
 

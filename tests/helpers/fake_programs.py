@@ -86,6 +86,11 @@ cat "$root/served"
 NVIDIA_CTK = r"""
 : >"$root/linked"
 """
+CELERY = r"""
+for word; do
+  case $word in add_consumer) : >"$root/consumes" ;; cancel_consumer) rm -f "$root/consumes" ;; esac
+done
+"""
 PG_DUMP = r"""
 cat "$root/dump"
 """
@@ -99,6 +104,7 @@ PROGRAMS = {
     "openssl": OPENSSL,
     "pg_dump": PG_DUMP,
     "nvidia-ctk": NVIDIA_CTK,
+    "celery": CELERY,
 }
 
 ENGINE = r'''

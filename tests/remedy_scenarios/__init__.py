@@ -7,7 +7,7 @@ what a look at its tree sees, so that a plan can be made for whatever state a ki
 from __future__ import annotations
 
 from remediate.remedies import REMEDIES
-from tests.remedy_scenarios import cron, dumps, gpu_nodes, sites, users
+from tests.remedy_scenarios import cron, dumps, gpu_nodes, queue_consumers, sites, users
 from tests.remedy_scenarios.base import Scenario, ScenarioRun, begin_scenario
 
 SCENARIOS: tuple[type[Scenario], ...] = (
@@ -23,6 +23,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     users.SettingsLent,
     gpu_nodes.LabelLost,
     gpu_nodes.Unlinked,
+    queue_consumers.ConsumerCancelled,
     sites.Site,
     sites.AccountLost,
     sites.WrongName,

@@ -9,6 +9,7 @@ TOPIC = Topic(
     observers=(Observer(facts.Facts, observe.observe),),
     rules=rules.RULES,
     policy=policy.Policy,
+    remedies=("queues.are_consumed",),
     about="RabbitMQ's queues, and which service takes the jobs from each; or `none: why`.",
     root_questions=observe.root_questions,
     root_questions_about=observe.root_questions_about_queues,

@@ -73,6 +73,16 @@ def consumers_of(fleet: Fleet, queue: str) -> list[ConsumingContainer]:
     return consuming
 
 
+def worker_names(fleet: Fleet, container: str) -> frozenset[str]:
+    """The names of the workers that the broker has from a container. Raises Unobservable as `brokers_of`."""
+    return frozenset(
+        consumer.worker
+        for node, broker in brokers_of(fleet)
+        for consumer in raise_if_unobservable(broker.consumers, node)
+        if consumer.worker and containers_by_address(fleet, broker).get(consumer.address) == container
+    )
+
+
 def containers_by_address(fleet: Fleet, broker: Broker) -> dict[str, str]:
     """The ids of containers by their addresses on the networks that the broker is on; of two with one address none."""
     ids: dict[str, set[str]] = {}

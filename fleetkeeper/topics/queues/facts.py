@@ -82,12 +82,15 @@ class Reply:
 class LocalWorker:
     """Whether a worker of Celery runs in a container of a declared service.
 
-    `solo`: its pool is of the kind that answers nobody while it works. `celery` is Unobservable where neither was seen.
+    `solo`: its pool is of the kind that answers nobody while it works. `app` and `queues` are those of its command line
+    (`celery -A … worker -Q …`), empty where that names none. `celery` is Unobservable where neither was seen.
     """
 
     container: str
     celery: bool | Unobservable
     solo: bool = False
+    app: str = ""
+    queues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

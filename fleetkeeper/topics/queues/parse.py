@@ -206,7 +206,9 @@ def local_worker(container: str, documents: Sequence[Json]) -> LocalWorker:
     if seen is None:
         return LocalWorker(container, Unobservable("whether a worker of Celery runs in it could not be seen"))
     celery = or_why(lambda: flag_in(seen, "celery"))
-    return LocalWorker(container, celery, seen.get("solo") is True)
+    written = or_why(lambda: (text_in(seen, "app"), text_in(seen, "queues")))
+    app, queues = ("", "") if isinstance(written, Unobservable) else written
+    return LocalWorker(container, celery, seen.get("solo") is True, app, tuple(filter(None, queues.split(","))))
 
 
 def parse_reply(document: Json) -> Reply:

@@ -57,6 +57,8 @@ QUEUES = (
     Queue("celery@GPU.celery.pidbox", consumers=1, temporary=True),
 )
 CONSUMERS = (Consumer("celery", "10.0.1.2", "celery@celery"), Consumer("GPU", "10.0.1.3", "celery@GPU"))
+IDLE = Reply("celery@GPU")
+PIDBOX = Consumer("celery@GPU.celery.pidbox", "10.0.1.3", "celery@GPU")
 JOB = Job("0c18a465-6eac-44d4-a4d9-e2e9cf1f8d57", "tasks.sleep", "GPU", NOW.timestamp() - 3600)
 REPLIES = (Reply("celery@celery", ("celery",)), Reply("celery@GPU", ("GPU",), (JOB,)))
 BROKER = Broker(RABBIT.id, ("n1",), QUEUES, CONSUMERS)
@@ -65,7 +67,7 @@ MANAGER = replace(MANAGER, workers=(LocalWorker(CPU.id, True),), replies=REPLIES
 VGPU = Facts(
     (),
     (Endpoint(GPU.id, {"n1": "10.0.1.3"}), Endpoint(FLOWER.id, {"n1": "10.0.1.4", "n2": "10.0.1.3"})),
-    (LocalWorker(GPU.id, True),),
+    (LocalWorker(GPU.id, True, app="rodan", queues=("GPU",)),),
     REPLIES,
 )
 
@@ -105,6 +107,17 @@ def with_replies(*replies: Reply, queue: Queue = QUEUES[1]) -> Fleet:
     return fleet_of(replace(MANAGER, brokers=(broker,), replies=replies), replace(VGPU, replies=replies))
 
 
+def cancelled(
+    worker: LocalWorker = VGPU.workers[0], reply: Reply = IDLE, others: tuple[Consumer, ...] = (PIDBOX,)
+) -> Fleet:
+    """The example's fleet, whose worker of the queue GPU has been told to take no jobs from it."""
+    broker = replace(BROKER, queues=(QUEUES[0], Queue("GPU", ready=3)), consumers=(CONSUMERS[0], *others))
+    replies = (REPLIES[0], reply)
+    return fleet_of(
+        replace(MANAGER, brokers=(broker,), replies=replies), replace(VGPU, workers=(worker,), replies=replies)
+    )
+
+
 def verdict_on(rule: str, fleet: Fleet, queue: str = "GPU") -> Verdict:
     return judge_subject(RULES[rule], fleet, Subject("queue", queue))
 
@@ -121,6 +134,7 @@ def looks() -> dict[str, Fleet]:
         "stranger": with_queue(Queue("GPU", ready=3, consumers=1), cancelled),
         "nobody": with_queue(Queue("GPU", ready=3)),
         "pile": with_queue(pile, CONSUMERS[1]),
+        "cancelled": cancelled(),
         "still": with_replies(replace(REPLIES[1], jobs=())),
         "failed": fleet_of(vgpu=replace(VGPU, replies=Unobservable("no worker here could be asked"))),
     }
@@ -368,7 +382,7 @@ LISTED = b"""[
 ]
 """
 WORKERS = b"""container %s
-look {"celery": true, "solo": false}
+look {"celery": true, "solo": false, "app": "rodan", "queues": "GPU,high"}
 look {"replies": [{"worker": "celery@GPU", "queues": ["GPU"], "jobs": [{"id": "0c18a465", "task": "tasks.sleep", \
 "since": 1796077684.761691, "queue": "GPU"}]}]}
 end
@@ -437,7 +451,7 @@ def test_ten_thousand_queues_are_read_and_judged() -> None:
 
 def test_what_workers_answered_is_read() -> None:
     local, replies = parse_workers(Output(0, WORKERS.replace(b"%s", GPU.id.encode())), [GPU.id])
-    assert local == (LocalWorker(GPU.id, True),)
+    assert local == (LocalWorker(GPU.id, True, app="rodan", queues=("GPU", "high")),)
     assert replies == (Reply("celery@GPU", ("GPU",), (Job("0c18a465", "tasks.sleep", "GPU", 1796077684.761691),)),)
 
 
@@ -502,7 +516,7 @@ def test_a_node_is_asked_in_two_rounds_about_its_broker_and_its_workers() -> Non
     assert isinstance(facts, Facts)
     assert (facts.brokers[0].container, facts.brokers[0].networks) == (RABBIT.id, ("n1",))
     assert [endpoint.container for endpoint in facts.endpoints] == [RABBIT.id, GPU.id, FLOWER.id]
-    assert facts.workers == (LocalWorker(GPU.id, True),)
+    assert facts.workers == (LocalWorker(GPU.id, True, app="rodan", queues=("GPU", "high")),)
     assert [str(command) for command in link.asked] == ["docker inspect", "rabbitmqctl", "celery inspect"]
     assert link.asked[1].words[-2:] == ("/", RABBIT.id)
     assert link.asked[2].words[-3:] == ("", "", GPU.id)

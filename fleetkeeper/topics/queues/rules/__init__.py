@@ -7,7 +7,6 @@ from fleetkeeper.topics.queues.facts import Facts
 from fleetkeeper.topics.queues.rules.consumed import are_consumed, exist_as_declared
 from fleetkeeper.topics.queues.rules.moving import answer, move
 
-STOPPED = "why nobody takes the jobs must be understood first: a queue may be off on purpose, and a restart loses jobs"
 RULES: tuple[Rule, ...] = (
     Rule(
         "queues",
@@ -16,7 +15,7 @@ RULES: tuple[Rule, ...] = (
         (Containers, Facts),
         person="a worker makes its queue when it starts; which name is right is decided where jobs are sent",
     ),
-    Rule("queues", are_consumed, each_queue_and_the_broker, (Containers, Facts), person=STOPPED),
+    Rule("queues", are_consumed, each_queue_and_the_broker, (Containers, Facts)),
     Rule(
         "queues",
         move,

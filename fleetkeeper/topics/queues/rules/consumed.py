@@ -130,12 +130,17 @@ def consume_hint(queue: str) -> str:
     )
 
 
+def idle_containers(own: Sequence[Placement], consumers: Sequence[ConsumingContainer]) -> list[Placement]:
+    """Those of a service's containers that are not among the consumers of a queue."""
+    consuming = {each.placement.container.id for each in consumers if each.placement}
+    return [each for each in own if each.container.id not in consuming]
+
+
 def missing_consumers(
     fleet: Fleet, queue: Queue, service: str, own: Sequence[Placement], consumers: Sequence[ConsumingContainer]
 ) -> Iterator[Finding | Unobservable]:
     """What is wrong with who consumes a queue: containers of its service that do not, and strangers that do."""
-    consuming = {each.placement.container.id for each in consumers if each.placement}
-    idle = [each for each in own if each.container.id not in consuming]
+    idle = idle_containers(own, consumers)
     nameless = sorted({each.consumer.address or "an unknown address" for each in consumers if each.placement is None})
     strangers = sorted(
         {

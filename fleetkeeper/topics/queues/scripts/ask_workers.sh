@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints for each container whether a worker of Celery runs in it, and, from the first one where that works, what all
+# Prints for each container whether a worker of Celery runs in it, for which application and queues by its command line, and, from the first one where that works, what all
 # workers of the same broker answer: a line of JSON each. Arguments: the application (`celery -A …`) and its directory,
 # each empty where the worker's own command line says it, then ids of containers.
 #
@@ -54,7 +54,8 @@ if not own:
     sys.exit()
 pid, words = own[0]
 if inspect == "list" or inspect == "yes":
-    say({"celery": True, "solo": option(words, "--pool", "-P") == "solo"})
+    solo = option(words, "--pool", "-P") == "solo"
+    say({"celery": True, "solo": solo, "app": option(words, "--app", "-A"), "queues": option(words, "--queues", "-Q")})
 if inspect == "list":
     sys.exit()
 python = words[0]
