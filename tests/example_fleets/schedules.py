@@ -92,6 +92,8 @@ INSTALLED = (
     "systemctl",
     "find",
     "dash",
+    "date",
+    "setpriv",
 )
 DIRECTORY, PLAIN = "0:0:41ed", "0:0:81a4"
 THERE = dict.fromkeys(("/", "/run", "/root", "/srv", "/srv/rodan", "/srv/wiki", "/var", "/var/log", "/etc"), DIRECTORY)

@@ -36,6 +36,7 @@ UNKNOWN = {
     "g-flockheld": "a lock that is held now may be that of this very job",
     "g-noargs": "a variable that nobody sets may come from the daemon or from PAM",
     "s-perl": "a script in Perl is not read",
+    "s-shfun": "dash runs the body of a `function` of several lines by itself, and ends behind it",
     "sh-nonexistenta": "what a shell by a name that is no shell's makes of a command is not known",
 }
 """The cases of which nothing may be claimed, and why not."""

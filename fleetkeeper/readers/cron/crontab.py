@@ -115,7 +115,8 @@ def read_line(row: Job, system: bool, table: Table) -> Mapping[str, str]:
         return row.environment
     if setting := SETTING.fullmatch(text if table.loader == "debian12" or not EMPTY.fullmatch(text) else f'{text}""'):
         name, value = (next((part for part in parts if part is not None), "") for parts in split_quoted(setting))
-        return {**row.environment, name: value.rstrip(C_BLANKS) if setting["value"] is not None else value}
+        quoted = setting["value"] is None and table.loader == "cronie"  # Debian's cuts blanks at the end of quotes, too
+        return {**row.environment, name: value if quoted else value.rstrip(C_BLANKS)}
     try:
         table.jobs.append(parse_job(row, text, system, table.loader))
     except BadTimes as odd:

@@ -298,7 +298,7 @@ def with_files(base: str, texts: Sequence[str | None], around: Surroundings, sho
     """
     files = file_status(base, texts, around)
     if files.value is not True:
-        fails = "is not sure to succeed: it" if files.value is None else "fails now: its file"
+        fails = "is not sure to succeed: it" if files.value is None else "fails now:"
         return replace(files, why=f"{shown} {fails} {files.why}")
     works = base in EXPECTED or only_waits(base, texts) or manages_services(base, texts)
     why = f"{shown} is expected to succeed" if works else f"whether {shown} succeeds cannot be told"

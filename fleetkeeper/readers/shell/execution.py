@@ -12,6 +12,7 @@ from dataclasses import replace
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.command_status import status_of
 from fleetkeeper.readers.shell.conditions import show
+from fleetkeeper.readers.shell.dash_syntax import reads_syntax
 from fleetkeeper.readers.shell.expansions import calculation, expand, fields_of, remember_names, with_programs
 from fleetkeeper.readers.shell.parsed_scripts import PARSED
 from fleetkeeper.readers.shell.redirections import leaves_behind, opened
@@ -27,11 +28,11 @@ from fleetkeeper.readers.shell.script_state import (
     substitute_variables,
     take_turn,
 )
+from fleetkeeper.readers.shell.search_paths import search_path
 from fleetkeeper.readers.shell.shell_ends import ends_behind, foreign_descriptor, may_assign
 from fleetkeeper.readers.shell.special_commands import SPECIAL, ends_with_its_file
 from fleetkeeper.readers.shell.substitutions import follow_substitutions
 from fleetkeeper.readers.shell.surroundings import MOST_OF_SCRIPT, Surroundings
-from fleetkeeper.readers.shell.syntax import lexemes
 from fleetkeeper.readers.shell.syntax_tree import (
     AndOr,
     Case,
@@ -86,8 +87,7 @@ class Follower:
         """Follow a script from its text, and last, as never run, functions that nothing calls. Raises Unreadable."""
         if self.context.depth > DEEPEST:
             raise Unreadable("too many shells inside each other")
-        if self.around.shell == "dash" and "|&" in text and "|&" in lexemes(text):
-            reach = both(reach, Truth(False, "dash, which is /bin/sh here, has no `|&`"))
+        reach = both(reach, reads_syntax(self.around.shell, text))
         own = set(self.context.functions)
         outcome = self.follow_list(PARSED.parse(text), reach, guard)
         for name in [name for name in self.context.functions if name not in own | self.context.called]:
@@ -324,7 +324,7 @@ class Follower:
         context = self.context
         rest, path, assigned = unwrap_command(words)
         context.assigned = context.assigned or assigned
-        set_path = literal_text(own.get("PATH", context.variables.get("PATH", ()))) or path
+        set_path = search_path(own, context) or path
         reach = both(reach, wrappers_run(words, rest, set_path or context.around.search_path, context))
         name = (literal_text(rest[0]) or "").rpartition("/")[2] if rest else ""
         user = new_user(words[: len(words) - len(rest)]) or context.user

@@ -12,6 +12,7 @@ from fleetkeeper.readers.shell.syntax_tree import Group
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Simple, Word, literal_text
 
+DEFAULT = re.compile(r"([A-Za-z_]\w*):?=", re.ASCII)
 REQUIRED = re.compile(r"(\w+)(:?)\?", re.ASCII)
 BASHISM = re.compile(r"!\w|[\w@*]+(?:/|\^|,|\[|@[A-Z]|:[ ]?[(0-9])|[\w@*]+: -[0-9]", re.ASCII)
 NEEDED = re.compile(r"#?(\w+)(?:(?:[%#/,^]|:[ ]?[(0-9]|: -[0-9]).*)?", re.ASCII | re.DOTALL)
@@ -52,6 +53,8 @@ def expand_one(part: Part, context: Context) -> Truth:
         return is_set(unset[1], context)
     if part.text.startswith("("):
         return calculates(part.text, context)
+    if (default := DEFAULT.match(part.text)) and default[1] not in context.variables:
+        context.variables[default[1]] = (Part("variable", f"{default[1]} here or before"),)
     required = REQUIRED.match(part.text)
     return is_given(required[1], required[2] == ":", context) if required else YES
 
@@ -100,6 +103,9 @@ def remember_names(words: Sequence[Word], context: Context, reach: Truth) -> Non
         context.fixed.update(names)
     if name in READING or (name == "printf" and literal_text(words[1] if words[1:] else ()) == "-v"):
         context.remember({name: (Part("variable", f"{name} here or before"),) for name in names}, reach)
+    if name == "unset" and "PATH" in names and "-f" not in map(literal_text, words) and reach.value is not False:
+        context.variables["PATH"] = (Part("text", ""),)
+        names.remove("PATH")
     if name == "unset" and reach.value is not False:
         functions = literal_text(words[1] if words[1:] else ()) == "-f"
         for forgotten in names:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import dropwhile, takewhile
 
+from fleetkeeper.readers.shell.refused_arguments import takes_arguments
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 
@@ -23,10 +24,13 @@ def file_status(base: str, texts: Sequence[str | None], around: Surroundings) ->
 
     `texts` are its arguments, None for each that is not plain.
     """
-    result = YES
+    result = takes_arguments(base, texts)
     if base in ("ls", "stat") and any(re.search(r"[*?[]", text or "") for text in texts):
         result = Truth(None, "is given a pattern, which may fit no file")
     for path in operands(base, texts):
+        if base == "mkdir" and makes_parents(texts):
+            result = both(result, directories_made(path, around))
+            continue
         there = around.exists(path)
         if base in ("mkdir", "touch"):
             makes = around.can_write(path)
@@ -39,9 +43,32 @@ def file_status(base: str, texts: Sequence[str | None], around: Surroundings) ->
     return result
 
 
-NOT_MADE = Truth(False, "cannot be made")
+NOT_MADE = Truth(False, "its file cannot be made")
 THERE = Truth(None, "is there already, perhaps as the lock of a run that goes on, or that has died")
-MISSING = Truth(False, "is not there")
+MISSING = Truth(False, "its file is not there")
+
+
+def makes_parents(texts: Sequence[str | None]) -> bool:
+    """Whether `mkdir` with these arguments makes all directories of a path that are missing, and takes one that is."""
+    return any(re.fullmatch("-[a-zA-Z]*p[a-zA-Z]*|--pa[rents]*", text or "") for text in texts)
+
+
+SHARED = "/tmp"  # noqa: S108 -- of the node, and nothing is written there
+
+
+def directories_made(path: str, around: Surroundings) -> Truth:
+    """Whether `mkdir -p` can make a path, or finds it: not through a file; YES where that is not known.
+
+    A path right beneath /tmp, where anybody may make one on any node, is not asked about.
+    """
+    state = around.state_of(path) if path.rpartition("/")[0] != SHARED else None
+    if state is None or state.refused or not state.components:
+        return YES
+    last = state.components[-1]
+    if last.type != "d":
+        return NOT_MADE
+    makes = around.permits(last, state, "w") if state.missing and around.user is not None else YES
+    return makes if makes.value else NOT_MADE
 
 
 def operands(base: str, texts: Sequence[str | None]) -> list[str]:
@@ -57,15 +84,13 @@ def operands(base: str, texts: Sequence[str | None]) -> list[str]:
     plain = [text for text in texts if text is None or not text.startswith("-")]
     if base == "rm":
         chosen = [] if "f" in letters or "--force" in options else plain
-    elif base == "mkdir":
-        chosen = [] if "p" in letters or "--parents" in options else plain
     elif base == "find":
         chosen = list(takewhile(lambda text: text and text[0] not in "-(!", list(dropwhile(is_link_option, texts))))
     elif base in COPIERS:
         special = set("tsd") & set(letters) or any(option.startswith("--") for option in options)
         chosen = [] if special else plain[:-1]
     else:
-        chosen = plain[1:] if base in CHANGERS else plain if base in READERS | {"touch"} else []
+        chosen = plain[1:] if base in CHANGERS else plain if base in READERS | {"touch", "mkdir"} else []
     return [text for text in chosen if text and text.startswith("/") and not re.search(r"[*?[]", text)]
 
 

@@ -6,12 +6,13 @@ import re
 from collections.abc import Collection
 
 from fleetkeeper.readers.shell import conditions
+from fleetkeeper.readers.shell.expansions import ALWAYS_SET, OF_BASH
 from fleetkeeper.readers.shell.script_state import Context, from_home, substitute_variables
 from fleetkeeper.readers.shell.shell_ends import foreign_descriptor
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Redirections
 from fleetkeeper.readers.shell.truth import YES, Truth, both, opposite
-from fleetkeeper.readers.shell.words import DESCRIPTORS, Word, literal_text
+from fleetkeeper.readers.shell.words import DESCRIPTORS, Part, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import source
 
 ALWAYS_THERE = re.compile(r"/dev/(null|zero|full|tty|stdin|stdout|stderr|fd/.*|log)")
@@ -26,9 +27,34 @@ def opened(redirected: Redirections, context: Context) -> Truth:
     result, numbers = opposite(foreign_descriptor(redirected, context)), set(context.descriptors)
     for operator, target in redirected:
         word = substitute_variables(target, context)
-        result = both(result, both(is_open(operator, word, numbers, context), opened_one(operator, word, context)))
+        is_named = has_name(operator, word, context)
+        opens = both(is_open(operator, word, numbers, context), opened_one(operator, word, context))
+        result = both(result, both(is_named, opens))
         numbers.add(operator.rstrip("<>|&"))
     return result
+
+
+def has_name(operator: str, target: Word, context: Context) -> Truth:
+    """Whether the word behind a redirection names a file: an empty one does not, and the shell starts nothing then.
+
+    Not to be told for variables that nothing is seen to set, and YES for one that is set to what is not known.
+    """
+    around, names = context.around, [part for part in target if part != Part("text", "")]
+    if operator.lstrip(DESCRIPTORS).startswith("<<") or around.elsewhere or around.presumed:
+        return YES
+    unset = [part.text for part in names if part.kind == "variable" and VARIABLE.fullmatch(part.text)]
+    filename = conditions.known_value(target, around)
+    if filename == "":
+        return Truth(False, f"the word behind `{operator}` is empty, and names no file")
+    if len(unset) < len(names) or not names or filename is not None:
+        return YES
+    if any(name in ALWAYS_SET | OF_BASH | SET_BY_SHELL for name in unset):
+        return YES
+    return Truth(None, f"whether `${unset[0][:40]}`, which names the file of `{operator}`, is set cannot be told")
+
+
+VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*|[1-9]")
+SET_BY_SHELL = frozenset({"OPTARG", "REPLY", "OLDPWD"})
 
 
 def is_open(operator: str, target: Word, numbers: Collection[str], context: Context) -> Truth:

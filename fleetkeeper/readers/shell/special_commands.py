@@ -56,6 +56,11 @@ def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Tru
     ends the script, and without either it is success. `reach` makes no difference.
     """
     arguments = [word for word in words[1:] if literal_text(word) not in ("-P", "-L", "--")]
+    before, back = follower.context.variables.get("OLDPWD"), [*map(literal_text, arguments)] == ["-"]
+    if back and before is None:
+        return goes_nowhere(follower.context, guard)
+    arguments = [before] if back and before is not None else arguments
+    remember_directory(follower.context)
     if not arguments and (home := follower.context.variables.get("HOME")):
         arguments = [home]
     path = conditions.known_value(arguments[-1], follower.context.around) if arguments else None
@@ -75,6 +80,23 @@ def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Tru
     return failing(
         follower.context, replace(state, why=f"{'whether ' if state.value is None else ''}{show(words)} {why}"), guard
     )
+
+
+def goes_nowhere(context: Context, guard: bool) -> Outcome:
+    """The outcome of `cd -` where no directory was left before: dash stays where it is, bash fails. As `failing`.
+
+    A script may have got a directory from who started it.
+    """
+    if context.around.shell == "dash" and not context.around.script:
+        return Outcome()
+    fails = context.around.shell == "bash" and not context.around.script
+    return failing(context, Truth(False if fails else None, "whether `cd -` succeeds cannot be told"), guard)
+
+
+def remember_directory(context: Context) -> None:
+    """Store the directory that `cd` leaves, to which `cd -` goes back."""
+    directory = context.directory or context.around.directory
+    context.variables["OLDPWD"] = (Part("text", directory) if directory else Part("variable", "OLDPWD here or before"),)
 
 
 def failing(context: Context, status: Truth, guard: bool) -> Outcome:

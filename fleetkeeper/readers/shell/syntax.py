@@ -295,7 +295,7 @@ class Parser:
         self.at += 1
         while self.peek() in ("(", ")", "\n"):
             self.at += 1
-        return Function(name, self.parse_command())
+        return Function(name, self.parse_command(), keyword=True)
 
     def parse_simple(self) -> Command:
         """A simple command, or the definition of a function. Raises Unreadable."""

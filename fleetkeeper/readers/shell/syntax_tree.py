@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Literal
 
 from fleetkeeper.readers.shell.words import Simple, Word, assignment, literal_text
@@ -78,15 +78,25 @@ class Group:
 
 @dataclass(frozen=True)
 class Function:
-    """The definition of a function."""
+    """The definition of a function. `keyword`: it begins with `function`, which dash does not have."""
 
     name: str
     body: Command
     redirected: Redirections = ()
+    keyword: bool = False
 
 
 Compound = If | Loop | For | Case | Group | Function
 Command = Simple | Compound
+
+
+def has_keyword_function(part: object) -> bool:
+    """Whether a function is defined with the word `function` anywhere in a part of a script."""
+    if isinstance(part, tuple):
+        return any(map(has_keyword_function, part))
+    if isinstance(part, Function) and part.keyword:
+        return True
+    return is_dataclass(part) and any(map(has_keyword_function, vars(part).values()))
 
 
 def program_name(command: Command) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from fleetkeeper.readers.shell.options import option_state, option_value
+from fleetkeeper.readers.shell.refused_arguments import has_options
 from fleetkeeper.readers.shell.script_state import Context, assignments, set_positional
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
@@ -39,6 +40,7 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
         base = name.rpartition("/")[2]
         if base == "exec" and context.around.shell == "dash" and option_follows(words[index + 1 :]):
             return Truth(False, "dash, which is /bin/sh here, has no options of `exec`")
+        result = both(result, has_options(base, words[index + 1 : len(words) - len(rest)]))
         built_in = base in ("exec", "command") or (base == "time" and context.around.shell == "bash" and index == 0)
         if (
             base not in {"runuser", *WRAPPERS}

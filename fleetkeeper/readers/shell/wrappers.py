@@ -39,6 +39,11 @@ SYSTEMD_RUN = frozenset(
         "--socket-property",
     }
 )
+SETPRIV_NAMES = (
+    "reuid regid ruid rgid euid egid groups inh-caps ambient-caps bounding-set securebits pdeathsig selinux-label "
+    "apparmor-profile"
+)
+SETPRIV = frozenset(f"--{name}" for name in SETPRIV_NAMES.split())
 WRAPPERS: Mapping[str, frozenset[str]] = {
     "sudo": frozenset({"-u", "-g", "-h", "-p", "-C", "-T", "-D"}),
     "doas": frozenset({"-u", "-C"}),
@@ -49,7 +54,7 @@ WRAPPERS: Mapping[str, frozenset[str]] = {
     "chrt": frozenset(),
     "taskset": frozenset(),
     "setsid": frozenset(),
-    "setpriv": frozenset({"--reuid", "--regid", "--groups"}),
+    "setpriv": SETPRIV,
     "nohup": frozenset(),
     "exec": frozenset({"-a"}),
     "command": frozenset(),
@@ -143,7 +148,10 @@ def new_user(words: Sequence[Word]) -> str:
     if not switches:
         return ""
     name, behind = bases[switches[-1]], texts[switches[-1] + 1 :]
-    return named_user(behind, USER_OPTIONS[name]) or ("" if name in ("systemd-run", "setpriv") else "root")
+    user = named_user(behind, USER_OPTIONS[name])
+    if name == "setpriv" and re.fullmatch("[0-9]+", user):
+        user = f"#{user}"
+    return ("root" if user == "#0" else user) or ("" if name in ("systemd-run", "setpriv") else "root")
 
 
 USER_OPTIONS = {

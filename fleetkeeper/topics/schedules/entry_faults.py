@@ -60,6 +60,8 @@ def started(candidate: Candidate, answers: Answers) -> Truth:
     named = acting in answers.asked and not acting.startswith("#")
     if acting and named and acting not in answers.lines.lines.get("user", []):
         return Truth(False, f"there is no user {acting[:40]} as whom it would run")
+    if acting.startswith("#"):
+        return Truth(None, f"which account has the number {acting[1:40]}, as whom it would run, is not known")
     entry = candidate.entry
     starts = YES if entry.kind == "timer" else cron_starts(entry.user, candidate.home, answers)
     if not candidate.chosen and (place := answers.engine_of(acting or entry.user)):

@@ -31,3 +31,41 @@ def test_the_options_behind_a_script_s_first_line_do_not_count_when_a_shell_is_g
 @pytest.mark.parametrize(("home", "outcome"), [("/no/such", Outcome.FINDING), ("/root", Outcome.HOLDS)])
 def test_cd_without_a_directory_goes_to_the_home_that_the_crontab_sets(home: str, outcome: Outcome) -> None:
     assert line_verdict(f"cd && {COMMAND}", f"HOME={home}\n").outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        (f"{COMMAND} > $UNSET", Outcome.UNKNOWN),
+        (f"timeout --nope 9 {COMMAND}", Outcome.UNKNOWN),
+        (f"env --nope {COMMAND}", Outcome.UNKNOWN),
+        (f"date -d nope && {COMMAND}", Outcome.UNKNOWN),
+        (f"umask 999 && {COMMAND}", Outcome.FINDING),
+        (f"function f {{ {COMMAND}; }}; f", Outcome.FINDING),
+        (f"cd - && {COMMAND}", Outcome.HOLDS),
+    ],
+)
+def test_a_line_whose_command_is_refused_is_not_said_to_run(line: str, outcome: Outcome) -> None:
+    assert line_verdict(line).outcome is outcome
+
+
+@pytest.mark.parametrize("line", ["unset PATH; docker", "PATH=; docker", "PATH= docker"])
+def test_docker_is_not_found_without_a_path(line: str) -> None:
+    assert line_verdict(COMMAND.replace("/usr/bin/docker", line)).outcome in (Outcome.FINDING, Outcome.UNKNOWN)
+
+
+def test_an_account_is_known_by_its_number_where_that_is_root_s() -> None:
+    paths_of = "setpriv --reuid {} " + COMMAND
+    assert line_verdict(paths_of.format(0)).outcome is Outcome.HOLDS
+    assert line_verdict(paths_of.format(1234)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_debian_s_cron_cuts_blanks_at_the_end_of_a_quoted_value(quote: str) -> None:
+    assert line_verdict(f'[ "$A" = 1 ] && {COMMAND}', f"A={quote}1 {quote}\n").outcome is Outcome.HOLDS
+
+
+def test_a_script_is_looked_for_in_a_path_that_is_put_together() -> None:
+    script = f"#!/bin/sh\n{COMMAND}\n"
+    assert line_verdict("PATH=$PATH:/opt dump.sh", script=script).outcome is Outcome.HOLDS
+    assert line_verdict("PATH=/opt:$PATH; dump.sh", script=script).outcome is Outcome.HOLDS
