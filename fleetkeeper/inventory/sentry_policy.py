@@ -43,7 +43,10 @@ class SentryProject(Strict):
         "hosts, what was seen and what was wanted.",
     )
     environment: str = Field(
-        default="", max_length=64, description="Name of this auditor, where several audit one inventory."
+        default="",
+        max_length=64,
+        pattern=r"^[^/\r\n]*$",
+        description="Name of this auditor, where several audit one inventory; Sentry takes none with a slash.",
     )
 
     @model_validator(mode="after")

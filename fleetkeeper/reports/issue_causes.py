@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.verdicts import waiver_covers
 from fleetkeeper.reports.history import DIGITS, Changes, digest, open_findings
 
 if TYPE_CHECKING:
+    from fleetkeeper.inventory.schema import Waiver
     from fleetkeeper.reports.results_schema import Dark, Found, Judged
 
 NAMED_KINDS = frozenset({"service", "volume", "fleet"})
@@ -34,8 +37,11 @@ class Cause:
     since: str = ""
 
 
-def open_causes(changes: Changes, items: Iterable[Judged]) -> list[Cause]:
-    """The causes that a whole audit of an inventory saw: errors that are not waived, then nodes that are dark."""
+def open_causes(changes: Changes, items: Iterable[Judged], waivers: Sequence[Waiver] = ()) -> list[Cause]:
+    """The causes that a whole audit of an inventory saw: errors that are not waived, then nodes that are dark.
+
+    `waivers` are the inventory's: a cause says which one has ended.
+    """
     mine = [item for item in items if item["inventory"] == changes.inventory]
     since = {finding.key: finding.since for finding in (*changes.new, *changes.newly_judged, *changes.old)}
     pairs = [(item, finding) for item in mine for finding in item["findings"] if not finding["waived"]]
@@ -43,7 +49,8 @@ def open_causes(changes: Changes, items: Iterable[Judged]) -> list[Cause]:
     causes: dict[str, Cause] = {}
     for key, (item, finding) in zip(keys, pairs, strict=True):
         if is_error(finding):
-            causes[key] = replace(finding_cause(key, item, finding), since=since.get(key, ""))
+            cause = with_ended_waiver(finding_cause(key, item, finding), finding, waivers)
+            causes[key] = replace(cause, since=since.get(key, ""))
     for item in mine:
         for why in item["unknown"]:
             cause = dark_cause(why)
@@ -63,6 +70,18 @@ def finding_cause(key: str, item: Judged, finding: Found) -> Cause:
     names = ("subject", "node", "about", "saw", "want", "why", "hint")
     details = {name: str(finding.get(name, "")) for name in names}
     return Cause(key, f"{finding['rule']} [{subject}]: {item['promise']}", "error", tags, details)
+
+
+def with_ended_waiver(cause: Cause, finding: Found, waivers: Iterable[Waiver]) -> Cause:
+    """The cause, with the last day of the first waiver that covers its finding; since that is open, it has ended."""
+    names = {name: finding.get(name, "") for name in ("rule", "subject", "node", "about")}
+    judged = Finding("", "", cis=tuple(finding.get("cis", ())), **cast("dict[str, Any]", names))
+    for waiver in waivers:
+        if waiver_covers(waiver, judged) and not waiver.lacks_reason:
+            ended = {"waiver": f"{waiver.owner} accepted it until {waiver.until}: {waiver.because}"}
+            tags = {**cause.tags, "waiver_ended": str(waiver.until)}
+            return replace(cause, tags=tags, details={**cause.details, **ended})
+    return cause
 
 
 def dark_cause(why: Dark) -> Cause:

@@ -35,8 +35,8 @@ def send_to_sentry(state: Path, inventory: Inventory, changes: Changes, items: S
         return f"sentry: ${project.variable} is not set here, so no finding became an issue"
     file = book_file(state, inventory.name, inventory.path, "sentry")
     try:
-        book = read_book(file)
-        trouble = deliver_causes(DeliveryRun(receiver, book, open_causes(changes, items), changes))
+        book, causes = read_book(file), open_causes(changes, items, inventory.waivers)
+        trouble = deliver_causes(DeliveryRun(receiver, book, causes, changes))
         write_book(file, book)
     except (OSError, UsageError) as why:
         trouble = str(why)

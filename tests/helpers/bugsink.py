@@ -25,7 +25,8 @@ DATABASES["snappea"]["NAME"] = "{folder}/snappea.sqlite3"
 SNAPPEA = {{"TASK_ALWAYS_EAGER": True, "NUM_WORKERS": 1, "PID_FILE": None, "WAKEUP_CALLS_DIR": "{folder}/wakeup",
            "STATS_RETENTION_MINUTES": 60}}
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-BUGSINK = {{"BASE_URL": "{url}", "PHONEHOME": False, "INGEST_STORE_BASE_DIR": "{folder}/ingestion"}}
+BUGSINK = {{"BASE_URL": "{url}", "PHONEHOME": False, "VALIDATE_ON_DIGEST": "strict",
+           "INGEST_STORE_BASE_DIR": "{folder}/ingestion"}}
 ALLOWED_HOSTS = ["127.0.0.1"]
 """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.sentry_server import TOKEN, running_sentry
 from tests.programs.reports.test_issue_delivery import KEY as SECRET_KEY
 from tests.programs.reports.test_issue_delivery import Recorder, recorder
 
@@ -378,6 +379,25 @@ def test_a_whole_audit_makes_one_issue_of_its_first_night_and_a_part_none(
     assert len(recorder.heard) == 1
     written = "".join(path.read_text(errors="replace") for path in (pytester.path / "state").rglob("*.json"))
     assert SECRET_KEY not in written + ran.stdout.str() + json.dumps([event for _, _, event in recorder.heard])
+
+
+def test_a_token_closes_issues_and_is_in_no_output_record_or_state(
+    audit, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_sentry() as sentry:
+        section = f"sentry: {{variable: MINE_SENTRY, token: MINE_TOKEN, url: '{sentry.page}'}}\n"
+        pytester.makefile(".yml", mine=INVENTORY + OWNERS + section)
+        monkeypatch.setenv("MINE_SENTRY", sentry.dsn)
+        unset = "sentry: $MINE_TOKEN is not set here, so no issue is closed or commented on"
+        assert unset in audit(CHECKS).stdout.str()
+        monkeypatch.setenv("MINE_TOKEN", TOKEN)
+        printed = audit(CHECKS, "-vv", "--record=look").stdout.str()
+        monkeypatch.setenv("MINE_TOKEN", f"{TOKEN}\n{TOKEN}")
+        printed += audit(CHECKS, "-vv").stdout.str()
+    files = [path for path in pytester.path.rglob("*") if path.is_file()]
+    assert any("sentry-" in path.name for path in files)
+    assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
+    assert TOKEN not in printed + json.dumps(list(sentry.events.values()))
 
 
 def test_an_owner_that_nobody_is_is_a_usage_error(audit, pytester: pytest.Pytester) -> None:
