@@ -19,10 +19,14 @@ foreign_endpoint() {
     meta=$2/contexts/meta/$(printf %s "$3" | sha256sum | cut -d ' ' -f 1)/meta.json
     set -- "" "" "$3" "$(limited_sed 's/.*"Host": *"\([^"]*\)".*/\1/p' "$meta" | head -n 1)" ;;
   esac
-  for socket in $(own_sockets | grep . || echo /run/docker.sock /var/run/docker.sock); do
-    case $4 in "unix://$socket") return ;; unix://*) ! [ "$socket" -ef "${4#unix://}" ] || return 0 ;; esac
-  done
+  case $4 in unix://*) ! is_own_socket "${4#unix://}" || return 0 ;; esac
   printf '%s\n' "${4:-context $3}" | tr -cd '[:print:]\n' | cut -c 1-100
+}
+is_own_socket() {
+  { own_sockets | grep . || printf '%s\n' /run/docker.sock /var/run/docker.sock; } | {
+    while IFS= read -r socket; do [ "$1" != "$socket" ] && ! [ "$1" -ef "$socket" ] || exit 0; done
+    exit 1
+  }
 }
 limited_sed() { # a home on a network, or a pipe, may never answer
   timeout -s KILL 2 sed -n "$1" "$2" 2>/dev/null || [ $? = 137 ] || sed -n "$1" "$2" 2>/dev/null
