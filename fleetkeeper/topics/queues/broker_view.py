@@ -83,6 +83,16 @@ def worker_names(fleet: Fleet, container: str) -> frozenset[str]:
     )
 
 
+def addresses_of_worker(fleet: Fleet, worker: str) -> frozenset[str]:
+    """The addresses from which workers of one name are connected. Raises Unobservable as `brokers_of`."""
+    return frozenset(
+        consumer.address
+        for node, broker in brokers_of(fleet)
+        for consumer in raise_if_unobservable(broker.consumers, node)
+        if consumer.worker == worker
+    )
+
+
 def containers_by_address(fleet: Fleet, broker: Broker) -> dict[str, str]:
     """The ids of containers by their addresses on the networks that the broker is on; of two with one address none."""
     ids: dict[str, set[str]] = {}

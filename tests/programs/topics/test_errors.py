@@ -220,3 +220,25 @@ def test_a_hundred_thousand_lines_are_masked_in_a_few_seconds_of_processor_time(
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert f" read {len(lines)}" in done.stdout.decode()
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 8
+
+
+def mask_lines(text: str) -> str:
+    program = load_script("fleetkeeper/topics/errors/scripts/mask_errors.awk")
+    done = subprocess.run(["awk", program], input=text, capture_output=True, check=True, text=True, env={"LC_ALL": "C"})
+    return done.stdout
+
+
+def test_a_value_that_begins_with_another_is_masked_whole() -> None:
+    assert "horse" not in mask_lines("E4rodan\nE4rodan-secret-horse\nLERROR: no rodan-secret-horse here\nS0\n")
+
+
+def test_a_log_of_a_container_with_more_values_than_are_masked_is_unknown() -> None:
+    values = "".join(f"E4horse{chr(97 + at % 26)}{at}\n" for at in range(1001))
+    printed = mask_lines(values + "LERROR: canary\nS0\n")
+    assert "canary" not in printed
+    assert printed.endswith(" status \n")
+
+
+def test_a_value_that_stands_in_several_places_counts_once() -> None:
+    values = "".join(f"E4horse-{at}\n" for at in range(300)) * 4
+    assert "canary" not in mask_lines(values + "E4canary-word\nLERROR: canary-word here\nS0\n")

@@ -322,6 +322,7 @@ def with_shipper(rows: str) -> str:
         (BARE.replace(" program", " hidden\n program"), Outcome.UNKNOWN, ""),
         (with_shipper(SHIPPED), Outcome.HOLDS, ""),
         (with_shipper("=shipper vector\n"), Outcome.UNKNOWN, ""),
+        (with_shipper(SHIPPED.replace("promtail", "restic")), Outcome.FINDING, NOTHING),
         (with_shipper(SHIPPED.replace(ID, "5e" * 32)), Outcome.FINDING, NOTHING),
         (with_shipper(SHIPPED).replace(" searched", f"{IN_VOLUME} searched"), Outcome.HOLDS, ""),
         (with_shipper(SHIPPED).replace(" searched", f"{IN_LAYER} searched"), Outcome.FINDING, UNREAD),

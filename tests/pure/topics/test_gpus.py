@@ -365,6 +365,19 @@ def test_an_image_without_nvidia_smi_is_judged_by_the_device_alone() -> None:
     assert judged_verdict(REACHED, with_gpu(workers=(without_uvm,))).outcome is Outcome.HOLDS
 
 
+@pytest.mark.parametrize(
+    ("error", "outcome"), [("No such device or address", Outcome.FINDING), ("Bad file", Outcome.UNKNOWN)]
+)
+def test_a_device_that_computes_and_cannot_be_opened_is_never_right(error: str, outcome: Outcome) -> None:
+    dead = replace(REACHES, devices=(REACHES.devices[0], OpenedDevice("/dev/nvidia-uvm", error)))
+    assert judged_verdict(REACHED, with_gpu(workers=(dead,))).outcome is outcome
+
+
+def test_what_services_reserve_is_unknown_without_a_manager() -> None:
+    alone = {("manager", "services"): Unobservable("no route to host")}
+    assert judged_verdict(GIVEN, gpu_fleet(alone)).outcome is Outcome.UNKNOWN
+
+
 def test_an_older_inventory_is_neither_red_nor_unknown_for_the_section_that_it_lacks() -> None:
     outcomes = {verdict.outcome for verdict in judge_rules(TOPIC.rules, gpu_fleet(written=OLDER))}
     assert outcomes == {Outcome.NOT_APPLICABLE}

@@ -311,7 +311,7 @@ def test_one_node_that_was_answered_is_enough() -> None:
     ("worker", "outcome"),
     [
         (LocalWorker(GPU.id, celery=True, solo=True), Outcome.UNKNOWN),
-        (LocalWorker(GPU.id, celery=False), Outcome.HOLDS),
+        (LocalWorker(GPU.id, celery=False), Outcome.FINDING),
         (LocalWorker(GPU.id, celery=Unobservable("not seen")), Outcome.FINDING),
     ],
 )
@@ -320,6 +320,18 @@ def test_who_is_no_worker_of_celery_is_not_asked_and_a_solo_pool_may_be_at_work(
 ) -> None:
     silent = replace(VGPU, workers=(worker,), replies=REPLIES[:1])
     assert verdict_on("answer", fleet_of(replace(MANAGER, replies=REPLIES[:1]), silent)).outcome is outcome
+
+
+def test_what_is_no_worker_of_celery_by_its_processes_and_has_no_name_of_one_is_not_asked() -> None:
+    nameless = replace(BROKER, consumers=(CONSUMERS[0], Consumer("GPU", "10.0.1.3")))
+    other = replace(VGPU, workers=(LocalWorker(GPU.id, celery=False),))
+    assert verdict_on("answer", fleet_of(replace(MANAGER, brokers=(nameless,)), other)).outcome is Outcome.HOLDS
+
+
+def test_two_workers_of_one_name_are_unknown_since_either_may_have_answered() -> None:
+    twin = Consumer("celery", "10.0.1.2", "celery@GPU")
+    verdict = verdict_on("answer", with_broker(consumers=(twin, CONSUMERS[1])))
+    assert verdict.outcome is Outcome.UNKNOWN
 
 
 def test_a_worker_without_remote_control_is_unknown() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
-from fleetkeeper.topics.errors.facts import Inside
+from fleetkeeper.topics.errors.facts import Inside, Shipper
 from fleetkeeper.topics.errors.rules.kept import JOURNALD, REMOTE, log_paths
 from fleetkeeper.topics.errors.rules.logged import Logged, judge_service
 from fleetkeeper.transport.commands import Unobservable
@@ -20,6 +20,24 @@ WITHOUT_SDK = frozenset(
 """Programs that have none."""
 STARTERS = frozenset({"sh", "dash", "bash", "busybox", "tini", "docker-init", "dumb-init", "sleep", "tail", "su-exec"})
 """Programs that only start others, or wait."""
+COPIERS = frozenset(
+    {
+        "tar",
+        "rsync",
+        "cp",
+        "scp",
+        "sftp-server",
+        "restic",
+        "borg",
+        "rclone",
+        "duplicity",
+        "gzip",
+        "xz",
+        "zstd",
+        "logrotate",
+    }
+)
+"""Programs that read logs while they copy them, and ship nothing."""
 DIGITS_AND_DOTS = "0123456789."
 WHY_UNHEARD = "an error that nobody hears of is mended when a user complains"
 WANT = "an SDK of Sentry that is switched on, or a program that ships its log"
@@ -74,7 +92,7 @@ def has_dsn(inside: Inside) -> bool:
 
 def is_shipped(logged: Logged) -> bool:
     """Whether something reads what the container writes to its standard output, or the log driver hands it on."""
-    shippers, driver = logged.facts.shippers, logged.logs.driver
+    shippers, driver = lasting_shippers(logged), logged.logs.driver
     if driver == JOURNALD:
         return any(shipper.journal for shipper in shippers)
     return driver in REMOTE or any(logged.container.id in shipper.containers for shipper in shippers)
@@ -82,12 +100,17 @@ def is_shipped(logged: Logged) -> bool:
 
 def files_read(logged: Logged) -> frozenset[str]:
     """The numbers of the files that programs which ship logs have open on the node."""
-    return frozenset(number for shipper in logged.facts.shippers for number in shipper.files)
+    return frozenset(number for shipper in lasting_shippers(logged) for number in shipper.files)
+
+
+def lasting_shippers(logged: Logged) -> list[Shipper]:
+    """The programs of the container's node that read logs, without those that read them to copy them."""
+    return [shipper for shipper in logged.facts.shippers if shipper.name not in COPIERS]
 
 
 def why_in_doubt(logged: Logged) -> str:
     """Why it cannot be seen whether errors are sent on, in words; empty where it is certain that nothing does."""
-    inside, shippers = logged.inside, logged.facts.shippers
+    inside, shippers = logged.inside, lasting_shippers(logged)
     programs = main_programs(inside.programs)
     if inside.package and not has_dsn(inside):
         return "an SDK of Sentry is there, and whether it is switched on cannot be seen: a DSN may stand in its code"

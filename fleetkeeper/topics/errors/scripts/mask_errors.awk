@@ -11,12 +11,19 @@ function literal(text, from, to,   at, done) { # every occurrence of `from` beco
   while ((at = index(text, from)) > 0) { done = done substr(text, 1, at - 1) to; text = substr(text, at + length(from)) }
   return done text
 }
-function keep_secret(value, least,   n, part, i, at) {
+function keep_part(text, least,   at) { # each once, the longest first: a short one in a longer would leave its rest
+  if (length(text) < least || (text in kept)) return
+  if (secrets >= 1000) { many = 1; return }
+  kept[text] = 1
+  for (at = ++secrets; at > 1 && length(secret[at - 1]) < length(text); at--) secret[at] = secret[at - 1]
+  secret[at] = text
+}
+function keep_secret(value, least,   n, part, i) {
   n = split(value, part, "\001")
-  for (i = 1; i <= n; i++) if (length(part[i]) >= least && secrets < 400) secret[++secrets] = part[i]
+  for (i = 1; i <= n; i++) keep_part(part[i], least)
   if (match(value, /:\/\/[^\/@ ]+@/)) { # the account and the password of an address
     n = split(substr(value, RSTART + 3, RLENGTH - 4), part, ":")
-    for (i = 1; i <= n; i++) if (length(part[i]) >= 4 && secrets < 400) secret[++secrets] = part[i]
+    for (i = 1; i <= n; i++) keep_part(part[i], 4)
   }
 }
 function is_error(s) {
@@ -66,6 +73,7 @@ function count(s,   kind) {
   else more++
 }
 /^E/ { keep_secret(substr($0, 3), substr($0, 2, 1) + 0); next }
+many { next } # what cannot all be masked is not counted, and has no status
 /^S/ { status = substr($0, 2); next }
 !/^L/ { next }
 {

@@ -30,7 +30,8 @@ def are_given_to_containers(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     opened the device proves that it gets there, by whatever way. Where control groups are systemd's, `systemctl
     daemon-reload`, which every installation of a package does, takes devices away that have no link in /dev/char: from
     then on "Failed to initialize NVML: Unknown Error", until the task is started again. Unknown where the engine does
-    not answer, and outside of a swarm while nothing that needs a GPU runs. Source: docs/runbook.md, "GPUs";
+    not answer, in a swarm of which no manager was seen, and outside of a swarm while nothing that
+    needs a GPU runs. Source: docs/runbook.md, "GPUs";
     https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/troubleshooting.html.
     """
     facts = fleet.of(subject.name, Facts)
@@ -105,18 +106,22 @@ def devices_in_words(devices: list[GpuDevice]) -> str:
     return names + (f" and {len(devices) - 3} more" if len(devices) > 3 else "")
 
 
-def judged_offers(fleet: Fleet, node: str) -> Iterator[Finding]:
+def judged_offers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable]:
     """A finding for each declared service that reserves a kind of resource that no member of the swarm offers.
 
-    Nothing where another node offers it. Raises Unobservable where what a manager says of resources was not seen.
+    Nothing where another node offers it, an Unobservable without a manager.
+    Raises Unobservable where what a manager says of resources was not seen.
     """
+    names = service_names(fleet)
     for manager, _ in seen_managers(fleet):
         resources = fleet.of(manager, Resources)
-        for key, name in service_names(fleet).items():
+        for key, name in names.items():
             lacking = sorted(set(resources.reserved.get(name, {})) - kinds_of(resources.offered.values()))
             if lacking:
                 yield not_offered(key, lacking, node)
         return
+    if names:
+        yield Unobservable("no manager of its swarm was seen: what its services reserve is not known", node=node)
 
 
 def not_offered(service: str, kinds: list[str], node: str) -> Finding:

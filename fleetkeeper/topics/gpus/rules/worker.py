@@ -70,8 +70,8 @@ def worker_of(fleet: Fleet, location: Placement) -> Worker:
 
 
 def is_needed(device: OpenedDevice) -> bool:
-    """Whether a refused device matters: /dev/nvidia-uvm may be missing, where nothing computes, and not be denied."""
-    return device.path != "/dev/nvidia-uvm" or device.error in (DENIED, FORBIDDEN)
+    """Whether a refused device matters: /dev/nvidia-uvm may be missing, where nothing computes, and not be refused."""
+    return device.path != "/dev/nvidia-uvm" or device.error != MISSING
 
 
 def refusal_finding(device: OpenedDevice, location: Placement, service: str) -> Finding | Unobservable:

@@ -12,6 +12,7 @@ from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.queues.broker_view import (
     ConsumingContainer,
+    addresses_of_worker,
     consumers_of,
     declared_queue,
     is_own,
@@ -115,8 +116,9 @@ def answer(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
 
     A frozen worker stays a consumer, keeps the jobs that it has reserved, and takes no other. By the names of the
     workers that are connected to the broker, and who of them answers `celery inspect` within three seconds, asked
-    twice. What is no worker of Celery is not asked, and one with a `solo` pool, which answers nobody while it works, is
-    unknown until it answers. Does not apply where nobody consumes the queue. Unknown where none could be asked.
+    twice. What is no worker of Celery is not asked. One with a `solo` pool, which answers nobody while it works, is
+    unknown until it answers, and so are two of one name. Does not apply where nobody consumes the queue.
+    Unknown where none could be asked.
 
     Source: docs/runbook.md, "Queues"; https://docs.celeryq.dev/en/stable/userguide/workers.html.
     """
@@ -137,9 +139,12 @@ def judged_answer(fleet: Fleet, queue: str, consuming: ConsumingContainer) -> It
         return
     local = local_workers(fleet).get(placement.container.id)
     celery = local.celery if local else Unobservable("whether a worker of Celery runs in it was not seen")
-    if celery is False:
+    if celery is False and not worker:
         return
-    if not worker:
+    if worker and len(addresses_of_worker(fleet, worker)) > 1:
+        twins = f"more than one container has a worker called {one_line(worker)[:120]}: either may have answered"
+        yield Unobservable(twins, "give each a name of its own (`celery worker -n NAME@%h`)", placement.node)
+    elif not worker:
         why = celery if isinstance(celery, Unobservable) else Unobservable(f"{placement.container.name}: {NO_CONTROL}")
         yield Unobservable(why.why, why.hint, placement.node)
     elif worker not in replies_of(fleet):
