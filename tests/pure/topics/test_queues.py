@@ -126,12 +126,12 @@ def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
     typo = Queue("gpu\n<b>", ready=3)
     frozen = replace(MANAGER, brokers=(replace(BROKER, queues=(*QUEUES, typo)),), replies=REPLIES[:1])
-    cancelled = Consumer("GPU", "10.0.1.4", "celery@flower")
+    stranger = Consumer("GPU", "10.0.1.4", "celery@flower")
     pile = Queue("GPU", ready=500, consumers=1)
     return {
         "clean": fleet_of(),
         "frozen": fleet_of(frozen, replace(VGPU, replies=REPLIES[:1])),
-        "stranger": with_queue(Queue("GPU", ready=3, consumers=1), cancelled),
+        "stranger": with_queue(Queue("GPU", ready=3, consumers=1), stranger),
         "nobody": with_queue(Queue("GPU", ready=3)),
         "pile": with_queue(pile, CONSUMERS[1]),
         "cancelled": cancelled(),
