@@ -151,7 +151,7 @@ def of_client(command: ExecutedCommand, rest: Sequence[Word], around: Surroundin
         target, client = execution.target, execution.docker
         if target.kind == "compose":
             target = replace(target, directory=target.directory or command.directory)
-        if client.startswith("./") and command.directory:
+        if client.startswith("./") and command.directory.startswith("/"):
             client = f"{command.directory}/{client[2:]}"
         quiet = execution.quiet and command.quiet and not command.own
         yield replace(execution, docker=client, target=target, path=command.path, quiet=quiet)

@@ -21,7 +21,7 @@ from fleetkeeper.readers.shell.script_state import (
     from_home,
     set_positional,
 )
-from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.surroundings import UNKNOWN_DIRECTORY, Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Script
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, opposite
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
@@ -49,7 +49,7 @@ def ends_with_its_file(command: Simple, around: Surroundings) -> bool:
 
 
 def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Truth, guard: bool) -> Outcome:
-    """`cd`: the directory must be there. Sets the context's `directory`, "" where it is not known.
+    """`cd`: the directory must be there. Sets the context's `directory`, UNKNOWN_DIRECTORY where it is not known.
 
     Without an argument, where nothing sets HOME, and to `/`, it succeeds. Where the directory cannot be told, neither
     can the status. `guard`: something asks for the status (`if`, `&&`); else only `set -e` does, with which a failure
@@ -67,12 +67,12 @@ def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Tru
     path = from_home(path, follower.context) if path else path
     searched = "CDPATH" in follower.context.variables and not (path or "/").startswith(("/", "."))
     place = follower.context.around.absolute(path, follower.context.directory) if path and not searched else ""
-    follower.context.directory = posixpath.normpath(place) if place else ""
+    follower.context.directory = posixpath.normpath(place) if place else UNKNOWN_DIRECTORY if arguments else ""
     if path == "/" or not arguments or follower.context.around.elsewhere:
         return Outcome(YES)
     if follower.context.around.presumed:
         return Outcome(YES)
-    if not follower.context.directory:
+    if follower.context.directory == UNKNOWN_DIRECTORY:
         return failing(follower.context, Truth(None, f"whether {show(words)} succeeds cannot be told"), guard)
     place = follower.context.directory
     state = both(follower.context.around.passes(place, "d"), follower.context.around.passes(place, "x"))
@@ -96,7 +96,10 @@ def goes_nowhere(context: Context, guard: bool) -> Outcome:
 def remember_directory(context: Context) -> None:
     """Store the directory that `cd` leaves, to which `cd -` goes back."""
     directory = context.directory or context.around.directory
-    context.variables["OLDPWD"] = (Part("text", directory) if directory else Part("variable", "OLDPWD here or before"),)
+    is_absolute = directory.startswith("/")
+    context.variables["OLDPWD"] = (
+        Part("text", directory) if is_absolute else Part("variable", "OLDPWD here or before"),
+    )
 
 
 def failing(context: Context, status: Truth, guard: bool) -> Outcome:

@@ -21,6 +21,8 @@ MOST_OF_SCRIPT, MOST_FOLLOWED, MOST_OF_ROOT = 8000, 20_000, 400_000
 TYPES = {0xC000: "S", 0xA000: "L", 0x8000: "f", 0x6000: "b", 0x4000: "d", 0x2000: "c", 0x1000: "p"}
 LONGEST_PATH = 512
 DIRECTORY = re.compile(r"/[A-Za-z0-9_./@+-]{0,200}", re.ASCII)
+UNKNOWN_DIRECTORY = "?"
+"""Stands for a directory that is not known: where `cd` went, or in a PATH."""
 USUAL_PATH = "/usr/bin:/bin"
 USUAL_SOCKETS = frozenset({"/run/docker.sock", "/var/run/docker.sock"})
 """Where an engine of Docker listens, unless it was told otherwise."""
@@ -278,7 +280,8 @@ class Surroundings:
         states = [self.is_program(place) if place else None for place in places]
         if True in states:
             return YES
-        return Truth(None) if None in states or not states else NO
+        undecided = None in states or not states or ("/" not in name and UNKNOWN_DIRECTORY in path.split(":"))
+        return Truth(None) if undecided else NO
 
     def is_running(self, name: str) -> bool | None:
         """Whether a process with exactly this name runs; None while it was not asked, which records the question."""

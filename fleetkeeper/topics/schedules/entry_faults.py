@@ -10,6 +10,7 @@ from fleetkeeper.readers.cron.daemon import Daemon, daemon
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.cron.line_start import cron_starts
+from fleetkeeper.readers.shell.surroundings import UNKNOWN_DIRECTORY
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.topics.schedules.facts import Entry
 from fleetkeeper.topics.schedules.parse import with_reach
@@ -35,8 +36,10 @@ def entry_with_faults(candidate: Candidate, answers: Answers) -> Entry:
         faults.append("docker denied")
         entry = replace(entry, user=acting)
     there = {path for path, is_there in answers.programs.items() if is_there}
-    if not there & set(candidate.programs):
+    located = YES if there & set(candidate.programs) else Truth(None, "its PATH holds a directory that is not known")
+    if located.value is None and not any(path.startswith(UNKNOWN_DIRECTORY) for path in candidate.programs):
         faults.append("docker not on path")
+        located = YES
     if candidate.zoned:
         # Debian's cron ignores CRON_TZ; cronie, which calls itself crond, obeys it.
         running = or_why(lambda: daemon(answers.printed))
@@ -47,7 +50,7 @@ def entry_with_faults(candidate: Candidate, answers: Answers) -> Entry:
     if entry.blocked or "commented out" in entry.faults:
         return entry
     known = Truth(None, entry.unclear) if entry.unclear else YES
-    return with_reach(replace(entry, unclear=""), both(started(candidate, answers), known))
+    return with_reach(replace(entry, unclear=""), both(both(started(candidate, answers), located), known))
 
 
 def started(candidate: Candidate, answers: Answers) -> Truth:

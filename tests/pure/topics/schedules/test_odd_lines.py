@@ -69,3 +69,16 @@ def test_a_script_is_looked_for_in_a_path_that_is_put_together() -> None:
     script = f"#!/bin/sh\n{COMMAND}\n"
     assert line_verdict("PATH=$PATH:/opt dump.sh", script=script).outcome is Outcome.HOLDS
     assert line_verdict("PATH=/opt:$PATH; dump.sh", script=script).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize("test", ["[ -f no-such-file ]", "[ ! -f no-such-file ]"])
+def test_behind_a_cd_to_where_is_not_known_a_relative_test_is_unknown(test: str) -> None:
+    assert line_verdict(f"cd $X; {test} && {COMMAND}").outcome is Outcome.UNKNOWN
+
+
+def test_a_path_with_a_part_that_is_not_known_is_looked_through_as_far_as_it_is_known() -> None:
+    script = f"#!/bin/sh\n{COMMAND}\n"
+    assert line_verdict("PATH=/opt:$UNSET; dump.sh", script=script).outcome is not Outcome.FINDING
+    docker = COMMAND.replace("/usr/bin/docker", "docker")
+    assert line_verdict(f"PATH=$PATH:$HOME/bin:$UNSET; {docker}").outcome is Outcome.HOLDS
+    assert line_verdict(f"PATH=/opt:$UNSET; {docker}").outcome is Outcome.UNKNOWN
