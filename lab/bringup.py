@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from lab import acme, base, disks, images, nodes, setup, swarm
 from lab import engine as engines
 from lab.engine import Engine
+from lab.faults import queues
 from lab.names import CACHE, CLONE, NODES, STATE
 from lab.shell import LabError, say, step
 
@@ -69,6 +70,8 @@ def assemble_lab(engine: Engine) -> None:
     with step("filling the backup volume, getting a certificate, writing crontabs"):
         setup.furnish_lab(engine)
         swarm.wait_for_services(engine)
+    with step("waiting for the workers to consume their queues"):
+        queues.wait_for_workers(engine)
 
 
 def container_ids(engine: Engine) -> str:

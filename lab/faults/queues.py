@@ -2,7 +2,7 @@
 
 from lab import nodes, swarm
 from lab.engine import Engine
-from lab.shell import wait_until
+from lab.shell import LabError, wait_until
 
 BROKER, WORKER = "rabbitmq", "gpu-celery"
 QUEUE, NAME, TYPO = "GPU", "celery@GPU", "gpu"
@@ -28,10 +28,21 @@ def numbers_of_queue(engine: Engine, queue: str) -> tuple[int, int]:
     return next(((int(row[1]), int(row[2])) for row in rows if len(row) == 3 and row[0] == queue), (-1, 0))
 
 
+def consumers_of(engine: Engine, queue: str) -> int:
+    """How many consumers a queue has; -1 where there is none, or while the broker does not answer yet."""
+    try:
+        return numbers_of_queue(engine, queue)[0]
+    except LabError:
+        return -1
+
+
 def wait_for_consumers(engine: Engine, queue: str, number: int) -> None:
-    wait_until(
-        lambda: numbers_of_queue(engine, queue)[0] == number, f"{number} consumers of {queue}", limit=120, every=1
-    )
+    wait_until(lambda: consumers_of(engine, queue) == number, f"{number} consumers of {queue}", limit=120, every=0.5)
+
+
+def wait_for_workers(engine: Engine) -> None:
+    for queue in (QUEUE, OTHER_QUEUE):
+        wait_for_consumers(engine, queue, 1)
 
 
 def cancel_consumer(engine: Engine) -> None:

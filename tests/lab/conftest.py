@@ -66,6 +66,11 @@ class Lab:
         """Run words as root in a node, past ssh: what it prints."""
         return self.engine.ask("exec", self.node(node).container, *words)
 
+    def run_script(self, node: str, script: str) -> str:
+        """Run a script of any length as root in a node, past ssh: what it prints."""
+        words = ("exec", "--interactive", self.node(node).container, "sh", "-eu")
+        return self.engine.ask(*words, given=script.encode())
+
     def node(self, name: str) -> Node:
         return next(item for item in NODES if item.name == name)
 

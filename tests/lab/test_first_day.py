@@ -190,7 +190,7 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
     everything = portable_inventory()
     mine = re.sub(r"(data: \{.*)user: ops, sudo: true", rf"\1user: {NEW}, sudo: audit", everything)
     (account.folder / "all.yml").write_text(mine)
-    account.lab.on("data", "sh", "-euc", account.run("fleetkeeper", "sudoers", NEW, "--hosts=./all.yml").out)
+    account.lab.run_script("data", account.run("fleetkeeper", "sudoers", NEW, "--hosts=./all.yml").out)
     results = account.audit("all")
     assert rules_ending_so(results, "unknown", "finding") == set(), results["said"]
     assert rules_ending_so(results, "holds") >= {"backups.are_fresh", "volumes.are_within_budget"}, results["said"]

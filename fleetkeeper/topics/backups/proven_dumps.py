@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,7 +36,7 @@ CREATE TABLE IF NOT EXISTS digests (
 )
 """
 CONTENTS: TypeAdapter[DumpContents | None] = TypeAdapter(DumpContents | None)
-PROOFS_OF = "SELECT name, inode, size, mtime, state, why, 1, contents FROM verified WHERE place = ? AND version = ?"
+PROOFS_OF = "SELECT name, inode, size, mtime, state, why, contents FROM verified WHERE place = ? AND version = ?"
 DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode = ? AND size = ? AND mtime = ?"
 
 
@@ -57,7 +56,10 @@ def recall_proofs(given: str, location: str, files: Sequence[File]) -> tuple[Dum
                 PROOFS_OF,
                 (location, DEFINITION),
             ).fetchall()
-        proofs = [replace(DumpProof(*row[:-1]), contents=CONTENTS.validate_json(row[-1] or "null")) for row in rows]
+        proofs = [
+            replace(DumpProof(*row[:-1]), lasting=True, contents=CONTENTS.validate_json(row[-1] or "null"))
+            for row in rows
+        ]
     except (sqlite3.Error, OSError, ValidationError):
         return ()
     return tuple(proof for proof in proofs if identities.get(proof.name) == proof.identity)

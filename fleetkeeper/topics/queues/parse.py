@@ -161,9 +161,10 @@ def parse_workers(answer: Output, containers: Sequence[str]) -> Workers:
     """The workers in containers of declared services, and what all workers answered; Unobservable for what is missing.
 
     >>> local, replies = parse_workers(Output(0, b'container 4f\\nlook {"celery": true}\\nend\\n'), ["4f"])
-    >>> local, replies
-    ((LocalWorker(container='4f', celery=True, solo=False),), Unobservable(why='no worker here could be asked', \
-hint='`queues: {app: …, directory: …}` name what `celery -A` needs', node='', cause=''))
+    >>> local
+    (LocalWorker(container='4f', celery=True, solo=False, app='', queues=()),)
+    >>> replies.why
+    'no worker here could be asked'
     """
     printed = or_why(lambda: said_by(answer, containers))
     if isinstance(printed, Unobservable):
