@@ -31,21 +31,23 @@ def test_everything_that_is_printed_about_a_user_is_read():
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def run_folder() -> Iterator[Path]:
     """A folder whose name leaves room: the path of a socket has at most 107 bytes (unix(7)), and 100 are shown."""
     with TemporaryDirectory() as folder:
         yield Path(folder)
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
-def test_the_same_socket_by_another_name_is_the_node_s_engine_and_any_other_is_not(shell: str, place: Path) -> None:
+def test_the_same_socket_by_another_name_is_the_node_s_engine_and_any_other_is_not(
+    shell: str, run_folder: Path
+) -> None:
     words = [shutil.which(shell.split(maxsplit=1)[0]) or pytest.skip(f"no {shell}"), *shell.split()[1:], "-c"]
-    run = place / "run"
+    run = run_folder / "run"
     for name in ("docker.sock", "user/1/docker.sock", "other.sock"):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         with socket.socket(socket.AF_UNIX) as present:
             present.bind(str(run / name))
-    (place / "link.sock").symlink_to(run / "docker.sock")
+    (run_folder / "link.sock").symlink_to(run / "docker.sock")
     text = load_script("fleetkeeper/readers/docker/scripts/foreign_endpoint.sh").replace("/run/", f"{run}/")
 
     def foreign(host: str, **environment: str) -> str:
@@ -60,7 +62,9 @@ def test_the_same_socket_by_another_name_is_the_node_s_engine_and_any_other_is_n
         return done.stdout.strip()
 
     usual, users = f"unix://{run}/docker.sock", f"unix://{run}/user/1/docker.sock"
-    assert [foreign(host) for host in (usual, f"unix://{place}/link.sock", f"unix:///{run}/docker.sock")] == [""] * 3
+    assert [foreign(host) for host in (usual, f"unix://{run_folder}/link.sock", f"unix:///{run}/docker.sock")] == [
+        ""
+    ] * 3
     other = f"unix://{run}/other.sock"
     assert [foreign(host) for host in (users, other, "tcp://localhost:2375")] == [users, other, "tcp://localhost:2375"]
     assert (foreign(users, DOCKER_HOST=users), foreign(usual, DOCKER_HOST=users)) == ("", usual)
