@@ -50,7 +50,8 @@ def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:
     for topic in topics_to_decide(inventory):
         proposal = "\n".join(proposed_sections(found, [topic]))
         click.echo(f"`{topic.key}` is undecided in {path}, which is left as it is; what was seen now:\n{proposal}")
-    if (longer := with_sections(path, content, found)) != content:
+    if unwritten_topics(inventory):
+        longer = with_sections(path, content, found)
         write_file(path, longer)
         added = longer[len(content) :].decode("utf-8")
         click.echo(f"written to the end of {path}, for you to read:\n{added}", nl=False)
@@ -66,35 +67,15 @@ def topics_to_decide(inventory: Inventory) -> list[Topic]:
 def with_sections(path: Path, content: bytes, found: Findings) -> bytes:
     """The content of an inventory, followed by the sections that it lacks.
 
-    One that is proposed as comments alone is added once. Raises UsageError where nothing can be appended to it, such as
-    after the end of a document (`...`).
+    Raises UsageError where nothing can be appended to it, such as after the end of a document (`...`).
     """
-    lacking = [
-        topic
-        for topic in unwritten_topics(load_inventory(path, content))
-        if not is_in(content, proposal_of(found, topic))
-    ]
-    if not lacking:
-        return content
+    lacking = unwritten_topics(load_inventory(path, content))
     added = "\n".join(("", *proposed_sections(found, lacking), ""))
     longer = content + b"\n" * (not content.endswith(b"\n")) + added.encode("utf-8")
     try:
-        left = [topic for topic in unwritten_topics(load_inventory(path, longer)) if holds_section(found, topic)]
+        left = unwritten_topics(load_inventory(path, longer))
     except UsageError:
         left = lacking
     if left:
         raise UsageError(f"nothing can be added to the end of {path}", hint=f"write it where it fits:\n{added}")
     return longer
-
-
-def proposal_of(survey: Findings, topic: Topic) -> list[str]:
-    return list(proposed_sections(survey, [topic]))
-
-
-def is_in(content: bytes, lines: list[str]) -> bool:
-    return "\n".join(lines).encode("utf-8") in content
-
-
-def holds_section(survey: Findings, topic: Topic) -> bool:
-    """Whether a topic proposes more than comments."""
-    return any(line and not line.startswith("#") for line in proposal_of(survey, topic))

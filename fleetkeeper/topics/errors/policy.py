@@ -32,7 +32,7 @@ class Policy(Strict):
 
 
 def init_lines(survey: Findings) -> Iterator[str]:
-    """The section, as comments: hardly a service has it all, so a person switches it on who has time to mend it."""
-    yield "# Whether what each service reports is kept, cannot fill a disk, and reaches somebody. With this line every"
-    yield '# audit judges it, but for `without: {SERVICE: "why"}`; `errors: {none: "why"}` says that nobody is to.'
-    yield "# errors: {without: {}}"
+    """The section, switched off: hardly a service has it all, so a person switches it on who has time to mend it."""
+    yield "# Whether what each service reports is kept, cannot fill a disk, and reaches somebody."
+    yield '# `errors: {without: {}}` has every audit judge it, but for `without: {SERVICE: "why"}`.'
+    yield 'errors: {none: "nobody has decided yet that it is judged"}'

@@ -155,16 +155,3 @@ def test_an_older_inventory_of_this_machine_gets_the_section_that_it_lacks(tmp_p
     assert path.read_text().startswith(older)
     assert "\nmail: {without: {}}" in path.read_text()
     assert load_inventory(path).sections[MailPolicy] == MailPolicy()
-
-
-def test_a_section_that_is_proposed_as_comments_is_added_once(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yml"
-    lacking = "".join(f"{name}: {{none: a test}}\n" for name in ("services", "backups", "certificates"))
-    path.write_text("nodes: {here: {connection: local}}\n" + lacking)
-    first = CliRunner().invoke(cli, ["init", "--update", str(path)])
-    assert first.exit_code == 0, first.output
-    content = path.read_text()
-    assert content.count("\n# errors: {without: {}}\n") == 1
-    again = CliRunner().invoke(cli, ["init", "--update", str(path)])
-    assert again.exit_code == 0, again.output
-    assert path.read_text() == content
