@@ -242,7 +242,8 @@ def test_a_value_that_differs_is_named_and_not_shown() -> None:
 
 def test_services_that_only_one_side_has_are_findings() -> None:
     fewer, more = running()[1:], (*running(), replace(running()[0], name="t1_extra"))
-    assert saw(look_once(services=fewer)) == [f"{running()[0].name} is in stack.yml and not in the swarm"]
+    lacking = f"{running()[0].name} is in stack.yml, and the swarm has no such service of the stack t1"
+    assert saw(look_once(services=fewer)) == [lacking]
     assert saw(look_once(services=more)) == ["t1_extra runs in the stack and is not in stack.yml"]
     assert saw(look_once(services=())) == ["no service of t1 is in a swarm of these nodes"]
 

@@ -146,7 +146,7 @@ def strange_services(
     """A finding for each service that only the file has, or only the swarm; `hint` says how it is deployed."""
     file = Path(stack.file).name
     for name in sorted(declared.keys() - running.keys()):
-        saw = f"{name} is in {file} and not in the swarm"
+        saw = f"{name} is in {file}, and the swarm has no such service of the stack {stack.name}"
         want = f"{name} ({file_place(stack, declared[name], '')})"
         yield Finding(saw, want, WHY, about=name, hint=hint)
     for name in sorted(running.keys() - declared.keys()):
