@@ -62,7 +62,8 @@ class Output:
     """The answer of one command: exit status, standard output and standard error.
 
     `rc` is None when it never ended by itself, and `lost` then says why (time limit, connection, size).
-    `sent` and `received` are the controller's clock (epoch seconds) around the round trip.
+    `sent` and `received` are the controller's clock (epoch seconds): when the round trip began, and when this answer,
+    not the last one, had arrived.
     """
 
     rc: int | None

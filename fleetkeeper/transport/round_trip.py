@@ -168,8 +168,7 @@ class Round:
         if cut:
             lost = self.commands[len(self.answers) :] if cut.all_of_it else [self.commands[len(self.answers)]]
             self.answers += [Output(None, lost=cut.why, command=str(command)) for command in lost]
-        received = time.time()
-        return [replace(answer, sent=self.sent, received=received) for answer in self.answers]
+        return [replace(answer, sent=self.sent, received=answer.received or time.time()) for answer in self.answers]
 
     def talk(self, channel: Channel) -> Cut | None:
         """Send the script and collect the answers in `answers`.
@@ -230,7 +229,7 @@ class Round:
                 self.shell_left = True
                 if self.heard - self.since >= limit - 0.25:
                     answer = replace(answer, rc=None, lost=time_limit(limit))
-            self.answers.append(answer)
+            self.answers.append(replace(answer, received=time.time()))
             self.since = self.heard
 
     def patience(self) -> float:

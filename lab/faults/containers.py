@@ -7,6 +7,7 @@ from lab import compose, nodes, swarm
 from lab.engine import Engine
 from lab.faults.services import USER, WEB
 from lab.names import DATA, image_tag
+from lab.shell import wait_until
 
 MEDIA = "/srv/media"
 VOLUME = "rodan_media"
@@ -20,6 +21,9 @@ DIES_AS_ANYBODY_ELSE = (
 ON_A_LOW_PORT = "sh -c 'python3 -S -m http.server 81 & exec start'"
 ON_FAILURE = ("--update-failure-action",)
 FORGET = 'docker rm -f $(docker ps -aqf "volume=$1") >/dev/null 2>&1; docker volume rm -f "$1" >/dev/null'
+JUDGED_AFTER = 2
+"""Seconds: as whom a container runs is not judged in the first one, when it may not be what it is to be."""
+SECONDS_OF_RUN = 'ps -o etimes= -p "$(docker inspect -f "{{.State.Pid}}" "$1")"'
 OWN_STRANGER = ("--name", "notes", "--network", "none", image_tag("web"), "sleep", "86400")
 
 
@@ -71,9 +75,17 @@ def as_designed(engine: Engine) -> None:
 
 
 def start_stranger(engine: Engine) -> None:
+    """Run a container that no inventory names, and wait until it has run for so long that it can be judged."""
     nodes.run_on(
         engine, DATA, "sh", "-c", 'docker inspect notes >/dev/null 2>&1 || docker run -d "$@"', "sh", *OWN_STRANGER
     )
+    wait_until(lambda: seconds_of_run(engine, "notes") >= JUDGED_AFTER, "the stranger to be judged", limit=60)
+
+
+def seconds_of_run(engine: Engine, container: str) -> int:
+    """How many whole seconds the first process of a container on `data` has run; 0 where there is none."""
+    printed = nodes.attempt_on(engine, DATA, "sh", "-c", SECONDS_OF_RUN, "sh", container).stdout
+    return int(printed.strip() or 0)
 
 
 def remove_stranger(engine: Engine) -> None:

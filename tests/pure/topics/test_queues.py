@@ -307,6 +307,11 @@ def test_one_node_that_was_answered_is_enough() -> None:
     assert verdict_on("answer", fleet).outcome is Outcome.HOLDS
 
 
+def test_a_worker_that_its_own_node_could_not_ask_may_only_have_been_too_slow_for_the_others() -> None:
+    dark = replace(VGPU, replies=Unobservable("no worker here could be asked"))
+    assert verdict_on("answer", fleet_of(replace(MANAGER, replies=REPLIES[:1]), dark)).outcome is Outcome.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("worker", "outcome"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from fleetkeeper.errors import NotApplicable
@@ -19,7 +20,7 @@ from fleetkeeper.topics.queues.broker_view import (
     local_workers,
     replies_of,
 )
-from fleetkeeper.topics.queues.facts import Job, Queue
+from fleetkeeper.topics.queues.facts import Facts, Job, Queue
 from fleetkeeper.topics.queues.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
@@ -116,7 +117,7 @@ def answer(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
 
     A frozen worker stays a consumer, keeps the jobs that it has reserved, and takes no other. By the names of the
     workers that are connected to the broker, and who of them answers `celery inspect` within three seconds, asked
-    twice. What is no worker of Celery is not asked. One with a `solo` pool, which answers nobody while it works, is
+    by its own node twice. What is no worker of Celery is not asked. One with a `solo` pool, which answers nobody while it works, is
     unknown until it answers, and so are two of one name. Does not apply where nobody consumes the queue.
     Unknown where none could be asked.
 
@@ -148,7 +149,11 @@ def judged_answer(fleet: Fleet, queue: str, consuming: ConsumingContainer) -> It
         why = celery if isinstance(celery, Unobservable) else Unobservable(f"{placement.container.name}: {NO_CONTROL}")
         yield Unobservable(why.why, why.hint, placement.node)
     elif worker not in replies_of(fleet):
-        yield silent_worker(queue, consuming, solo=local is not None and local.solo)
+        replies = fleet.of(placement.node, Facts).replies
+        if isinstance(replies, Unobservable):
+            yield replace(replies, node=replies.node or placement.node)
+        else:
+            yield silent_worker(queue, consuming, solo=local is not None and local.solo)
 
 
 NO_CONTROL = "its worker cannot be asked, since its remote control is off or its name was not seen"
