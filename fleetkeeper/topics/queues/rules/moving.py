@@ -117,9 +117,9 @@ def answer(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
 
     A frozen worker stays a consumer, keeps the jobs that it has reserved, and takes no other. By the names of the
     workers that are connected to the broker, and who of them answers `celery inspect` within three seconds, asked
-    by its own node twice. What is no worker of Celery is not asked. One with a `solo` pool, which answers nobody while it works, is
-    unknown until it answers, and so are two of one name. Does not apply where nobody consumes the queue.
-    Unknown where none could be asked.
+    by its own node twice. What is no worker of Celery is not asked. One with a `solo` pool, which answers nobody while
+    it works, is unknown until it answers, and so are two of one name. Does not apply where nobody consumes the queue.
+    Unknown where its own node could ask none.
 
     Source: docs/runbook.md, "Queues"; https://docs.celeryq.dev/en/stable/userguide/workers.html.
     """
