@@ -40,7 +40,7 @@ class ConsumingContainer:
 def brokers_of(fleet: Fleet) -> list[tuple[str, Broker]]:
     """The containers of RabbitMQ that run, each after its node's name: one, or those of a cluster.
 
-    Raises Unobservable where none runs, or a node was not seen.
+    Raises Unobservable where none runs, a node was not seen, or several are no cluster, which all say the same.
     """
     service = fleet.inventory.section(Policy).broker
     if not running_placements(fleet, service):
@@ -48,7 +48,31 @@ def brokers_of(fleet: Fleet) -> list[tuple[str, Broker]]:
     brokers = [(node, broker) for node in fleet.inventory.nodes for broker in fleet.of(node, Facts).brokers]
     if not brokers:
         raise Unobservable(f"{service} was not asked: it had just started", hint="look again")
+    if len({what_is_shared(node, broker) for node, broker in brokers}) > 1:
+        apart = f"the {len(brokers)} containers of {service} name different queues or consumers, so they are no cluster"
+        raise Unobservable(apart, hint="`rabbitmqctl cluster_status` in each says to what it belongs; else look again")
     return brokers
+
+
+def what_is_shared(node: str, broker: Broker) -> tuple[frozenset[str], tuple[Consumer, ...]]:
+    """What each member of a cluster lists: the queues that last, and their consumers.
+
+    Raises Unobservable for a broker that did not list them.
+    """
+    queues = raise_if_unobservable(broker.queues, node)
+    names = frozenset(queue.name for queue in queues if not queue.temporary)
+    listed = [each for each in raise_if_unobservable(broker.consumers, node) if each.queue in names]
+    return names, tuple(sorted(listed, key=lambda each: (each.queue, each.address, each.worker)))
+
+
+def came_or_went(fleet: Fleet, queue: str) -> bool:
+    """Whether a broker lists another number of consumers of a queue than it had counted just before."""
+    for _, broker in brokers_of(fleet):
+        if not isinstance(broker.queues, Unobservable) and not isinstance(broker.consumers, Unobservable):
+            counted = sum(each.consumers for each in broker.queues if each.name == queue)
+            if counted != sum(each.queue == queue for each in broker.consumers):
+                return True
+    return False
 
 
 def queues_of(fleet: Fleet) -> dict[str, Queue]:
@@ -98,7 +122,7 @@ def containers_by_address(fleet: Fleet, broker: Broker) -> dict[str, str]:
     ids: dict[str, set[str]] = {}
     for node in fleet.inventory.nodes:
         for endpoint in fleet.of(node, Facts).endpoints:
-            for network, address in endpoint.addresses.items():
+            for network, address in (*endpoint.addresses.items(), *endpoint.addresses_v6.items()):
                 if address and network in broker.networks:
                     ids.setdefault(address, set()).add(endpoint.container)
     return {address: min(containers) for address, containers in ids.items() if len(containers) == 1}

@@ -13,7 +13,8 @@ class Queue:
     """One queue of RabbitMQ: how many messages wait (`ready`), are with consumers (`unacknowledged`), and who consumes.
 
     `temporary`: it goes with its consumer or connection (auto-delete, exclusive), as queues for replies do.
-    `ready_later`: how many wait about a second later, at the end of the same look; None where that was not counted.
+    `ready_later` and `unacknowledged_later`: how many of both there are about a second later, at the end of the same
+    look; None where that was not counted.
     """
 
     name: str
@@ -22,11 +23,15 @@ class Queue:
     consumers: int = 0
     temporary: bool = False
     ready_later: int | None = None
+    unacknowledged_later: int | None = None
 
     @property
     def was_taken_from(self) -> bool:
-        """Whether fewer messages waited at the end of the look than at its begin."""
-        return self.ready_later is not None and self.ready_later < self.ready
+        """Whether at the end of the look fewer messages waited than at its begin, or as many and one had ended."""
+        if self.ready_later is None:
+            return False
+        ended = self.unacknowledged_later is not None and self.unacknowledged_later < self.unacknowledged
+        return self.ready_later < self.ready or (ended and self.ready_later == self.ready)
 
 
 @dataclass(frozen=True)
@@ -53,20 +58,25 @@ class Broker:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The addresses of one container that runs, by the ids of its networks."""
+    """The addresses of one container that runs, by the ids of its networks: IPv4, and IPv6 where it has one."""
 
     container: str
     addresses: dict[str, str] = field(default_factory=dict)
+    addresses_v6: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job that a worker runs. `since` is when it began, in epoch seconds by the worker's clock; None if not said."""
+    """A job that a worker runs. `since` is when it began, in epoch seconds by the worker's clock.
+
+    `acknowledged`: the broker was told that it is done with, so that it counts it no more. Each is None if not said.
+    """
 
     id: str
     task: str
     queue: str
     since: float | None = None
+    acknowledged: bool | None = None
 
 
 @dataclass(frozen=True)

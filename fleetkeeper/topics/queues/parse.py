@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 
 from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.json_documents import (
@@ -38,7 +39,7 @@ def parse_endpoints(printed: str) -> tuple[Endpoint, ...]:
     >>> network = '{"NetworkID": "n1", "IPAddress": "10.0.1.7"}'
     >>> printed = '[{"Id": "4f", "State": {"Running": true}, "NetworkSettings": {"Networks": {"rodan": %s}}}]' % network
     >>> parse_endpoints(printed)
-    (Endpoint(container='4f', addresses={'n1': '10.0.1.7'}),)
+    (Endpoint(container='4f', addresses={'n1': '10.0.1.7'}, addresses_v6={}),)
     """
     inspected = json_document(printed, "`docker inspect`")
     if not isinstance(inspected, list):
@@ -55,9 +56,26 @@ def parse_endpoint(inspected: Json) -> Endpoint:
     """The addresses of one container. Networks without one (`host`, `none`) are in it with an empty address."""
     networks = part(part(inspected, "NetworkSettings"), "Networks")
     each = [mapping(networks[name], "a network") for name in networks]
-    return Endpoint(
-        text_in(inspected, "Id"), {text_in(network, "NetworkID"): text_in(network, "IPAddress") for network in each}
+    v4, v6 = (
+        {text_in(network, "NetworkID"): address_key(text_in(network, key)) for network in each if text_in(network, key)}
+        for key in ("IPAddress", "GlobalIPv6Address")
     )
+    return Endpoint(
+        text_in(inspected, "Id"), dict.fromkeys((text_in(network, "NetworkID") for network in each), "") | v4, v6
+    )
+
+
+def address_key(written: str) -> str:
+    """An IP address as each program is to spell it; what is none as it is written.
+
+    >>> address_key("[FD00:0:0:0:0:0:0:3]"), address_key("::ffff:10.0.1.7"), address_key("10.0.1.7")
+    ('fd00::3', '10.0.1.7', '10.0.1.7')
+    """
+    try:
+        address = ip_address(written.strip("[]"))
+    except ValueError:
+        return written
+    return str((address.version == 6 and address.ipv4_mapped) or address)
 
 
 def parse_broker(container: str, answer: Output, networks: tuple[str, ...]) -> Broker:
@@ -86,20 +104,21 @@ def lists_in(answer: Output) -> tuple[list[Json], list[Json], list[Json], list[J
 
 
 def parse_queues(rows: Sequence[Json], later: Sequence[Json]) -> Iterator[Queue]:
-    """The queues, each with how many messages wait in it later, where it is listed once more."""
-    ends = {queue.name: queue.ready for queue in map(parse_queue, later)}
+    """The queues, each with how many messages it has later, where it is listed once more."""
+    ends = {queue.name: queue for queue in map(parse_queue, later)}
     for queue in map(parse_queue, rows):
-        yield replace(queue, ready_later=ends.get(queue.name))
+        end = ends.get(queue.name)
+        yield replace(queue, ready_later=end.ready, unacknowledged_later=end.unacknowledged) if end else queue
 
 
 def parse_queue(row: Json) -> Queue:
     r"""A queue, from a row of RabbitMQ 3.10.8.
 
     >>> row = '{"name":"GPU","auto_delete":false,"exclusive":false,"consumers":1,"messages_ready":5,'
-    >>> parse_queue(json_document(row + '"messages_unacknowledged":4}', "rabbitmqctl"))
-    Queue(name='GPU', ready=5, unacknowledged=4, consumers=1, temporary=False, ready_later=None)
+    >>> parse_queue(json_document(row + '"messages_unacknowledged":4}', "rabbitmqctl")) == Queue("GPU", 5, 4, 1)
+    True
     """
-    if not isinstance(row.get("consumers"), int) or not isinstance(row.get("messages_ready"), int):
+    if not all(isinstance(row.get(key), int) for key in ("consumers", "messages_ready", "messages_unacknowledged")):
         raise Unobservable(f"{RABBITMQCTL} did not say how many messages and consumers each queue has")
     return Queue(
         text_in(row, "name"),
@@ -132,7 +151,7 @@ def parse_consumers(rows: Sequence[Json], channels: Sequence[Json]) -> Iterator[
     }
     for connection, queue in zip(connections, queues, strict=True):
         match = CHANNEL.fullmatch(connection)
-        yield Consumer(queue, match[1].strip("[]") if match else "", workers.get(connection, ""))
+        yield Consumer(queue, address_key(match[1]) if match else "", workers.get(connection, ""))
 
 
 def channel_names(channels: Sequence[Json]) -> Mapping[str, str]:
@@ -217,7 +236,7 @@ def parse_reply(document: Json) -> Reply:
 
     >>> job = {"id": "0c18", "task": "tasks.sleep", "since": 1796077684.76, "queue": "GPU"}
     >>> parse_reply({"worker": "celery@GPU", "queues": ["GPU"], "jobs": [job]}).jobs
-    (Job(id='0c18', task='tasks.sleep', queue='GPU', since=1796077684.76),)
+    (Job(id='0c18', task='tasks.sleep', queue='GPU', since=1796077684.76, acknowledged=None),)
     """
     return Reply(text_in(document, "worker"), texts(document, "queues"), tuple(map(parse_job, parts(document, "jobs"))))
 
@@ -226,4 +245,5 @@ def parse_job(document: Json) -> Job:
     """A job that a worker runs. Raises Unobservable for a field of the wrong kind."""
     begin = document.get("since")
     since = float(begin) if isinstance(begin, int | float) and OLDEST < begin < OLDEST * 10 else None
-    return Job(text_in(document, "id"), text_in(document, "task"), text_in(document, "queue"), since)
+    acknowledged = None if document.get("acknowledged") is None else flag_in(document, "acknowledged")
+    return Job(text_in(document, "id"), text_in(document, "task"), text_in(document, "queue"), since, acknowledged)

@@ -12,6 +12,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -98,9 +99,14 @@ class LiveQueues:
     def verdict(self, rule: str, kind: str = "queue", name: str = "GPU") -> Verdict:
         return judge_subject(example.RULES[rule], self.fleet(), Subject(kind, name))
 
-    def consumers(self) -> int:
+    def taken(self) -> int:
         queues = self.broker().queues
-        return -1 if isinstance(queues, Unobservable) else sum(q.consumers for q in queues if q.name == "GPU")
+        return -1 if isinstance(queues, Unobservable) else sum(q.unacknowledged for q in queues if q.name == "GPU")
+
+    def consumers(self) -> int:
+        """Those of the queue, and of the one on which its worker is asked."""
+        queues = self.broker().queues
+        return -1 if isinstance(queues, Unobservable) else sum(q.consumers for q in queues if "GPU" in q.name)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +151,7 @@ def live_queues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveQueues
 def worker(live_queues: LiveQueues) -> Iterator[subprocess.Popen[bytes]]:
     child = live_queues.start_worker()
     try:
-        wait_until(lambda: live_queues.consumers() == 1, limit=120)
+        wait_until(lambda: live_queues.consumers() == 2, limit=120)
         yield child
     finally:
         child.send_signal(signal.SIGCONT)
@@ -159,7 +165,7 @@ def test_a_queue_whose_worker_consumes_and_answers_holds(
 ) -> None:
     fleet = live_queues.fleet()
     verdicts = [judge_subject(rule, fleet, Subject("queue", "GPU")) for rule in example.RULES.values()]
-    assert [verdict.outcome for verdict in verdicts] == [Outcome.HOLDS] * 4
+    assert [(verdict.outcome, verdict.unknown) for verdict in verdicts] == [(Outcome.HOLDS, ())] * 4
 
 
 def test_a_consumer_that_was_cancelled_is_found_and_comes_back(
@@ -182,6 +188,20 @@ def test_jobs_in_a_queue_of_a_mistyped_name_are_named(live_queues: LiveQueues, w
     live_queues.send("gpu")
     [match] = live_queues.verdict("are_consumed", "service", "rabbitmq").findings
     assert "gpu (1)" in match.saw
+
+
+def test_jobs_that_a_worker_has_taken_behind_one_that_does_not_end_are_seen(
+    live_queues: LiveQueues, worker: subprocess.Popen[bytes]
+) -> None:
+    live_queues.send("GPU", 3)
+    wait_until(lambda: live_queues.taken() == 2, limit=60)
+    fleet = live_queues.fleet()
+    assert judge_subject(example.RULES["move"], fleet, Subject("queue", "GPU")).outcome is Outcome.HOLDS
+    later = replace(fleet, looked_at=datetime.now(UTC) + timedelta(hours=13))
+    [unknown] = judge_subject(example.RULES["move"], later, Subject("queue", "GPU")).unknown
+    assert "workers have taken up to 2 more from GPU" in unknown.why
+    worker.kill()
+    live_queues.rabbitmqctl("purge_queue", "GPU")
 
 
 def test_a_worker_that_is_gone_leaves_a_queue_that_nobody_consumes(live_queues: LiveQueues) -> None:

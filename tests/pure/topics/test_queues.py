@@ -195,7 +195,8 @@ def test_a_stranger_s_consumer_does_not_make_it_green() -> None:
 
 
 def test_a_stranger_beside_the_declared_service_is_a_warning() -> None:
-    verdict = verdict_on("are_consumed", with_queue(QUEUES[1], CONSUMERS[1], Consumer("GPU", "10.0.1.4")))
+    queue = replace(QUEUES[1], consumers=2)
+    verdict = verdict_on("are_consumed", with_queue(queue, CONSUMERS[1], Consumer("GPU", "10.0.1.4")))
     assert (verdict.findings, len(verdict.warnings)) == ((), 1)
     assert "rodan_flower.1.x7k on vgpu" in verdict.warnings[0].saw
 
@@ -203,6 +204,56 @@ def test_a_stranger_beside_the_declared_service_is_a_warning() -> None:
 @pytest.mark.parametrize("address", ["10.0.0.2", ""])
 def test_a_consumer_from_an_address_of_no_container_may_be_the_declared_one(address: str) -> None:
     assert verdict_on("are_consumed", with_queue(QUEUES[1], Consumer("GPU", address))).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("counted", "listed"),
+    [(1, ()), (2, (Consumer("GPU", "10.0.1.4"),)), (0, (Consumer("GPU", "10.0.1.4"),)), (0, (CONSUMERS[1],) * 2)],
+)
+def test_a_consumer_that_comes_or_goes_between_two_lists_is_unknown(counted: int, listed: tuple[Consumer, ...]) -> None:
+    verdict = verdict_on("are_consumed", with_queue(Queue("GPU", consumers=counted), *listed))
+    assert verdict.outcome is not Outcome.FINDING
+    if CONSUMERS[1] not in listed:
+        assert verdict.unknown[0].why == "a consumer of GPU came or went during the look"
+
+
+def test_a_consumer_whose_channel_was_gone_is_unknown_beside_the_declared_one() -> None:
+    queue = replace(QUEUES[1], consumers=2)
+    verdict = verdict_on("are_consumed", with_queue(queue, CONSUMERS[1], Consumer("GPU")))
+    assert (verdict.outcome, verdict.warnings) == (Outcome.UNKNOWN, ())
+
+
+def test_a_container_is_found_by_its_address_of_ipv6() -> None:
+    network = {"NetworkID": "n1", "IPAddress": "10.0.1.3", "GlobalIPv6Address": "fd00:0:1::3"}
+    printed = json.dumps([{"Id": GPU.id, "State": {"Running": True}, "NetworkSettings": {"Networks": {"x": network}}}])
+    rows = LISTED.replace(b"10.0.1.3:46740 -> 10.0.1.9", b"[fd00:0:1:0:0:0:0:3]:46740 -> [fd00::9]")
+    broker = parse_broker(RABBIT.id, Output(0, rows), ("n1",))
+    manager = replace(MANAGER, brokers=(replace(BROKER, queues=QUEUES, consumers=broker.consumers),))
+    fleet = fleet_of(manager, replace(VGPU, endpoints=parse_endpoints(printed)))
+    assert verdict_on("are_consumed", fleet).outcome is Outcome.HOLDS
+
+
+TWO_BROKERS = (RABBIT, replace(RABBIT, id="e" * 64, name="rodan_rabbitmq.2.y"), CPU)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [
+        ({}, Outcome.HOLDS),
+        ({"queues": QUEUES[:2]}, Outcome.HOLDS),
+        ({"queues": (*QUEUES, Queue("gpu"))}, Outcome.UNKNOWN),
+        ({"consumers": CONSUMERS[:1]}, Outcome.UNKNOWN),
+        ({"queues": (), "consumers": ()}, Outcome.UNKNOWN),
+        ({"queues": Unobservable("it is down")}, Outcome.UNKNOWN),
+    ],
+)
+def test_two_brokers_that_do_not_list_the_same_are_no_cluster_and_unknown(
+    rule: str, second: dict[str, Any], outcome: Outcome
+) -> None:
+    other = replace(BROKER, container=TWO_BROKERS[1].id, **second)
+    fleet = fleet_of(replace(MANAGER, brokers=(BROKER, other)), here=TWO_BROKERS)
+    assert verdict_on(rule, fleet).outcome is outcome
 
 
 def test_an_address_that_two_containers_have_is_nobody_s() -> None:
@@ -281,6 +332,40 @@ def test_fewer_that_wait_at_the_end_of_the_look_were_taken(later: int) -> None:
     old = Reply("celery@GPU", ("GPU",), (replace(JOB, since=NOW.timestamp() - 13 * 3600),))
     held = with_replies(old, queue=replace(QUEUES[1], ready_later=later))
     assert verdict_on("move", held).outcome is Outcome.FINDING
+
+
+OLD = replace(JOB, since=NOW.timestamp() - 13 * 3600)
+
+
+@pytest.mark.parametrize(
+    ("taken", "jobs", "outcome"),
+    [
+        (3, (replace(OLD, acknowledged=True),), Outcome.UNKNOWN),
+        (3, (replace(OLD, acknowledged=False),), Outcome.UNKNOWN),
+        (1, (OLD,), Outcome.UNKNOWN),
+        (1, (replace(OLD, acknowledged=False),), Outcome.HOLDS),
+        (0, (replace(OLD, acknowledged=True),), Outcome.HOLDS),
+        (3, (JOB,), Outcome.HOLDS),
+        (3, (), Outcome.UNKNOWN),
+        (3, (replace(JOB, since=None),), Outcome.UNKNOWN),
+    ],
+)
+def test_jobs_that_a_worker_has_taken_may_wait_behind_one_that_does_not_end(
+    taken: int, jobs: tuple[Job, ...], outcome: Outcome
+) -> None:
+    queue = Queue("GPU", unacknowledged=taken, consumers=1, ready_later=0, unacknowledged_later=taken)
+    verdict = verdict_on("move", with_replies(Reply("celery@GPU", ("GPU",), jobs), queue=queue))
+    assert verdict.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("ready", "taken", "outcome"), [(0, 2, Outcome.HOLDS), (0, 3, Outcome.UNKNOWN), (1, 2, Outcome.UNKNOWN)]
+)
+def test_a_job_that_ended_during_the_look_was_taken_and_one_that_was_given_back_was_not(
+    ready: int, taken: int, outcome: Outcome
+) -> None:
+    queue = Queue("GPU", unacknowledged=3, consumers=1, ready_later=ready, unacknowledged_later=taken)
+    assert verdict_on("move", with_replies(Reply("celery@GPU", ("GPU",)), queue=queue)).outcome is outcome
 
 
 def test_what_waits_while_no_worker_could_be_asked_is_unknown() -> None:
@@ -401,7 +486,7 @@ LISTED = b"""[
 WORKERS = b"""container %s
 look {"celery": true, "solo": false, "app": "rodan", "queues": "GPU,high"}
 look {"replies": [{"worker": "celery@GPU", "queues": ["GPU"], "jobs": [{"id": "0c18a465", "task": "tasks.sleep", \
-"since": 1796077684.761691, "queue": "GPU"}]}]}
+"since": 1796077684.761691, "acknowledged": true, "queue": "GPU"}]}]}
 end
 """
 
@@ -436,6 +521,7 @@ def test_the_queues_once_more_say_how_many_wait_at_the_end() -> None:
         b"Listing queues for vhost / ...\n" + LISTED,
         LISTED.replace(b'"consumers":1', b'"consumers":""'),
         LISTED.replace(b'"messages_ready":5,', b""),
+        LISTED.replace(b',"messages_unacknowledged":4', b""),
         LISTED.replace(b'"name":"GPU"', b'"name":7'),
         b"{}[][]",
         b"[1][][]",
@@ -469,7 +555,9 @@ def test_ten_thousand_queues_are_read_and_judged() -> None:
 def test_what_workers_answered_is_read() -> None:
     local, replies = parse_workers(Output(0, WORKERS.replace(b"%s", GPU.id.encode())), [GPU.id])
     assert local == (LocalWorker(GPU.id, True, app="rodan", queues=("GPU", "high")),)
-    assert replies == (Reply("celery@GPU", ("GPU",), (Job("0c18a465", "tasks.sleep", "GPU", 1796077684.761691),)),)
+    assert replies == (
+        Reply("celery@GPU", ("GPU",), (Job("0c18a465", "tasks.sleep", "GPU", 1796077684.761691, True),)),
+    )
 
 
 Change = Callable[[str], str]

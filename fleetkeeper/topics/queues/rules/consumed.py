@@ -13,6 +13,7 @@ from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.topics.queues.broker_view import (
     QUEUE,
     ConsumingContainer,
+    came_or_went,
     consumers_of,
     declared_queue,
     is_own,
@@ -70,8 +71,8 @@ def are_consumed(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     address that each is connected from: it must be that of a container of the declared service, so that a stranger's
     does not count; a stranger is a warning beside it. A queue that is not declared, has messages and no consumer, such
     as one whose name was mistyped where the job was sent, is a finding; queues that go with their connection are not.
-    Unknown where the broker did not answer, and where consumers come from an address that is no container's, so that
-    they may be the declared ones.
+    Unknown where the broker did not answer, where a consumer came or went during the look, and where consumers come
+    from an address that is no container's, so that they may be the declared ones.
 
     Source: docs/runbook.md, "Queues"; rabbitmqctl(8), list_consumers.
     """
@@ -80,14 +81,15 @@ def are_consumed(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
         return
     service, queue = declared_queue(fleet, subject)
     own = running_placements(fleet, service)
-    if not queue.consumers:
+    changed = came_or_went(fleet, queue.name)
+    if not queue.consumers and not changed:
         yield not_consumed(fleet, queue, service, own)
         return
-    consumers = consumers_of(fleet, queue.name)
-    if not consumers:
-        yield Unobservable(f"who consumes {queue.name} was not listed", hint="look again")
+    judged = list(missing_consumers(fleet, queue, service, own, consumers_of(fleet, queue.name)))
+    if changed and judged:
+        yield Unobservable(f"a consumer of {queue.name} came or went during the look", hint="look again")
         return
-    yield from missing_consumers(fleet, queue, service, own, consumers)
+    yield from judged
 
 
 def unwatched_findings(queues: Sequence[Queue]) -> Iterator[Finding]:
@@ -160,7 +162,9 @@ def missing_consumers(
     for placement in idle:
         saw = f"{placement.container.name} runs and does not consume {queue.name}{taken}"
         yield consumed_finding(saw, queue.name, service, placement.node, consume_hint(queue.name))
-    if own and not idle and (strangers or nameless):
+    if any(not each.consumer.address for each in consumers):
+        yield Unobservable(f"from where a consumer of {queue.name} is connected was not seen", hint="look again")
+    elif own and not idle and (strangers or nameless):
         others = ", ".join([*strangers, *nameless])
         yield Finding(
             saw=f"{queue.name} is consumed by {others} too",

@@ -26,6 +26,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
 
 NOT_CONSUMED = "nobody consumes it: see queues.are_consumed"
+RESERVED = "`celery inspect reserved` lists those that wait for the worker, `scheduled` those for a time of their own"
 
 
 def move(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -36,8 +37,10 @@ def move(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     broker's count of ready messages, and the begin of each job that its workers run (`celery inspect active`). How long
     a message itself has waited is not known: it carries no time. Where jobs wait, one that was taken must be seen: a
     job that runs, or fewer that wait when they are counted again at the end of the look, about a second later. Without
-    either it is unknown whether they move, and so it is where they wait and the workers could not be asked. Does not
-    apply where nobody consumes the queue.
+    either it is unknown whether they move, and so it is where they wait and the workers could not be asked. A worker
+    takes some jobs before it can run them, so that none waits in the queue: these are what the broker has as
+    unacknowledged beyond those that run. They may wait for a time of their own (`eta`), so it is unknown whether they
+    move behind a job that has run for too long, or while none runs. Does not apply where nobody consumes the queue.
 
     Source: docs/runbook.md, "Queues"; rabbitmqctl(8), list_queues;
     https://docs.celeryq.dev/en/stable/userguide/workers.html.
@@ -48,7 +51,7 @@ def move(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
         raise NotApplicable(NOT_CONSUMED)
     if queue.ready > policy.backlog:
         yield too_many(fleet, queue, policy.backlog)
-    elif queue.ready:
+    elif queue.ready or queue.unacknowledged:
         jobs = jobs_of(fleet, queue.name)
         yield from held_up(queue, jobs, policy.waiting, fleet)
         if not queue.was_taken_from and all(job.since is None for job in jobs):
@@ -57,8 +60,11 @@ def move(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
 
 def not_seen_to_move(queue: Queue, jobs: list[Job]) -> Unobservable:
     """Why it is unknown whether the jobs that wait are taken; `jobs` run, and nobody said since when."""
-    waiting = f"{count_of(queue.ready, 'job')} {'waits' if queue.ready == 1 else 'wait'} in {queue.name}"
     running = "one runs, and since when was not said" if jobs else "no job of it runs"
+    if not queue.ready:
+        taken = f"workers have taken {count_of(queue.unacknowledged, 'job')} from {queue.name}"
+        return Unobservable(f"{taken}, none was seen to end, and {running}", hint=RESERVED)
+    waiting = f"{count_of(queue.ready, 'job')} {'waits' if queue.ready == 1 else 'wait'} in {queue.name}"
     later = f"{queue.ready_later} at the end of the look" if queue.ready_later is not None else "not counted again"
     return Unobservable(
         f"{waiting} ({later}), none was seen to be taken, and {running}",
@@ -88,10 +94,15 @@ def too_many(fleet: Fleet, queue: Queue, backlog: int) -> Finding:
     )
 
 
-def held_up(queue: Queue, jobs: list[Job], waiting: timedelta, fleet: Fleet) -> Iterator[Finding]:
-    """A finding where jobs wait behind one that has run for too long."""
+def held_up(queue: Queue, jobs: list[Job], waiting: timedelta, fleet: Fleet) -> Iterator[Finding | Unobservable]:
+    """A finding where jobs wait behind one that has run for too long, an Unobservable where they may."""
     for job in jobs[:1]:
-        if job.since is not None and age_of(job.since, fleet) > waiting:
+        if job.since is None or age_of(job.since, fleet) <= waiting:
+            return
+        if not queue.ready and (reserved := most_reserved(queue, jobs)):
+            behind = f"workers have taken up to {reserved} more from {queue.name}: whether these wait behind it"
+            yield Unobservable(f"{job_in_words(job, fleet)}, and {behind} cannot be seen", hint=RESERVED)
+        elif queue.ready:
             yield Finding(
                 saw=f"{job_in_words(job, fleet)}, and {count_of(queue.ready, 'job')} wait in {queue.name} behind it",
                 want=f"no longer than {show_duration(waiting)} while others wait",
@@ -99,6 +110,14 @@ def held_up(queue: Queue, jobs: list[Job], waiting: timedelta, fleet: Fleet) -> 
                 about=queue.name,
                 hint="find out whether it still works; nothing ends it by itself without a time limit",
             )
+
+
+def most_reserved(queue: Queue, jobs: list[Job]) -> int:
+    """How many jobs of a queue may be with workers that do not run them yet.
+
+    A job that runs is among the unacknowledged only until the worker acknowledges it: most do so before they run it.
+    """
+    return max(0, queue.unacknowledged - sum(job.acknowledged is False for job in jobs))
 
 
 def age_of(since: float, fleet: Fleet) -> timedelta:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints what RabbitMQ in a container says of the queues of one virtual host, of their consumers, and of the channels on
-# which these consume: three JSON documents one after the other; where messages wait, the queues once more at the end.
+# which these consume: three JSON documents one after the other; where messages wait, or are with consumers, the queues
+# once more at the end.
 # Arguments: the virtual host, the container's id.
 
 # include fleetkeeper/readers/docker/scripts/find_docker.sh
@@ -20,4 +21,4 @@ queues=$(ask_queues 3>&1) || exit
 printf '%s\n' "$queues"
 ask list_consumers -p "$host" queue_name channel_pid
 ask list_channels pid name
-case $queues in *'"messages_ready":'[1-9]* | *'"messages_ready": '[1-9]*) ask_queues ;; esac
+if printf '%s\n' "$queues" | grep -qE '"messages_(ready|unacknowledged)": ?[1-9]'; then ask_queues; fi

@@ -6,7 +6,7 @@
 #
 # The answers are asked by Celery in the worker's own interpreter and environment, until none has come for 1 s, and
 # again for 3 s where a worker of these containers is not among them. It is ended after 25 s. Of jobs the name, id,
-# queue and begin are printed: their arguments stay in the container. Nothing is changed.
+# queue, begin and whether they are acknowledged are printed: their arguments stay in the container. Nothing is changed.
 
 # include fleetkeeper/readers/docker/scripts/find_docker.sh
 
@@ -86,6 +86,7 @@ try:
                     "id": job.get("id"),
                     "task": job.get("name"),
                     "since": job.get("time_start"),
+                    "acknowledged": job.get("acknowledged"),
                     "queue": (job.get("delivery_info") or {}).get("routing_key"),
                 }
                 for job in jobs.get(name) or ()

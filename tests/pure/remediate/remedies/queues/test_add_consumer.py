@@ -83,7 +83,10 @@ def test_the_inventory_s_application_and_directory_come_before_those_of_the_comm
         (cancelled(replace(WORKER, queues=("celery",))), "does not name GPU"),
         (cancelled(replace(WORKER, queues=())), "does not name GPU"),
         (cancelled(replace(WORKER, app="")), "names no application"),
-        (with_queue(QUEUES[1], Consumer("GPU", "10.0.1.3"), Consumer("GPU", "10.0.1.4")), "who else may take"),
+        (
+            with_queue(replace(QUEUES[1], consumers=2), Consumer("GPU", "10.0.1.3"), Consumer("GPU", "10.0.1.4")),
+            "who else may take",
+        ),
         (
             replace(cancelled(), facts={**cancelled().facts, ("vgpu", "containers"): NOTHING}),
             "nothing of gpu-celery runs",
