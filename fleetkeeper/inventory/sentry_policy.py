@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fleetkeeper.errors import field_error
+from fleetkeeper.inventory.fields import Zone
 from fleetkeeper.inventory.heartbeat import Short, expand_shorthand, is_variable
 from fleetkeeper.inventory.schema import Strict
+from fleetkeeper.inventory.units import Duration
 
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+LONGEST_MARGIN = timedelta(weeks=4)
 ORGANIZATION = r"https?://[A-Za-z0-9._:\[\]-]{1,255}(/[A-Za-z0-9._~-]{1,100}){0,8}/organizations/[A-Za-z0-9_-]{1,100}/?"
 
 
@@ -20,6 +26,38 @@ def is_organization_page(written: str) -> str:
         hint = "the page of the organization, such as https://sentry.io/organizations/shop"
         raise field_error("this is not the URL of an organization in Sentry", hint)
     return written
+
+
+def is_cron_schedule(written: str) -> str:
+    """The value, if it has five fields of cron. Raises ValueError otherwise."""
+    from cronsim import CronSim, CronSimError
+
+    try:
+        CronSim(written, datetime(2026, 1, 1, tzinfo=UTC))
+    except CronSimError:
+        raise field_error("this is no schedule of cron", "five fields, as in `30 5 * * *`") from None
+    return written
+
+
+def whole_minutes(written: timedelta) -> timedelta:
+    """The duration, if it is whole minutes, one at least, up to four weeks, as Sentry takes it. Raises ValueError."""
+    if written % MINUTE or not MINUTE <= written <= LONGEST_MARGIN:
+        raise field_error("is not a number of whole minutes up to four weeks", "as `30 min` or `1 h`")
+    return written
+
+
+Minutes = Annotated[Duration, AfterValidator(whole_minutes)]
+
+
+class CheckIns(Strict):
+    """When the audit is due, by which Sentry makes its monitors and notices that one is late."""
+
+    schedule: Annotated[str, AfterValidator(is_cron_schedule)] = Field(
+        description="When the whole audit is started, as five fields of cron: `30 5 * * *`."
+    )
+    timezone: Zone = Field(default="UTC", description="Time zone of `schedule`.")
+    grace: Minutes = Field(default=HOUR, description="How late a check-in may be before it counts as missed.")
+    longest: Minutes = Field(default=HOUR, description="How long the audit may take before it counts as failed.")
 
 
 class SentryProject(Strict):
@@ -47,6 +85,10 @@ class SentryProject(Strict):
         max_length=64,
         pattern=r"^[^/\r\n]*$",
         description="Name of this auditor, where several audit one inventory; Sentry takes none with a slash.",
+    )
+
+    check_ins: CheckIns | None = Field(
+        default=None, description="Check-ins of the audit, of the proven backup and of certbot; without it, none."
     )
 
     @model_validator(mode="after")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.reports.check_ins import CheckInRun, Monitor, sentry_actor
 from fleetkeeper.reports.history import Changes
 from fleetkeeper.reports.issue_book import book_file, read_book, write_book
 from fleetkeeper.reports.issue_causes import open_causes
@@ -51,3 +52,19 @@ def sentry_receiver(name: str, project: SentryProject, timeout: float = PATIENCE
     token = secret_in_environment(project.token) if project.token else ""
     api = SentryApi(project.url, token, timeout) if token else None
     return SentryReceiver(secret_in_environment(project.variable), sender, timeout, api)
+
+
+def check_ins_of(inventories: Mapping[str, Inventory], began: float) -> dict[str, CheckInRun]:
+    """The check-ins of a whole audit, for each inventory that has some, by its name. `began`: monotonic time.
+
+    None without a DSN, which is said with the issues.
+    """
+    runs = {}
+    for name, inventory in inventories.items():
+        project = inventory.sentry
+        if project and project.check_ins and (receiver := sentry_receiver(name, project)).dsn:
+            owners = [rule.owner for rule in inventory.owners[-1:] if isinstance(rule.owner, str)]
+            owner = sentry_actor(owners, inventory.people)
+            monitor = Monitor("audit", name, project.check_ins, project.environment, owner)
+            runs[name] = CheckInRun(receiver, monitor, began)
+    return runs

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -29,6 +30,7 @@ from fleetkeeper.topics import registry
 from fleetkeeper.untrusted import one_line
 
 if TYPE_CHECKING:
+    from fleetkeeper.reports.check_ins import CheckInRun
     from fleetkeeper.reports.results_schema import Judged, Results, Run
 
 BAD = ("finding", "unknown")
@@ -75,11 +77,12 @@ class Reports:
         self.notes: list[str] = []
         self.repairs: list[str] = []
         self.pulses: dict[str, Pulse] = {}
+        self.check_ins: dict[str, CheckInRun] = {}
         self.sections = PytestSections()
         config.pluginmanager.register(self.sections)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Send the heartbeats that a whole audit begins; an audit of some rules only sends none.
+        """Send the heartbeats and check-ins that a whole audit begins; an audit of some rules only sends none.
 
         It is not the nightly one.
         """
@@ -87,9 +90,11 @@ class Reports:
         verdicts = [given["verdict"] for given in parameters if "verdict" in given]
         given = [item for item in verdicts if isinstance(item, tuple)]  # else pytest's own mark for "no subject"
         if self.covers_every_promise({(inventory, rule, subject.name) for inventory, rule, subject in given}):
-            self.pulses = self.make_pulses()
+            self.make_pulses()
             for pulse in self.pulses.values():
                 pulse.start()
+            for check_ins in self.check_ins.values():
+                check_ins.start()
 
     def covers_every_promise(self, promises: Set[Promise]) -> bool:
         """Whether these are all promises of the run's inventories: none left out by -k, --limit, --owner and the like.
@@ -122,10 +127,14 @@ class Reports:
         option = self.config.option
         return Scope(str(option.audited), len(unasked), self.audit.limit, quick=bool(option.quick))
 
-    def make_pulses(self) -> dict[str, Pulse]:
-        """A pulse for each inventory that has a heartbeat, by its name."""
+    def make_pulses(self) -> None:
+        """Make a pulse for each inventory that has a heartbeat, and the check-ins of each that has some."""
         expected = {name: inventory.heartbeat for name, inventory in self.audit.inventories.items()}
-        return {name: Pulse(beat, began=self.began) for name, beat in expected.items() if beat}
+        self.pulses = {name: Pulse(beat, began=self.began) for name, beat in expected.items() if beat}
+        if any(inventory.sentry and inventory.sentry.check_ins for inventory in self.audit.inventories.values()):
+            from fleetkeeper.reports.issue_run import check_ins_of
+
+            self.check_ins = check_ins_of(self.audit.inventories, self.began)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the verdict, and the facts that its rule read."""
@@ -146,18 +155,17 @@ class Reports:
         if self.items and not self.config.option.collectonly:
             self.compare()
             self.notes += [*self.waiver_notes(), *self.drift_notes()]
-            self.notes += self.send_issues()
             self.written = self.results_path()
             document = self.document(int(exitstatus))
             results.write_results(self.written, document)
             self.notes += self.write_sarif(document)
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
-        if not self.pulses and self.covers_every_promise(self.judged_promises()):
-            self.pulses = self.make_pulses()  # under xdist only the workers know at the start what is asked for
-        if self.pulses:
-            with ThreadPoolExecutor(len(self.pulses)) as at_once:
-                self.notes += at_once.map(partial(self.end_pulse, int(exitstatus)), self.pulses)
+        if not (self.pulses or self.check_ins) and self.covers_every_promise(self.judged_promises()):
+            self.make_pulses()  # under xdist only the workers know at the start what is asked for
+        if sending := [*self.issues_to_send(), *self.pulses_to_end(int(exitstatus))]:
+            with ThreadPoolExecutor(len(sending)) as at_once:
+                self.notes += at_once.map(operator.call, sending)
 
     def write_sarif(self, document: Results) -> Iterator[str]:
         """Write the file of --sarif, if it is asked for. Gives the note why it was not written; none when it was."""
@@ -176,11 +184,17 @@ class Reports:
         except (OSError, UsageError) as why:
             yield f"no SARIF is written: {why}"
 
-    def end_pulse(self, exit_status: int, inventory: str) -> str:
-        """Send the heartbeat of one inventory. Returns why it did not arrive, in words; empty when it did."""
-        return self.pulses[inventory].end(
-            well=self.ended_well(inventory, exit_status), summary=self.pulse_summary(inventory)
-        )
+    def pulses_to_end(self, exit_status: int) -> Iterator[Callable[[], str]]:
+        """What sends each heartbeat and the check-ins of each inventory.
+
+        It returns why something did not arrive, in words; empty when all did.
+        """
+        for name, pulse in self.pulses.items():
+            well = self.ended_well(name, exit_status)
+            yield partial(pulse.end, well=well, summary=self.pulse_summary(name))
+        for name, check_ins in self.check_ins.items():
+            proven = check_ins.proven_by(self.audit.inventories[name], self.items)
+            yield partial(check_ins.end, well=self.ended_well(name, exit_status), proven=list(proven))
 
     def ended_well(self, inventory: str, exit_status: int) -> bool:
         """Whether the audit of one inventory ended well: findings in another inventory do not matter.
@@ -220,14 +234,18 @@ class Reports:
         except (OSError, UsageError) as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")
 
-    def send_issues(self) -> Iterator[str]:
-        """Make issues of what a whole audit has found, where an inventory has `sentry`. Gives why one was not sent."""
+    def issues_to_send(self) -> Iterator[Callable[[], str]]:
+        """What makes issues of a whole audit's findings, for each inventory that has `sentry`.
+
+        It returns why one was not sent, in words; empty when all were.
+        """
         for changes in self.changes:
             inventory = self.audit.inventories[changes.inventory]
             if inventory.sentry and changes.whole:
                 from fleetkeeper.reports.issue_run import send_to_sentry
 
-                yield send_to_sentry(state.directory(self.config.option.state), inventory, changes, self.items)
+                base = state.directory(self.config.option.state)
+                yield partial(send_to_sentry, base, inventory, changes, self.items)
 
     def waiver_notes(self) -> Iterator[str]:
         """The notes about waivers; in a run of some rules only about those that it used."""

@@ -24,8 +24,8 @@ LONGEST_TEXT = 2000
 LONGEST_PAUSE = 86400.0
 PAUSE = 60.0
 """Seconds to be silent after a 429 that does not say for how long."""
-COUNTED = frozenset({"", "error", "default", "all"})
-"""Categories of a rate limit that events fall under; "" is the empty list, which is all of them."""
+COUNTED = frozenset({"", "error", "monitor", "default", "all"})
+"""Categories of a rate limit that events and check-ins fall under; "" is the empty list, which is all of them."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ def event_of(cause: Cause, event_id: str, now: datetime, sender: Sender) -> dict
     return event
 
 
-def envelope_of(event: Mapping[str, Any]) -> bytes:
-    """The envelope with one event, as it is posted."""
-    payload = json.dumps(event).encode()
-    header = json.dumps({"event_id": event["event_id"]}).encode()
-    kind = json.dumps({"type": "event", "content_type": "application/json", "length": len(payload)}).encode()
+def envelope_of(content: Mapping[str, Any], item_type: str = "event") -> bytes:
+    """The envelope with one event, or with one item of another type, as it is posted."""
+    payload = json.dumps(content).encode()
+    header = json.dumps({name: content[name] for name in ("event_id",) if name in content}).encode()
+    kind = json.dumps({"type": item_type, "content_type": "application/json", "length": len(payload)}).encode()
     return b"\n".join((header, kind, payload, b""))
 
 

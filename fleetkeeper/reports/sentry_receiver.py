@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from fleetkeeper.reports.issue_causes import Cause
 from fleetkeeper.reports.sentry_api import SentryApi
@@ -33,6 +34,10 @@ class SentryReceiver:
         event_id = uuid.uuid4().hex
         self.post(envelope_of(event_of(cause, event_id, self.clock(), self.sender)))
         return event_id
+
+    def send_check_in(self, check_in: Mapping[str, Any]) -> None:
+        """Send a check-in, which makes its monitor or changes its schedule. Raises as `open_issue`."""
+        self.post(envelope_of(check_in, "check_in"))
 
     def close_issue(self, reference: str, why: str) -> None:
         """Resolve an issue and say why. Without a token nothing is done: an event closes no issue.

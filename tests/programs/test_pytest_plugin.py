@@ -381,6 +381,20 @@ def test_a_whole_audit_makes_one_issue_of_its_first_night_and_a_part_none(
     assert SECRET_KEY not in written + ran.stdout.str() + json.dumps([event for _, _, event in recorder.heard])
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_whole_audit_checks_in_and_a_part_does_not(
+    audit, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, recorder: Recorder, workers
+) -> None:
+    section = "sentry: {variable: MINE_SENTRY, check_ins: {schedule: 30 5 * * *}}\n"
+    pytester.makefile(".yml", mine=INVENTORY + OWNERS + section)
+    monkeypatch.setenv("MINE_SENTRY", recorder.dsn)
+    audit(CHECKS, "--limit=here")
+    assert recorder.heard == []
+    assert "sentry:" not in audit(CHECKS, *workers).stdout.str()
+    status = [event.get("status") for _, _, event in recorder.heard if "monitor_slug" in event]
+    assert status == (["error"] if workers else ["in_progress", "error"])
+
+
 def test_a_token_closes_issues_and_is_in_no_output_record_or_state(
     audit, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
