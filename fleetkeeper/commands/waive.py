@@ -30,13 +30,13 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     """Look, and write a waiver into the inventory for each finding of RULES (ids, topics, globs), or of --all.
 
     `cis:5.26` is an id of the CIS Docker Benchmark: then the waivers name it, for warnings too, and leave the other ids
-    of its rule.
+    of its rule. A finding that breaks two ids stays open for the one that is not named, and a line says so.
 
     Each waiver's reason is left to be filled in, and until then it accepts nothing. What could not be looked at is not
     waived, and stays unknown.
     """
     from fleetkeeper.audit import open_audit
-    from fleetkeeper.commands.waiver_lines import Waiving, new_waivers, verdicts_of_rules
+    from fleetkeeper.commands.waiver_lines import Waiving, lines_about_left, new_waivers, verdicts_of_rules
     from fleetkeeper.inventory.units import count_of
     from fleetkeeper.judging.rule import named_rules
     from fleetkeeper.reports.progress import Progress
@@ -62,6 +62,8 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
         click.echo(f"{count_of(dark, 'promise')} could not be judged, and cannot be waived", err=True)
     if waivers:
         Waiving(inventory, until, owner, click.echo).write(waivers, only_show=given["show"])
+        for line in lines_about_left(selection, verdicts):
+            click.echo(line)
     else:
         click.echo("nothing stands that could be waived")
     sys.exit(Exit.NOT_ALL_SEEN if dark else Exit.NOTHING_LEFT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,12 +18,12 @@ import yaml
 
 from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
-from fleetkeeper.inventory.benchmark_ids import LATEST, PREFIX, as_written
+from fleetkeeper.inventory.benchmark_ids import LATEST, PREFIX, as_written, id_matches, ids_by_number, with_edition
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import FILL_IN, Waiver
 from fleetkeeper.inventory.units import count_of
 from fleetkeeper.inventory.yaml_lines import scalar
-from fleetkeeper.judging.verdicts import waiver_covers
+from fleetkeeper.judging.acceptance import accepted_ids, id_names, waiver_covers
 from fleetkeeper.local_files import write_file
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.topics.registry import load_inventory, rules_of
@@ -86,6 +86,13 @@ class Selection:
         matches = [each for each in as_written(finding.cis) if any(fnmatchcase(each, glob) for glob in self.ids)]
         return [each.replace(f"{PREFIX}{self.edition}:", PREFIX) for each in matches]
 
+    def left_open(self, finding: Finding) -> tuple[str, ...]:
+        """The ids of a finding that stay open although others of it are waived; nothing where all or none are."""
+        if self.rule_names(finding) in ([], [finding.rule]):
+            return ()
+        left = [same for same in ids_by_number(finding.cis).values() if not any(id_matches(same, g) for g in self.ids)]
+        return tuple(name for same in left for name in same)
+
 
 EVERYTHING = Selection()
 
@@ -95,17 +102,31 @@ def new_waivers(
 ) -> list[NewWaiver]:
     """One waiver for each finding, or for each id of it that is selected, without duplicates of rule, subject and node.
 
-    A finding for which the inventory has one already (`written`) that lacks its reason gets no second one. Of equal
-    ones the last is kept, in the place of the first. What was seen is cut at 160 characters.
+    What the inventory accepts already, but for the reason, in one of `written`, gets no second one. Of equal ones the
+    last is kept, in the place of the first. What was seen is cut at 160 characters.
     """
     unfilled = [waiver for waiver in written if waiver.lacks_reason]
     waivers = [
         NewWaiver(name, literal_glob(thing_of(finding, name)), finding.node, one_line(finding.saw)[:160])
         for finding in findings
         for name in selection.rule_names(finding)
-        if not any(waiver_covers(waiver, finding) for waiver in unfilled)
+        if not any(is_waived_by(waiver, finding, name, selection.edition) for waiver in unfilled)
     ]
     return list({(waiver.rule, waiver.subject, waiver.node): waiver for waiver in waivers}.values())
+
+
+def lines_about_left(selection: Selection, verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """A line for each finding of which only a part is selected: what of it stays open."""
+    for finding in selection.findings_in(verdicts):
+        if left := selection.left_open(finding):
+            yield one_line(f"stays open for {id_names(left)}: {finding.saw}")
+
+
+def is_waived_by(waiver: Waiver, finding: Finding, rule: str, edition: str) -> bool:
+    """Whether a waiver covers all of a finding that a new one with this `rule` would: its id, or the whole of it."""
+    name = with_edition(rule, edition).removeprefix(PREFIX)
+    part = replace(finding, cis=(name,)) if name else finding
+    return waiver_covers(waiver, part) and set(part.cis) <= set(accepted_ids(waiver, part))
 
 
 def thing_of(finding: Finding, rule: str) -> str:

@@ -55,6 +55,10 @@ def in_editions(*numbers: str) -> tuple[str, ...]:
     return tuple(f"{edition}:{number}" for pair in pairs for edition, number in pair if number)
 
 
+NUMBER_IN_1_8 = {name: number for number in NUMBERS for name in in_editions(number)}
+"""What each id of both editions is called in 1.8."""
+
+
 def ids_of_edition(edition: str) -> tuple[str, ...]:
     """Every id of one edition, in its order.
 
@@ -81,6 +85,28 @@ def as_written(ids: Iterable[str]) -> tuple[str, ...]:
     ('cis:1.8:5.26',)
     """
     return tuple(f"{PREFIX}{name}" for name in ids)
+
+
+def id_matches(ids: Iterable[str], glob: str) -> bool:
+    """Whether a glob over ids, with its edition, matches one of some ids; one over rules matches none.
+
+    >>> id_matches(["1.8:5.26"], "cis:1.8:5.*"), id_matches(["1.8:5.26"], "c*")
+    (True, False)
+    """
+    return glob.startswith(PREFIX) and any(fnmatchcase(name, glob) for name in as_written(ids))
+
+
+def ids_by_number(ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Ids by what they are called in 1.8: those of both editions that mean the same are together.
+
+    >>> ids_by_number(["1.6:2.14", "1.8:2.15", "1.6:2.15"])
+    {'2.15': ('1.6:2.14', '1.8:2.15'), '2.16': ('1.6:2.15',)}
+    """
+    same: dict[str, tuple[str, ...]] = {}
+    for name in ids:
+        number = NUMBER_IN_1_8.get(name, name.partition(":")[2])
+        same[number] = (*same.get(number, ()), name)
+    return same
 
 
 def why_no_id(written: str, edition: str) -> str:

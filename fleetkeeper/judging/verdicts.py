@@ -8,10 +8,11 @@ from enum import Enum
 from fnmatch import fnmatchcase
 
 from fleetkeeper.errors import NotApplicable, NotJudgedNow, SectionUndecided
-from fleetkeeper.inventory.benchmark_ids import as_written
+from fleetkeeper.inventory.benchmark_ids import id_matches
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Undecided, Waiver, require_policy
+from fleetkeeper.judging.acceptance import sort_out
 from fleetkeeper.judging.finding import Finding, Part
 from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.looking.fleet import Fleet
@@ -196,9 +197,10 @@ def judge_subject(
         return undecided_verdict(rule, subject, fleet.inventory)
     heard = collect_findings(rule, fleet, subject)
     named = [replace(f, rule=rule.id, subject=subject.name) for f in heard.findings]
-    findings = [with_enforced_severity(f, fleet.inventory) for f in named]
-    here = [f for f in findings if is_counted(f.node, nodes)]
-    open_, waived = sort_out(here, fleet)
+    here = [f for f in named if is_counted(f.node, nodes)]
+    parted, accepted = sort_out(here, fleet.inventory.waivers, fleet.looked_at.date())
+    open_ = [with_enforced_severity(f, fleet.inventory) for f in parted]
+    waived = [(with_enforced_severity(f, fleet.inventory), waiver) for f, waiver in accepted]
     return Verdict(
         rule,
         subject,
@@ -206,7 +208,7 @@ def judge_subject(
         warnings=tuple(f for f in open_ if not strict and f.severity == "warning"),
         waived=tuple(waived),
         unknown=tuple(dict.fromkeys(heard.unknown)),
-        not_applicable=heard.not_applicable or findings_outside_limit(findings, here) or why_no_part(rule, heard),
+        not_applicable=heard.not_applicable or findings_outside_limit(named, here) or why_no_part(rule, heard),
         left_out=heard.left_out,
         reporter=heard.reporter,
         parts=tuple(heard.parts),
@@ -215,8 +217,7 @@ def judge_subject(
 
 def with_enforced_severity(finding: Finding, inventory: Inventory) -> Finding:
     """The finding; as an error where the inventory enforces its rule, or an id of the benchmark that it breaks."""
-    names = (finding.rule, *as_written(finding.cis))
-    enforced = any(fnmatchcase(name, glob) for glob in inventory.enforced for name in names)
+    enforced = any(fnmatchcase(finding.rule, glob) or id_matches(finding.cis, glob) for glob in inventory.enforced)
     return replace(finding, severity="error") if enforced else finding
 
 
@@ -283,42 +284,3 @@ def with_attestation(part: Part, fleet: Fleet) -> Part:
         f"{NOT_SEEN} ({part.why.why}); {attestation.by} answers for it until {attestation.until}: {attestation.because}"
     )
     return replace(part, why=why)
-
-
-def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], list[tuple[Finding, Waiver]]]:
-    """Split the findings into the open ones, and pairs (finding, waiver) of those that a waiver in force accepts.
-
-    A waiver is in force up to and including its `until`, by the date of the look (UTC), once its reason is filled in.
-    A finding with a waiver that is not in force is open, with the reason in its hint. The first waiver in force counts.
-    """
-    open_: list[Finding] = []
-    waived: list[tuple[Finding, Waiver]] = []
-    for finding in findings:
-        accepted = [w for w in fleet.inventory.waivers if waiver_covers(w, finding)]
-        in_force = [w for w in accepted if fleet.looked_at.date() <= w.until and not w.lacks_reason]
-        if in_force:
-            waived.append((finding, in_force[0]))
-        else:
-            open_.append(with_idle_waiver(finding, accepted[0]) if accepted else finding)
-    return open_, waived
-
-
-def waiver_covers(waiver: Waiver, finding: Finding) -> bool:
-    """Whether a waiver matches a finding by rule, subject and node (globs), whether or not it is in force.
-
-    In place of a rule it may name an id of the benchmark, which must be one of the finding's. Its subject may also be
-    the narrower thing that the finding is about.
-    """
-    return (
-        any(fnmatchcase(name, waiver.rule) for name in (finding.rule, *as_written(finding.cis)))
-        and any(fnmatchcase(name, waiver.subject) for name in (finding.subject, finding.about))
-        and fnmatchcase(finding.node, waiver.node)
-    )
-
-
-def with_idle_waiver(finding: Finding, waiver: Waiver) -> Finding:
-    """The finding, with the reason why its waiver is not in force before its hint."""
-    note = f"the waiver of {waiver.owner} ran out on {waiver.until}"
-    if waiver.lacks_reason:
-        note = f"the waiver of {waiver.owner} accepts nothing until its `because` is filled in"
-    return replace(finding, hint=f"{note}; {finding.hint}" if finding.hint else note)

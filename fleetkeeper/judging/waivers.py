@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 from fleetkeeper.inventory.schema import FILL_IN, Waiver
 from fleetkeeper.inventory.units import count_of
-from fleetkeeper.judging.verdicts import Verdict, waiver_covers
+from fleetkeeper.judging.acceptance import waiver_covers
+from fleetkeeper.judging.verdicts import Verdict
 
 SOON = timedelta(days=14)
 

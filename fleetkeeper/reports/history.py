@@ -158,7 +158,8 @@ def compare_findings(
     first = {finding.key: finding.since for finding in before.open}
     seen = [replace(finding, since=first.get(finding.key) or now) for finding in open_findings(mine)]
     accepted = {finding.key for finding in open_findings(mine, waived=True)}
-    keys = {finding.key for finding in seen} | accepted
+    open_keys = {finding.key for finding in seen}
+    keys = open_keys | accepted
     missing = [finding for finding in before.open if finding.key not in keys]
     whole = judged_in_full(mine)
     again = [finding for finding in missing if finding.promise in whole and is_counted(finding.node, extent.limit)]
@@ -175,7 +176,7 @@ def compare_findings(
         old=tuple(finding for finding in seen if finding.key in first),
         gone=tuple(again),
         unseen=tuple(finding for finding in missing if finding.key not in ended),
-        waived=tuple(finding for finding in before.open if finding.key in accepted),
+        waived=tuple(finding for finding in before.open if finding.key in accepted - open_keys),
         dropped=tuple(dropped),
         whole=extent.whole,
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from fleetkeeper.judging.acceptance import waiver_covers
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.verdicts import waiver_covers
 from fleetkeeper.reports.history import DIGITS, Changes, digest, open_findings
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from fleetkeeper.inventory.problems import InventoryProblem
 from fleetkeeper.inventory.schema import Service, Waiver
 from fleetkeeper.inventory.search import available_inventories, find_inventory
 from fleetkeeper.inventory.strict_yaml import read_document
+from fleetkeeper.judging.acceptance import waiver_covers
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.verdicts import waiver_covers
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.registry import TOPICS, load_inventory
 

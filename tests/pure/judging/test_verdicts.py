@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -105,3 +106,44 @@ def test_a_warning_of_an_enforced_rule_is_an_error_and_others_are_not() -> None:
 
 def test_limit_never_hides_what_could_not_be_seen() -> None:
     assert verdict_on(Unobservable("dark", node="here"), nodes=("there",)).outcome is Outcome.UNKNOWN
+
+
+BOTH = replace(WART, cis=("1.6:5.6", "1.8:5.6", "1.6:5.32", "1.8:5.32"))
+DIRECTORY = WAIVER.model_copy(update={"rule": "cis:1.8:5.6"})
+SOCKET = WAIVER.model_copy(update={"rule": "cis:1.6:5.32", "owner": "bob"})
+
+
+def test_a_waiver_of_one_id_leaves_a_finding_open_for_the_other() -> None:
+    verdict = verdict_on(BOTH, waivers=(DIRECTORY,))
+    assert (verdict.outcome, [finding.cis for finding in verdict.findings]) == (Outcome.FINDING, [BOTH.cis[2:]])
+    assert [(part.cis, waiver) for part, waiver in verdict.waived] == [(BOTH.cis[:2], DIRECTORY)]
+    accepted = "cis:1.8:5.6 is accepted by ada@example.org until 2026-11-30; cis:1.8:5.32 is not"
+    assert verdict.findings[0].hint == accepted
+
+
+def test_waivers_of_all_its_ids_accept_a_finding_each_its_own() -> None:
+    verdict = verdict_on(BOTH, waivers=(SOCKET, DIRECTORY))
+    assert (verdict.outcome, verdict.findings) == (Outcome.WAIVED, ())
+    assert [(part.cis, waiver.owner) for part, waiver in verdict.waived] == [
+        (BOTH.cis[2:], "bob"),
+        (BOTH.cis[:2], "ada@example.org"),
+    ]
+
+
+def test_a_waiver_of_an_id_that_ended_is_named_for_what_it_accepted() -> None:
+    ended = SOCKET.model_copy(update={"until": date(2026, 11, 1)})
+    [finding] = verdict_on(BOTH, waivers=(ended, DIRECTORY)).findings
+    assert finding.hint.startswith("the waiver of bob ran out on 2026-11-01; cis:1.8:5.6 is accepted by ada@example")
+    assert verdict_on(BOTH, waivers=(ended, DIRECTORY, WAIVER)).outcome is Outcome.WAIVED
+
+
+def test_a_glob_over_rules_is_none_over_ids() -> None:
+    assert verdict_on(BOTH, waivers=(WAIVER.model_copy(update={"rule": "c*"}),)).outcome is Outcome.FINDING
+    assert verdict_on(replace(FRECKLE, cis=BOTH.cis), enforce=("c*",)).outcome is Outcome.HOLDS
+
+
+def test_an_id_that_is_enforced_and_accepted_makes_no_error_of_what_is_left() -> None:
+    warning = replace(BOTH, severity="warning")
+    assert verdict_on(warning, enforce=("cis:1.8:5.6",)).outcome is Outcome.FINDING
+    verdict = verdict_on(warning, enforce=("cis:1.8:5.6",), waivers=(DIRECTORY,))
+    assert [finding.cis for finding in verdict.warnings] == [BOTH.cis[2:]]

@@ -132,6 +132,13 @@ def test_a_waived_finding_does_not_stand_and_is_not_called_gone() -> None:
     assert night([accepted], before, SECOND).open == ()
 
 
+def test_a_finding_that_is_waived_in_part_is_still_open_and_not_called_waived() -> None:
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    part = make_finding(waived={"owner": "ada", "until": "2027-01-31", "because": "later"})
+    changes = compare_findings("lab", [make_item(make_finding(), part)], before, SECOND)
+    assert (names_in(changes.old), changes.waived, changes.gone) == (["backups.are_fresh"], (), ())
+
+
 def test_other_numbers_and_another_task_of_the_swarm_are_the_same_finding() -> None:
     element = make_finding(about="rodan_db.1.0123456789abcdefghijklmno", want="newer than 2026-11-20")
     two = make_finding(about="rodan_db.1.onmlkjihgfedcba9876543210", want="newer than 2026-11-21")

@@ -68,18 +68,19 @@ def shown_path(mount: Mount) -> str:
 def sensitive_mounts(container: Container) -> Iterator[Escape]:
     """An escape for each mount of a directory of the system; only a warning where it is mounted read-only.
 
-    Bind mounts, and volumes that bind one. Raises Unobservable, after those that were seen, where a mount could not be
-    followed.
+    With an engine's socket in it, it is an error: a read-only mount keeps nobody from connecting. Bind mounts, and
+    volumes that bind one. Raises Unobservable, after those that were seen, where a mount could not be followed.
     """
     for mount in container.mounts:
         if is_sensitive(mount):
-            holds = any(SOCKET_PARENTS.fullmatch(str(PurePosixPath(path))) for path in mount.node_paths)
+            paths = (str(PurePosixPath(path)) for path in mount.node_paths)
+            holds = bool(mount.engine) or any(SOCKET_PARENTS.fullmatch(path) for path in paths)
             yield Escape(
                 "5.6",
                 f"can {'write' if mount.rw else 'read'} {shown_path(mount)} of the node",
                 "only directories made for it",
-                "error" if mount.rw else "warning",
-                also=("5.32",) if holds or mount.engine else (),
+                "error" if mount.rw or holds else "warning",
+                also=("5.32",) if holds else (),
             )
     if unseen := next((mount.unfollowed for mount in container.mounts if mount.unfollowed), None):
         raise unseen

@@ -115,7 +115,7 @@ def privilege_findings(
             for escape in look(location.container):
                 yield Finding(
                     saw=f"{name} {escape.saw}",
-                    want=f"{escape.want} (CIS Docker {escape.cis})",
+                    want=f"{escape.want} (CIS Docker {' and '.join((escape.cis, *escape.also))})",
                     why=escape.why,
                     node=location.node,
                     about=key or location.container.service,

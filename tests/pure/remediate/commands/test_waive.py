@@ -16,14 +16,16 @@ from fleetkeeper.commands.waiver_lines import (
     Selection,
     Waiving,
     insert_waivers,
+    lines_about_left,
     literal_glob,
     new_waivers,
 )
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.schema import Waiver
+from fleetkeeper.judging.acceptance import waiver_covers
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
-from fleetkeeper.judging.verdicts import Verdict, waiver_covers
+from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.topics.engine.rules import RULES
 from fleetkeeper.topics.registry import load_inventory
 
@@ -155,6 +157,18 @@ LOG_LEVEL = Finding("a", "b", rule="engine.x", subject="n", node="n", about="cis
 def test_an_id_of_the_benchmark_is_waived_by_itself(selection: Selection, expected: list[tuple[str, str]]) -> None:
     waivers = new_waivers([ESCAPE, LOG_LEVEL], (), selection)
     assert [(waiver.rule, waiver.subject) for waiver in waivers] == expected
+
+
+def test_what_of_a_finding_stays_open_is_told_and_may_be_waived_too() -> None:
+    verdict = Verdict(RULES[0], Subject("node", "n"), findings=(ESCAPE, LOG_LEVEL))
+    directory = Selection(ids=("cis:1.8:5.6", "cis:1.8:2.3"))
+    assert list(lines_about_left(directory, [verdict])) == ["stays open for cis:1.8:5.32: can write /run"]
+    assert not list(lines_about_left(Selection(ids=("cis:1.6:5.*",)), [verdict]))
+    assert not list(lines_about_left(Selection(), [verdict]))
+    unfilled = Waiver(rule="cis:1.8:5.6", subject="web", until=date(2999, 1, 1), owner="ada", because="FILL IN why")
+    assert new_waivers([ESCAPE], [unfilled], directory) == []
+    assert [new.rule for new in new_waivers([ESCAPE], [unfilled], Selection(ids=("cis:1.8:5.*",)))] == ["cis:5.32"]
+    assert [new.rule for new in new_waivers([ESCAPE], [unfilled])] == ["containers.x"]
 
 
 def test_warnings_are_waived_where_an_id_is_named_alone() -> None:

@@ -334,7 +334,9 @@ def test_each_way_out_is_an_error_with_its_id_of_the_benchmark(isolation, cis):
     [
         (Mount("bind", "/var/run/docker.sock", "/var/run/docker.sock"), "5.32"),
         (Mount("bind", "/run/docker.sock", "/sock", rw=False), "5.32"),
-        (Mount("bind", "/", "/host"), "5.6"),
+        (Mount("bind", "/", "/host"), "5.6 and 5.32"),
+        (Mount("bind", "/run", "/host", rw=False), "5.6 and 5.32"),
+        (Mount("bind", "/etc", "/host", rw=False, engine=True), "5.6 and 5.32"),
         (Mount("bind", "/etc/", "/x"), "5.6"),
         (Mount("bind", "/etc/cron.d", "/x"), "5.6"),
         (Mount("bind", "/root/.ssh/authorized_keys", "/x"), "5.6"),
