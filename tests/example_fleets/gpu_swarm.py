@@ -54,9 +54,8 @@ VGPU = Member("w1", "vgpu", labels={"queue": "GPU"})
 SERVICE = SwarmService("s1", "rodan_gpu-celery", constraints=("node.labels.queue == GPU",))
 RUNS = Task("rodan_gpu-celery", "vgpu", "running", "running")
 WAITS = Task("rodan_gpu-celery", "", "running", "pending", "no suitable node (scheduling constraints not satisfied)")
-CONTAINER = Container(
-    ID, "rodan_gpu-celery.1.x", labels={"com.docker.swarm.service.name": "rodan_gpu-celery"}, pid=4711
-)
+LABELS = {"com.docker.swarm.service.name": "rodan_gpu-celery", "com.docker.swarm.task.id": "task1"}
+CONTAINER = Container(ID, "rodan_gpu-celery.1.x", labels=LABELS, pid=4711)
 WORLD: Mapping[tuple[str, str], Any] = {
     ("manager", "services"): Services("manager", "m1", (MANAGER, VGPU), (SERVICE,), (RUNS,)),
     ("vgpu", "services"): Services("worker", "w1"),
@@ -77,6 +76,12 @@ def gpu_fleet(changes: Mapping[tuple[str, str], Any] | None = None, written: str
 def with_gpu(**changed: Any) -> Fleet:
     """The look with other fields in what was seen of the GPU's node."""
     return gpu_fleet({("vgpu", "gpus"): replace(SOUND, **changed)})
+
+
+def device_lost(error: str = "Operation not permitted") -> Fleet:
+    """The look at a container that may not open its device."""
+    devices = (OpenedDevice("/dev/nvidiactl", error), OpenedDevice("/dev/nvidia-uvm"))
+    return with_gpu(workers=(Worker(ID, devices, SmiAnswer(255, NVML_UNKNOWN)),))
 
 
 def with_swarm(written: str = ASKED, **changed: Any) -> Fleet:

@@ -43,7 +43,10 @@ case "$1 $2" in
   *Labels*) key=${4#*\"}; sed -n "s/^${key%%\"*}=//p" "$root/labels" ;;
   *) cat "$root/state" ;;
   esac ;;
-"service ps") [ ! -s "$root/labels" ] || echo "Running 3 seconds ago" ;;
+"stop "* | "restart "*) rm -f "$root/frozen"; : >"$root/started" ;;
+"service ps")
+  case $* in *.ID*) echo "t9 Running 3 seconds ago"; exit ;; esac
+  [ ! -s "$root/labels" ] || echo "Running 3 seconds ago" ;;
 "system dial-stdio") exec @PYTHON@ -S -E "$root/engine.py" "$root" ;;
 esac
 """
@@ -91,6 +94,9 @@ for word; do
   case $word in add_consumer) : >"$root/consumes" ;; cancel_consumer) rm -f "$root/consumes" ;; esac
 done
 """
+RABBITMQCTL = r"""
+echo GPU
+"""
 PG_DUMP = r"""
 cat "$root/dump"
 """
@@ -105,6 +111,7 @@ PROGRAMS = {
     "pg_dump": PG_DUMP,
     "nvidia-ctk": NVIDIA_CTK,
     "celery": CELERY,
+    "rabbitmqctl": RABBITMQCTL,
 }
 
 ENGINE = r'''

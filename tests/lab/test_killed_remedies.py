@@ -13,13 +13,15 @@ from tests.lab.conftest import BIN, ROOT, Lab, rules_ending_so
 from tests.lab.test_remedies import REPAIRED
 
 pytestmark = pytest.mark.long
-FIX = ("--fix", "--yes", "--allow", "restart,delete,ownership,resume")
+FIX = ("--fix", "--yes", "--allow", "restart,delete,ownership,resume,interrupt")
 KILLED = {
     **REPAIRED,
     "certificate-old-served": {"certificates.are_served_as_on_disk"},
     "renewal-not-scheduled": {"certificates.will_renew"},
     "settings-lent": {"services.have_their_own_settings"},
     "consumer-cancelled": {"queues.are_consumed"},
+    "worker-frozen": {"queues.answer"},
+    "gpu-device-denied": {"gpus.reach_the_worker"},
     "root-files": {"containers.run_as_their_own_user"},
 }
 """For each remedy at least one fault: a unit test sees to it."""

@@ -34,3 +34,13 @@ class Unlinked(Scenario):
         rules = tuple(path.name for path in self.at("vgpu", "etc/udev/rules.d").iterdir() if path.suffix == ".rules")
         devices = tuple(replace(device, linked=linked) for device in gpu_swarm.DEVICES)
         return gpu_swarm.with_gpu(devices=devices, linking_rules=rules)
+
+
+class DeviceLost(Scenario):
+    rule, nodes, undone = "gpus.reach_the_worker", ("manager", "vgpu"), False
+
+    def build(self) -> None:
+        """Nothing: the task has been started anew once there is a file `started`."""
+
+    def fleet(self) -> Fleet:
+        return gpu_swarm.gpu_fleet() if self.at("vgpu", "started").exists() else gpu_swarm.device_lost()

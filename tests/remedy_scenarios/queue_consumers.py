@@ -1,4 +1,4 @@
-"""The scenario in which a worker has been told to take no jobs from its queue."""
+"""Scenarios in which a worker has been told to take no jobs from its queue, or is frozen."""
 
 from __future__ import annotations
 
@@ -15,3 +15,13 @@ class ConsumerCancelled(Scenario):
 
     def fleet(self) -> Fleet:
         return example.fleet_of() if self.at("vgpu", "consumes").exists() else example.cancelled()
+
+
+class WorkerFrozen(Scenario):
+    rule, nodes, undone = "queues.answer", ("manager", "vgpu"), False
+
+    def build(self) -> None:
+        self.write("vgpu", "frozen", "")
+
+    def fleet(self) -> Fleet:
+        return example.frozen() if self.at("vgpu", "frozen").exists() else example.fleet_of(services=example.SWARMED)

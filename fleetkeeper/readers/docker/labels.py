@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SWARM_SERVICE = "com.docker.swarm.service.name"
+SWARM_TASK = "com.docker.swarm.task.id"
 STACK_NAMESPACE = "com.docker.stack.namespace"
 COMPOSE_SERVICE = "com.docker.compose.service"
 COMPOSE_PROJECT = "com.docker.compose.project"

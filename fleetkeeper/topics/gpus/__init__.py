@@ -13,7 +13,7 @@ TOPIC = Topic(
     rules=rules.RULES,
     policy=policy.Policy,
     about="The nodes that have NVIDIA GPUs and the services that need them; or `none: why`.",
-    remedies=("gpus.are_given_to_containers", "gpus.are_where_the_service_may_run"),
+    remedies=("gpus.are_given_to_containers", "gpus.are_where_the_service_may_run", "gpus.reach_the_worker"),
     root_questions_about=observe.root_questions_about_gpus,
     init_lines=policy.init_lines,
 )

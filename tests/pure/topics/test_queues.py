@@ -41,11 +41,14 @@ certificates: {none: a test}
 """
 ASKED = OLDER + "queues: {broker: rabbitmq, each: {celery: celery, GPU: gpu-celery}, backlog: 20, waiting: 12 h}\n"
 SWARM = "com.docker.swarm.service.name"
+TASK = "com.docker.swarm.task.id"
 
 
 def container(key: str, number: int, **changed: Any) -> Container:
     name = f"rodan_{key}"
-    return Container(f"{number:x}" * 64, f"{name}.1.x7k", labels={SWARM: name}, pid=number, **changed)
+    return Container(
+        f"{number:x}" * 64, f"{name}.1.x7k", labels={SWARM: name, TASK: f"task{number}"}, pid=number, **changed
+    )
 
 
 RABBIT, CPU, GPU, FLOWER = (
@@ -116,6 +119,20 @@ def cancelled(
     return fleet_of(
         replace(MANAGER, brokers=(broker,), replies=replies), replace(VGPU, workers=(worker,), replies=replies)
     )
+
+
+SWARMED = Services(
+    "manager",
+    "n1",
+    (Member("n1", "manager", "manager"), Member("n2", "vgpu")),
+    (SwarmService("s1", "rodan_gpu-celery"),),
+)
+
+
+def frozen(services: Services = SWARMED, *, worker: LocalWorker = VGPU.workers[0]) -> Fleet:
+    """The example's fleet, whose worker of the queue GPU consumes and does not answer."""
+    manager, vgpu = replace(MANAGER, replies=REPLIES[:1]), replace(VGPU, replies=REPLIES[:1], workers=(worker,))
+    return fleet_of(manager, vgpu, services=services)
 
 
 def verdict_on(rule: str, fleet: Fleet, queue: str = "GPU") -> Verdict:

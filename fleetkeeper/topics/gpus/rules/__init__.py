@@ -38,6 +38,5 @@ RULES: tuple[Rule, ...] = (
         judge=reach_the_worker,
         each=each_gpu_service,
         looks_at=(Containers, Facts),
-        person="only a new task gets its GPU back, and the job that runs in the old one is lost",
     ),
 )

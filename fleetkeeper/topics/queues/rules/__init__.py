@@ -23,5 +23,5 @@ RULES: tuple[Rule, ...] = (
         (Containers, Facts),
         person="more workers, or an end to a job that does not end, are decided by whoever runs these jobs",
     ),
-    Rule("queues", answer, each_queue, (Containers, Facts), person="a restart loses the job that the worker runs"),
+    Rule("queues", answer, each_queue, (Containers, Facts)),
 )
