@@ -29,6 +29,9 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--sarif", type=Path, metavar="FILE", help="also write what is open as SARIF, if all was judged")
     group.addoption("--sarif-waived", action="store_true", help="put accepted findings into it too, as suppressed")
     group.addoption(
+        "--page", type=Path, metavar="FILE", help="also write a page about the audit: one HTML file for a browser"
+    )
+    group.addoption(
         "--facts", metavar="NODE[/TOPIC]", help="look, print the facts of a node or of a topic there, and judge nothing"
     )
     group.addoption(
@@ -53,5 +56,5 @@ def misread_options(args: Sequence[str]) -> Iterator[str]:
     ['--state=/tmp']
     """
     for option, value in pairwise(args):
-        if option in ("--state", "--results", "--sarif", "--record", "--replay") and Path(value).exists():
+        if option in ("--state", "--results", "--sarif", "--page", "--record", "--replay") and Path(value).exists():
             yield f"{option}={value}"

@@ -23,6 +23,7 @@ from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.reports import annotations as github
 from fleetkeeper.reports import history, results, terminal
 from fleetkeeper.reports.audit_comparison import JudgedRun, compare_audits
+from fleetkeeper.reports.further_files import write_further_files
 from fleetkeeper.reports.heartbeat_ping import Pulse
 from fleetkeeper.reports.last_line import Scope
 from fleetkeeper.reports.night_repairs import recall_repairs, repair_lines, repairs_file
@@ -159,6 +160,7 @@ class Reports:
             document = self.document(int(exitstatus))
             results.write_results(self.written, document)
             self.notes += self.write_sarif(document)
+            self.notes += write_further_files(self.config.option, document, self.audit.inventories.values())
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
         if not (self.pulses or self.check_ins) and self.covers_every_promise(self.judged_promises()):
@@ -280,6 +282,8 @@ class Reports:
             "started": self.started.isoformat(),
             "finished": self.finished.isoformat(),
             "exit_status": exit_status,
+            "hosts": str(self.config.option.audited),
+            "part": self.scope.part_judged(self.items),
         }
         changes = [history.changes_document(change) for change in self.changes]
         return results.results_document(run, self.audit.fleets.values(), self.items, changes)

@@ -186,6 +186,10 @@ class Run(TypedDict):
     """When it ended (ISO 8601, UTC)."""
     exit_status: int
     """pytest's exit status: 0 all well, 1 findings or unknown, 2 interrupted, 3 a bug, 4 the call was wrong."""
+    hosts: str
+    """The inventories, as --hosts named them."""
+    part: str
+    """Which part of the promises was judged, in words (--limit, --quick, -k); empty for all of them."""
 
 
 @with_config(STRICT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fleetkeeper.inventory import load as inventory_files
@@ -70,6 +70,11 @@ def rules_of(inventory: Inventory) -> dict[str, Rule]:
 def rules_in(topics: Mapping[str, Topic]) -> dict[str, Rule]:
     """The rules of some topics, by id."""
     return {rule.id: rule for topic in topics.values() for rule in topic.rules}
+
+
+def rules_with_remedy(inventories: Iterable[Inventory]) -> frozenset[str]:
+    """The ids of the rules of some inventories that a remedy answers."""
+    return frozenset(rule for each in inventories for topic in topics_of(each).values() for rule in topic.remedies)
 
 
 def observers_in(topics: Mapping[str, Topic]) -> dict[str, Observer]:
