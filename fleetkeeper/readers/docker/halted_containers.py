@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fleetkeeper.readers.docker.exec_targets import HEX, Target, docker_match
 from fleetkeeper.readers.docker.halting_commands import Change, changes_of
 from fleetkeeper.readers.docker.labels import STACK_NAMESPACE, SWARM_SERVICE
+from fleetkeeper.readers.shell.surroundings import UNKNOWN_DIRECTORY
 from fleetkeeper.readers.shell.truth import YES, Truth, both, opposite
 from fleetkeeper.readers.shell.words import Word
 from fleetkeeper.transport.commands import Unobservable
@@ -142,7 +143,8 @@ def overlap(halted: Target, target: Target) -> Truth | None:
     if halted.kind == target.kind == "name":
         return YES if halted.name == target.name else None
     if halted.kind == target.kind == "compose":
-        same = (halted.project, halted.directory) == (target.project, target.directory)
+        is_known = bool(halted.project) or halted.directory != UNKNOWN_DIRECTORY
+        same = is_known and (halted.project, halted.directory) == (target.project, target.directory)
         apart = bool(halted.project and target.project and halted.project != target.project)
         named = not halted.name or not target.name or halted.name == target.name
         return None if apart or not named else YES if same else doubt

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fleetkeeper.readers.shell import conditions
 from fleetkeeper.readers.shell.script_state import Context
 from fleetkeeper.readers.shell.truth import YES, Truth
-from fleetkeeper.readers.shell.words import Word, literal_text
+from fleetkeeper.readers.shell.words import Part, Simple, Word, literal_text
 
 
 def status_of(words: Sequence[Word], path: str, guard: bool, context: Context) -> Truth:
@@ -39,3 +39,16 @@ def status_of_test(words: Sequence[Word], context: Context) -> Truth:
     truth, lookups = conditions.evaluate_test(words, context.around, context.directory)
     context.lookups.extend(lookups)
     return truth
+
+
+def status_word(status: Truth, command: Simple, judged: bool) -> Word:
+    """What `$?` is behind a command: 0 or 1; not known where its status is not, or was not `judged`.
+
+    One that was not is taken to be 0 for a program that is used to do something.
+    """
+    name = (literal_text(command.words[0]) or "").rpartition("/")[2] if command.words else ""
+    if not judged and name in conditions.TESTS | {"false"}:
+        return (Part("text", "1"),) if name == "false" else (Part("variable", "? here or before"),)
+    if status.value is None:
+        return (Part("variable", "? here or before"),)
+    return (Part("text", "0" if status.value else "1"),)

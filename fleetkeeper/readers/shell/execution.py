@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fleetkeeper.readers.shell import conditions
-from fleetkeeper.readers.shell.command_status import status_of
+from fleetkeeper.readers.shell.command_status import status_of, status_word
 from fleetkeeper.readers.shell.conditions import show
 from fleetkeeper.readers.shell.dash_syntax import reads_syntax
-from fleetkeeper.readers.shell.expansions import calculation, expand, fields_of, remember_names, with_programs
+from fleetkeeper.readers.shell.expansions import calculation, expand, fields_of, remember_names, turns_of, with_programs
 from fleetkeeper.readers.shell.parsed_scripts import PARSED
 from fleetkeeper.readers.shell.redirections import leaves_behind, opened
 from fleetkeeper.readers.shell.script_state import (
@@ -48,12 +48,9 @@ from fleetkeeper.readers.shell.syntax_tree import (
     program_name,
 )
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either, opposite
-from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text
+from fleetkeeper.readers.shell.words import Simple, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrapper_programs import inner_context, is_bounded, with_first_file, wrappers_run
 from fleetkeeper.readers.shell.wrappers import SHELLS, SWITCHERS, new_user, script_of, source, unwrap_command
-
-MOST_TURNS = 16
-"""Words of a `for` that are followed."""
 
 
 def executed_commands(script: str, context: Context | None = None) -> list[ExecutedCommand]:
@@ -106,7 +103,11 @@ class Follower:
         for item in script:
             goes_on, number = opposite(outcome.ends), len(self.commands)
             alive = both(goes_on if goes_on.returns else YES, opposite(outcome.leaves))
+            kept = self.context
+            if item.background:
+                self.context = replace(kept, variables=dict(kept.variables))
             next_one = self.follow_and_or(item, both(reach, alive), guard)
+            self.context = kept if item.background else self.context
             self.commands[number:] = [run.behind(goes_on) for run in self.commands[number:]]
             outcome = Outcome(
                 next_one.status, either(outcome.ends, next_one.ends), either(outcome.leaves, next_one.leaves)
@@ -236,14 +237,13 @@ class Follower:
         """Follow `for`: a lookup counts as one word, which is there. Raises Unreadable."""
         if not command.name and self.around.shell == "dash":
             return Outcome(NO, Truth(True, "dash, which is /bin/sh here, has no `for ((`"))
-        given = [substitute_variables(word, self.context) for word in command.words or ()]
-        words = given if command.words is not None else [(Part("variable", "@"),)]
-        outcome = Outcome()
+        (words, turns), outcome = turns_of(command, self.context), Outcome()
+        reach = both(reach, turns)
         self.context.loops += 1
-        for word in words[:MOST_TURNS] if words else [()]:
+        for word in words:
             self.context.variables[command.name] = word
-            inside = self.follow_list(command.body, reach if words else Truth(False, "its `for` has no words"), guard)
-            outcome = Outcome(inside.status, either(outcome.ends, inside.ends) if words else NO)
+            inside = self.follow_list(command.body, reach, guard)
+            outcome = Outcome(inside.status, both(turns, either(outcome.ends, inside.ends)))
             reach = reach if inside.leaves.returns else both(reach, opposite(inside.leaves))
         self.context.loops -= 1
         return outcome
@@ -274,8 +274,7 @@ class Follower:
         self.context.fate = replace(kept, errors=errors_of(() if behind else command.redirected, kept.errors))
         outcome = self.follow_words(command, reach, guard)
         self.context.fate = replace(kept, traced=self.context.fate.traced)
-        if outcome.status.value is not None:
-            self.context.variables["?"] = (Part("text", "0" if outcome.status.value else "1"),)
+        self.context.variables["?"] = status_word(outcome.status, command, guard or self.context.errexit)
         if [literal_text(word) for word in command.words] == ["exec"]:
             errors = errors_of(command.redirected, self.context.fate.errors)
             self.context.remember_descriptors(command.redirected)
@@ -334,6 +333,7 @@ class Follower:
             if script is not None:
                 inner = inner_context(context, (words, rest), own, new_user(rest) if anywhere else user)
                 outcome = self.follow_inner(with_first_file(script, name, inner), inner, reach, guard)
+                self.context.errexit |= name == "eval" and inner.errexit
                 return Outcome(outcome.status, outcome.ends if name == "eval" else NO)
         self.commands.append(command_in(context, (rest, words), own, reach, set_path))
         if rest and literal_text(words[0]) == "exec":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from fleetkeeper.readers.shell.conditions import value_of
 from fleetkeeper.readers.shell.script_state import Context, assignments, substitute_variables
 from fleetkeeper.readers.shell.shell_ends import calculates
-from fleetkeeper.readers.shell.syntax_tree import Group
-from fleetkeeper.readers.shell.truth import YES, Truth, both
+from fleetkeeper.readers.shell.syntax_tree import For, Group
+from fleetkeeper.readers.shell.truth import NO, YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Simple, Word, literal_text
 
 DEFAULT = re.compile(r"([A-Za-z_]\w*):?=", re.ASCII)
@@ -18,6 +19,8 @@ BASHISM = re.compile(r"!\w|[\w@*]+(?:/|\^|,|\[|@[A-Z]|:[ ]?[(0-9])|[\w@*]+: -[0-
 NEEDED = re.compile(r"#?(\w+)(?:(?:[%#/,^]|:[ ]?[(0-9]|: -[0-9]).*)?", re.ASCII | re.DOTALL)
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 LOCATING = re.compile(r"\s*(?:which|command\s+-v)\s")
+MOST_TURNS = 16
+"""Words of a `for` that are followed."""
 READING = frozenset({"read", "getopts", "mapfile", "readarray", "let"})
 DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 """Commands of the shell that set variables: to what they read, and to what stands in their words."""
@@ -161,3 +164,23 @@ def split_fields(written: Word, expanded: Word) -> list[Word]:
         return [expanded]
     fields = re.split("[ \t\n]+", "".join(part.text for part in expanded))
     return [(Part("text", field),) for field in fields if field]
+
+
+def turns_of(command: For, context: Context) -> tuple[list[Word], Truth]:
+    """The words of a `for`, one empty one where there are none, and whether it has any.
+
+    Not to be told where all of them are variables that nothing is seen to set. A lookup counts as one word.
+    """
+    unexpanded = [(Part("variable", "@"),)] if command.words is None else command.words
+    words = [substitute_variables(word, context) for word in unexpanded][:MOST_TURNS]
+    if not words:
+        return [()], replace(NO, why="its `for` has no words")
+    if context.around.elsewhere or context.around.presumed or any(map(may_be_turn, words)):
+        return words, YES
+    return words, Truth(None, "whether its `for` has any words cannot be told")
+
+
+def may_be_turn(word: Word) -> bool:
+    """Whether a word of a `for` gives it a turn: one that is more than variables of which nothing is known."""
+    parts = [part for part in word if part != Part("text", "")] if Part("variable", "@") in word else word
+    return not parts or any(part.kind != "variable" for part in parts)

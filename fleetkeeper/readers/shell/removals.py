@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from fleetkeeper.readers.shell.script_state import ExecutedCommand
+from fleetkeeper.readers.shell.surroundings import UNKNOWN_DIRECTORY
 from fleetkeeper.readers.shell.words import Word
 
 REMOVERS = frozenset({"rm", "unlink", "shred", "tmpreaper", "tmpwatch"})
@@ -58,6 +59,14 @@ def removing_commands(commands: Sequence[ExecutedCommand], files: FilesIn) -> It
         if removes_in(command, files, listed):
             yield command
         listed = listed or (command.name in LISTERS and lists_in(command, files))
+
+
+def commands_that_may_remove(commands: Sequence[ExecutedCommand], files: FilesIn) -> Iterator[ExecutedCommand]:
+    """The commands that remove such files if the `cd` before them, whose directory is not known, goes there."""
+    behind = [command for command in commands if command.directory == UNKNOWN_DIRECTORY]
+    surely = list(removing_commands(commands, files))
+    moved = [replace(command, directory=files.directory) for command in behind if command not in surely]
+    yield from removing_commands(moved, files)
 
 
 def lists_in(command: ExecutedCommand, files: FilesIn) -> bool:

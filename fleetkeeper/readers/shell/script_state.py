@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fleetkeeper.readers.shell.kept_settings import KEPT, kept_settings
+from fleetkeeper.readers.shell.known_values import located_here
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.syntax_tree import Command, Function, Redirections
 from fleetkeeper.readers.shell.truth import NO, YES, Truth, both, either
@@ -238,6 +239,7 @@ def substitute_variables(word: Word, context: Context) -> Word:
     for part in word:
         variable = context.variables.get(part.text) if part.kind == "variable" else None
         own = known_lookup(part, context) if part.kind == "command" and "$" in part.text else part
+        own = located_here(own, context.variables, context.functions)
         parts.extend(variable if variable is not None else (own,))
         if variable and (len(parts) > MOST_PARTS or sum(len(part.text) for part in parts) > MOST_CHARACTERS):
             raise Unreadable("its variables hold more than is followed here")

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from fleetkeeper.readers.shell.conditions import LOOKUP, value_of
-from fleetkeeper.readers.shell.script_state import Context, Outcome
+from fleetkeeper.readers.shell.known_values import LOCATED
+from fleetkeeper.readers.shell.script_state import Context, Outcome, substitute_variables
 from fleetkeeper.readers.shell.truth import YES, Truth
-from fleetkeeper.readers.shell.words import Word
+from fleetkeeper.readers.shell.words import Part, Word
 
 
 class TextFollower(Protocol):
@@ -19,6 +20,12 @@ class TextFollower(Protocol):
     def follow_text(self, text: str, reach: Truth, guard: bool) -> Outcome: ...
 
 
+def is_valued(part: Part, context: Context) -> bool:
+    """Whether the output of a substitution is known without following it."""
+    [resolved] = substitute_variables((part,), context) if LOCATED.match(part.text) else (part,)
+    return value_of(resolved, context.around) is not None
+
+
 def follow_substitutions(follower: TextFollower, words: Iterable[Word], reach: Truth, guard: bool) -> Truth:
     """Follow each `$(…)` in these words, as they are written, in a shell of its own. Raises Unreadable.
 
@@ -27,7 +34,7 @@ def follow_substitutions(follower: TextFollower, words: Iterable[Word], reach: T
     """
     status = YES
     for part in [part for word in words for part in word if part.kind == "command"]:
-        if LOOKUP.match(part.text) or value_of(part, follower.context.around) is not None:
+        if LOOKUP.match(part.text) or is_valued(part, follower.context):
             continue
         kept = follower.context
         follower.context = kept.inner()

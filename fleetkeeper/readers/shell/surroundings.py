@@ -179,6 +179,8 @@ class Surroundings:
         way = state.components if state.missing else state.components[:-1]
         if not all(component.type == "d" and component.allows(self.user, 1) for component in way):
             return NO
+        if not state.missing and path.endswith("/") and state.components and state.components[-1].type != "d":
+            return NO
         return Truth(not state.missing)
 
     def passes(self, path: str, test: str) -> Truth:

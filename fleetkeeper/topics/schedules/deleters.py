@@ -12,7 +12,15 @@ from fleetkeeper.readers.docker.client_options import CLIENTS
 from fleetkeeper.readers.docker.docker_exec import Execution, executions_of
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.shell.execution import executed_commands
-from fleetkeeper.readers.shell.removals import REMOVERS, FilesIn, deletes, glob_of, is_within, removing_commands
+from fleetkeeper.readers.shell.removals import (
+    REMOVERS,
+    FilesIn,
+    commands_that_may_remove,
+    deletes,
+    glob_of,
+    is_within,
+    removing_commands,
+)
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
 from fleetkeeper.readers.shell.surroundings import Effort, Surroundings
 from fleetkeeper.readers.shell.words import Unreadable
@@ -95,6 +103,9 @@ def removing_programs(
     try:
         commands = executed_commands(text, context)
         yield from ((command.name, None, False) for command in removing_commands(commands, dumps.node))
+        for command in commands_that_may_remove(commands, dumps.node):
+            why = f"whether its `{command.name}` removes dumps cannot be told: the directory where it runs is not known"
+            yield command.name, Target("unclear", why=why), False
         for command in commands:
             if command.reach.value is False:
                 continue

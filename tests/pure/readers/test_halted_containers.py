@@ -160,3 +160,8 @@ GOES_ON = [
 @pytest.mark.parametrize("script", GOES_ON)
 def test_what_stands_behind_a_command_that_ends_is_run(script: str) -> None:
     assert entered(script)[0] is True
+
+
+def test_a_project_in_a_directory_that_is_not_known_may_be_another_one() -> None:
+    assert entered("cd $A; docker compose stop db; cd $B; docker compose exec -T db backup")[0] is None
+    assert entered("cd /a; docker compose stop db; docker compose exec -T db backup")[0] is False

@@ -15,6 +15,6 @@ enter() {
   near=$(nearest "$1")
   if [ -d "$near" ] && [ ! -x "$near" ]; then echo "$near may not be entered by $(id -un)" >&2
   elif [ -e "$1" ]; then echo "$1 is no directory" >&2
-  else echo "there is no directory $1 to be seen" >&2; fi
+  else echo "there is no directory $1" >&2; fi
   exit 5
 }

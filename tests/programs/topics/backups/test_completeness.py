@@ -344,7 +344,7 @@ def test_case_39_a_directory_below_one_that_may_not_be_entered_is_not_called_mis
     assert [(why.why, "sudo: true" in why.hint) for why in refused.values()] == [
         (f"{closed} may not be entered by nobody: what lies below it was not seen", True),
         (f"{closed} may not be entered by nobody: what lies below it was not seen", True),
-        (f"`list-backups` exited 5: there is no directory {tmp_path}/gone/dumps to be seen", False),
+        (f"`list-backups` exited 5: there is no directory {tmp_path}/gone/dumps", False),
         (f"`list-backups` exited 5: {tmp_path}/file is no directory", False),
     ]
 

@@ -7,6 +7,8 @@ import pytest
 from fleetkeeper.judging.verdicts import Outcome
 from tests.pure.topics.schedules.test_engines_of_entries import COMMAND, SCRIPT, line_verdict
 
+DIRECTORY, _, NAME = SCRIPT.rpartition("/")
+
 
 @pytest.mark.parametrize(
     "test", ["[ -f /etc/passwd -a ]", "test -f /etc/passwd -o", "[ ! -a ]", "[ x -a ( ]", "[ -a -a ]"]
@@ -82,3 +84,39 @@ def test_a_path_with_a_part_that_is_not_known_is_looked_through_as_far_as_it_is_
     docker = COMMAND.replace("/usr/bin/docker", "docker")
     assert line_verdict(f"PATH=$PATH:$HOME/bin:$UNSET; {docker}").outcome is Outcome.HOLDS
     assert line_verdict(f"PATH=/opt:$UNSET; {docker}").outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'PATH=/no/such; [ -x "$(command -v sh)" ] && {COMMAND}',
+        f'PATH=/no/such; [ -n "$(which sh)" ] && {COMMAND}',
+        f'PATH=/no/such; test -n "$(command -v sh)" || {COMMAND}',
+        f'unset PATH; [ "$(command -v sh)" ] && {COMMAND}',
+        f'sh() {{ :; }}; [ -x "$(command -v sh)" ] && {COMMAND}',
+        f"for name in $UNSET; do {COMMAND}; done",
+        f"for name; do {COMMAND}; done",
+        f'for name in "$@"; do {COMMAND}; done',
+        f"[ -f /no/such ]; [ $? -eq 0 ] && {COMMAND}",
+    ],
+)
+def test_what_a_line_itself_changes_before_it_asks_is_unknown(line: str) -> None:
+    assert line_verdict(line).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        (f"false; [ $? -eq 0 ] && {COMMAND}", Outcome.FINDING),
+        (f"false; [ $? -ne 0 ] && {COMMAND}", Outcome.HOLDS),
+        (f"true; [ $? -eq 0 ] && {COMMAND}", Outcome.HOLDS),
+        (f'eval "set -e"; false; {COMMAND}', Outcome.FINDING),
+        (f"cd {DIRECTORY}; [ -f {NAME} ] && {COMMAND}", Outcome.HOLDS),
+        (f"cd {DIRECTORY} & [ -f {NAME} ] && {COMMAND}", Outcome.FINDING),
+        (f"[ -e {SCRIPT} ] && {COMMAND}", Outcome.HOLDS),
+        (f"[ -e {SCRIPT}/ ] && {COMMAND}", Outcome.FINDING),
+        (f"{COMMAND} > /dev/tty", Outcome.FINDING),
+    ],
+)
+def test_a_line_is_read_as_debian_s_cron_ran_it(line: str, outcome: Outcome) -> None:
+    assert line_verdict(line, script="#!/bin/sh\n").outcome is outcome
