@@ -71,14 +71,16 @@ class Digest:
 class LoggingContainer:
     """A container of a declared service.
 
-    `driver` is its log driver and `max_size` the option `max-size` of that, empty without one: a container keeps both
-    from when it was made. `declared` are the names of variables of Sentry in its configuration. `inside` is None for
-    one that does not run, `digest` also where none is made.
+    `driver` is its log driver, `max_size` and `max_file` the options `max-size` and `max-file` of that as they are
+    written, empty without one, and two quotes for one that is empty: a container keeps them from when it was made.
+    `declared` are the names of variables of Sentry in its configuration. `inside` is None for one that does not run,
+    `digest` also where none is made.
     """
 
     id: str
     driver: str
     max_size: str = ""
+    max_file: str = ""
     declared: tuple[str, ...] = ()
     inside: Inside | Unobservable | None = None
     digest: Digest | Unobservable | None = None

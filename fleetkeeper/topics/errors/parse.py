@@ -17,6 +17,8 @@ UNSEEN = "?"
 """What the script prints for what it could not see."""
 SENTRY = re.compile("[A-Za-z0-9_]*sentry[A-Za-z0-9_]*", re.ASCII | re.IGNORECASE)
 KIB = 1024
+EMPTY = '""'
+"""How an option is kept that stands there with nothing in it."""
 NOT_LOOKED_INTO = Unobservable("it was not looked into: more containers run there than are looked at")
 
 
@@ -26,17 +28,26 @@ def parse_configuration(inspected: Json) -> LoggingContainer:
     Raises Unobservable for a field of the wrong kind.
 
     >>> parse_configuration({"Id": "4f", "HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"tag": "x"}}}})
-    LoggingContainer(id='4f', driver='json-file', max_size='', declared=(), inside=None, \
-digest=None)
+    LoggingContainer(id='4f', driver='json-file', max_size='', max_file='', declared=(), inside=None, digest=None)
     """
     logging = part(part(inspected, "HostConfig"), "LogConfig")
     names = (text.partition("=")[0] for text in texts(part(inspected, "Config"), "Env"))
     return LoggingContainer(
         id=text_in(inspected, "Id"),
         driver=text_in(logging, "Type"),
-        max_size=text_in(part(logging, "Config"), "max-size"),
+        max_size=option_in(part(logging, "Config"), "max-size"),
+        max_file=option_in(part(logging, "Config"), "max-file"),
         declared=tuple(name for name in names if SENTRY.fullmatch(name)),
     )
+
+
+def option_in(options: Json, name: str) -> str:
+    """An option of a log driver as it is written; "" without it. Raises Unobservable for what is no text.
+
+    >>> option_in({"max-size": "10m"}, "max-size"), option_in({"max-size": ""}, "max-size"), option_in({}, "max-size")
+    ('10m', '""', '')
+    """
+    return text_in(options, name, "" if options.get(name) is None else EMPTY)
 
 
 def join_answer(

@@ -35,7 +35,14 @@ def process_apart(tmp_path: Path) -> Iterator[int]:
         pytest.skip("needs root")
     (tmp_path / "memory").mkdir()
     (tmp_path / "read.log").write_text(CANARY)
-    environment = os.environ | {"SENTRY_DSN": CANARY, "SENTRY_EMPTY": "", "PASSWORD": CANARY}
+    environment = os.environ | {
+        "SENTRY_DSN": f"https://{CANARY}@sentry.example.org/1",
+        "SENTRY_DSN_OFF": "disabled",
+        "SENTRY_DSN_FILE": "/run/secrets/x",
+        "SENTRY_RELEASE": CANARY,
+        "SENTRY_EMPTY": "",
+        "PASSWORD": CANARY,
+    }
     words = ["unshare", "--mount", "sh", "-c", CONTAINED, "sh", str(tmp_path / "memory"), str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
@@ -65,7 +72,7 @@ def test_open_logs_programs_and_names_of_variables_are_seen_and_no_value(
     assert set(logs) == {f"{memory}/log/a?=b", f"{tmp_path}/own.log"}
     stat = (tmp_path / "own.log").stat()
     assert f"{stat.st_dev}:{stat.st_ino}" in {log.number for log in inside.files}
-    assert (inside.filled, inside.package) == (("SENTRY_DSN",), None)
+    assert (inside.filled, inside.package) == (("SENTRY_DSN", "SENTRY_RELEASE"), None)
     assert [Path(program).name for program in inside.programs] == ["sleep"]
 
 

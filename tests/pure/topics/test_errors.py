@@ -158,6 +158,17 @@ def test_a_service_whose_log_is_kept_and_bounded_is_right() -> None:
     [
         ("json-file", None, Outcome.HOLDS, Outcome.FINDING),
         ("json-file", {"max-file": "3"}, Outcome.HOLDS, Outcome.FINDING),
+        ("json-file", {"max-size": "-1"}, Outcome.HOLDS, Outcome.FINDING),
+        ("json-file", {"max-size": "1.5 MiB"}, Outcome.HOLDS, Outcome.HOLDS),
+        *(
+            (driver, options, Outcome.HOLDS, Outcome.UNKNOWN)
+            for driver in ("json-file", "local")
+            for options in (
+                *({"max-size": size} for size in ("0", "10q", "", "m", "1e9", "٣m", "10\nm", "500g")),
+                *({"max-size": "10m", "max-file": number} for number in ("0", "-1", "", "x", "٣", "99999")),
+            )
+        ),
+        ("local", {"max-size": "-1"}, Outcome.HOLDS, Outcome.UNKNOWN),
         ("local", {}, Outcome.HOLDS, Outcome.HOLDS),
         ("journald", {}, Outcome.HOLDS, Outcome.HOLDS),
         ("none", {}, Outcome.FINDING, Outcome.HOLDS),
@@ -322,6 +333,11 @@ def with_shipper(rows: str) -> str:
         (BARE.replace(" program", " hidden\n program"), Outcome.UNKNOWN, ""),
         (with_shipper(SHIPPED), Outcome.HOLDS, ""),
         (with_shipper("=shipper vector\n"), Outcome.UNKNOWN, ""),
+        (with_shipper(SHIPPED.replace("promtail", "clamd")), Outcome.UNKNOWN, ""),
+        (with_shipper(SHIPPED.replace("promtail", "clamd").replace(ID, "5e" * 32)), Outcome.FINDING, NOTHING),
+        (PRINTED.replace(SHIPPED, "").replace(DSN, " secret /var/lib/sentry\n"), Outcome.UNKNOWN, ""),
+        (PRINTED.replace(SHIPPED, "").replace(DSN, " secret /run/secrets/pg_dsn\n"), Outcome.UNKNOWN, ""),
+        (BARE.replace(" searched", " secret /srv/sentry-data\n searched"), Outcome.FINDING, NOTHING),
         (with_shipper(SHIPPED.replace("promtail", "restic")), Outcome.FINDING, NOTHING),
         (with_shipper(SHIPPED.replace(ID, "5e" * 32)), Outcome.FINDING, NOTHING),
         (with_shipper(SHIPPED).replace(" searched", f"{IN_VOLUME} searched"), Outcome.HOLDS, ""),

@@ -13,6 +13,7 @@ from fleetkeeper.topics.errors.policy import Policy
 from fleetkeeper.topics.errors.rules.kept import JOURNALD, REMOTE, log_paths
 from fleetkeeper.topics.errors.rules.logged import Logged, judge_service
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import one_line
 
 WHY_FULL = "a service that repeats one error all night fills the disk, and the database stops with it"
 LIMITED = 'logging: {driver: json-file, options: {max-size: "50m", max-file: "3"}}'
@@ -20,16 +21,23 @@ LIMITED_OTHERWISE = (REMOTE - {"syslog"}) | {"local", "none", "json-file"}
 """Drivers that take no disk of the node, have a limit by themselves, or have the one that is judged."""
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50, "E": 2**60}
 SIZE = re.compile(r"([0-9]{1,20})([KMGTPE]?)", re.ASCII)
+LOG_SIZE = re.compile(r"([0-9]{1,20})(?:\.[0-9]{1,20})? ?([kmgtp]?)i?b?", re.ASCII | re.IGNORECASE)
+"""A size as Docker's log drivers read it."""
+FILES = re.compile(r"0*[1-9][0-9]{0,5}", re.ASCII)
+LARGE = 100 * 2**30
+"""So many bytes of logs of one container may be more than its disk has."""
+UNLIMITED = frozenset({"", "-1"})
 
 
 def are_bounded(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """What each service logs cannot fill a disk.
 
     A container has the log driver and the options that it was made with, to which the engine adds its own defaults. The
-    driver json-file has no limit without `max-size`; `local` has one by itself, and so has journald unless its settings
-    leave the journal the whole disk. What a driver sends elsewhere is not on this disk; syslog's is unknown. Log files
-    that a service writes itself are unknown, unless the section says under `rotated` what keeps them small: nothing
-    shows that from outside. Unknown too where processes were not seen, with another driver, and where nothing runs.
+    driver json-file has no limit without `max-size`, or with -1; `local` has one by itself, and so has journald unless
+    its settings leave the journal the whole disk. What a driver sends elsewhere is not on this disk; syslog's is
+    unknown. Log files that a service writes itself are unknown, unless the section says under `rotated` what keeps them
+    small: nothing shows that from outside. Unknown too where `max-size` or `max-file` is no number, or lets the logs of
+    one container take 100 GiB, where processes were not seen, with another driver, and where nothing runs.
     Source: docs/runbook.md, "Hardening and deployment"; journald.conf(5);
     https://docs.docker.com/engine/logging/drivers/json-file/ on its options.
     """
@@ -40,14 +48,17 @@ def are_bounded(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
 def judge_bounds(logged: Logged, *, rotated: bool) -> Iterator[Finding | Unobservable]:
     """What of the log of one container has no limit. Raises Unobservable for what was not seen."""
     driver, name = logged.logs.driver, logged.container.name
-    if driver == "json-file" and not logged.logs.max_size:
+    size = logged.logs.max_size
+    if driver == "json-file" and size in UNLIMITED:
         yield Finding(
-            saw=f"the log of {name} has no limit (json-file without max-size)",
+            saw=f"the log of {name} has no limit (json-file {'with max-size -1' if size else 'without max-size'})",
             want="max-size, for the container or for the engine",
             why=WHY_FULL,
             node=logged.node,
             hint=f"`{LIMITED}` in its stack file; the engine's own setting holds for containers that are made after it",
         )
+    elif driver in ("json-file", "local"):
+        yield from judge_size(logged)
     elif driver == JOURNALD:
         yield from judge_journal(logged)
     elif driver not in LIMITED_OTHERWISE:
@@ -59,6 +70,23 @@ def judge_bounds(logged: Logged, *, rotated: bool) -> Iterator[Finding | Unobser
             hint="log to standard output instead, or say under `errors: {rotated: …}` what does",
             node=logged.node,
         )
+
+
+def judge_size(logged: Logged) -> Iterator[Unobservable]:
+    """Why the limit of a log is not known, where its options are not understood, or allow more than a disk may have.
+
+    The driver `local` keeps 5 files of 20 MB unless it is told otherwise, json-file one.
+    """
+    size, files = logged.logs.max_size or "20m", logged.logs.max_file or "5"
+    match = LOG_SIZE.fullmatch(size)
+    count = int(files) if FILES.fullmatch(files) else 0
+    limit = int(match[1]) * UNITS[match[2].upper()] * count if match else 0
+    if not limit:
+        options = one_line(f"max-size {size}, max-file {files}")[:120]
+        yield Unobservable(f"{logged.container.name}: its log driver's {options} is no limit that is known here")
+    elif limit >= LARGE:
+        much = f"its log may take {limit // 2**30} GiB: whether its disk has that to spare is not known here"
+        yield Unobservable(f"{logged.container.name}: {much}")
 
 
 def judge_journal(logged: Logged) -> Iterator[Finding]:

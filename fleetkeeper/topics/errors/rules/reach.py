@@ -11,6 +11,7 @@ from fleetkeeper.topics.errors.facts import Inside, Shipper
 from fleetkeeper.topics.errors.rules.kept import JOURNALD, REMOTE, log_paths
 from fleetkeeper.topics.errors.rules.logged import Logged, judge_service
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import one_line
 
 INTERPRETERS = frozenset({"python", "node", "nodejs", "ruby", "php", "php-fpm"})
 """Programs whose SDK of Sentry is a directory of the container."""
@@ -38,6 +39,24 @@ COPIERS = frozenset(
     }
 )
 """Programs that read logs while they copy them, and ship nothing."""
+SHIPPERS = frozenset(
+    {
+        "promtail",
+        "fluent-bit",
+        "fluentd",
+        "td-agent",
+        "vector",
+        "alloy",
+        "grafana-agent",
+        "filebeat",
+        "elastic-agent",
+        "otelcol",
+        "otelcol-contrib",
+        "telegraf",
+        "splunkd",
+    }
+)
+"""Programs that read logs to send them elsewhere, by their names in the kernel, which end after 15 characters."""
 DIGITS_AND_DOTS = "0123456789."
 WHY_UNHEARD = "an error that nobody hears of is mended when a user complains"
 WANT = "an SDK of Sentry that is switched on, or a program that ships its log"
@@ -47,12 +66,13 @@ NAME_IT = "or say under `errors: {without: …}` how somebody hears of it"
 def reach_somebody(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """The errors of each service leave it: an SDK of Sentry sends them, or a program ships its log.
 
-    An SDK counts where it is in the container and a variable with a value, or a secret, is named after Sentry's DSN;
-    only names are read. A shipper counts where it has the log of this container open, or a file of the journal that the
-    container logs to; so does a log driver that hands lines on. What a service writes into files of its own must be
-    open in a shipper too. Where it sends them is not followed. Unknown where an SDK is there without a name of a DSN,
-    with programs that are not known here, where a shipper may read through the engine, where processes were not seen,
-    and where nothing runs. Nothing is sent: a test event is the only proof.
+    An SDK counts where it is in the container and a variable with an address, or a mounted file, is named after
+    Sentry's DSN; only names are shown. A program that is known to ship logs counts where it has the log of this
+    container open, or a file of the journal that the container logs to; so does a log driver that hands lines on. What
+    a service writes into files of its own must be open in a shipper too. Where it sends them is not followed. Unknown
+    where an SDK is there without a name of a DSN, with programs that are not known here, in the service or as readers
+    of its log, where a shipper may read through the engine, where processes were not seen, and where nothing runs.
+    Nothing is sent: a test event is the only proof.
     Source: docs/runbook.md, "Hardening and deployment"; https://docs.sentry.io/platforms/python/ on `SENTRY_DSN`.
     """
     return judge_service(fleet, subject, judge_reach)
@@ -82,17 +102,23 @@ def judge_reach(logged: Logged) -> Iterator[Finding | Unobservable]:
 
 
 def has_dsn(inside: Inside) -> bool:
-    """Whether a variable with a value, or a mount, is called like the DSN of Sentry.
+    """Whether a variable with a value, or a mounted file, is called like the DSN of Sentry.
+
+    A mount that is called after Sentry alone may be anything of it, and a DSN alone that of a database.
 
     >>> [has_dsn(Inside(filled=names)) for names in (("SENTRY_DSN",), ("SENTRY_RELEASE",), ())]
     [True, False, False]
+    >>> paths = ("/run/secrets/Sentry-dsn", "/run/secrets/sentry/dsn", "/var/lib/sentry", "/run/secrets/dsn")
+    >>> [has_dsn(Inside(secrets=(path,))) for path in paths]
+    [True, True, False, False]
     """
-    return bool(inside.secrets) or any("DSN" in name.upper() for name in inside.filled)
+    mounts = any("SENTRY" in path.upper() and "DSN" in path.upper().rpartition("/")[2] for path in inside.secrets)
+    return mounts or any("DSN" in name.upper() for name in inside.filled)
 
 
 def is_shipped(logged: Logged) -> bool:
     """Whether something reads what the container writes to its standard output, or the log driver hands it on."""
-    shippers, driver = lasting_shippers(logged), logged.logs.driver
+    shippers, driver = known_shippers(logged), logged.logs.driver
     if driver == JOURNALD:
         return any(shipper.journal for shipper in shippers)
     return driver in REMOTE or any(logged.container.id in shipper.containers for shipper in shippers)
@@ -100,24 +126,28 @@ def is_shipped(logged: Logged) -> bool:
 
 def files_read(logged: Logged) -> frozenset[str]:
     """The numbers of the files that programs which ship logs have open on the node."""
-    return frozenset(number for shipper in lasting_shippers(logged) for number in shipper.files)
+    return frozenset(number for shipper in known_shippers(logged) for number in shipper.files)
 
 
-def lasting_shippers(logged: Logged) -> list[Shipper]:
-    """The programs of the container's node that read logs, without those that read them to copy them."""
-    return [shipper for shipper in logged.facts.shippers if shipper.name not in COPIERS]
+def known_shippers(logged: Logged) -> list[Shipper]:
+    """The programs of the container's node that are known to ship logs."""
+    return [shipper for shipper in logged.facts.shippers if shipper.name in SHIPPERS]
+
+
+def strange_readers(logged: Logged) -> list[str]:
+    """The names of other programs that have the container's log open, without those that read logs to copy them."""
+    readers = (each for each in logged.facts.shippers if logged.container.id in each.containers)
+    return sorted({each.name for each in readers if each.name not in SHIPPERS | COPIERS})
 
 
 def why_in_doubt(logged: Logged) -> str:
     """Why it cannot be seen whether errors are sent on, in words; empty where it is certain that nothing does."""
-    inside, shippers = logged.inside, lasting_shippers(logged)
+    inside = logged.inside
     programs = main_programs(inside.programs)
     if inside.package and not has_dsn(inside):
         return "an SDK of Sentry is there, and whether it is switched on cannot be seen: a DSN may stand in its code"
-    if not is_shipped(logged) and (
-        idle := [each.name for each in shippers if not each.containers and not each.journal]
-    ):
-        return f"whether {idle[0]}, which runs on its node, reads its log through the engine cannot be seen"
+    if doubt := "" if is_shipped(logged) else doubt_about_readers(logged):
+        return doubt
     if not programs:
         return "what it runs was not seen"
     if strange := sorted(programs - INTERPRETERS - WITHOUT_SDK):
@@ -125,6 +155,15 @@ def why_in_doubt(logged: Logged) -> str:
     if programs & INTERPRETERS and inside.package is None:
         return "its files could not be searched for an SDK of Sentry to the end"
     return ""
+
+
+def doubt_about_readers(logged: Logged) -> str:
+    """Why a program of the node may send the container's log on, in words; empty where none can."""
+    idle = [each.name for each in known_shippers(logged) if not each.containers and not each.journal]
+    if idle:
+        return f"whether {idle[0]}, which runs on its node, reads its log through the engine cannot be seen"
+    readers = strange_readers(logged)
+    return f"whether {one_line(readers[0])}, which has its log open, sends it on is not known here" if readers else ""
 
 
 def main_programs(paths: Iterable[str]) -> frozenset[str]:

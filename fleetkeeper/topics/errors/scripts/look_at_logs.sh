@@ -47,11 +47,12 @@ programs() { # processes: what they run
   set -- $(printf '/proc/%s/exe ' "$@")
   find "$@" -printf '%l\0' 2>/dev/null | rows | sort -u | head -n 40 | sed -n 's/^\/.*/ program &/p'
 }
-variables() { # processes: the names of variables of Sentry that have a value in one of them
+variables() { # processes: the names of variables of Sentry that have a value in one of them, a DSN's that of an address
   # shellcheck disable=SC2046 # numbers, to be split
   set -- $(printf '/proc/%s/environ ' "$@")
   cat "$@" 2>/dev/null | tr '\n\000' '?\n' | head -c 4194304 |
-    sed -n 's/^\([A-Za-z0-9_]*[Ss][Ee][Nn][Tt][Rr][Yy][A-Za-z0-9_]*\)=..*/ filled \1/p' | sort -u | head -n 20
+    sed -n -e '/^[A-Za-z0-9_]*[Dd][Ss][Nn][A-Za-z0-9_]*=/{' -e '/=https*:\/\/[^ ]*@./!d' -e '}' \
+      -e 's/^\([A-Za-z0-9_]*[Ss][Ee][Nn][Tt][Rr][Yy][A-Za-z0-9_]*\)=..*/ filled \1/p' | sort -u | head -n 20
 }
 secrets() { # process: what is mounted into its container under a name of Sentry
   awk 'tolower($5) ~ /(sentry|dsn)[^\/]*$/ { print " secret " $5 }' "/proc/$1/mountinfo" 2>/dev/null | head -n 20
