@@ -239,7 +239,8 @@ FAULTS = {
     ),
     "engine-unsound": Fault(
         "The engine of `data` was started with settings that the benchmark warns against, and listens on TCP.",
-        engines.set_up_unsoundly, engines.set_up_soundly, ("2.4", "2.8", "2.11", "2.15", "2.18", "2.19", "5.26"),
+        engines.set_up_unsoundly, engines.set_up_soundly,
+        ("2.4", "2.8", "2.11", "2.15", "2.18", "2.19", "5.22", "5.26"),
     ),
     **container_settings.container_faults(),
     "swarm-open-network": Fault(

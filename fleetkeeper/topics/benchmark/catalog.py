@@ -27,8 +27,9 @@ class Entry(Strict):
     """One recommendation. `number` is that of 1.8, `before` that of 1.6, empty where it has none.
 
     `rule` is the promise that judges it, `of` what it is judged for: each node, or the fleet once. `needs` says what
-    that takes: looking alone, a line of policy, or a person. `docker_bench` is what docker-bench-security does and why
-    ours differs. Texts may hold backquotes for words of a program.
+    that takes: looking alone, a line of policy, or a person. `also` is a further promise that judges a part
+    of it, with a cause and a remedy of its own; empty without one. `docker_bench` is what docker-bench-security does
+    and why ours differs. Texts may hold backquotes for words of a program.
     """
 
     number: str = Field(pattern=r"^[1-7](\.[0-9]+){1,2}$")
@@ -39,6 +40,7 @@ class Entry(Strict):
     level: Literal[1, 2] = 1
     profile: Literal["linux", "swarm"] = "linux"
     rule: str = Field(pattern=r"^[a-z]+\.[a-z0-9_]+$")
+    also: str = ""
     of: Literal["node", "fleet"] = "node"
     needs: Literal["looking", "policy", "person"] = "looking"
     what: str = ""

@@ -58,9 +58,8 @@ def state_of(entry: Entry, verdicts: Sequence[Verdict], node: str, policy: Bench
     """The state of one id on a node, or in the fleet where `node` is empty."""
     if entry.level > policy.level:
         return State(entry, node, "not applicable", f"level {entry.level} is not asked for")
-    judged = [
-        verdict for verdict in verdicts if verdict.rule.id == entry.rule and set(entry.ids) & set(verdict.rule.cis)
-    ]
+    promises = (entry.rule, entry.also)
+    judged = [verdict for verdict in verdicts if verdict.rule.id in promises and set(entry.ids) & set(verdict.rule.cis)]
     standing, why, error = worst_of([part_of_verdict(entry.ids, verdict, node) for verdict in judged])
     attestation = policy.attestation_of(entry.ids)
     unseen = standing == "not applicable" and any(answers_for(entry.ids, verdict, node) for verdict in judged)

@@ -238,14 +238,14 @@ TEXT = '"defaultAction": "SCMP_ACT_ERRNO"'
     ("seccomp", "wrong", "dark"),
     [
         (("read", TEXT), [], False),
-        (("read", '"DefaultAction" : "SCMP_ACT_ALLOW"'), ["2.18"], False),
-        (("read", '"defaultAction":"SCMP_ACT_LOG"'), ["2.18"], False),
+        (("read", '"DefaultAction" : "SCMP_ACT_ALLOW"'), ["2.18", "5.22"], False),
+        (("read", '"defaultAction":"SCMP_ACT_LOG"'), ["2.18", "5.22"], False),
         (("read", TEXT, TEXT), [], True),
         (("read", '"defaultAction":"ELSE"'), [], True),
         (("read",), [], True),
         (("unread",), [], True),
         (("newer",), [], True),
-        ((), [], False),
+        ((), [], True),
     ],
 )
 def test_the_engine_s_own_profile_of_seccomp_is_one_by_its_default_action(

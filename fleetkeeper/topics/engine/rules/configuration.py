@@ -20,6 +20,7 @@ from fleetkeeper.topics.engine.rules.parts import (
     values_of,
 )
 from fleetkeeper.topics.engine.rules.upkeep import version_numbers
+from fleetkeeper.transport.commands import Unobservable
 
 RESTART = "in daemon.json, and a restart of the engine: it stops every container of the node"
 ENGINE_PROFILES = ("builtin", "default")
@@ -30,12 +31,13 @@ def keeps_containers_apart(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     """The engine keeps containers from each other and from the node, by default.
 
     By what `docker info` and the network `bridge` say: no traffic between containers on the default bridge, users of
-    containers that are not the node's (level 2), no new privileges, a seccomp profile (level 2), and no root where
-    `benchmark: {rootless: true}` asks for that outside a swarm. Without a seccomp profile is an error, the rest are
+    containers that are not the node's (level 2), no new privileges, a seccomp profile that denies what it does not
+    name, and is the engine's own or the one that is meant (level 2), and no root where `benchmark: {rootless: true}`
+    asks for that outside a swarm. Without a seccomp profile, or with one that allows, is an error, the rest are
     warnings.
 
-    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 2.1, 2.2, 2.10, 2.15 and 2.18 (1.6: 2.1,
-    2.2, 2.9, 2.14, 2.17).
+    Source: docs/runbook.md, "Docker's engine"; CIS Docker Benchmark 1.8, 2.1, 2.2, 2.10, 2.15, 2.18 and 5.22
+    (1.6: 2.1, 2.2, 2.9, 2.14, 2.17, 5.22).
     """
     return judge_parts(fleet, subject, APART)
 
@@ -88,18 +90,46 @@ def no_new_privileges_by_default(facts: Facts, policy: Benchmark) -> Iterator[Wr
         yield Wrong(saw, "no new privileges by default", why, f'`"no-new-privileges": true` {RESTART}')
 
 
-def seccomp_profile(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
-    """A Wrong where containers have no seccomp profile by default, or another one than is meant.
+def seccomp_by_default(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
+    """A Wrong where containers have no seccomp profile by default: one that allows what it does not name is none.
 
-    One that allows what it does not name is none. Raises Unobservable where the text of a file was not seen.
+    Raises Unobservable where the text of a file was not seen.
     """
-    profile = (security_option(facts, "seccomp") or {}).get("profile", "")
+    profile = profile_of_engine(facts)
     why = "it keeps containers from system calls that they do not need"
     if profile in ("", "unconfined"):
         yield Wrong("containers have no seccomp profile by default", "a seccomp profile", why, severity="error")
-    elif profile not in ENGINE_PROFILES and raise_if_unobservable(facts.seccomp_default) in (*ALLOWS, NO_FILTER):
+    elif profile not in ENGINE_PROFILES and default_of_profile(facts) in (*ALLOWS, NO_FILTER):
         saw = f"containers have the seccomp profile {profile}, which allows what it does not name"
         yield Wrong(saw, "a profile that denies what it does not name", why, severity="error")
+
+
+def default_of_profile(facts: Facts) -> str:
+    """What the engine's seccomp profile, a file, does by default. Raises Unobservable where that was not seen.
+
+    A path that is not absolute is relative to where dockerd was started, and is not read.
+    """
+    action = raise_if_unobservable(facts.seccomp_default)
+    if action is None:
+        hint = "name it by its whole path in the engine's settings"
+        raise Unobservable("what the engine's seccomp profile does by default was not looked for", hint)
+    return action
+
+
+def profile_of_engine(facts: Facts) -> str:
+    """The seccomp profile that the engine gives containers: its name or its file; empty without one."""
+    return (security_option(facts, "seccomp") or {}).get("profile", "")
+
+
+def seccomp_profile(facts: Facts, policy: Benchmark) -> Iterator[Wrong]:
+    """A Wrong where containers have no seccomp profile by default, or another one than is meant.
+
+    Raises Unobservable as `seccomp_by_default`.
+    """
+    profile = profile_of_engine(facts)
+    why = "it keeps containers from system calls that they do not need"
+    if lacking := list(seccomp_by_default(facts, policy)):
+        yield from lacking
     elif policy.seccomp_profile and profile != policy.seccomp_profile:
         yield Wrong(f"containers have the seccomp profile {profile}", policy.seccomp_profile, why)
     elif not policy.seccomp_profile and profile not in ENGINE_PROFILES:
@@ -113,6 +143,7 @@ APART: Checks = {
     "2.10": users_are_mapped,
     "2.15": no_new_privileges_by_default,
     "2.18": seccomp_profile,
+    "5.22": seccomp_by_default,
 }
 
 

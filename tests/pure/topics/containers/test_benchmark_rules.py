@@ -436,6 +436,23 @@ def test_a_port_that_the_engine_chooses_is_open_on_all_addresses() -> None:
     assert numbers(verdict_about("publish_what_is_meant", box(ports=chosen), written=named)) == []
 
 
+def test_root_s_group_and_the_engine_s_are_told_where_a_named_group_is_not_known() -> None:
+    def judged(names: dict[str, int] | None = {}, **changes: Any) -> Verdict:  # noqa: B006 - it is only read
+        container = replace(with_process(**changes), group_names=names)
+        return verdict_about("run_in_their_own_groups", container, written=SERVED + POLICY)
+
+    rooted, served, unlisted = judged(groups=(33, 0)), judged(groups=(33, 998)), judged()
+    assert ("root's group" in rooted.warnings[0].saw, "engine" in served.warnings[0].saw) == (True, True)
+    assert (unlisted.warnings, [why.why for why in unlisted.unknown]) == (
+        (),
+        ["rodan_web.1.x: which group web is in the container is not known"],
+    )
+    assert (judged(None, groups=(33, 0)).warnings, judged(None).outcome) == ((), Outcome.UNKNOWN)
+    numbered = SERVED.replace("group: web", "group: [web, '33']") + POLICY
+    container = replace(with_process(), group_names={})
+    assert verdict_about("run_in_their_own_groups", container, written=numbered).outcome is Outcome.HOLDS
+
+
 def test_root_s_group_may_be_among_those_that_the_inventory_names() -> None:
     rooted = with_process(groups=(33, 0))
     assert verdict_about("run_in_their_own_groups", rooted).warnings
