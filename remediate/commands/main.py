@@ -44,6 +44,7 @@ OUTPUT = with_options(
 MODULES = {
     "backups": "remediate.commands.backups",
     "certificates": "remediate.commands.certificates",
+    "errors": "remediate.commands.errors",
     "leave": "remediate.commands.leave",
 }
 
@@ -73,7 +74,7 @@ MODULES = {
 @click.option("--max-fail", type=click.IntRange(min=1), help="Stop after that many remedies have failed.")
 @click.option("--again", is_flag=True, help="Plan also what was tried before and rolled back.")
 @click.option("--replay", type=click.Path(path_type=Path), help="Plan from a saved look (never with --fix).")
-@click.option("--print-patch", is_flag=True, help="Print what makes the stack files say what runs, as a patch.")
+@click.option("--print-patch", is_flag=True, help="Print what to change in the stack files, as a patch.")
 @OUTPUT
 @STATE
 @click.version_option(package_name="fleetkeeper", prog_name="remediate")

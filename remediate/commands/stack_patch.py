@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ import click
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
+from fleetkeeper.readers.compose.document import ComposeFileError, read_compose
 from fleetkeeper.topics.services.policy import Policy, Stack
 from fleetkeeper.topics.services.rules.deployed import (
     compare_services,
@@ -21,11 +22,13 @@ from fleetkeeper.topics.services.rules.deployed import (
     strange_services,
 )
 from fleetkeeper.topics.services.rules.projects import project_differences
-from fleetkeeper.topics.services.stacks.declared import read_stack
+from fleetkeeper.topics.services.stacks.declared import read_stack, read_stack_file
 from fleetkeeper.topics.services.stacks.facts import DeclaredStack
 from fleetkeeper.topics.services.stacks.file_patch import patch_file, unified_lines, with_its_user
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line, shown_word
+from remediate.remedies.errors.file_settings import file_with_settings
+from remediate.remedies.errors.log_settings import log_changes
 
 CHANGED_MEANWHILE = "the file was changed since the look: look again"
 
@@ -34,17 +37,22 @@ CHANGED_MEANWHILE = "the file was changed since the look: look again"
 class StackPatch:
     """What is printed for one stack: lines of a patch, with their ends; `words` are what a person decides.
 
-    `unknown` are reasons why something could not be said.
+    `unknown` are reasons why something could not be said. `text` is that of the file with the patch, None where it was
+    not read; `logs` are words about changes of it that rules about errors ask for.
     """
 
     stack: Stack
     lines: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    text: str | None = None
+    logs: tuple[str, ...] = ()
 
 
 def print_patches(fleet: Fleet) -> Exit:
-    """Print what makes each stack file of the inventory say what runs. Returns the exit code.
+    """Print what makes each stack file of the inventory say what runs, and bounds, keeps and sends on its errors.
+
+    Returns the exit code.
 
     All but the patch itself are lines that begin with `#`, which `patch` and `git apply` pass over.
     """
@@ -55,7 +63,7 @@ def print_patches(fleet: Fleet) -> Exit:
         return Exit.NOTHING_LEFT
     codes = []
     for name, stack in stacks.items():
-        patch = stack_patch(fleet, name, stack)
+        patch = with_log_settings(fleet, name, stack_patch(fleet, name, stack))
         for line in comment_lines(name, patch):
             click.echo(f"# {one_line(line)}")
         click.echo("".join(patch.lines), nl=False)
@@ -69,9 +77,11 @@ def comment_lines(name: str, patch: StackPatch) -> Iterator[str]:
     file = Path(patch.stack.file)
     if patch.lines:
         folder = shown_word(str(patch_folder(file)))
-        yield f"{name}: this makes {file.name} say what runs; in {folder}: `patch -p0` or `git apply -p0`"
+        more = ", and what the rules about errors ask for" if patch.logs else ""
+        yield f"{name}: this makes {file.name} say what runs{more}; in {folder}: `patch -p0` or `git apply -p0`"
     elif not patch.words and not patch.unknown:
         yield f"{name}: {file.name} says what runs"
+    yield from (f"in the patch: {words}" for words in patch.logs)
     yield from (f"by hand: {words}" for words in patch.words)
     yield from (f"unknown: {why}" for why in patch.unknown)
 
@@ -109,7 +119,42 @@ def stack_patch(fleet: Fleet, name: str, stack: Stack) -> StackPatch:
     except Unobservable as why:
         return StackPatch(stack, unknown=(*unknown, str(why)))
     lines = unified_lines(patched_name(Path(stack.file)), reading.document.text, patch.text)
-    return StackPatch(stack, tuple(lines), (*words, *patch.words), tuple(unknown))
+    return StackPatch(stack, tuple(lines), (*words, *patch.words), tuple(unknown), patch.text)
+
+
+def with_log_settings(fleet: Fleet, name: str, patch: StackPatch) -> StackPatch:
+    """The same with what the rules about errors ask for: in the file where that can be written there, else in words.
+
+    A project with more files than one gets words alone: which of them counts is Compose's to say.
+    """
+    changes = list(dict.fromkeys(log_changes(fleet, name, patch.stack)))
+    unknown = tuple(str(change) for change in changes if isinstance(change, Unobservable))
+    words: list[str] = []
+    logs: list[str] = []
+    try:
+        original = read_stack_file(Path(patch.stack.file))
+        document = original if patch.text is None else read_compose(patch.text.encode())
+    except (Unobservable, ComposeFileError) as why:
+        return replace(patch, unknown=(*patch.unknown, *unknown, *([str(why)] if changes else [])))
+    for change in changes:
+        if isinstance(change, Unobservable):
+            continue
+        edited = None if patch.stack.overrides else file_with_settings(document, change.settings)
+        if not change.settings or edited is None:
+            words.append(change.in_words())
+        elif edited.text != document.text:
+            document = edited
+            logs.append(change.summary())
+        else:
+            words.append(f"{change.summary()}: the file says so, and what runs is older: deploy it")
+    lines = tuple(unified_lines(patched_name(Path(patch.stack.file)), original.text, document.text))
+    return replace(
+        patch,
+        lines=lines if logs else patch.lines,
+        words=(*patch.words, *words),
+        unknown=tuple(dict.fromkeys((*patch.unknown, *unknown))),
+        logs=tuple(logs),
+    )
 
 
 def words_on_project(fleet: Fleet, name: str, stack: Stack) -> StackPatch:

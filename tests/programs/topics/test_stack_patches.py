@@ -11,6 +11,10 @@ import pytest
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.looking.fleet import HERE, Fleet
 from fleetkeeper.looking.recording import dump_recording, load_recording
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.errors.facts import Facts as Errors
+from fleetkeeper.topics.errors.facts import Inside, LoggingContainer, OpenLog
 from fleetkeeper.topics.registry import TOPICS, load_inventory, observers_in
 from fleetkeeper.topics.services.policy import Stack
 from fleetkeeper.topics.services.rules.deployed import compare_services
@@ -245,3 +249,36 @@ def test_what_was_not_seen_or_not_compared_gets_no_patch(tmp_path: Path, capsys:
         printed = capsys.readouterr().out
         assert why in printed
         assert all(line.startswith("# unknown: ") for line in printed.splitlines())
+
+
+def test_case_105_the_patch_also_writes_what_rules_about_errors_ask_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stack.yml").write_text(BLOCK)
+    running = services_of(tmp_path / "runs", BLOCK)
+    inside = Inside(("/usr/bin/python3",), (OpenLog("/code/a.log", "/", "overlay", "1:2"),), (), (), "/sentry_sdk")
+    labels = {"com.docker.stack.namespace": "rodan", "com.docker.swarm.service.name": "rodan_web"}
+    container = Container("4f" * 32, "rodan_web.1.x", pid=4711, labels=labels)
+    logging = LoggingContainer(container.id, "json-file", inside=inside)
+    fleet = fleet_of(tmp_path, running)
+    text = INVENTORY.replace("services: {none: a test}", "services: {web: {name: rodan_web}}") + "errors: {}\n"
+    seen = {
+        ("manager", "containers"): Containers("present", (container,)),
+        ("manager", "errors"): Errors("present", (logging,)),
+    }
+    fleet = replace(fleet, inventory=load_inventory(tmp_path / "mine.yml", text), facts={**fleet.facts, **seen})
+    assert print_patches(fleet) is Exit.FINDINGS_REMAIN
+    printed = capsys.readouterr().out
+    assert "# in the patch: the log of web gets a limit\n" in printed
+    assert "# by hand: web writes to standard output instead" in printed
+    apply_patch(tmp_path, printed, "patch", "-p0")
+    patched = read_stack("rodan", Stack(file=str(tmp_path / "stack.yml")), {})
+    service = next(each for each in patched.services() if each.name == "rodan_web")
+    added = service.fields.keys() - running["rodan_web"].fields.keys()
+    beginnings = ("TaskTemplate.LogDriver", "TaskTemplate.ContainerSpec.Secrets.sentry_dsn")
+    assert {next(each for each in beginnings if path.startswith(each)) for path in added} == set(beginnings)
+    print_patches(fleet)
+    again = capsys.readouterr().out
+    assert "the file says so, and what runs is older: deploy it" in again
+    assert not [line for line in again.splitlines() if not line.startswith("#")]

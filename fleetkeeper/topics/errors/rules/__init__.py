@@ -11,7 +11,10 @@ from fleetkeeper.topics.errors.rules.shouted import report_none
 
 __all__ = ["RULES", "are_bounded", "are_kept", "reach_somebody", "report_none"]
 
-PERSON = "how a service logs stands in its stack file, its image or its settings, which are yours"
+PERSON = (
+    "how a service logs stands in its stack file, its image or its settings, which are yours; where `stacks` names the "
+    "file, `remediate --print-patch` prints what to change"
+)
 RULES: tuple[Rule, ...] = (
     Rule("errors", are_kept, each_declared_service, (Facts, Containers), person=PERSON),
     Rule("errors", are_bounded, each_declared_service, (Facts, Containers), person=PERSON),

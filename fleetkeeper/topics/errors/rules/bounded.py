@@ -16,7 +16,8 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
 
 WHY_FULL = "a service that repeats one error all night fills the disk, and the database stops with it"
-LIMITED = 'logging: {driver: json-file, options: {max-size: "50m", max-file: "3"}}'
+LOG_LIMITS = '{max-size: "50m", max-file: "3"}'
+LIMITED = f"logging: {{driver: json-file, options: {LOG_LIMITS}}}"
 LIMITED_OTHERWISE = (REMOTE - {"syslog"}) | {"local", "none", "json-file"}
 """Drivers that take no disk of the node, have a limit by themselves, or have the one that is judged."""
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50, "E": 2**60}

@@ -26,11 +26,7 @@ function keep_secret(value, least,   n, part, i) {
     for (i = 1; i <= n; i++) keep_part(part[i], 4)
   }
 }
-function is_error(s) {
-  return s ~ /(^|[^A-Za-z_])(ERROR|FATAL|PANIC|CRITICAL|EMERGENCY)([^A-Za-z_]|$)/ || s ~ /\[(error|crit|alert|emerg)\]/ ||
-    s ~ /"?(level|severity|lvl|levelname)"?[=:] *"?(error|fatal|critical|panic|ERROR|FATAL|CRITICAL)/ ||
-    s ~ /^[A-Za-z_.]*(Error|Exception)(:|$)/
-}
+# include fleetkeeper/topics/errors/scripts/error_lines.awk
 function is_key(word) { # whether a word may be a key or a part of one
   if (word ~ /[0-9]/) return length(word) >= 6 && word ~ /[A-Za-z]/ && word !~ /^[A-Za-z_\/.]+([-_:#][0-9]+|\[0\])[^A-Za-z0-9]?$/
   return length(word) >= 32 && word ~ /[a-z]/ && word ~ /[A-Z]/ && word !~ /[.\/]/

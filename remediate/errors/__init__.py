@@ -1,0 +1,1 @@
+"""`remediate errors …`: what services reported, for a person at a terminal."""

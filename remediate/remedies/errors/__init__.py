@@ -1,0 +1,1 @@
+"""What a person changes for what rules about errors of services find."""
