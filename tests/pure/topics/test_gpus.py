@@ -22,6 +22,7 @@ from fleetkeeper.topics.gpus.observe import look_at_gpus
 from fleetkeeper.topics.gpus.parse import parse, parse_engine
 from fleetkeeper.topics.gpus.policy import init_lines
 from fleetkeeper.topics.registry import load_inventory
+from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Member
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from tests.example_fleets.gpu_swarm import (
@@ -94,12 +95,14 @@ def looks() -> dict[str, Fleet]:
     unlinked = (GpuDevice("/dev/nvidia0", "195:0", linked=False),)
     engine = GpuEngine("docker", ("runc",), "runc", "systemd", in_swarm=True)
     mixed = replace(SOUND, libraries=("550.90.07",), smi=SmiAnswer(7, "odd"), devices=unlinked, engine=engine)
+    partly = SmiAnswer(0, f"{LISTED}\nGPU is lost")
     return {
         "clean": gpu_fleet(),
+        "partly": with_gpu(smi=partly, workers=(replace(REACHES, smi=partly),)),
         "waiting": with_swarm(members=(MANAGER, replace(VGPU, labels={"queue": "gpu2"})), tasks=(WAITS,)),
         "denied": gpu_fleet({("vgpu", "gpus"): replace(mixed, workers=(denied,))}),
         "resources": with_resources({"w1": {"gpu": 1}}, {"gpu": 2}),
-        "unloaded": with_gpu(module="", module_file="535.183.01"),
+        "unloaded": with_gpu(module="", smi=None, module_file="535.183.01"),
     }
 
 
@@ -163,7 +166,7 @@ def test_what_the_engine_says_is_read() -> None:
 @pytest.mark.parametrize(
     ("changed", "seen"),
     [
-        ({"module": ""}, "no driver of NVIDIA is loaded"),
+        ({"module": "", "smi": None}, "no driver of NVIDIA is loaded"),
         ({"smi": SmiAnswer(18, MISMATCH), "libraries": ("550.90.07",)}, "the loaded driver is 535.183.01, the library"),
         ({"smi": None, "libraries": ("550.90.07",)}, "the loaded driver is 535.183.01, the library 550.90.07"),
         ({"smi": SmiAnswer(15, "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost.")}, "no GPU"),
@@ -172,6 +175,46 @@ def test_what_the_engine_says_is_read() -> None:
 )
 def test_case_92_what_a_driver_lacks_is_named(changed: dict[str, Any], seen: str) -> None:
     assert seen in saw(DRIVER, with_gpu(**changed))
+
+
+LOST = "Unable to determine the device handle for GPU 0000:0B:00.0: Unknown Error"
+"""As others report it: NVIDIA/dcgm-exporter, issue 604; NVIDIA/nvidia-container-toolkit, issue 69."""
+ROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (SmiAnswer(0, f"{LISTED}\n{LOST}"), Outcome.FINDING),
+        (SmiAnswer(0, f"{LOST}\n{LISTED}"), Outcome.FINDING),
+        (SmiAnswer(255, f"{LISTED}\n{LOST}"), Outcome.FINDING),
+        (SmiAnswer(15, f"{LISTED}\nGPU 1: GPU is lost"), Outcome.FINDING),
+        (SmiAnswer(0, f"{LISTED}\nwhat nobody knows"), Outcome.UNKNOWN),
+        (SmiAnswer(9, LISTED), Outcome.UNKNOWN),
+        (SmiAnswer(0, f"{LISTED}\n  MIG 1g.5gb     Device  0: (UUID: MIG-1)\n{ROM}"), Outcome.HOLDS),
+        (SmiAnswer(14, f"{LISTED}\n{ROM}"), Outcome.HOLDS),
+    ],
+)
+def test_a_card_that_is_lost_beside_others_is_a_finding_on_the_node_and_in_the_task(
+    answer: SmiAnswer, outcome: Outcome
+) -> None:
+    assert judged_verdict(DRIVER, with_gpu(smi=answer)).outcome is outcome
+    assert judged_verdict(REACHED, with_gpu(workers=(replace(REACHES, smi=answer),))).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (SmiAnswer(0, LISTED), Outcome.HOLDS),
+        (SmiAnswer(18, MISMATCH), Outcome.FINDING),
+        (Unobservable("nvidia-smi: it did not answer within 8 s"), Outcome.UNKNOWN),
+        (SmiAnswer(9, "NVIDIA-SMI has failed"), Outcome.FINDING),
+        (None, Outcome.FINDING),
+    ],
+)
+def test_a_module_that_is_not_shown_is_no_finding_where_nvidia_smi_lists_a_gpu(answer: Any, outcome: Outcome) -> None:
+    """As in WSL, and in a container that has the devices and not the files of the driver in /proc."""
+    assert judged_verdict(DRIVER, with_gpu(module="", smi=answer)).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -183,7 +226,7 @@ def test_case_92_what_a_driver_lacks_is_named(changed: dict[str, Any], seen: str
     ],
 )
 def test_the_way_to_a_driver_is_told_by_what_is_on_the_disk(changed: dict[str, Any], hint: str) -> None:
-    [finding] = judged_verdict(DRIVER, with_gpu(module="", **changed)).findings
+    [finding] = judged_verdict(DRIVER, with_gpu(module="", smi=None, **changed)).findings
     assert hint in finding.hint
 
 
@@ -194,7 +237,7 @@ def test_the_way_to_a_driver_is_told_by_what_is_on_the_disk(changed: dict[str, A
         {"smi": None, "libraries": ()},
         {"smi": SmiAnswer(4, "Insufficient Permissions")},
         {"smi": SmiAnswer(77, "what nobody knows")},
-        {"module": "", "foreign": True},
+        {"module": "", "smi": None, "foreign": True},
     ],
 )
 def test_a_driver_that_cannot_be_seen_is_unknown(changed: dict[str, Any]) -> None:
@@ -231,6 +274,14 @@ def test_case_93_a_device_that_a_reload_of_systemd_takes_away_is_a_finding() -> 
     assert judged_verdict(GIVEN, with_gpu(linking_rules=(), devices=registered)).warnings == ()
     own_groups = replace(SOUND.engine, cgroup_driver="cgroupfs")
     assert judged_verdict(GIVEN, with_gpu(devices=devices, engine=own_groups)).outcome is Outcome.HOLDS
+    not_said = replace(SOUND.engine, cgroup_driver="")
+    assert judged_verdict(GIVEN, with_gpu(devices=devices, engine=not_said)).outcome is Outcome.UNKNOWN
+
+
+def test_what_services_reserve_is_asked_of_a_manager_of_the_node_s_own_swarm() -> None:
+    other = with_resources({}, {"gpu": 1})
+    fleet = replace(other, facts={**other.facts, ("vgpu", "services"): Services("worker", "of another swarm")})
+    assert judged_verdict(GIVEN, fleet).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(

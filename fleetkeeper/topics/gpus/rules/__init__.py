@@ -25,7 +25,7 @@ RULES: tuple[Rule, ...] = (
         topic="gpus",
         judge=are_given_to_containers,
         each=each_gpu_node,
-        looks_at=(Facts, Resources),
+        looks_at=(Facts, Services, Resources),
     ),
     Rule(
         topic="gpus",

@@ -15,6 +15,10 @@ MISMATCH = "driver/library version mismatch"
 """What NVML says where the module that runs and the library on the disk are of different versions."""
 LOST_GPU = frozenset({6, 8, 9, 10, 12, 14, 15, 255})
 """Exit statuses of nvidia-smi for a driver or a GPU that does not work: see nvidia-smi(1), RETURN VALUE."""
+CORRUPT_ROM = 14
+"""The exit status of nvidia-smi where a card's infoROM is corrupted, which it warns of: the card computes."""
+LOST_WORDS = ("unable to determine the device handle", "unknown error", "gpu is lost", "fallen off")
+"""What nvidia-smi says of one card that does not answer."""
 REBOOT = (
     "reboot the node when its work is over (`docker node update --availability drain NODE` on a manager first): all "
     "its containers stop; without anything on the GPU `rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia && modprobe "
@@ -31,18 +35,28 @@ def have_a_driver(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserv
     Judged by what the kernel says of the module that is loaded, and by `nvidia-smi -L`, which fails for another
     library; without an answer of that, by the versions in the names of the library's files. Unknown where nvidia-smi
     does not answer within 10 s, such as for a GPU that hangs, where it fails for a reason that is not known here, and
-    for GPUs of other makers. Source: docs/runbook.md, "GPUs"; man page nvidia-smi(1).
+    for GPUs of other makers. Where the kernel shows no module, as in WSL and some containers, a GPU that nvidia-smi
+    lists is enough. A card that it does not list beside others is a finding.
+    Source: docs/runbook.md, "GPUs"; man page nvidia-smi(1).
     """
     facts = fleet.of(subject.name, Facts)
-    if not facts.module:
+    if not facts.module and not shows_a_driver(facts.smi):
         yield not_loaded(facts, subject.name)
         return
     if isinstance(facts.smi, SmiAnswer):
         yield from judged_answer(facts, facts.smi, subject.name)
         return
-    yield from judged_files(facts, subject.name)
+    if facts.module:
+        yield from judged_files(facts, subject.name)
     if facts.smi is not None:
         yield facts.smi
+
+
+def shows_a_driver(answer: SmiAnswer | Unobservable | None) -> bool:
+    """Whether nvidia-smi found a driver, or may have: it lists a GPU, has another version, or could not be asked."""
+    if isinstance(answer, SmiAnswer):
+        return lists_a_gpu(answer) or MISMATCH in answer.text.lower()
+    return answer is not None
 
 
 def not_loaded(facts: Facts, node: str) -> Finding | Unobservable:
@@ -68,8 +82,8 @@ def judged_answer(facts: Facts, answer: SmiAnswer, node: str) -> Iterator[Findin
     first = one_line(answer.text.partition("\n")[0])[:200]
     if MISMATCH in answer.text.lower() or answer.rc == 18:
         yield mismatch(facts, node)
-    elif answer.rc == 0 and lists_a_gpu(answer):
-        return
+    elif lists_a_gpu(answer):
+        yield from judged_cards(answer, "", node)
     elif answer.rc == 0 or answer.rc in LOST_GPU:
         why = f"nvidia-smi finds no GPU: {first or 'it lists none'}"
         hint = "see the kernel's log (`dmesg | grep -i -e NVRM -e Xid`), and whether the machine has one (`lspci`)"
@@ -84,7 +98,34 @@ def lists_a_gpu(answer: SmiAnswer) -> bool:
     >>> lists_a_gpu(SmiAnswer(0, "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)"))
     True
     """
-    return any(line.strip().startswith(("GPU ", "MIG ")) for line in answer.text.split("\n"))
+    return any(map(is_card, answer.text.split("\n")))
+
+
+def judged_cards(answer: SmiAnswer, name: str, node: str) -> Iterator[Finding | Unobservable]:
+    """A finding where nvidia-smi lists some cards and says of another that it is lost; nothing where it lists each.
+
+    What it says beside them is unknown unless it is a warning. `name` is the container that asked, empty for the node.
+    """
+    others = [line for line in filter(str.strip, answer.text.split("\n")) if not is_card(line)]
+    lost = [line for line in others if any(word in line.lower() for word in LOST_WORDS)]
+    strange = [line for line in others if not line.strip().lower().startswith("warning")]
+    where = f"{name}: " if name else ""
+    if lost:
+        saw = f"{where}nvidia-smi lists some GPUs, and not another: {one_line(lost[0])[:200]}"
+        hint = "see the kernel's log (`dmesg | grep -i -e NVRM -e Xid`): a lost GPU comes back with a reboot, if at all"
+        yield Finding(saw, "every GPU answers", NO_GPU, node, name, hint=hint)
+    elif strange or answer.rc not in (0, CORRUPT_ROM):
+        printed = one_line(strange[0])[:200] if strange else "nothing about why"
+        yield Unobservable(f"{where}nvidia-smi lists GPUs, exited {answer.rc}, and printed {printed}", node=node)
+
+
+def is_card(line: str) -> bool:
+    """Whether a line of `nvidia-smi -L` is that of a GPU with its UUID, or of a part of one.
+
+    >>> is_card("GPU 0: A2 (UUID: GPU-5d5b)"), is_card("  MIG 1g.5gb Device 0: (UUID: MIG-1)"), is_card("GPU 1: ?")
+    (True, True, False)
+    """
+    return line.strip().startswith(("GPU ", "MIG ")) and "UUID: " in line
 
 
 def judged_files(facts: Facts, node: str) -> Iterator[Finding | Unobservable]:
@@ -99,7 +140,7 @@ def mismatch(facts: Facts, node: str) -> Finding:
     """The finding that the module that runs and the library are of different versions."""
     versions = ", ".join(version for version in facts.libraries if version != facts.module)
     return Finding(
-        saw=f"the loaded driver is {facts.module}, the library {versions or 'of another version'}",
+        saw=f"the loaded driver is {facts.module or 'not shown'}, the library {versions or 'of another version'}",
         want="one version",
         why="what runs goes on; whatever starts from now on gets no GPU (Driver/library version mismatch)",
         node=node,

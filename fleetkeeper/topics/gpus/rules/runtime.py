@@ -12,10 +12,13 @@ from fleetkeeper.topics.gpus.facts import Facts, GpuDevice, GpuEngine, Worker
 from fleetkeeper.topics.gpus.gpu_members import seen_managers, service_names
 from fleetkeeper.topics.gpus.resources import Facts as Resources
 from fleetkeeper.topics.gpus.resources import kinds_of
+from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
 
 NVIDIA = "nvidia"
+OWN_GROUPS = frozenset({"cgroupfs", "none"})
+"""Cgroup drivers whose groups systemd does not touch."""
 LINK_ABOUT = "/dev/char"
 LINK_COMMAND = "nvidia-ctk system create-dev-char-symlinks --create-all"
 SETTING = '`"node-generic-resources": ["NAME=UUID"]`'
@@ -77,14 +80,19 @@ def has_device(worker: Worker) -> bool:
     return any(device.path == "/dev/nvidiactl" and not device.error for device in worker.devices)
 
 
-def judged_links(facts: Facts, engine: GpuEngine, node: str) -> Iterator[Finding]:
+def judged_links(facts: Facts, engine: GpuEngine, node: str) -> Iterator[Finding | Unobservable]:
     """A finding where systemd keeps the control groups, and devices have no link in /dev/char.
 
-    A warning where they have one that nothing makes again after a boot.
+    A warning where they have one that nothing makes again after a boot, an Unobservable where it is not known who keeps
+    the control groups.
     """
     missing = [device for device in facts.devices if not device.linked]
     passing = [device for device in facts.devices if not device.registered]
-    if engine.cgroup_driver != "systemd" or not (missing or (passing and not facts.linking_rules)):
+    if engine.cgroup_driver in OWN_GROUPS or not (missing or (passing and not facts.linking_rules)):
+        return
+    if engine.cgroup_driver != "systemd":
+        driver = one_line(engine.cgroup_driver)[:60] or "not said"
+        yield Unobservable(f"the engine's cgroup driver is {driver}: whether devices are kept is not known", node=node)
         return
     those = missing or passing
     verb = "has" if len(those) == 1 else "have"
@@ -113,7 +121,10 @@ def judged_offers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable]:
     Raises Unobservable where what a manager says of resources was not seen.
     """
     names = service_names(fleet)
-    for manager, _ in seen_managers(fleet):
+    here = fleet.of(node, Services).node_id
+    for manager, swarm in seen_managers(fleet):
+        if here not in {member.id for member in swarm.members}:
+            continue
         resources = fleet.of(manager, Resources)
         for key, name in names.items():
             lacking = sorted(set(resources.reserved.get(name, {})) - kinds_of(resources.offered.values()))

@@ -13,7 +13,7 @@ from fleetkeeper.topics.containers.rules.users import live_containers
 from fleetkeeper.topics.gpus.facts import Facts, OpenedDevice, SmiAnswer, Worker
 from fleetkeeper.topics.gpus.parse import LATE, RESET
 from fleetkeeper.topics.gpus.policy import Policy
-from fleetkeeper.topics.gpus.rules.driver import LOST_GPU, MISMATCH, NO_GPU, REBOOT, lists_a_gpu
+from fleetkeeper.topics.gpus.rules.driver import LOST_GPU, MISMATCH, NO_GPU, REBOOT, judged_cards, lists_a_gpu
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line, shown_word
 
@@ -97,7 +97,8 @@ def judged_smi(answer: SmiAnswer, location: Placement, service: str) -> Iterator
     name, printed = one_line(location.container.name), answer.text.lower()
     first = one_line(answer.text.partition("\n")[0])[:200] or "nothing printed"
     hint = f"`docker service update --force {shown_word(service)}` on a manager starts it again: {AGAIN}"
-    if answer.rc == 0 and lists_a_gpu(answer):
+    if lists_a_gpu(answer):
+        yield from judged_cards(answer, location.container.name, location.node)
         return
     if MISMATCH in printed or answer.rc == 18:
         hint = f"see gpus.have_a_driver: {REBOOT}"
