@@ -15,7 +15,7 @@ from fleetkeeper.readers.shell.truth import YES, Truth, both, opposite
 from fleetkeeper.readers.shell.words import DESCRIPTORS, Part, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import source
 
-ALWAYS_THERE = re.compile(r"/dev/(null|zero|full|stdin|stdout|stderr|fd/.*|log)")
+ALWAYS_THERE = re.compile(r"/dev/(null|zero|full|stdin|stdout|stderr|fd/[012]|log)")
 
 
 def opened(redirected: Redirections, context: Context) -> Truth:
@@ -107,6 +107,8 @@ def file_opens(operator: str, target: Word, context: Context) -> Truth:
     place = around.absolute(prefix, context.directory)
     if place and ALWAYS_THERE.fullmatch(place):
         return YES
+    if place.startswith("/dev/fd/"):
+        return Truth(None, f"whether `{place[:30]}` is open cannot be told")
     if place == "/dev/tty":
         return Truth(False, "it opens /dev/tty, and a job has no terminal")
     shown = f"`{operator} {source(target)[:100]}`"

@@ -121,3 +121,69 @@ def dates_of(texts: Sequence[str | None]) -> list[str]:
 def are_dates(text: str) -> bool:
     """Whether a text is made of words and numbers as dates have them."""
     return all(DATE_WORD.fullmatch(word) for word in text.split(" ") if word)
+
+
+VALUES: Mapping[str, tuple[str, str]] = {
+    "flock": ("-[a-zA-Z]*w|--wait|--timeout", r"[0-9]+(?:\.[0-9]+)?"),
+    "ionice": ("-c|--class", "[0-3]|none|realtime|best-effort|idle"),
+    "stdbuf": ("-[ioe]|--(?:input|output|error)", "0|L|[0-9]+[kKMGTPEZY]?B?"),
+}
+"""Options of programs with a value, and the values that they take."""
+PRIORITIES = range(100)
+
+
+def takes_values(base: str, words: Sequence[Word]) -> Truth:
+    """Whether a wrapper takes the values of its options, which are not told to run the command behind them otherwise.
+
+    `words` are those between it and the command. Not to be told for a value that is none of the usual ones, for
+    `stdbuf` without any option, and for a priority of `chrt` that is too high. YES for any other wrapper.
+
+    >>> from fleetkeeper.readers.shell.words import Part
+    >>> lines = [("flock", "-w x l"), ("flock", "-nw 3 l"), ("ionice", "-c2"), ("stdbuf", "-oX"), ("chrt", "-f 200")]
+    >>> [takes_values(base, [(Part("text", word),) for word in text.split()]).value for base, text in lines]
+    [None, True, True, None, None]
+    """
+    texts = [literal_text(word) for word in words]
+    if base == "stdbuf" and not any((text or "-").startswith("-") for text in texts):
+        return Truth(None, "`stdbuf` runs nothing without an option")
+    if base == "chrt" and any(text and NUMBER.fullmatch(text) and int(text) not in PRIORITIES for text in texts):
+        return Truth(None, "`chrt` has no such priority, and runs nothing then")
+    names, usual = VALUES.get(base, ("(?!)", ""))
+    for number, text in enumerate(texts):
+        option = re.fullmatch(f"({names})=?(.*)", text or "")
+        value = (option[2] or next(iter(texts[number + 1 :]), "")) if option else None
+        if value is not None and not re.fullmatch(usual, value):
+            return Truth(None, f"`{base}` may not take `{(text or '')[:30]} {value[:30]}`, and runs nothing then")
+    return YES
+
+
+NUMBER = re.compile("[0-9]{1,6}")
+LONG_OF_BASH = "--login --norc --noprofile --posix --noediting --verbose --rcfile --init-file"
+OPTIONS_OF_SET = (
+    "allexport braceexpand emacs errexit errtrace functrace hashall histexpand history ignoreeof interactive monitor "
+    "noclobber noexec noglob nolog notify nounset onecmd physical pipefail posix privileged stdin verbose vi xtrace"
+)
+"""Names for `-o` of bash and of dash. Source: bash(1), dash(1)."""
+
+
+def shell_options(name: str, texts: Sequence[str | None]) -> Truth:
+    """Whether a shell has the options in front of its script; not to be told for one that it may lack.
+
+    `texts` are the words behind it, None for one that is not known.
+
+    >>> lines = ("-o errexit -c x", "-o nope -c x", "--norc -c x", "--nope -c x", "-ec x", "file --nope")
+    >>> [shell_options("bash", line.split()).value for line in lines]
+    [True, None, True, None, True, True]
+    """
+    for number, text in enumerate(texts):
+        if text is None or text[:1] not in ("-", "+") or text in ("-", "--"):
+            return YES
+        if text.startswith("--") and (name != "bash" or text not in LONG_OF_BASH.split()):
+            return Truth(None, f"`{name}` may have no option `{text[:30]}`, and runs nothing then")
+        value = next(iter(texts[number + 1 :]), None) if text[1:].endswith("o") else None
+        if value is not None:
+            why = f"`{name}` may have no option `-o {value[:30]}`, and runs nothing then"
+            return YES if value in OPTIONS_OF_SET.split() else Truth(None, why)
+        if "c" in text[1:]:
+            return YES
+    return YES

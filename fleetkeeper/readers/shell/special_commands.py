@@ -63,7 +63,7 @@ def change_directory(follower: ScriptFollower, words: Sequence[Word], reach: Tru
     remember_directory(follower.context)
     if not arguments and (home := follower.context.variables.get("HOME")):
         arguments = [home]
-    path = conditions.known_value(arguments[-1], follower.context.around) if arguments else None
+    path = conditions.known_value(arguments[0], follower.context.around) if len(arguments) == 1 else None
     path = from_home(path, follower.context) if path else path
     searched = "CDPATH" in follower.context.variables and not (path or "/").startswith(("/", "."))
     place = follower.context.around.absolute(path, follower.context.directory) if path and not searched else ""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from fleetkeeper.readers.shell.options import option_state, option_value
-from fleetkeeper.readers.shell.refused_arguments import has_options
+from fleetkeeper.readers.shell.refused_arguments import has_options, shell_options, takes_values
 from fleetkeeper.readers.shell.script_state import Context, assignments, set_positional
 from fleetkeeper.readers.shell.surroundings import Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
@@ -41,6 +41,7 @@ def wrappers_run(words: Sequence[Word], rest: Sequence[Word], path: str, context
         if base == "exec" and context.around.shell == "dash" and option_follows(words[index + 1 :]):
             return Truth(False, "dash, which is /bin/sh here, has no options of `exec`")
         result = both(result, has_options(base, words[index + 1 : len(words) - len(rest)]))
+        result = both(result, takes_values(base, words[index + 1 : len(words) - len(rest)]))
         built_in = base in ("exec", "command") or (base == "time" and context.around.shell == "bash" and index == 0)
         if (
             base not in {"runuser", *WRAPPERS}
@@ -121,7 +122,7 @@ def shell_runs(name: str, words: Sequence[Word], around: Surroundings) -> Truth:
         return Truth(None, "what a restricted shell lets its script do is not known here")
     if name in SHELLS and "n" in letters:
         return Truth(False, f"`{name}` only reads what it gets with the option `n`")
-    return YES
+    return shell_options(name, [literal_text(word) for word in words]) if name in ("sh", "dash", "bash") else YES
 
 
 def account_runs(name: str, words: Sequence[Word], around: Surroundings) -> Truth:

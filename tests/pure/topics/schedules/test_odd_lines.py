@@ -98,6 +98,12 @@ def test_a_path_with_a_part_that_is_not_known_is_looked_through_as_far_as_it_is_
         f"for name; do {COMMAND}; done",
         f'for name in "$@"; do {COMMAND}; done',
         f"[ -f /no/such ]; [ $? -eq 0 ] && {COMMAND}",
+        f"cd /opt /tmp; [ -f x ] && {COMMAND}",
+        f"{COMMAND} > /dev/fd/9",
+        f"flock -w x /run/pg {COMMAND}",
+        f"ionice -c nope {COMMAND}",
+        f'sh -o nope -c "{COMMAND}"',
+        f'bash --nope -c "{COMMAND}"',
     ],
 )
 def test_what_a_line_itself_changes_before_it_asks_is_unknown(line: str) -> None:
@@ -116,6 +122,9 @@ def test_what_a_line_itself_changes_before_it_asks_is_unknown(line: str) -> None
         (f"[ -e {SCRIPT} ] && {COMMAND}", Outcome.HOLDS),
         (f"[ -e {SCRIPT}/ ] && {COMMAND}", Outcome.FINDING),
         (f"{COMMAND} > /dev/tty", Outcome.FINDING),
+        (f"ionice -c3 {COMMAND}", Outcome.HOLDS),
+        (f'bash --norc -o pipefail -c "{COMMAND}"', Outcome.HOLDS),
+        (f'sh -ec "{COMMAND}"', Outcome.HOLDS),
     ],
 )
 def test_a_line_is_read_as_debian_s_cron_ran_it(line: str, outcome: Outcome) -> None:
