@@ -32,6 +32,15 @@ def add_options(parser: pytest.Parser) -> None:
         "--page", type=Path, metavar="FILE", help="also write a page about the audit: one HTML file for a browser"
     )
     group.addoption(
+        "--metrics", type=Path, metavar="FILE", help="also write metrics for Prometheus' textfile collector, if whole"
+    )
+    group.addoption(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="also append a summary in Markdown to it: $GITHUB_STEP_SUMMARY",
+    )
+    group.addoption(
         "--facts", metavar="NODE[/TOPIC]", help="look, print the facts of a node or of a topic there, and judge nothing"
     )
     group.addoption(
@@ -47,6 +56,9 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+PATH_OPTIONS = ("--state", "--results", "--sarif", "--page", "--metrics", "--summary", "--record", "--replay")
+
+
 def misread_options(args: Sequence[str]) -> Iterator[str]:
     """`OPTION=VALUE` for each of our path options that was given as two words and whose path exists.
 
@@ -56,5 +68,8 @@ def misread_options(args: Sequence[str]) -> Iterator[str]:
     ['--state=/tmp']
     """
     for option, value in pairwise(args):
-        if option in ("--state", "--results", "--sarif", "--page", "--record", "--replay") and Path(value).exists():
+        if (
+            option in ("--state", "--results", "--sarif", "--page", "--metrics", "--summary", "--record", "--replay")
+            and Path(value).exists()
+        ):
             yield f"{option}={value}"

@@ -160,7 +160,9 @@ class Reports:
             document = self.document(int(exitstatus))
             results.write_results(self.written, document)
             self.notes += self.write_sarif(document)
-            self.notes += write_further_files(self.config.option, document, self.audit.inventories.values())
+            whole = self.covers_every_promise(self.judged_promises())
+            inventories = self.audit.inventories.values()
+            self.notes += write_further_files(self.config.option, document, inventories, whole=whole)
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
         if not (self.pulses or self.check_ins) and self.covers_every_promise(self.judged_promises()):
