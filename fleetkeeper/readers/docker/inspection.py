@@ -112,6 +112,9 @@ def has_healthcheck(config: Json) -> bool:
     """Whether a container's configuration (`Config` of `docker inspect`) has a health check that is not NONE.
 
     Raises Unobservable when it is not of the shape that Docker prints.
+
+    >>> [has_healthcheck({"Healthcheck": {"Test": test}}) for test in (["CMD", "x"], ["NONE"], ["NONE", "x"], [])]
+    [True, False, False, False]
     """
     test = listed(part(config, "Healthcheck"), "Test")
-    return bool(test) and test != ["NONE"]
+    return bool(test) and test[0] != "NONE"

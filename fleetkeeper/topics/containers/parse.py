@@ -212,6 +212,18 @@ def is_mapped(inspected: Json) -> bool:
     return any(REMAPPED_ROOT.search(place) for place in places)
 
 
+def system_paths(host: Json) -> tuple[str, ...]:
+    """The option `systempaths=unconfined`, if a container was started with it, from HostConfig.
+
+    Docker's client sends it as an empty list of read-only paths (docker/cli, cli/command/container/opts.go); a
+    container without it has Docker's own list there, and a privileged one none at all.
+
+    >>> system_paths({"ReadonlyPaths": []}), system_paths({"ReadonlyPaths": ["/proc/sys"]}), system_paths({})
+    (('systempaths=unconfined',), (), ())
+    """
+    return ("systempaths=unconfined",) if host.get("ReadonlyPaths") == [] and not flag_in(host, "Privileged") else ()
+
+
 def parse_isolation(host: Json) -> Isolation:
     """The isolation of a container, from HostConfig; `engine_maps` is not filled in here.
 
@@ -221,7 +233,7 @@ def parse_isolation(host: Json) -> Isolation:
         privileged=flag_in(host, "Privileged"),
         cap_add=parse_capabilities(texts(host, "CapAdd")),
         cap_drop=parse_capabilities(texts(host, "CapDrop")),
-        security_opt=tuple(map(without_rules, texts(host, "SecurityOpt"))),
+        security_opt=(*map(without_rules, texts(host, "SecurityOpt")), *system_paths(host)),
         devices=tuple(text_in(item, "PathOnHost") for item in parts(host, "Devices")),
         device_rules=texts(host, "DeviceCgroupRules"),
         network=text_in(host, "NetworkMode"),

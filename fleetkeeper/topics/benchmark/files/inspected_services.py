@@ -39,6 +39,8 @@ IGNORED_BY_A_STACK = ("security_opt", "userns_mode")
 
 What lets one out (`privileged`, `devices`, `pid` …) counts although a stack ignores it: the file asks for it.
 """
+API_SOCKET = {"Type": "bind", "Source": "/var/run/docker.sock", "Destination": "/var/run/docker.sock", "RW": True}
+"""What `use_api_socket` mounts."""
 PROPAGATIONS = ("shared", "rshared", "slave", "rslave", "private", "rprivate")
 
 
@@ -55,8 +57,13 @@ class FileService:
     unclear: Mapping[str, str]
 
 
-def services_of_file(document: ComposeDocument, variables: Mapping[str, str], *, stack: bool) -> Iterator[FileService]:
-    """The services of a file. `stack`: it is deployed by `docker stack deploy`, which ignores what it does not know."""
+def services_of_file(
+    document: ComposeDocument, variables: Mapping[str, str], folder: str, *, stack: bool
+) -> Iterator[FileService]:
+    """The services of a file, which lies in `folder`, a whole path.
+
+    `stack`: it is deployed by `docker stack deploy`, which ignores what it does not know.
+    """
     for name in document.mapping("services"):
         values: dict[str, Value] = {}
         unclear: dict[str, str] = {}
@@ -69,7 +76,7 @@ def services_of_file(document: ComposeDocument, variables: Mapping[str, str], *,
             unclear["volumes"] = "`volumes_from` is not followed"
         if stack:
             values = {key: value for key, value in values.items() if key not in IGNORED_BY_A_STACK}
-        reading = ServiceReading(name, document, variables, values, stack)
+        reading = ServiceReading(name, document, variables, values, folder, stack)
         yield FileService(name, reading.container(unclear), values, unclear)
 
 
@@ -81,6 +88,7 @@ class ServiceReading:
     document: ComposeDocument
     variables: Mapping[str, str]
     values: Mapping[str, Value]
+    folder: str
     stack: bool
 
     def container(self, unclear: dict[str, str]) -> Container:
@@ -175,8 +183,9 @@ class ServiceReading:
         return {"DeviceRequests": [{"Driver": text_of(item.get("driver")) or "device"} for item in requested]}
 
     def mounts(self) -> Fields:
-        """Its mounts. A volume that is a directory of the node is a bind mount."""
-        return {"Mounts": [self.mount(item) for item in listed_of(self.values.get("volumes"))]}
+        """Its mounts. A volume that is a directory of the node is a bind mount, and so is the engine's socket."""
+        sockets = [API_SOCKET] if switch_of(self.values.get("use_api_socket")) else []
+        return {"Mounts": [*(self.mount(item) for item in listed_of(self.values.get("volumes"))), *sockets]}
 
     def mount(self, item: Value) -> Fields:
         """One mount, from its short or long form. Raises UnclearValue, UnsetVariable."""
@@ -194,7 +203,7 @@ class ServiceReading:
             kind, source = "bind", device
         return {
             "Type": kind,
-            "Source": node_path(source) if kind == "bind" else "",
+            "Source": node_path(source, self.folder) if kind == "bind" else "",
             "Name": source if kind == "volume" else "",
             "Destination": target,
             "RW": not read_only,
@@ -225,6 +234,6 @@ PARTS = (
         ServiceReading.limits,
     ),
     (("deploy",), ServiceReading.devices),
-    (("volumes",), ServiceReading.mounts),
+    (("volumes", "use_api_socket"), ServiceReading.mounts),
     (("ports",), ServiceReading.ports),
 )

@@ -111,7 +111,8 @@ class GivenFile:
 
 def judge_stack(given: GivenFile, request: FileRequest) -> JudgedFile:
     """What a stack or Compose file says."""
-    services = list(services_of_file(given.document, given.variables, stack=given.stack))
+    folder = str(Path(given.path).absolute().parent)
+    services = list(services_of_file(given.document, given.variables, folder, stack=given.stack))
     numbers = {number for number in WRITTEN if not (given.stack and number == "5.26")}
     asked_ids = frozenset(name for number in numbers for name in in_editions(number))
     judged = JudgedFile(given.path)

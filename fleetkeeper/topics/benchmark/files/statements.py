@@ -27,7 +27,7 @@ WRITTEN: dict[str, tuple[DocumentPath, ...]] = {
     "5.2": (("security_opt",),),
     "5.3": (("security_opt",),),
     "5.4": (("cap_add",), ("cap_drop",), ("privileged",)),
-    "5.5": (("privileged",),),
+    "5.5": (("privileged",), ("security_opt",)),
     "5.6": (("volumes",),),
     "5.8": (("ports",),),
     "5.9": (("ports",),),
@@ -49,7 +49,7 @@ WRITTEN: dict[str, tuple[DocumentPath, ...]] = {
     "5.29": ((*LIMITS, "pids"), ("pids_limit",), ("deploy",)),
     "5.30": (("network_mode",), ("networks",)),
     "5.31": (("userns_mode",),),
-    "5.32": (("volumes",),),
+    "5.32": (("use_api_socket",), ("volumes",)),
 }
 """What a file says about each number: the keys of a service, the first that it has is where a finding stands."""
 KEYS_OF_IMAGES: dict[str, tuple[DocumentPath, ...]] = {
@@ -177,9 +177,10 @@ def is_decided(check: object) -> bool:
 
 
 def has_check(build: Dockerfile) -> bool:
-    """Whether an image that is built has a health check, by its last HEALTHCHECK."""
+    """Whether an image that is built has a health check, by its last HEALTHCHECK; options may stand before NONE."""
     step = build.last("HEALTHCHECK")
-    return step is not None and step.text.strip().upper() != "NONE"
+    words = [word for word in step.text.upper().split() if not word.startswith("--")] if step else []
+    return bool(words) and words[0] != "NONE"
 
 
 def name_statements(service: FileService, policy: Benchmark) -> Iterator[Statement]:

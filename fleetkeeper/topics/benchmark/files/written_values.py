@@ -83,13 +83,19 @@ def number_of(text: str, least: float = 0) -> float:
     return max(least, float(text))
 
 
-def node_path(source: str) -> str:
+def node_path(source: str, folder: str = "") -> str:
     """A path of the node in one spelling; one that begins at the file's own folder stays as it is.
+
+    One that leaves that folder is a path from `folder`, where the file is.
 
     >>> [node_path(source) for source in ("~/.ssh", "/srv/../etc/", "//var/run//docker.sock", "./../x")]
     ['/root/.ssh', '/etc', '/var/run/docker.sock', './../x']
+    >>> [node_path(source, "/srv/app") for source in ("./../../etc", "../../../../etc", "./x/../y")]
+    ['/etc', '/etc', './x/../y']
     """
     path = re.sub(r"^~(?=/|$)", "/root", source)
+    if folder and posixpath.normpath(path).startswith(".."):
+        path = posixpath.join(folder, path)
     return "/" + posixpath.normpath(path).lstrip("/") if path.startswith("/") else path
 
 

@@ -15,7 +15,7 @@ ENGINE_DEFAULT = '`"no-new-privileges": true` in the engine\'s daemon.json (a sw
 
 
 def filter_paths(container: Container) -> Iterator[Escape]:
-    """An escape for each filter (seccomp, AppArmor, SELinux) that was switched off.
+    """An escape for each filter (seccomp, AppArmor, SELinux, Docker's own of /proc and /sys) that was switched off.
 
     Docker itself drops SELinux's label where a namespace of the node is shared: that is none. What the engine gives it
     counts, whatever its options are, and what the kernel does with its processes. Raises Unobservable, after those that
@@ -27,6 +27,11 @@ def filter_paths(container: Container) -> Iterator[Escape]:
         if value == "unconfined" and kind in ("seccomp", "apparmor"):
             cis = "5.22" if kind == "seccomp" else "5.2"
             yield Escape(cis, f"runs without {kind}'s filter", f"{kind}'s default profile")
+        elif kind == "systempaths" and value == "unconfined":
+            saw = "can write the node's settings below /proc/sys, which Docker keeps read-only"
+            yield Escape(
+                "5.5", saw, "without `systempaths=unconfined`", why="one of them names a program for the node to run"
+            )
         elif kind == "label" and value == "disable" and not shared:
             yield Escape("5.3", "runs without SELinux's label", "SELinux's default label")
     yield from loose_profiles(container)

@@ -436,6 +436,19 @@ def test_a_port_that_the_engine_chooses_is_open_on_all_addresses() -> None:
     assert numbers(verdict_about("publish_what_is_meant", box(ports=chosen), written=named)) == []
 
 
+def test_paths_of_the_system_that_are_not_kept_read_only_are_a_way_to_root() -> None:
+    for host, expected in (
+        ({"ReadonlyPaths": []}, ["5.5"]),
+        ({"ReadonlyPaths": ["/proc/sys"]}, []),
+        ({"ReadonlyPaths": None}, []),
+        ({"SecurityOpt": ["systempaths:unconfined"]}, ["5.5"]),
+    ):
+        given = parse_isolation({"NetworkMode": "x", **host})
+        isolation = replace(given, security_opt=(*given.security_opt, "no-new-privileges"))
+        verdict = verdict_about("cannot_gain_privileges", box(isolation=isolation))
+        assert (numbers(verdict), verdict.outcome is Outcome.FINDING) == (expected, bool(expected))
+
+
 def test_root_s_group_and_the_engine_s_are_told_where_a_named_group_is_not_known() -> None:
     def judged(names: dict[str, int] | None = {}, **changes: Any) -> Verdict:  # noqa: B006 - it is only read
         container = replace(with_process(**changes), group_names=names)
