@@ -16,6 +16,7 @@ from fleetkeeper.inventory.benchmark_ids import LATEST
 from fleetkeeper.inventory.benchmark_policy import Benchmark
 from fleetkeeper.inventory.fields import Name, PathName, RuleGlob, Words
 from fleetkeeper.inventory.file_bytes import content_of, shortest_path
+from fleetkeeper.inventory.github_policy import GitHubRepository
 from fleetkeeper.inventory.heartbeat import Beat
 from fleetkeeper.inventory.node_routes import circles_of_jumps, nodes_on_one_machine, raw_section
 from fleetkeeper.inventory.owners import OwnerRules, People
@@ -106,6 +107,9 @@ class Inventory(Strict, defer_build=True):
     )
     sentry: Project | None = Field(
         default=None, description="The project of Sentry in which open findings are issues: see docs/owners.md."
+    )
+    github: GitHubRepository | None = Field(
+        default=None, description="The private repository in which open findings are issues: see docs/owners.md."
     )
     known_hosts: PathName | None = Field(
         default=None,

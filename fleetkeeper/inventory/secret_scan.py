@@ -28,7 +28,7 @@ SHAPES = (
 )
 PUBLIC = re.compile(r"sha256:[0-9a-f]{64}|SHA256:[A-Za-z0-9+/]{43}=?|(?:ssh|ecdsa)-[a-z0-9-]+ AAAA[A-Za-z0-9+/]+=*")
 RUN = re.compile(r"[A-Za-z0-9_+-]{20,}={0,2}")
-VARIABLES = frozenset({("sentry", "token")})
+VARIABLES = frozenset({("sentry", "token"), ("github", "token")})
 """Keys with such a name whose value is the name of a variable, in capitals."""
 HINT = "name the variable, file or command that gives it instead, and change the secret: it has been written down"
 

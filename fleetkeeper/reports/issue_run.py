@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.reports.check_ins import CheckInRun, Monitor, sentry_actor
+from fleetkeeper.reports.github_api import GitHubApi
+from fleetkeeper.reports.github_receiver import GitHubReceiver
 from fleetkeeper.reports.history import Changes
 from fleetkeeper.reports.issue_book import book_file, read_book, write_book
-from fleetkeeper.reports.issue_causes import open_causes
-from fleetkeeper.reports.issue_delivery import PATIENCE, DeliveryRun, deliver_causes, secret_in_environment
+from fleetkeeper.reports.issue_causes import Cause, open_causes
+from fleetkeeper.reports.issue_delivery import PATIENCE, DeliveryRun, Receiver, deliver_causes, secret_in_environment
 from fleetkeeper.reports.sentry_api import SentryApi
 from fleetkeeper.reports.sentry_events import Sender
 from fleetkeeper.reports.sentry_receiver import SentryReceiver
@@ -21,6 +24,16 @@ from fleetkeeper.reports.sentry_receiver import SentryReceiver
 if TYPE_CHECKING:
     from fleetkeeper.inventory.sentry_policy import SentryProject
     from fleetkeeper.reports.results_schema import Judged
+
+
+def deliveries_of(
+    state: Path, inventory: Inventory, changes: Changes, items: Sequence[Judged]
+) -> Iterator[Callable[[], str]]:
+    """What sends the findings of a whole audit to each receiver of an inventory, and returns why something was not."""
+    receivers = (send_to_sentry, inventory.sentry), (send_to_github, inventory.github)
+    for send, section in receivers:
+        if section:
+            yield partial(send, state, inventory, changes, items)
 
 
 def send_to_sentry(state: Path, inventory: Inventory, changes: Changes, items: Sequence[Judged]) -> str:
@@ -34,16 +47,38 @@ def send_to_sentry(state: Path, inventory: Inventory, changes: Changes, items: S
     receiver = sentry_receiver(inventory.name, project)
     if not receiver.dsn:
         return f"sentry: ${project.variable} is not set here, so no finding became an issue"
-    file = book_file(state, inventory.name, inventory.path, "sentry")
-    try:
-        book, causes = read_book(file), open_causes(changes, items, inventory.waivers)
-        trouble = deliver_causes(DeliveryRun(receiver, book, causes, changes))
-        write_book(file, book)
-    except (OSError, UsageError) as why:
-        trouble = str(why)
+    causes = open_causes(changes, items, inventory.waivers)
+    trouble = deliver_to(receiver, book_file(state, inventory.name, inventory.path, "sentry"), causes, changes)
     if not trouble and project.token and not receiver.api:
         return f"sentry: ${project.token} is not set here, so no issue is closed or commented on"
     return f"sentry: not every finding became an issue, or was closed: {trouble}" if trouble else ""
+
+
+def deliver_to(receiver: Receiver, file: Path, causes: Sequence[Cause], changes: Changes) -> str:
+    """Open and close issues of a receiver by the book in a file. Returns why something was not sent, or ""."""
+    try:
+        book = read_book(file)
+        trouble = deliver_causes(DeliveryRun(receiver, book, causes, changes))
+        write_book(file, book)
+    except (OSError, UsageError) as why:
+        return str(why)
+    return trouble
+
+
+def send_to_github(state: Path, inventory: Inventory, changes: Changes, items: Sequence[Judged]) -> str:
+    """As `send_to_sentry`, to the repository in the section `github`."""
+    section = inventory.github
+    if section is None:
+        return ""
+    token = secret_in_environment(section.token)
+    if not token:
+        return f"github: ${section.token} is not set here, so no finding became an issue"
+    accounts = {name: person.github for name, person in inventory.people.items()}
+    api = GitHubApi(section.url, section.repository, token, PATIENCE)
+    receiver = GitHubReceiver(api, inventory.name, section.say, section.environment, accounts)
+    causes = open_causes(changes, items, inventory.waivers)
+    trouble = deliver_to(receiver, book_file(state, inventory.name, inventory.path, "github"), causes, changes)
+    return f"github: not every finding became an issue, or was closed: {trouble}" if trouble else ""
 
 
 def sentry_receiver(name: str, project: SentryProject, timeout: float = PATIENCE) -> SentryReceiver:

@@ -239,17 +239,17 @@ class Reports:
             self.notes.append(f"what changed since the last audit is not known: {why}")
 
     def issues_to_send(self) -> Iterator[Callable[[], str]]:
-        """What makes issues of a whole audit's findings, for each inventory that has `sentry`.
+        """What makes issues of a whole audit's findings, for each inventory that has a receiver.
 
         It returns why one was not sent, in words; empty when all were.
         """
         for changes in self.changes:
             inventory = self.audit.inventories[changes.inventory]
-            if inventory.sentry and changes.whole:
-                from fleetkeeper.reports.issue_run import send_to_sentry
+            if changes.whole and (inventory.sentry or inventory.github):
+                from fleetkeeper.reports.issue_run import deliveries_of
 
                 base = state.directory(self.config.option.state)
-                yield partial(send_to_sentry, base, inventory, changes, self.items)
+                yield from deliveries_of(base, inventory, changes, self.items)
 
     def waiver_notes(self) -> Iterator[str]:
         """The notes about waivers; in a run of some rules only about those that it used."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.github_server import REPOSITORY, running_github
+from tests.helpers.github_server import TOKEN as GITHUB_TOKEN
 from tests.helpers.sentry_server import TOKEN, running_sentry
 from tests.programs.reports.test_issue_delivery import KEY as SECRET_KEY
 from tests.programs.reports.test_issue_delivery import Recorder, recorder
@@ -412,6 +414,24 @@ def test_a_token_closes_issues_and_is_in_no_output_record_or_state(
     assert any("sentry-" in path.name for path in files)
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
     assert TOKEN not in printed + json.dumps(list(sentry.events.values()))
+
+
+def test_a_whole_audit_makes_one_issue_on_github_and_its_token_is_nowhere(
+    audit, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_github() as github:
+        section = f"github: {{repository: {REPOSITORY}, token: MINE_TOKEN, url: '{github.url}'}}\n"
+        pytester.makefile(".yml", mine=INVENTORY + OWNERS + section)
+        assert "github: $MINE_TOKEN is not set here, so no finding became an issue" in audit(CHECKS).stdout.str()
+        monkeypatch.setenv("MINE_TOKEN", GITHUB_TOKEN)
+        audit(CHECKS, "--quick")
+        assert github.requests == []
+        printed = audit(CHECKS, "-vv", "--record=look").stdout.str()
+        assert [len(github.issues), "github:" in printed] == [1, False]
+    files = [path for path in pytester.path.rglob("*") if path.is_file()]
+    assert any("github-" in path.name for path in files)
+    assert not [path for path in files if GITHUB_TOKEN.encode() in path.read_bytes()]
+    assert GITHUB_TOKEN not in printed + json.dumps(github.issues)
 
 
 def test_an_owner_that_nobody_is_is_a_usage_error(audit, pytester: pytest.Pytester) -> None:
