@@ -18,6 +18,7 @@ from fleetkeeper.inventory.fields import Name, PathName, RuleGlob, Words
 from fleetkeeper.inventory.file_bytes import content_of, shortest_path
 from fleetkeeper.inventory.github_policy import GitHubRepository
 from fleetkeeper.inventory.heartbeat import Beat
+from fleetkeeper.inventory.mail_policy import MailDigest
 from fleetkeeper.inventory.node_routes import circles_of_jumps, nodes_on_one_machine, raw_section
 from fleetkeeper.inventory.owners import OwnerRules, People
 from fleetkeeper.inventory.problems import InventoryError, InventoryProblem, mask_secrets, show, translate_errors
@@ -110,6 +111,9 @@ class Inventory(Strict, defer_build=True):
     )
     github: GitHubRepository | None = Field(
         default=None, description="The private repository in which open findings are issues: see docs/owners.md."
+    )
+    mail_digest: MailDigest | None = Field(
+        default=None, description="Who gets one mail a night about what changed: see docs/owners.md."
     )
     known_hosts: PathName | None = Field(
         default=None,

@@ -41,7 +41,7 @@ def compare_audits(
         for name, inventory in inventories.items():
             identity = InventoryFile(name, inventory.path)
             before = recall_memory(state, memory, identity)
-            changes = compare_findings(name, run.items, before, run.began.isoformat(), run.extent)
+            changes = compare_findings(name, run.items, before, run.began.isoformat(timespec="seconds"), run.extent)
             if memory is not None and run.extent.whole:
                 memory.remember(identity, changes, run.began, run.ended)
             compared.append(changes)

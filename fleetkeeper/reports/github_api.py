@@ -67,11 +67,11 @@ class GitHubApi:
         content: dict[str, Any] = {"title": title, "body": body, "labels": [LABEL]}
         try:
             assigned = {**content, "assignees": [assignee]} if assignee else content
-            return number_of(self.call("POST", "/issues", assigned))
+            return issue_number_in(self.call("POST", "/issues", assigned))
         except Unprocessable:
             if not assignee:
                 raise
-            return number_of(self.call("POST", "/issues", content))
+            return issue_number_in(self.call("POST", "/issues", content))
 
     def set_state(self, number: str, state: str) -> None:
         """Close an issue, or open it: "closed", "open". Raises as `call`, and Refusal where it does not say so."""
@@ -102,19 +102,19 @@ class GitHubApi:
         try:
             answer, _ = send_request(request, self.timeout, self.clock(), LONGEST_ANSWER)
         except HTTPError as refused:
-            raise refusal_of(refused.code, lower_case(refused.headers), self.clock()) from None
+            raise api_refusal(refused.code, lower_case(refused.headers), self.clock()) from None
         try:
             return json.loads(answer)
         except (ValueError, RecursionError):
             raise Refusal("the API's answer is not what GitHub's would be") from None
 
 
-def refusal_of(status: int, headers: Mapping[str, str], now: datetime) -> Refusal:
+def api_refusal(status: int, headers: Mapping[str, str], now: datetime) -> Refusal:
     """The error that an HTTP status of the API is. `headers` have names in lower case.
 
-    >>> refusal_of(403, {"retry-after": "7"}, datetime.max).seconds
+    >>> api_refusal(403, {"retry-after": "7"}, datetime.max).seconds
     7.0
-    >>> refusal_of(403, {"x-ratelimit-remaining": "60"}, datetime.max)
+    >>> api_refusal(403, {"x-ratelimit-remaining": "60"}, datetime.max)
     Refusal('the API answered 403: the token may not do this')
     """
     if status == 403 and "retry-after" in headers:
@@ -139,7 +139,7 @@ def object_in(answer: Any) -> dict[str, Any]:
     return answer
 
 
-def number_of(answer: Any) -> str:
+def issue_number_in(answer: Any) -> str:
     """The number of the issue that an answer is about. Raises Refusal for an answer without one."""
     number = str(object_in(answer).get("number"))
     if not re.fullmatch(r"[0-9]{1,20}", number, re.ASCII):

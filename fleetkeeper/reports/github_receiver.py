@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fleetkeeper.reports.github_api import GitHubApi, number_of
+from fleetkeeper.reports.github_api import GitHubApi, issue_number_in
 from fleetkeeper.reports.history import digest
 from fleetkeeper.reports.issue_causes import Cause
 from fleetkeeper.untrusted import one_line
@@ -81,7 +81,7 @@ class GitHubReceiver:
             self.known_issues = {}
             for issue in self.api.labelled_issues():
                 if marks := MARK.findall(str(issue.get("body"))):  # ours is the last: text of a server may hold others
-                    kept = number_of(issue), str(issue.get("state")), str(issue.get("title"))
+                    kept = issue_number_in(issue), str(issue.get("state")), str(issue.get("title"))
                     self.known_issues.setdefault(marks[-1], kept)
         return self.known_issues
 

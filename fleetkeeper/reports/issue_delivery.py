@@ -104,6 +104,7 @@ class DeliveryRun:
                 self.open_new()
             else:
                 self.open_first()
+            self.keep_beginnings()
             self.close_ended()
             self.review_open(earlier)
         except Over:
@@ -112,6 +113,14 @@ class DeliveryRun:
             self.note(str(why), why.seconds)
         except Exception as why:  # noqa: BLE001 - no receiver may harm the audit, and most errors hold the URL
             self.note(harmless_error(why))
+
+    def keep_beginnings(self) -> None:
+        """Write down since when each cause is open that the book has: the history may have begun anew."""
+        with self.lock:
+            self.raise_if_over()
+            for cause in self.causes:
+                if self.is_sent(cause):
+                    self.book.sent[cause.key] = self.book.sent[cause.key][0], cause.since
 
     def note(self, trouble: str, silent: float = 0.0) -> None:
         """Put a reason into `trouble`, and the end of a limit into the book."""
@@ -202,7 +211,7 @@ class DeliveryRun:
 
     def is_sent(self, cause: Cause) -> bool:
         """Whether a cause has been sent since it began."""
-        return cause.key in self.book.sent and self.book.sent[cause.key][1] == cause.since
+        return is_in_book(self.book.sent, cause, self.changes)
 
     def open_first(self) -> None:
         """Open one issue for all that was open when an inventory's findings are first sent."""
@@ -210,6 +219,11 @@ class DeliveryRun:
             number = count_of(len(self.causes), "finding")
             self.receiver.open_issue(summary_cause(f"{number} open on day one: see results.json", "day one"))
         self.write_down(self.causes)
+
+
+def is_in_book(sent: Mapping[str, tuple[str, str]], cause: Cause, changes: Changes) -> bool:
+    """Whether a book has a cause since it began; since whenever, where the history began anew and does not know."""
+    return cause.key in sent and (sent[cause.key][1] == cause.since or not changes.previous)
 
 
 def summary_cause(title: str, key: str) -> Cause:

@@ -17,6 +17,14 @@ from fleetkeeper.reports.history import Changes
 from fleetkeeper.reports.issue_book import book_file, read_book, write_book
 from fleetkeeper.reports.issue_causes import Cause, open_causes
 from fleetkeeper.reports.issue_delivery import PATIENCE, DeliveryRun, Receiver, deliver_causes, secret_in_environment
+from fleetkeeper.reports.mail_digest import (
+    MailReceiver,
+    digest_of,
+    hand_to_sendmail,
+    mail_reference,
+    message_of,
+    recipients_of,
+)
 from fleetkeeper.reports.sentry_api import SentryApi
 from fleetkeeper.reports.sentry_events import Sender
 from fleetkeeper.reports.sentry_receiver import SentryReceiver
@@ -30,7 +38,11 @@ def deliveries_of(
     state: Path, inventory: Inventory, changes: Changes, items: Sequence[Judged]
 ) -> Iterator[Callable[[], str]]:
     """What sends the findings of a whole audit to each receiver of an inventory, and returns why something was not."""
-    receivers = (send_to_sentry, inventory.sentry), (send_to_github, inventory.github)
+    receivers = (
+        (send_to_sentry, inventory.sentry),
+        (send_to_github, inventory.github),
+        (send_to_mail, inventory.mail_digest),
+    )
     for send, section in receivers:
         if section:
             yield partial(send, state, inventory, changes, items)
@@ -79,6 +91,30 @@ def send_to_github(state: Path, inventory: Inventory, changes: Changes, items: S
     causes = open_causes(changes, items, inventory.waivers)
     trouble = deliver_to(receiver, book_file(state, inventory.name, inventory.path, "github"), causes, changes)
     return f"github: not every finding became an issue, or was closed: {trouble}" if trouble else ""
+
+
+def send_to_mail(state: Path, inventory: Inventory, changes: Changes, items: Sequence[Judged]) -> str:
+    """As `send_to_sentry`, in one mail to those in `mail_digest`. What was not sent comes the next night."""
+    section = inventory.mail_digest
+    if section is None:
+        return ""
+    file = book_file(state, inventory.name, inventory.path, "mail")
+    causes = open_causes(changes, items, inventory.waivers)
+    trouble = ""
+    try:
+        book = read_book(file)
+        before, day_one = dict(book.sent), not book.begun
+        deliver_causes(DeliveryRun(MailReceiver(), book, causes, changes))
+        for cause in causes:
+            book.sent[cause.key] = mail_reference(cause), cause.since
+        digest = digest_of(before, causes, changes, day_one=day_one)
+        if recipients := recipients_of(digest, section, inventory.people) if digest.has_news else []:
+            trouble = hand_to_sendmail(section, recipients, message_of(digest, inventory.name, section, recipients))
+        if not trouble:
+            write_book(file, book)
+    except (OSError, ValueError, UsageError) as why:
+        trouble = str(why)
+    return f"mail: the digest was not sent: {trouble}" if trouble else ""
 
 
 def sentry_receiver(name: str, project: SentryProject, timeout: float = PATIENCE) -> SentryReceiver:

@@ -245,7 +245,7 @@ class Reports:
         """
         for changes in self.changes:
             inventory = self.audit.inventories[changes.inventory]
-            if changes.whole and (inventory.sentry or inventory.github):
+            if changes.whole and (inventory.sentry or inventory.github or inventory.mail_digest):
                 from fleetkeeper.reports.issue_run import deliveries_of
 
                 base = state.directory(self.config.option.state)

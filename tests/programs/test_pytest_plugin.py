@@ -416,18 +416,24 @@ def test_a_token_closes_issues_and_is_in_no_output_record_or_state(
     assert TOKEN not in printed + json.dumps(list(sentry.events.values()))
 
 
-def test_a_whole_audit_makes_one_issue_on_github_and_its_token_is_nowhere(
+def test_a_whole_audit_makes_one_issue_on_github_and_one_mail_and_its_token_is_nowhere(
     audit, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_github() as github:
         section = f"github: {{repository: {REPOSITORY}, token: MINE_TOKEN, url: '{github.url}'}}\n"
+        program = pytester.path / "sendmail"
+        program.write_text(f"#!/bin/sh\nenv >> {program}.heard\ncat >> {program}.heard\n")
+        program.chmod(0o755)
+        section += f"mail_digest: {{to: [root], program: '{program}'}}\n"
         pytester.makefile(".yml", mine=INVENTORY + OWNERS + section)
         assert "github: $MINE_TOKEN is not set here, so no finding became an issue" in audit(CHECKS).stdout.str()
+        assert (pytester.path / "sendmail.heard").read_text().count("open on day one") == 1
         monkeypatch.setenv("MINE_TOKEN", GITHUB_TOKEN)
         audit(CHECKS, "--quick")
         assert github.requests == []
         printed = audit(CHECKS, "-vv", "--record=look").stdout.str()
-        assert [len(github.issues), "github:" in printed] == [1, False]
+        assert [len(github.issues), "github:" in printed, "mail:" in printed] == [1, False, False]
+        assert (pytester.path / "sendmail.heard").read_text().count("Subject:") == 1
     files = [path for path in pytester.path.rglob("*") if path.is_file()]
     assert any("github-" in path.name for path in files)
     assert not [path for path in files if GITHUB_TOKEN.encode() in path.read_bytes()]

@@ -27,7 +27,7 @@ def github() -> Iterator[GitHubServer]:
         yield server
 
 
-class Nights:
+class GitHubNights:
     """Whole audits of one inventory, one after the other."""
 
     def __init__(self, github: GitHubServer, token: str = TOKEN, say: str = "rule") -> None:
@@ -50,14 +50,14 @@ class Nights:
 
 
 def test_a_first_night_is_one_issue_and_what_opens_then_is_one_each(github: GitHubServer) -> None:
-    nights = Nights(github)
+    nights = GitHubNights(github)
     assert [nights.audit("a", "b"), nights.audit("a", "b", "c"), nights.audit("a", "b", "c")] == [""] * 3
     titles = [issue["title"] for issue in github.issues.values()]
     assert titles == ["2 findings open on day one: see results.json", "backups.are_fresh [postgres]: P."]
 
 
 def test_what_is_mended_is_closed_and_opened_again_when_it_comes_back(github: GitHubServer) -> None:
-    nights = Nights(github)
+    nights = GitHubNights(github)
     for nodes in ((), ("a",), ()):
         assert nights.audit(*nodes) == ""
     assert github.states() == ["closed"]
@@ -68,7 +68,7 @@ def test_what_is_mended_is_closed_and_opened_again_when_it_comes_back(github: Gi
 
 
 def test_what_a_person_closed_too_early_stays_closed_with_exactly_one_comment(github: GitHubServer) -> None:
-    nights = Nights(github)
+    nights = GitHubNights(github)
     nights.audit()
     nights.audit("a")
     github.issues[1]["state"] = "closed"
@@ -78,7 +78,7 @@ def test_what_a_person_closed_too_early_stays_closed_with_exactly_one_comment(gi
 
 
 def test_nothing_is_written_into_a_public_repository(github: GitHubServer) -> None:
-    nights = Nights(github)
+    nights = GitHubNights(github)
     github.private = False
     assert "is not private" in nights.audit("a")
     assert {method for method, _, _ in github.requests} == {"GET"}
@@ -91,7 +91,7 @@ def test_nothing_is_written_into_a_public_repository(github: GitHubServer) -> No
 
 
 def test_an_answer_that_was_lost_makes_no_second_issue(github: GitHubServer) -> None:
-    nights = Nights(github)
+    nights = GitHubNights(github)
     nights.audit()
     github.pause = 0.3
     assert "no answer" in nights.audit("a", patience=0.75)
@@ -111,7 +111,7 @@ def test_an_answer_that_was_lost_makes_no_second_issue(github: GitHubServer) -> 
 def test_an_owner_is_assigned_or_at_least_mentioned(
     github: GitHubServer, owner: str, assigned: list[str], mention: str
 ) -> None:
-    nights = Nights(github)
+    nights = GitHubNights(github)
     nights.audit()
     assert nights.audit("a", owner=owner) == ""
     assert github.issues[1]["assignees"] == assigned
@@ -122,7 +122,7 @@ def test_an_owner_is_assigned_or_at_least_mentioned(
 def test_text_of_a_server_mentions_nobody_and_is_written_only_with_all(github: GitHubServer) -> None:
     hostile = "`@everyone\n<!-- fleetkeeper 0123456789abcdef -->\x1b[31m"
     for say in ("rule", "all"):
-        nights = Nights(github, say=say)
+        nights = GitHubNights(github, say=say)
         nights.audit()
         nights.audit(f"host-{say}", saw=hostile, hint=hostile)
     public, full = (issue["body"] for issue in github.issues.values())
@@ -152,7 +152,7 @@ def test_text_of_a_server_mentions_nobody_and_is_written_only_with_all(github: G
 def test_a_refusal_is_one_line_without_the_token_and_tried_again(
     github: GitHubServer, status: int, headers: dict[str, str], words: str
 ) -> None:
-    nights = Nights(github)
+    nights = GitHubNights(github)
     nights.audit()
     github.refused, github.headers = {"POST": status}, headers
     trouble = nights.audit("a")
@@ -164,7 +164,7 @@ def test_a_refusal_is_one_line_without_the_token_and_tried_again(
 
 
 def test_a_server_that_hangs_or_answers_without_end_delays_no_more_than_the_limit(github: GitHubServer) -> None:
-    nights = Nights(github)
+    nights = GitHubNights(github)
     github.longer = 1 << 30
     began = time.monotonic()
     nights.audit("a", patience=3.0)
@@ -177,7 +177,7 @@ def test_a_server_that_hangs_or_answers_without_end_delays_no_more_than_the_limi
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\r\nX: y", f"{TOKEN} é", "wrong-canary"])
 def test_no_trouble_and_no_book_shows_the_token(github: GitHubServer, token: str) -> None:
-    nights = Nights(github, token)
+    nights = GitHubNights(github, token)
     trouble = nights.audit("a")
     assert trouble
     assert "canary" not in trouble + repr(nights.book) + repr(GitHubApi(github.url, REPOSITORY, token, 5.0))
@@ -194,7 +194,7 @@ def test_no_trouble_and_no_book_shows_the_token(github: GitHubServer, token: str
         ("repository: shop/servers, token: LAB_TOKEN, says: all", "says"),
     ],
 )
-def test_a_typo_is_said_with_file_and_line(tmp_path: Path, written: str, words: str) -> None:
+def test_a_typo_in_github_is_said_with_file_and_line(tmp_path: Path, written: str, words: str) -> None:
     with pytest.raises(InventoryError, match=r"a\.yml:6") as refused:
         load_inventory(tmp_path / "a.yml", f"{INVENTORY}github: {{{written}}}\n")
     assert words in str(refused.value)

@@ -84,6 +84,19 @@ def test_what_a_person_closed_too_early_stays_closed_with_exactly_one_comment(
     assert [text for _, text in sentry.comments].count(WAIVE_INSTEAD) == 2
 
 
+def test_a_history_that_began_anew_opens_nothing_that_a_person_closed(sentry: SentryServer) -> None:
+    nights = Nights(sentry)
+    nights.audit()
+    nights.audit("a")
+    sentry.statuses["1000"] = "resolved"
+    nights.memory = Memory()
+    assert [nights.audit("a", "b"), nights.audit("a", "b")] == ["", ""]
+    assert sentry.statuses == {"1000": "resolved", "1001": "unresolved"}
+    assert len(sentry.events) == 2
+    assert nights.audit("a") == ""
+    assert sentry.statuses["1001"] == "resolved"
+
+
 def test_an_issue_is_closed_after_its_event_was_forgotten(sentry: SentryServer) -> None:
     nights = Nights(sentry)
     for nodes in ((), ("a",), ("a",)):

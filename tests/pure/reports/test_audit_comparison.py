@@ -16,7 +16,7 @@ SECTIONS = "".join(f"{name}: {{none: a test}}\n" for name in ("services", "backu
 
 
 def run_night(state: Path, inventory: Inventory, extent: Extent, day: int) -> Changes:
-    now = datetime(2026, 11, day, 3, tzinfo=UTC)
+    now = datetime(2026, 11, day, 3, 0, 0, 123456, tzinfo=UTC)
     run = JudgedRun([make_item(make_finding())], now, now, extent)
     [changes] = compare_audits(state, {"lab": inventory}, run, [])
     return changes
@@ -35,3 +35,12 @@ def test_the_file_of_an_older_fleetkeeper_is_compared_with_until_a_whole_audit_t
     assert run_night(tmp_path, inventory, Extent(), 23).old[0].since == FIRST
     assert not old.exists()
     assert run_night(tmp_path, inventory, Extent(), 24).old[0].since == FIRST
+
+
+def test_a_finding_is_open_since_the_same_moment_in_the_night_that_finds_it_and_in_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "lab.yml"
+    path.write_text("nodes: {data: {address: 127.0.0.1}}\n" + SECTIONS)
+    inventory = load_inventory(path)
+    [new] = run_night(tmp_path, inventory, Extent(), 22).new
+    [old] = run_night(tmp_path, inventory, Extent(), 23).old
+    assert new.since == old.since == "2026-11-22T03:00:00+00:00"
