@@ -22,3 +22,8 @@ def test_are_where_the_service_may_run(verdict: JudgedPromise) -> None:
 @promise(rules.reach_the_worker)
 def test_reach_the_worker(verdict: JudgedPromise) -> None:
     assert verdict.holds
+
+
+@promise(rules.are_computed_on)
+def test_are_computed_on(verdict: JudgedPromise) -> None:
+    assert verdict.holds

@@ -45,6 +45,7 @@ MODULES = {
     "backups": "remediate.commands.backups",
     "certificates": "remediate.commands.certificates",
     "errors": "remediate.commands.errors",
+    "gpus": "remediate.commands.gpus",
     "leave": "remediate.commands.leave",
 }
 

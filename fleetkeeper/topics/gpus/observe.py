@@ -5,7 +5,6 @@ The look at the engine is the command of the topic `engine`: asked by both, it r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import NotApplicable
@@ -14,7 +13,6 @@ from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.topics.engine.observe import inspect_engine
 from fleetkeeper.topics.gpus.parse import parse, parse_engine
 from fleetkeeper.topics.gpus.policy import Policy
-from fleetkeeper.topics.protocol import RootQuestion
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.script_files import load_script
 
@@ -34,11 +32,6 @@ def look_at_gpus(inventory: Inventory) -> Command:
     policy = inventory.section(Policy)
     names = [require_policy(inventory.services)[key].name for key in policy.services]
     return Command(("sh", "-c", load_script(LOOK_AT_GPUS), "look at the GPUs", *names), sudo=True)
-
-
-def root_questions_about_gpus(inventory: Inventory) -> Iterator[RootQuestion]:
-    """The commands that an audit runs as root about the GPUs of an inventory. Raises NotApplicable without any."""
-    yield look_at_gpus(inventory).words
 
 
 def observe(node: Node, inventory: Inventory) -> Look:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
+from fleetkeeper.errors import field_error
 from fleetkeeper.inventory.fields import NodeName, Pattern, ServiceName, spelled_like
 from fleetkeeper.inventory.schema import Strict
 from fleetkeeper.inventory.survey_results import AGAIN
+from fleetkeeper.inventory.units import Duration
 from fleetkeeper.inventory.yaml_lines import flow, scalar
 
 if TYPE_CHECKING:
@@ -27,6 +30,16 @@ LabelValue = Annotated[
 ]  # fmt: skip
 
 
+def check_argument(value: str) -> str:
+    """The value, if a program can be given it as an argument. Raises ValueError for one with a NUL."""
+    if "\0" in value:
+        raise field_error("has a NUL", "no argument of a program may have one")
+    return value
+
+
+CommandWord = Annotated[str, AfterValidator(check_argument)]
+
+
 class Policy(Strict):
     """Which nodes have GPUs, which services need them, and by which label the swarm brings the two together."""
 
@@ -35,6 +48,14 @@ class Policy(Strict):
     label: dict[LabelName, LabelValue] = Field(
         default_factory=dict,
         description="The labels that those nodes have in the swarm, for the constraints of the services.",
+    )
+    check: Annotated[tuple[CommandWord, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="A command, as words, that prints last whether it sees a GPU: `remediate gpus check` runs it in "
+        "each container of the services.",
+    )
+    drills: Duration = Field(
+        default=timedelta(days=30), description="How old the last check may be, where `check` names one."
     )
 
 

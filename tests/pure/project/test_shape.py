@@ -124,6 +124,7 @@ NEEDED_TOPICS = {
     ("certificates", "services"): "why what serves a name does not run is said by the swarm's managers",
     ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
     ("engine", "containers"): "an image is unused, and a container left over, by what the containers of a node are",
+    ("gpus", "backups"): "what a check saw is written down as a drill of a backup is",
     ("gpus", "containers"): "a GPU is reached by the containers of a service",
     ("gpus", "engine"): "what the engine says of itself says how containers get devices",
     ("gpus", "services"): "labels, constraints and resources are what managers list",
