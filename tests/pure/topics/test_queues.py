@@ -148,6 +148,7 @@ def looks() -> dict[str, Fleet]:
     return {
         "clean": fleet_of(),
         "frozen": fleet_of(frozen, replace(VGPU, replies=REPLIES[:1])),
+        "frozen in a swarm": frozen(),
         "stranger": with_queue(Queue("GPU", ready=3, consumers=1), stranger),
         "nobody": with_queue(Queue("GPU", ready=3)),
         "pile": with_queue(pile, CONSUMERS[1]),

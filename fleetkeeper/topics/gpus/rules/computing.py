@@ -15,6 +15,7 @@ from fleetkeeper.topics.backups.rules.drills import show_age
 from fleetkeeper.topics.gpus.check_record import NO_CHECK, Facts
 from fleetkeeper.topics.gpus.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import one_line
 
 RUN_IT = "`remediate gpus check` runs the command in the containers of each service that needs a GPU"
 
@@ -43,7 +44,7 @@ def are_computed_on(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     if last is None or age is None:
         saw = f"no check has seen whether {subject.name} computes on a GPU"
     elif last.error:
-        saw = f"the check of {show_age(age)} saw no GPU: {last.error}"
+        saw = f"the check of {show_age(age)} saw no GPU: {one_line(last.error)[:400]}"
     elif age < -EARLY:
         saw = f"the last check that saw a GPU is dated {show_age(age)}: nobody knows when it was"
     elif age > policy.drills:
@@ -69,4 +70,4 @@ def untried_since(checks: list[Drill], last: Drill | None) -> str:
     newest = max(checks, key=lambda each: each.at, default=None)
     if newest is None or not newest.refused or (last and last.at > newest.at):
         return ""
-    return f"; one proved nothing on {newest.at:%Y-%m-%d}: {newest.refused}"
+    return f"; one proved nothing on {newest.at:%Y-%m-%d}: {one_line(newest.refused)[:400]}"
