@@ -69,7 +69,10 @@ MANAGER = Facts((BROKER,), (Endpoint(RABBIT.id, {"n1": "10.0.1.9"}), Endpoint(CP
 MANAGER = replace(MANAGER, workers=(LocalWorker(CPU.id, True),), replies=REPLIES)
 VGPU = Facts(
     (),
-    (Endpoint(GPU.id, {"n1": "10.0.1.3"}), Endpoint(FLOWER.id, {"n1": "10.0.1.4", "n2": "10.0.1.3"})),
+    (
+        Endpoint(GPU.id, {"n1": "10.0.1.3"}),
+        Endpoint(FLOWER.id, {"n1": "10.0.1.4", "n2": "10.0.1.3"}, {"n1": "fd00::4"}),
+    ),
     (LocalWorker(GPU.id, True, app="rodan", queues=("GPU",)),),
     REPLIES,
 )
@@ -142,12 +145,12 @@ def verdict_on(rule: str, fleet: Fleet, queue: str = "GPU") -> Verdict:
 def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
     typo = Queue("gpu\n<b>", ready=3)
-    frozen = replace(MANAGER, brokers=(replace(BROKER, queues=(*QUEUES, typo)),), replies=REPLIES[:1])
+    no_answer = replace(MANAGER, brokers=(replace(BROKER, queues=(*QUEUES, typo)),), replies=REPLIES[:1])
     stranger = Consumer("GPU", "10.0.1.4", "celery@flower")
     pile = Queue("GPU", ready=500, consumers=1)
     return {
         "clean": fleet_of(),
-        "frozen": fleet_of(frozen, replace(VGPU, replies=REPLIES[:1])),
+        "frozen": fleet_of(no_answer, replace(VGPU, replies=REPLIES[:1])),
         "frozen in a swarm": frozen(),
         "stranger": with_queue(Queue("GPU", ready=3, consumers=1), stranger),
         "nobody": with_queue(Queue("GPU", ready=3)),
