@@ -107,3 +107,15 @@ def test_a_log_that_could_not_be_read_is_unknown(printed: bytes) -> None:
 
 def test_a_log_that_is_cut_off_shows_what_there_is() -> None:
     assert lines_of_answer(Output(0, b" ERROR x\n=end 137\n")) == ["ERROR x"]
+
+
+def test_a_service_that_does_not_run_and_one_that_is_unknown_are_told(shop: dict[str, str]) -> None:
+    inventory = Path(shop["FOLDER"]) / "mine.yml"
+    inventory.write_text(INVENTORY.replace("shop_web", "shop_other"))
+    idle = run_piped(shop)
+    assert (idle.returncode, "web: unknown: nothing runs that could be judged" in idle.stdout) == (4, True)
+    strange = run_piped(shop, "wbe")
+    assert (strange.returncode, "no service wbe" in strange.stderr) == (2, True)
+    inventory.write_text(INVENTORY.replace("{digest: true}", "{}"))
+    off = run_piped(shop)
+    assert (off.returncode, "asks for no digest" in off.stderr) == (2, True)

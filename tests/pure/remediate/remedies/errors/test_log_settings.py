@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.errors.facts import Facts, Inside, LoggingContainer, OpenLog
 from fleetkeeper.topics.services.policy import Stack
 from fleetkeeper.transport.commands import Unobservable
+from remediate.commands.stack_patch import StackPatch, with_log_settings
 from remediate.remedies.errors.file_settings import file_with_settings
 from remediate.remedies.errors.log_settings import LogChange, Setting, log_changes
 from tests.pure.topics.test_errors import ASKED, ID, facts_of, fleet_with
@@ -72,14 +75,17 @@ def test_a_volume_is_added_to_a_list_and_declared_even_in_a_file_without_volumes
     assert "volumes:\n  web_nginx: {}\n  data:\n" in after
 
 
-def fleet_of_stack(logging: LoggingContainer, written: str = ASKED) -> Fleet:
-    """A look at a container of the stack `shop`, with what was seen of its logs."""
+SWARM_LABELS = {"com.docker.swarm.service.name": "shop_web", "com.docker.stack.namespace": "shop"}
+COMPOSE_LABELS = {"com.docker.compose.service": "web", "com.docker.compose.project": "shop"}
+
+
+def fleet_of_stack(logging: LoggingContainer, written: str = ASKED, labels: Mapping[str, str] = SWARM_LABELS) -> Fleet:
+    """A look at a container of the stack or project `shop`, with what was seen of its logs."""
     fleet = fleet_with(Facts("present", (logging,)), written)
     containers = fleet.facts["here", "containers"]
     assert isinstance(containers, Containers)
     [container] = containers.containers
-    labels = {**container.labels, "com.docker.stack.namespace": "shop"}
-    labelled = replace(containers, containers=(replace(container, labels=labels),))
+    labelled = replace(containers, containers=(replace(container, labels=dict(labels)),))
     return replace(fleet, facts={**fleet.facts, ("here", "containers"): labelled})
 
 
@@ -138,3 +144,20 @@ def test_a_container_that_was_not_looked_into_still_gets_its_limit() -> None:
     assert isinstance(limit, LogChange), "the driver and its options were seen"
     assert isinstance(why, Unobservable)
     assert list(log_changes(fleet_of_stack(facts_of().containers[0]), "shop", STACK)) == []
+
+
+def test_a_project_of_compose_gets_a_patch_and_one_with_more_files_words(tmp_path: Path) -> None:
+    (tmp_path / "compose.yml").write_text("services:\n  web:\n    image: x\n")
+    project = Stack(kind="compose", node="here", file=str(tmp_path / "compose.yml"))
+    written = ASKED.replace("shop_web", "shop/web")
+    unsent = LoggingContainer(ID, "json-file", "-1", inside=replace(SENT, filled=()))
+    fleet = fleet_of_stack(unsent, written, COMPOSE_LABELS)
+    patch = with_log_settings(fleet, "shop", StackPatch(project))
+    assert '+    secrets: ["sentry_dsn"]\n' in patch.lines
+    assert "+  sentry_dsn: {file: ./sentry_dsn.txt}\n" in patch.lines
+    assert f"+    logging: {LIMIT.written}\n" in patch.lines
+    assert (len(patch.logs), patch.words, patch.unknown) == (2, (), ())
+    more = project.model_copy(update={"overrides": (str(tmp_path / "more.yml"),)})
+    by_hand = with_log_settings(fleet, "shop", StackPatch(more))
+    assert (by_hand.lines, by_hand.logs, len(by_hand.words)) == ((), (), 2)
+    assert f"`services.web.logging: {LIMIT.written}`" in by_hand.words[0]
