@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ exec 3>>"$2/own.log" 4>>"$1/log/a
 =b" 5<"$2/read.log" 6>"$2/data" && echo ok && exec sleep 60
 """
 ID = "4f" * 32
+BARE = {"LC_ALL": "C", "PATH": os.environ["PATH"]}
 
 
 @pytest.fixture
@@ -249,3 +251,31 @@ def test_a_log_of_a_container_with_more_values_than_are_masked_is_unknown() -> N
 def test_a_value_that_stands_in_several_places_counts_once() -> None:
     values = "".join(f"E4horse-{at}\n" for at in range(300)) * 4
     assert "canary" not in mask_lines(values + "E4canary-word\nLERROR: canary-word here\nS0\n")
+
+
+AWKS = [words for words in (["mawk"], ["gawk"], ["busybox", "awk"], ["original-awk"]) if shutil.which(words[0])]
+
+
+@pytest.mark.parametrize("words", AWKS, ids=" ".join)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ОПЕРАТОР:  insert into x values (ERROR canary)",
+        "2026-01-01 [7] DETAIL:  Key (mail)=(ERROR:  canary) exists",
+        """{"error_severity":"ERROR","message":"Mrs canary has none","detail":"Key (mail)=(canary)"}""",
+        """CRITICAL said ''canary'' and ""canary"" """,
+        """2026-01-01 00:00:00.1 UTC,"u","db",7,"[local]",ERROR,23505,"dup","(x)",,,"insert 'x',\nERROR canary)",,,""",
+        """{"level":"error","err":"canary"}""",
+        "ERROR Cookie: session=canary; a=canary",
+    ],
+)
+def test_values_of_rows_are_masked_in_each_shape_of_a_log_by_each_awk(words: list[str], line: str) -> None:
+    program = load_script("fleetkeeper/topics/errors/scripts/mask_errors.awk")
+    text = "".join(f"L{part}\n" for part in line.split("\n")) + "LERROR afterwards\nS0\n"
+    done = subprocess.run([*words, program], input=text.encode(), capture_output=True, check=True, env=BARE)
+    printed = f"=container {ID}\n".encode() + done.stdout + b"=end\n"
+    digest = digests_of(Output(0, printed))[ID]
+    assert isinstance(digest, Digest)
+    masks = [kind.mask for kind in digest.kinds]
+    assert not any("canary" in mask for mask in masks)
+    assert "ERROR afterwards" in masks

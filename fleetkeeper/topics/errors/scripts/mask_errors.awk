@@ -31,15 +31,19 @@ function is_key(word) { # whether a word may be a key or a part of one
   if (word ~ /[0-9]/) return length(word) >= 6 && word ~ /[A-Za-z]/ && word !~ /^[A-Za-z_\/.]+([-_:#][0-9]+|\[0\])[^A-Za-z0-9]?$/
   return length(word) >= 32 && word ~ /[a-z]/ && word ~ /[A-Z]/ && word !~ /[.\/]/
 }
-function masked(s,   i, n, word, hide, result, postgres) {
+function masked(s,   i, n, word, hide, result, postgres, server) {
   postgres = s ~ /(ERROR|FATAL|PANIC):  /
+  server = s ~ /^[ ]*\{.*"error_severity": *"(ERROR|FATAL|PANIC)"/ # Postgres' own JSON: its words may be those of a row
   gsub(/[\001-\037\177]/, " ", s)
   for (i = 1; i <= secrets; i++) if (index(s, secret[i])) s = literal(s, secret[i], "***")
   if (s ~ /^[ ]*\{/ && match(s, /"(msg|message|event|error)": *"([^"\\]|\\.)*"/)) {
     s = substr(s, RSTART, RLENGTH); sub(/^"[a-z]*": *"/, "", s); sub(/"$/, "", s); gsub(/\\"/, "\"", s); gsub(/\\./, " ", s)
   }
+  if (server) { s = "ERROR:  " s; postgres = 1 }
   gsub(/[A-Za-z][A-Za-z0-9+.-]*:\/\/[^ ]*/, "URL", s)
+  gsub(/""[^"]*""/, "\"...\"", s)
   gsub(/"[^"]*("|$)/, "\"...\"", s)
+  gsub(/''[^']*''/, "'...'", s)
   gsub(/'[^']*'/, "'...'", s)
   gsub(/`[^`]*`/, "'...'", s)
   gsub(/=\([^)]*(\)|$)/, "=(...)", s)
@@ -78,6 +82,10 @@ many { next } # what cannot all be masked is not counted, and has no status
   if (s == "") next
   if (index(s, "\033")) gsub(/\033\[[0-9;]*[A-Za-z]/, "", s)
   if (s ~ /^\t/) next
+  # A record of Postgres in CSV goes on over lines while a quote is open: they are a statement or values of a row.
+  if (s ~ /^[0-9]+-[0-9]+-[0-9]+ [0-9:.]+ [^ ,]+,/)
+    open = s ~ /,[A-Z]+[0-9]?,[0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z],/ && gsub(/"/, "&", s) % 2
+  else if (open) { if (gsub(/"/, "&", s) % 2) open = 0; next }
   if (traced) {
     if (s ~ /^ /) next
     traced = 0
@@ -85,7 +93,8 @@ many { next } # what cannot all be masked is not counted, and has no status
     if (s ~ /^[A-Za-z_]/) { count(s); within = 0; next }
   }
   if (s ~ /Traceback \(most recent call last\)/) { traced = 1; within = fresh; fresh = 0; next }
-  if (s ~ /(^|[^A-Za-z])[A-Z]+:  / && s !~ /(ERROR|FATAL|PANIC):  /) { fresh = 0; next }
+  # What Postgres says stands behind a word and two blanks, in the language of its messages.
+  if (s ~ /(^|[^A-Za-z])[A-Z\200-\377]+:  / && s !~ /(ERROR|FATAL|PANIC):  /) { fresh = 0; next }
   fresh = 0
   if (is_error(s)) { count(s); fresh = 1 }
 }
