@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 TITLE = "fleetkeeper sentry test"
 SENT_HINT = "is the DSN that of a project that still exists, and can this machine reach its server?"
 READ_HINT = "the token needs org:read, event:read and event:write, for the organization that `url` names"
+OWNERSHIP_HINT = "the token needs project:read, too"
 LOST_HINT = (
     "is `url` the organization of the DSN's project? A project's inbound filters, rate limits and spike protection "
     "take events, too, and throw them away"
@@ -46,14 +47,17 @@ def sentry() -> None:
 def send_and_read_back(hosts: str | None, state: Path | None, wait: int) -> Exit:
     """Send an event to the inventory's project, read it back, and close its issue with a comment.
 
-    No node is looked at. Without `token` and `url` in the inventory nothing can be read back: exit code 4.
+    Then the project's ownership rules are compared with those that `fleetkeeper owners` prints: exit code 1 where some
+    are lacking. No node is looked at. Without `token` and `url` in the inventory nothing can be read back: exit code 4.
     """
     from fleetkeeper.audit import open_audit
 
     inventory = open_audit(named_or_last(hosts, state), state=state).only_inventory()
     receiver = receiver_of(inventory)
     try:
-        return try_receiver(receiver, inventory.name, wait)
+        ended = try_receiver(receiver, inventory.name, wait)
+        lacking = compare_ownership(receiver, inventory) if receiver.api else False
+        return Exit.FINDINGS_REMAIN if lacking else ended
     except Failure as why:
         click.echo(f"error: {why}", err=True)
         return Exit.NOT_ALL_SEEN
@@ -104,6 +108,29 @@ def try_receiver(receiver: SentryReceiver, inventory: str, wait: int) -> Exit:
     answer_or_failure("its issue was not closed", READ_HINT, lambda: receiver.close_issue(event_id, "the test is over"))
     click.echo("its issue was closed, with a comment")
     return Exit.NOTHING_LEFT
+
+
+def compare_ownership(receiver: SentryReceiver, inventory: Inventory) -> bool:
+    """Tell which ownership rules of the inventory's people the project lacks. Returns whether it lacks some.
+
+    Raises Failure where they cannot be read. Nothing is told where nobody has a name in Sentry.
+    """
+    from fleetkeeper.inventory.owners import sentry_lines
+    from fleetkeeper.untrusted import printable_text
+
+    lines, api = sentry_lines(inventory.people), receiver.api
+    if not lines or api is None:
+        return False
+    project = receiver.dsn.strip().rpartition("/")[2]
+    kept = answer_or_failure("the ownership rules were not read", OWNERSHIP_HINT, lambda: api.ownership_lines(project))
+    lacking = [line for line in lines if line not in kept]
+    if not lacking:
+        click.echo(f"its ownership rules have all {len(lines)} of `fleetkeeper owners`")
+    else:
+        click.echo("its ownership rules lack (Settings, Projects, Ownership Rules):")
+    for line in lacking:
+        click.echo(f"  {printable_text(line)}")
+    return bool(lacking)
 
 
 def tags_of(event: dict[str, Any]) -> list[dict[str, Any]]:

@@ -58,6 +58,12 @@ class SentryApi:
         """Put a comment under an issue. Raises as `call`."""
         self.call("POST", f"issues/{issue}/comments/", {"text": text})
 
+    def ownership_lines(self, project: str) -> list[str]:
+        """The ownership rules of a project, by its number or slug, one a line, without comments. Raises as `call`."""
+        raw = self.call("GET", f"ownership/{project}").get("raw") or ""
+        lines = (" ".join(line.split()) for line in str(raw).split("\n"))
+        return [line for line in lines if line and not line.startswith("#")]
+
     def call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The object that the API answers. Raises Refusal (Limited, Missing), OSError and HTTPException."""
         from urllib.error import HTTPError
@@ -67,7 +73,7 @@ class SentryApi:
             raise Refusal("what the variable holds is no token")
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "fleetkeeper"}
-        request = Request(api_url(self.url) + path, content, headers, method=method)  # noqa: S310 - http(s) only
+        request = Request(address_of(self.url, path), content, headers, method=method)  # noqa: S310 - http(s) only
         request.add_unredirected_header("Authorization", f"Bearer {self.token}")
         try:
             answer, _ = send_request(request, self.timeout, self.clock(), LONGEST_ANSWER)
@@ -105,6 +111,18 @@ def issue_number_of(event: Mapping[str, Any]) -> str:
     if not re.fullmatch(ISSUE_NUMBER, number, re.ASCII):
         raise Refusal("the API's answer names no issue")
     return number
+
+
+def address_of(page: str, path: str) -> str:
+    """The URL of a path below an organization, by the organization's page; of a project where it begins `ownership/`.
+
+    >>> address_of("https://sentry.io/organizations/shop", "ownership/7")
+    'https://sentry.io/api/0/projects/shop/7/ownership/'
+    """
+    if project := path.partition("ownership/")[2]:
+        before, _, slug = api_url(page).rstrip("/").rpartition("/organizations/")
+        return f"{before}/projects/{slug}/{project}/ownership/"
+    return api_url(page) + path
 
 
 def api_url(page: str) -> str:

@@ -137,3 +137,30 @@ def test_a_wrong_section_is_a_wrong_call(
     code, text = error_of(capsys)
     assert (code, words in text, TOKEN in text) == (Exit.USAGE, True, False), text
     assert not sentry.events
+
+
+def test_the_ownership_rules_of_the_project_are_read_back_and_compared(sentry: SentryServer) -> None:
+    people = "people: {web: {sentry: '#web'}, dba: {sentry: ada@example.org}, ops: {}}\nowners: [{owner: ops}]\n"
+    write_inventory(f"{people}sentry: {{variable: A_DSN, token: A_TOKEN, url: '{sentry.page}'}}")
+    ran = run_test()
+    assert ran.return_value == Exit.FINDINGS_REMAIN
+    assert ran.output.splitlines()[-2:] == ["  tags.owner:web #web", "  tags.owner:dba ada@example.org"]
+    sentry.ownership = "# ours\r\n  tags.owner:web   #web\n#tags.owner:dba ada@example.org\npath:* #all"
+    assert run_test().output.splitlines()[-1] == "  tags.owner:dba ada@example.org"
+    sentry.ownership += "\ntags.owner:dba ada@example.org"
+    ran = run_test()
+    assert ran.return_value == Exit.NOTHING_LEFT
+    assert ran.output.splitlines()[-1] == "its ownership rules have all 2 of `fleetkeeper owners`"
+
+
+def test_ownership_rules_that_may_not_be_read_are_said_with_the_scope(
+    sentry: SentryServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.helpers.sentry_server.OWNERSHIP", "/elsewhere")
+    people = "people: {web: {sentry: '#web'}}\nowners: [{owner: web}]\n"
+    write_inventory(f"{people}sentry: {{variable: A_DSN, token: A_TOKEN, url: '{sentry.page}'}}")
+    code, printed = error_of(capsys)
+    assert code == Exit.NOT_ALL_SEEN
+    assert "the ownership rules were not read" in printed
+    assert "project:read" in printed
+    assert TOKEN not in printed
