@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOSTS ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-unit test-all lint format demo demo-down audit fix lock docs bench bugsink clean
+.PHONY: help venv test test-unit test-all lint format demo demo-down audit fix lock docs bench bugsink browser clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  \t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -58,10 +58,18 @@ bugsink: .bugsink/bin/gunicorn ## make the environment of a Bugsink, for the lon
 	@$(PYTHON) -m venv .bugsink
 	@.bugsink/bin/pip install --quiet --disable-pip-version-check bugsink==2.6.2
 
+browser: venv .browser/axe.min.js ## bring what the tests of the page in Debian's Chromium need
+
+.browser/axe.min.js:
+	@command -v chromium >/dev/null || { echo "chromium is missing"; echo "hint: on Debian, apt-get install chromium"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check playwright==1.65.2
+	@mkdir -p .browser && cd .browser && npm pack --silent axe-core@4.14.1 >/dev/null \
+	    && tar -xzf axe-core-4.14.1.tgz --strip-components=1 package/axe.min.js
+
 lock: venv ## write requirements.lock again from pyproject.toml
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile --universal --quiet --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	    --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean: ## remove what was built here
-	rm -rf .venv .bugsink build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .bugsink .browser build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

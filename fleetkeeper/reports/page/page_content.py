@@ -138,7 +138,9 @@ def page_content(results: Results, rules: Mapping[str, Rule], repaired: Collecti
         owners=owner_tallies(groups),
         rules=rule_states(items),
         explanations={
-            name: rules[name].explanation for name in sorted({group.rule for group in groups}) if name in rules
+            name: rules[name].explanation
+            for name in sorted({group.rule for group in groups if group.kind != "unknown"})
+            if name in rules
         },
         repaired=repaired,
         several=len(results["inventories"]) > 1,

@@ -45,13 +45,17 @@
     if (event.key === "/" && event.target !== query && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); query.focus(); }
     if (event.key === "Escape" && event.target === query) { query.value = ""; filter(); }
   });
-  for (const button of document.querySelectorAll(".copy")) {
-    button.hidden = !navigator.clipboard;
-    button.setAttribute("aria-label", `copy: ${button.previousElementSibling.textContent}`);
+  for (const code of navigator.clipboard ? document.querySelectorAll(".next code, .cmd code") : []) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "copy";
+    button.setAttribute("aria-label", `copy: ${code.textContent}`);
     button.addEventListener("click", () => {
-      navigator.clipboard.writeText(button.previousElementSibling.textContent).then(
+      navigator.clipboard.writeText(code.textContent).then(
         () => { button.textContent = "copied"; }, () => { button.textContent = "not copied"; });
     });
+    code.after(" ", button);
   }
   const age = get("age"), days = Math.floor((Date.now() - Date.parse(age.dataset.finished)) / 864e5);
   if (days >= 1) { age.textContent = ` · ${days} ${days === 1 ? "day" : "days"} old`; age.className = days > 2 ? "old" : ""; }
