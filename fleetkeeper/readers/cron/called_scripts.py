@@ -13,7 +13,7 @@ from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.kept_settings import KEPT
 from fleetkeeper.readers.shell.options import after_options
 from fleetkeeper.readers.shell.script_state import Context, ExecutedCommand
-from fleetkeeper.readers.shell.surroundings import Surroundings
+from fleetkeeper.readers.shell.surroundings import UNKNOWN_DIRECTORY, Surroundings
 from fleetkeeper.readers.shell.truth import YES, Truth, both
 from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 from fleetkeeper.readers.shell.wrappers import INERT, INTERPRETERS, SHELLS, SWITCHERS, WRAPPERS, unwrap_command
@@ -106,7 +106,36 @@ def unread_calls(commands: Iterable[ExecutedCommand]) -> str:
             return "it runs all scripts of a directory, which is not read"
         if command.name == "find" and any(a in EXECUTING and b in ("{}", None) for a, b in pairwise(words)):
             return "it runs what `find` finds"
+        if words and (why := unread_script(command, words)):
+            return why
     return ""
+
+
+def unread_script(command: ExecutedCommand, words: Sequence[str | None]) -> str:
+    """Why it is not known what a command runs, one that takes its script from elsewhere than a file; "" where it is.
+
+    That is from its input, from a directory that is not known, or in another language. `words` are its own, None for
+    each that is not plain.
+
+    >>> lines = ("cat /opt/a | sh", "cd $X; sh a.sh", "perl -e 'system(q(docker exec a b))'", "sh /opt/a.sh", "sh -c :")
+    >>> [unread_calls(commands_of(line, Surroundings()))[:19] for line in lines]
+    ['it gives `sh` a scri', 'it runs a script in', '`perl` may run what', '', '']
+    """
+    operands = [word for word in words[1:] if word is None or not word.startswith("-")]
+    if command.name in SHELLS and not operands:
+        return f"it gives `{command.name}` a script on its input, which is not read"
+    script = words[0] if command.name not in INTERPRETERS else next(iter(operands), None)
+    is_relative = script is not None and not script.startswith("/") and ("/" in script or command.name in INTERPRETERS)
+    if command.directory == UNKNOWN_DIRECTORY and is_relative and command.name not in CLIENTS:
+        return "it runs a script in a directory that is not known"
+    if command.name in LANGUAGES and any("docker" in (word or "") and "exec" in (word or "") for word in words):
+        return f"`{command.name}` may run what its program names"
+    if command.name == "xargs" and words[-1] == "exec" and CLIENTS & set(words):
+        return "it runs `docker exec` with what it reads"
+    return ""
+
+
+LANGUAGES = frozenset({"awk", "gawk", "mawk", "perl", "php", "python", "python3", "ruby"})
 
 
 EXECUTING = ("-exec", "-execdir", "-ok", "-okdir")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
 from fleetkeeper.readers.cron.crontab_files import body
 from fleetkeeper.readers.docker.client_options import CLIENTS
-from fleetkeeper.readers.docker.docker_exec import Execution, executions_of
+from fleetkeeper.readers.docker.docker_exec import Execution, executions_of, plain_texts
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.shell.execution import executed_commands
 from fleetkeeper.readers.shell.removals import (
@@ -119,14 +119,15 @@ def removing_programs(
 
 def removed_inside(run: Execution, files: FilesIn) -> Iterator[tuple[str, bool]]:
     """The programs of a `docker exec` that remove files, each with whether that is not where the database has dumps."""
-    for words in run.inner():
+    for command in run.commands():
+        words, inside = plain_texts(command.words), is_within(command.directory, files.directory)
         name = (words[0] or "").rpartition("/")[2] if words else ""
         if CLEANER.fullmatch(name):
             yield name, False
         elif deletes(name, words):
-            yield name, not any(is_within(word or "", files.directory) for word in words[1:])
+            yield name, not inside and not any(is_within(word or "", files.directory) for word in words[1:])
         elif name == "xargs" and REMOVERS & set(words):
-            yield name, True
+            yield name, not inside
 
 
 def removed_by_new_container(command: ExecutedCommand, dumps: DumpDirectories) -> str:

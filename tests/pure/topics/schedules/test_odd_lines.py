@@ -129,3 +129,29 @@ def test_what_a_line_itself_changes_before_it_asks_is_unknown(line: str) -> None
 )
 def test_a_line_is_read_as_debian_s_cron_ran_it(line: str, outcome: Outcome) -> None:
     assert line_verdict(line, script="#!/bin/sh\n").outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"sh < {SCRIPT}",
+        f"cat {SCRIPT} | sh",
+        f"cd $X/opt; sh {NAME}",
+        f"cd $X; ./{NAME}",
+        f"perl -e 'system(\"{COMMAND}\")'",
+        f"awk 'BEGIN{{system(\"{COMMAND}\")}}'",
+        f"echo {COMMAND.partition(' exec ')[2]} | xargs docker exec",
+    ],
+)
+def test_a_backup_that_is_run_in_a_way_that_is_not_read_is_unknown_and_gets_no_second_entry(line: str) -> None:
+    assert line_verdict(line, script=f"#!/bin/sh\n{COMMAND}\n").outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("line", ["docker ps | awk '/docker/'", "cd /opt; sh nothing.sh", "sh -c true", "perl -e 1"])
+def test_a_line_that_runs_something_else_leaves_the_backup_missing(line: str) -> None:
+    assert line_verdict(line).outcome is Outcome.FINDING
+
+
+@pytest.mark.parametrize("line", ["A=1", "> /dev/null", "$(true)", "nice", "sudo"])
+def test_a_line_without_a_command_is_no_backup(line: str) -> None:
+    assert line_verdict(line).outcome is Outcome.FINDING

@@ -25,3 +25,10 @@ def test_other_files_behind_a_cd_are_nothing(line: str) -> None:
 
 def test_what_is_surely_removed_is_told_once() -> None:
     assert [target for _, target, _ in removing_programs("cd $X; rm -f /srv/dumps/*.sql.gz", DUMPS)] == [None]
+
+
+@pytest.mark.parametrize("script", ["cd /backups && ls -t | tail -n +30 | xargs rm", "cd /backups; rm -f *.sql.gz"])
+def test_what_a_shell_in_the_container_removes_where_it_went_is_the_dumps(script: str) -> None:
+    assert [elsewhere for *_, elsewhere in removing_programs(f"docker exec pg sh -c '{script}'", DUMPS)] == [False]
+    away = script.replace("/backups", "/tmp")
+    assert [elsewhere for *_, elsewhere in removing_programs(f"docker exec pg sh -c '{away}'", DUMPS)] == [True]
