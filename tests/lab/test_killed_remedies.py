@@ -26,8 +26,8 @@ KILLED = {
 }
 """For each remedy at least one fault: a unit test sees to it."""
 RESTARTED = {"worker-frozen", "gpu-device-denied"}
-"""Faults whose remedy ends a task. Beside those that other faults have ended, three within minutes look like a loop for a
-while (`services.are_running`): so these are mended, and judged, without that rule."""
+"""Faults whose remedy ends a task. Beside those that other faults have ended, three within minutes look like a loop for
+a while (`services.are_running`): so these are mended, and judged, without that rule."""
 MOMENTS = {"as it begins": 0.0, "a moment later": 0.7}
 
 
