@@ -135,7 +135,7 @@ def looks() -> dict[str, Fleet]:
         "/usr/lib/python3/dist-packages/sentry_sdk",
     )
     digest = Digest((ErrorKind(3, "ERROR at 0"),), 20000, cut=True, others=2)
-    strange = LoggingContainer(ID, "loki", "5m", ("SENTRY_DSN",), inside, digest)
+    strange = LoggingContainer(ID, "loki", "5m", "3", ("SENTRY_DSN",), inside, digest)
     journal = JournalLimits("none", "100G", "0", 2**30)
     shipper = Shipper("promtail", (ID,), ("1:2",), journal=True)
     return {
