@@ -94,7 +94,7 @@ many { next } # what cannot all be masked is not counted, and has no status
   }
   if (s ~ /Traceback \(most recent call last\)/) { traced = 1; within = fresh; fresh = 0; next }
   # What Postgres says stands behind a word and two blanks, in the language of its messages.
-  if (s ~ /(^|[^A-Za-z])[A-Z\200-\377]+:  / && s !~ /(ERROR|FATAL|PANIC):  /) { fresh = 0; next }
+  if (s ~ /(^|[^A-Za-z])([A-Z]|[^\001-\177])+:  / && s !~ /(ERROR|FATAL|PANIC):  /) { fresh = 0; next }
   fresh = 0
   if (is_error(s)) { count(s); fresh = 1 }
 }
