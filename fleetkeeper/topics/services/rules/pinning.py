@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rule import Subject
 from fleetkeeper.looking.fleet import Fleet
@@ -24,18 +25,22 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
     so a database starts from nothing and the backups stay behind. Pinned is a service whose placement constraints leave
     one member of the swarm. A mount counts as local data when it is written and neither its driver, its options nor a
     mounted file system puts it on the network. A volume of one name that is another directory on several nodes is told
-    as that, and nothing is to be pinned before it is mended. A service with a task on every member counts as pinned.
-    A node whose swarm was not seen is unknown. Does not apply to a service outside a swarm, which stays where it is.
+    as that, once: for the inventory's first service that writes to it. Nothing is to be pinned before it is mended. A
+    service with a task on every member counts as pinned. A node whose swarm was not seen is unknown. Does not apply to
+    a service outside a swarm, which stays where it is, nor where each split volume is told for another service.
     Source: https://docs.docker.com/reference/cli/docker/service/create/ (`--constraint`, `--mount`).
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))
     text = service_in_swarm(fleet, service.name)
+    elsewhere = told_elsewhere(fleet, text, subject.name) if text else {}
     if text:
-        yield from pinning_findings(fleet, text)
+        yield from (finding for finding in pinning_findings(fleet, text) if finding.about not in elsewhere)
     elif not unknown:
         raise NotApplicable(why_not(fleet, service.name))
     yield from unknown
+    if elsewhere and text and len(elsewhere) == len(split_volumes(fleet, text)):
+        raise NotApplicable("; ".join(f"{volume} is told for {teller}" for volume, teller in elsewhere.items()))
 
 
 def database_stops_first(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -86,14 +91,14 @@ def why_not(fleet: Fleet, name: str) -> str:
 def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
     """A finding where a service with local data may run on several members of the swarm.
 
-    Instead of it, one for each local volume that is split between nodes. Nothing for a global service. Raises Untrusted
-    for a name that no shell can take.
+    Instead of it, one for each local volume that is split between nodes, whether or not it is told for another service
+    too. Nothing for a global service. Raises Untrusted for a name that no shell can take.
     """
     data = local_data(fleet, service)
     members = next((facts.members for facts in managers(fleet)), ())
     fitting = [member for member in members if fits(member, service.constraints)]
-    split = list(split_volumes(fleet, service)) if service.replicas is not None else []
-    yield from split
+    split = split_volumes(fleet, service)
+    yield from (split_finding(fleet, volume) for volume in split)
     if service.replicas is None or not data or len(fitting) <= 1 or split:
         return
     yield Finding(
@@ -105,25 +110,42 @@ def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
     )
 
 
-def split_volumes(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
-    """A finding for each local volume of a service that is another directory on each node where tasks use that name.
+def split_volumes(fleet: Fleet, service: SwarmService) -> list[str]:
+    """The local volumes of a service that are another directory on each node where tasks use that name.
 
-    To pin each service where it happens to run would make the split permanent.
+    None of a service that runs once on every node.
     """
-    for mount in service.mounts:
-        if mount.type != "volume" or not mount.source or not local(fleet, mount):
-            continue
-        users = volume_users(fleet, mount.source)
-        if len(users) > 1:
-            where = "; ".join(f"on {host} for {', '.join(names)}" for host, names in users.items())
-            yield Finding(
-                saw=f"{mount.source} is {len(users)} directories of one name: {where}",
-                want="one directory for all that share it",
-                why="what one of them writes the others never see, and each backup of it holds a part",
-                about=mount.source,
-                hint="find out which node has the right content, bring the others' together there, and run all of them "
-                "on that node, or put the volume on the network; do not pin each where it runs now",
-            )
+    if service.replicas is None:
+        return []
+    written = [mount.source for mount in service.mounts if mount.type == "volume" and local(fleet, mount)]
+    return [volume for volume in dict.fromkeys(written) if volume and len(volume_users(fleet, volume)) > 1]
+
+
+def split_finding(fleet: Fleet, volume: str) -> Finding:
+    """The finding that a volume is split. To pin each service where it happens to run would make that permanent."""
+    users = volume_users(fleet, volume)
+    where = "; ".join(f"on {host} for {', '.join(names)}" for host, names in users.items())
+    return Finding(
+        saw=f"{volume} is {len(users)} directories of one name: {where}",
+        want="one directory for all that share it",
+        why="what one of them writes the others never see, and each backup of it holds a part",
+        about=volume,
+        hint="find out which node has the right content, bring the others' together there, and run all of them "
+        "on that node, or put the volume on the network; do not pin each where it runs now",
+    )
+
+
+def first_writer(fleet: Fleet, volume: str) -> str:
+    """The key of the inventory's first service that writes to a split volume: there it is told. "" without one."""
+    entries = require_policy(fleet.inventory.services)
+    writers = ((key, service_in_swarm(fleet, entry.name)) for key, entry in entries.items())
+    return next((key for key, writer in writers if writer and volume in split_volumes(fleet, writer)), "")
+
+
+def told_elsewhere(fleet: Fleet, service: SwarmService, key: str) -> dict[str, str]:
+    """The split volumes of a service that are told for another one, with the key of that."""
+    tellers = {volume: first_writer(fleet, volume) for volume in split_volumes(fleet, service)}
+    return {volume: teller for volume, teller in tellers.items() if teller not in ("", key)}
 
 
 def volume_users(fleet: Fleet, volume: str) -> dict[str, list[str]]:

@@ -34,6 +34,7 @@ from fleetkeeper.topics.services.facts import (
 from fleetkeeper.topics.services.parse import parse
 from fleetkeeper.topics.services.parse import parse_service as observe_service
 from fleetkeeper.topics.services.rules import drift
+from fleetkeeper.topics.services.rules.pinning import pinning_findings
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES
 from fleetkeeper.transport.commands import Output, Unobservable
 
@@ -233,6 +234,58 @@ def test_one_name_for_two_directories_is_the_finding_and_nobody_is_told_to_pin_e
     [match] = pinned(**with_sharer()).findings
     assert match.saw.startswith("rodan_pg_data is 2 directories of one name: on data for rodan_celery; on vgpu for")
     assert "node.hostname ==" not in match.hint
+
+
+SHARER = Service(key="celery", name="rodan_celery")
+
+
+def pinned_in_order(subject: str, *declared: Service, **more: Any) -> Verdict:
+    """The verdict about one of several services of an inventory, which are in this order."""
+    fleet = example_fleet(TASK, **more)
+    entries = {service.key: service for service in declared}
+    ordered = fleet.inventory.model_copy(update={"services": entries})
+    return judge_subject(
+        RULES["with_local_data_are_pinned"], replace(fleet, inventory=ordered), Subject("service", subject)
+    )
+
+
+@pytest.mark.parametrize("declared", [(DECLARED, SHARER), (SHARER, DECLARED)])
+def test_a_split_volume_is_told_once_for_the_first_declared_that_writes_to_it(declared: tuple[Service, ...]):
+    teller, other = (service.key for service in declared)
+    [match] = pinned_in_order(teller, *declared, **with_sharer()).findings
+    assert "on data for rodan_celery; on vgpu for rodan_postgres" in match.saw
+    quiet = pinned_in_order(other, *declared, **with_sharer())
+    assert (quiet.outcome, quiet.not_applicable) == (Outcome.NOT_APPLICABLE, f"rodan_pg_data is told for {teller}")
+
+
+def test_a_volume_that_is_told_for_another_is_still_in_the_way_of_a_remedy():
+    fleet = example_fleet(TASK, **with_sharer())
+    services_seen = fleet.of("manager", Facts).services
+    assert [[match.about for match in pinning_findings(fleet, service)] for service in services_seen] == [
+        ["rodan_pg_data"],
+        ["rodan_pg_data"],
+    ]
+
+
+def test_a_split_volume_is_not_told_for_a_service_that_only_reads_it():
+    shared = with_sharer(mounts=(replace(DATA, read_only=True),))
+    assert len(pinned_in_order("postgres", SHARER, DECLARED, **shared).findings) == 1
+    assert pinned_in_order("celery", SHARER, DECLARED, **shared).outcome is Outcome.HOLDS
+
+
+def test_a_split_volume_that_is_told_for_another_is_unknown_while_a_node_was_not_seen():
+    shared = with_sharer() | {"vgpu_services": Unobservable("no route to host")}
+    assert pinned_in_order("celery", DECLARED, SHARER, **shared).outcome is Outcome.UNKNOWN
+
+
+def test_a_service_tells_its_own_split_volume_beside_one_that_is_told_for_another():
+    own = replace(DATA, source="media")
+    third = replace(POSTGRES, id="s3", name="rodan_web", constraints=(), mounts=(own,))
+    sharer = replace(POSTGRES, id="s2", name="rodan_celery", constraints=(), mounts=(DATA, own))
+    tasks = (RUNS, Task("rodan_celery", "data", "running", "running"), Task("rodan_web", "vgpu", "running", "running"))
+    seen = {"manager_services": Facts("manager", "n1", MEMBERS, (POSTGRES, sharer, third), tasks)}
+    [match] = pinned_in_order("celery", DECLARED, SHARER, **seen).findings
+    assert match.about == "media"
 
 
 @pytest.mark.parametrize("changes", [{"replicas": None}, {"mounts": (replace(DATA, source="its_own"),)}])
