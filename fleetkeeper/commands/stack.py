@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from fleetkeeper.exit_codes import Exit, worst_exit
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.topics.services.compose.declared import declared_project
 from fleetkeeper.topics.services.compose.facts import DeclaredProject
 from fleetkeeper.topics.services.policy import Stack
@@ -35,7 +35,8 @@ def stack(file: Path, environment_files: tuple[str, ...], compose: bool, strict:
 
     No server is asked. Variables are taken from this environment and the environment files, as `docker stack deploy`
     would take them here; with `--compose` as `docker compose up` would, which reads `.env` beside the file too.
-    Docker's own client, or Compose, if it is installed, says whether it takes the file.
+    Docker's own client, or Compose, if it is installed, says whether it takes the file. As in the audit, what is wrong
+    counts before what could not be seen: exit code 1 where both are, 4 where nothing is wrong in what was seen.
     """
     entry = Stack(
         kind="compose" if compose else "swarm",
@@ -70,10 +71,11 @@ def problem_lines(declared: DeclaredStack | DeclaredProject) -> Iterator[str]:
 def exit_code(declared: DeclaredStack | DeclaredProject, strict: bool) -> Exit:
     """FINDINGS_REMAIN where something is wrong, NOT_ALL_SEEN where the file or Docker's answer could not be read.
 
-    Warnings are wrong only when `strict`. NOTHING_LEFT otherwise; where both hold, the first in PRECEDENCE.
+    Warnings are wrong only when `strict`. FINDINGS_REMAIN where both hold, as a verdict has it: what is wrong is so
+    whatever else was not seen. NOTHING_LEFT otherwise.
     """
     problems = () if isinstance(declared.problems, Unobservable) else declared.problems
-    wrong = any(strict or problem.severity == "error" for problem in problems)
+    if any(strict or problem.severity == "error" for problem in problems):
+        return Exit.FINDINGS_REMAIN
     unknown = any(isinstance(part, Unobservable) for part in (declared.problems, declared.services))
-    reasons = ((wrong, Exit.FINDINGS_REMAIN), (unknown, Exit.NOT_ALL_SEEN))
-    return worst_exit(code for applies, code in reasons if applies)
+    return Exit.NOT_ALL_SEEN if unknown else Exit.NOTHING_LEFT

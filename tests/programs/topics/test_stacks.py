@@ -367,12 +367,25 @@ def test_case_87_a_file_is_judged_without_a_server(tmp_path: Path) -> None:
     write_stack(tmp_path, web_env="", key_txt="x")
     unset = run_command(tmp_path, "stack.yml")
     assert "stack.yml:4: ${TAG} is not set and becomes empty" in unset.stdout
-    assert unset.returncode in (1, 4)
+    assert unset.returncode == 1
     given = run_command(tmp_path, "stack.yml", TAG="1.27")
     assert (given.returncode, given.stderr) == (0, "")
     assert "stack.yml:9: warning: web has no update_config" in given.stdout
     assert run_command(tmp_path, "stack.yml", "--strict", TAG="1.27").returncode == 1
     assert run_command(tmp_path, "none.yml").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "code"), [("privileged: true", 1), ("container_name: y", 4), ("deploy: {update_config: {order: x}}", 4)]
+)
+def test_what_is_wrong_with_a_file_counts_before_a_client_that_is_missing(
+    key: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "stack.yml").write_text(f"services:\n  web:\n    image: x:1\n    {key}\n")
+    done = run_command(tmp_path, "stack.yml")
+    assert "unknown: Docker's client is needed" in done.stdout
+    assert done.returncode == code
 
 
 def test_the_captured_answers_hold_only_example_values() -> None:
