@@ -1,6 +1,7 @@
 """A whole audit of stacks on a real engine: what somebody changed is named, and no value of an env file is left."""
 
 import gzip
+import html
 import os
 import subprocess
 import sys
@@ -32,6 +33,9 @@ services:
 HIDDEN = {"PASSWORD": "hunter2-Hidden1", "SMTP_URL": 'smtp://u:p"<&hidden4@x'}
 EXPORTED = {"TAG": "1.27", "TAG_PASSWORD": "deploy-Hidden2"}
 VALUES = ("hunter2-Hidden1", "hidden4@x", "deploy-Hidden2", "plain-Hidden3", "by-hand-Hidden5", "level-Hidden6")
+WRITTEN = {"page": "page.html", "summary": "summary.md", "metrics": "fleet.prom", "sarif": "open.sarif",
+           "record": "whole.json.gz"}  # fmt: skip
+"""What a whole audit writes besides, by option."""
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)]
 
@@ -43,13 +47,14 @@ def run(folder: Path, environment: dict[str, str], *words: str) -> str:
 
 
 def all_texts(folder: Path) -> dict[str, str]:
-    """The text of every file below a folder, unpacked where it is packed."""
+    """The text of every file below a folder, unpacked where it is packed, and as a browser shows it."""
     texts = {}
     for path in (path for path in folder.rglob("*") if path.is_file()):
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content += gzip.decompress(content)
-        texts[str(path.relative_to(folder))] = content.decode("utf-8", "replace")
+        text = content.decode("utf-8", "replace")
+        texts[str(path.relative_to(folder))] = text + html.unescape(text)
     return texts
 
 
@@ -74,10 +79,13 @@ def test_case_89_no_value_of_an_env_file_is_in_anything_that_an_audit_leaves(tmp
         assert "HAND is not in the file" in printed
         assert "PASSWORD has another value" in printed
         assert "image x:1.28" in printed
+        run(folder, environment, *audit[:6], "-vv", *(f"--{kind}={name}" for kind, name in WRITTEN.items()))
         program = "import sys; from {0} import main; main()"
         for module, words in (
             ("remediate.commands.main", ("--hosts=./mine.yml", "--print-patch")),
             ("remediate.commands.main", ("--hosts=./mine.yml", "--json")),
+            ("fleetkeeper.commands.main", ("report", "--hosts=./mine.yml", "--out", "reported")),
+            ("fleetkeeper.commands.main", ("history", "--hosts=./mine.yml")),
             ("fleetkeeper.commands.main", ("stack", "stack.yml", "--environment-file", "deploy.env")),
         ):
             run(folder, environment, sys.executable, "-c", program.format(module), *words)
@@ -86,6 +94,9 @@ def test_case_89_no_value_of_an_env_file_is_in_anything_that_an_audit_leaves(tmp
     left = {
         name: text for name, text in all_texts(folder).items() if name not in ("web.env", "deploy.env", "stack.yml")
     }
-    assert {"look.json.gz", "results.json", "audit.xml", "printed"} <= left.keys()
+    assert {"look.json.gz", "results.json", "audit.xml", "printed", *WRITTEN.values()} <= left.keys()
+    assert {"reported/mine.html", "state/history.sqlite", "state/journal.sqlite"} <= left.keys()
+    silent = [name for name in WRITTEN.values() if "HAND is not in the file" not in left[name]]
+    assert silent == ["fleet.prom", "whole.json.gz"], "the others tell it, so that what they leave out is tried"
     hits = [(name, value) for name, text in left.items() for value in VALUES if value.lower() in text.lower()]
     assert hits == []
