@@ -38,8 +38,9 @@ def other_versions(refusals: Iterable[tuple[str, str]]) -> Iterator[str]:
 
     `refusals` are pairs (node, why it could not be looked at). What is no such refusal is passed over.
 
-    >>> list(other_versions([("a", f"sudo: {REFUSED} (edition 1): it is older than this fleetkeeper")]))
-    ['1 node has helper 1, and helper 12 is asked: run `fleetkeeper sudoers`; what is new is unknown there']
+    >>> [line] = other_versions([("a", f"sudo: {REFUSED} (edition 1): it is older than this fleetkeeper")])
+    >>> line.replace(str(EDITION), "N")
+    '1 node has helper 1, and helper N is asked: run `fleetkeeper sudoers`; what is new is unknown there'
     """
     nodes: dict[tuple[int, str], set[str]] = {}
     for node, why in refusals:

@@ -119,7 +119,7 @@ def unread_script(command: ExecutedCommand, words: Sequence[str | None]) -> str:
 
     >>> lines = ("cat /opt/a | sh", "cd $X; sh a.sh", "perl -e 'system(q(docker exec a b))'", "sh /opt/a.sh", "sh -c :")
     >>> [unread_calls(commands_of(line, Surroundings()))[:19] for line in lines]
-    ['it gives `sh` a scri', 'it runs a script in', '`perl` may run what', '', '']
+    ['it gives `sh` a scr', 'it runs a script in', '`perl` may run what', '', '']
     """
     operands = [word for word in words[1:] if word is None or not word.startswith("-")]
     if command.name in SHELLS and not operands:

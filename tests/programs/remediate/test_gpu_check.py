@@ -25,6 +25,7 @@ from remediate.gpu_check import RULE, GpuCheck
 from remediate.journal import Journal
 from remediate.render.console import Screen
 from remediate.session import Session
+from remediate.steps.step import LOCK
 from tests.example_fleets import gpu_swarm
 from tests.helpers.fake_programs import NodeLink, install_programs
 
@@ -33,10 +34,10 @@ RUNNING = Containers("present", (gpu_swarm.CONTAINER,))
 
 
 class GpuNode(NodeLink):
-    """A node whose records are its own."""
+    """A node whose records and lock are its own."""
 
     def mapped(self, word: str) -> str:
-        return super().mapped(word).replace(RECORDS, f"{self.root}{RECORDS}")
+        return super().mapped(word).replace(RECORDS, f"{self.root}{RECORDS}").replace(LOCK, f"{self.root}/lock")
 
 
 @dataclass
