@@ -78,7 +78,8 @@ fish: `_VARIABLE_COMPLETE=fish_source PROGRAM | source`.
 def fleetkeeper_page() -> str:
     """The page about the command `fleetkeeper`."""
     commands = describe_commands("fleetkeeper", fleetkeeper)
-    return join_parts([LOOKING, exit_codes(CODES), "## Commands\n", *commands, completion_text("fleetkeeper")])
+    codes = exit_codes(CODES, "; of `fleetkeeper stack` 1 before 4")
+    return join_parts([LOOKING, codes, "## Commands\n", *commands, completion_text("fleetkeeper")])
 
 
 def remediate_page() -> str:
@@ -97,10 +98,11 @@ def completion_text(program: str) -> str:
     return COMPLETION.replace("PROGRAM", program).replace("VARIABLE", program.upper())
 
 
-def exit_codes(codes: Collection[Exit]) -> str:
+def exit_codes(codes: Collection[Exit], but: str = "") -> str:
+    """The codes with their meanings, and which counts of several; `but` says where that is otherwise."""
     order = ", ".join(str(int(code)) for code in PRECEDENCE if code in codes)
     rows = [f"| {int(code)} | {MEANINGS[code]} |" for code in codes]
-    head = ["## Exit codes", "", f"With several reasons, the first of {order} counts.", ""]
+    head = ["## Exit codes", "", f"With several reasons, the first of {order} counts{but}.", ""]
     return "\n".join([*head, "| code | meaning |", "| --- | --- |", *rows])
 
 
