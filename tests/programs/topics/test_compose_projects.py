@@ -29,6 +29,7 @@ from fleetkeeper.transport.commands import Output, Unobservable
 from tests.helpers.compose_project import FIXTURES, INVENTORY, VERSIONS, captured_containers, project_fleet
 
 DEPLOYED = RULES["services.are_deployed_as_declared"]
+SOUND = RULES["services.have_sound_stack_files"]
 
 
 def compose_here() -> str:
@@ -178,6 +179,30 @@ def test_the_command_judges_a_file_for_compose_as_one(tmp_path: Path, monkeypatc
     assert done.output.startswith(f"{stack.file}:4: ${{LOST}} is not set and becomes empty")
     assert done.exit_code == Exit.FINDINGS_REMAIN
     assert "privileged" in CliRunner().invoke(stack_command, [stack.file]).output
+
+
+def test_each_file_of_a_project_is_looked_at_and_a_problem_says_in_which_it_is(tmp_path: Path) -> None:
+    text = "services:\n  web:\n    image: x:1\n"
+    override = 'services:\n  db:\n    image: y:1\n    healthcheck: {test: ["CMD-SHELL", "a", "b"]}\n'
+    stack = write_captured_project(tmp_path, text, prod_yaml=override)
+    entry = stack.model_copy(update={"overrides": (str(tmp_path / "prod.yaml"),), "order": ("db", "web", "gone")})
+    verdict = judge_subject(SOUND, project_fleet(declared_project(("shop", entry))), Subject("stack", "shop"))
+    assert [(finding.about, finding.saw) for finding in verdict.findings] == [
+        ("services", "compose.yaml:1: `order` of the inventory names gone, which is no service of the file"),
+        (
+            "prod.yaml services.db.healthcheck.test",
+            "prod.yaml:4: CMD-SHELL takes one text: only `a` is run",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("more", ["include: [other.yaml]\n", ""])
+def test_a_service_that_the_inventory_orders_may_be_in_a_file_that_is_included(more: str, tmp_path: Path) -> None:
+    text = f"{more}services:\n  web:\n    image: x:1\n"
+    entry = write_captured_project(tmp_path, text).model_copy(update={"order": ("web", "db")})
+    problems = declared_project(("shop", entry)).problems
+    assert not isinstance(problems, Unobservable)
+    assert [problem.key for problem in problems] == ([] if more else ["services"])
 
 
 # Variables of containers

@@ -114,7 +114,7 @@ UNSETTLED = DeclaredVariables({"MODE": 7}, unsettled=("MODE",))
 
 def looks() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
-    problem = FileProblem("services.web.image", 3, "the tag of x moves", "name a version")
+    problem = FileProblem("services.web.image", 3, "the tag of x moves", "name a version", file="/srv/prod.yml")
     odd = DeclaredStack("t1", FILE, declared_by("28.2.2"), (problem,), ("TAG",), ("/srv/x.env",))
     extra = replace(running()[0], name="t1_extra", lent=(USER,))
     doubted = {"unsettled": (IMAGE,), "more_variables": True, "relative": {"/x/conf": "conf"}}

@@ -7,7 +7,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from posixpath import join, normpath
@@ -52,6 +52,7 @@ from fleetkeeper.topics.services.stacks.deploy_variables import (
     read_bounded,
     stack_variables,
 )
+from fleetkeeper.topics.services.stacks.file_problems import FileProblem
 from fleetkeeper.topics.services.stacks.stand_ins import FIRST, OF_A_SHELL, SECOND, stand_ins
 from fleetkeeper.transport.bounded_run import LIMIT
 from fleetkeeper.transport.commands import Unobservable
@@ -115,10 +116,23 @@ def declared_project(entry: tuple[str, Stack], exported: Mapping[str, str] | Non
         version, services = client.version, tuple(reading.declared_services(client))
     except Unobservable as why:
         services = why
-    problems = tuple(project_problems(documents[0], {*variables.values, *unset}, stack.order))
+    problems = tuple(problems_of_files(documents, stack, {*variables.values, *unset}))
     missing = (*variables.missing, *dict.fromkeys(node.text for node in reading.missing_env_files().values()))
     at = (stack.node or "", stack.file, directory, version)
     return DeclaredProject(name, project, *at, services, problems, reading.unset + reading.passed, missing)
+
+
+def problems_of_files(documents: Sequence[ComposeDocument], stack: Stack, variables: Set[str]) -> Iterator[FileProblem]:
+    """The problems of each file of a project. What is in files that these include or extend is not looked at.
+
+    A service that the inventory orders may be in any of them.
+    """
+    first, *others = documents
+    elsewhere = {name for document in others for name in document.mapping("services")}
+    order = [name for name in stack.order if name not in elsewhere]
+    yield from project_problems(first, variables, () if any(map(has_more_files, documents)) else order)
+    for path, document in zip(stack.overrides, others, strict=True):
+        yield from (replace(problem, file=path) for problem in project_problems(document, variables))
 
 
 def project_variables(stack: Stack, folder: Path, exported: Mapping[str, str]) -> StackVariables:

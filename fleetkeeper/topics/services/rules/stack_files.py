@@ -31,7 +31,8 @@ def have_sound_stack_files(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 
     Of a file for Compose (`kind: compose`) errors are a variable that nothing sets, `.env` included, a health test that
     cannot work, a secret of a swarm, and owners or modes of secrets, which Compose passes over. Warnings are a tag that
-    moves, and keys below `deploy` that only a swarm knows.
+    moves, and keys below `deploy` that only a swarm knows. So it is of each of its `overrides`; what they and the file
+    include or extend is not looked at.
     Source: docs/runbook.md, "Deploying"; docker/cli, cli/compose/types (UnsupportedProperties).
     """
     if kind_of(fleet.inventory, subject.name) == "compose":
@@ -46,12 +47,12 @@ def have_sound_stack_files(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 
 
 def problem_finding(stack: DeclaredStack | DeclaredProject, problem: FileProblem) -> Finding:
-    """The finding about one problem, with its line."""
+    """The finding about one problem, with its file and line."""
     return Finding(
-        saw=f"{Path(stack.file).name}:{problem.line}: {problem.what}",
+        saw=f"{Path(problem.file or stack.file).name}:{problem.line}: {problem.what}",
         want=problem.hint or "a file without it",
         why=WHY,
-        about=problem.key,
+        about=f"{Path(problem.file).name} {problem.key}" if problem.file else problem.key,
         severity=problem.severity,
     )
 

@@ -53,7 +53,8 @@ PINNING_KEYS = ("node.hostname", "node.id")
 class FileProblem:
     """One thing that is wrong with a file. `key` is its path as text, such as `services.web.image`.
 
-    A warning is what may be meant so. `between_nodes`: it is wrong only where the swarm has several nodes.
+    A warning is what may be meant so. `between_nodes`: it is wrong only where the swarm has several nodes. `file` is a
+    file that is merged over the first; "" for the first.
     """
 
     key: str
@@ -62,6 +63,7 @@ class FileProblem:
     hint: str = ""
     severity: Severity = "error"
     between_nodes: bool = False
+    file: str = ""
 
 
 def file_problems(
