@@ -62,10 +62,17 @@ def problem_lines(declared: DeclaredStack | DeclaredProject) -> Iterator[str]:
     unknown = [part for part in (declared.problems, declared.services) if isinstance(part, Unobservable)]
     for why in dict.fromkeys(unknown):
         yield f"unknown: {why}" + (f" ({why.hint})" if why.hint else "")
+    for at in unread_places(declared):
+        yield f"unknown: {at}: the other file is not looked at"
     for path in declared.missing:
         yield f"note: {path} is not here; what it sets was not looked at"
-    if not declared.problems and not unknown:
+    if not declared.problems and not unknown and not unread_places(declared):
         yield f"{declared.file}: nothing is wrong with it"
+
+
+def unread_places(declared: DeclaredStack | DeclaredProject) -> tuple[str, ...]:
+    """Where a Compose file takes something from another file; a stack file cannot."""
+    return declared.unread if isinstance(declared, DeclaredProject) else ()
 
 
 def exit_code(declared: DeclaredStack | DeclaredProject, strict: bool) -> Exit:
@@ -77,5 +84,6 @@ def exit_code(declared: DeclaredStack | DeclaredProject, strict: bool) -> Exit:
     problems = () if isinstance(declared.problems, Unobservable) else declared.problems
     if any(strict or problem.severity == "error" for problem in problems):
         return Exit.FINDINGS_REMAIN
-    unknown = any(isinstance(part, Unobservable) for part in (declared.problems, declared.services))
+    unread = bool(unread_places(declared))
+    unknown = unread or any(isinstance(part, Unobservable) for part in (declared.problems, declared.services))
     return Exit.NOT_ALL_SEEN if unknown else Exit.NOTHING_LEFT

@@ -205,6 +205,33 @@ def test_a_service_that_the_inventory_orders_may_be_in_a_file_that_is_included(m
     assert [problem.key for problem in problems] == ([] if more else ["services"])
 
 
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ("include: [other.yaml]\n", "compose.yaml:1"),
+        ("  db:\n    extends: {file: other.yaml, service: db}\n", "compose.yaml:5"),
+    ],
+)
+def test_what_a_file_takes_from_another_one_is_unknown(
+    more: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = "services:\n  web:\n    image: x:1\n"
+    stack = write_captured_project(tmp_path, more + web if more[0] == "i" else web + more)
+    verdict = judge_subject(SOUND, project_fleet(declared_project(("shop", stack))), Subject("stack", "shop"))
+    assert [why.why for why in verdict.unknown] == [f"{line}: the other file is not looked at"]
+    make_program(tmp_path, captured_program("2.26.1"), monkeypatch)
+    done = CliRunner().invoke(stack_command, ["--compose", stack.file])
+    assert f"unknown: {line}: the other file is not looked at" in done.output
+    assert done.exit_code == Exit.NOT_ALL_SEEN
+
+
+def test_a_service_that_extends_one_of_the_same_files_is_looked_at(tmp_path: Path) -> None:
+    text = "services:\n  web:\n    image: x:1\n  db:\n    extends: {file: ./compose.yaml, service: web}\n"
+    stack = write_captured_project(tmp_path, text)
+    verdict = judge_subject(SOUND, project_fleet(declared_project(("shop", stack))), Subject("stack", "shop"))
+    assert verdict.outcome is Outcome.HOLDS
+
+
 # Variables of containers
 
 KEY = "12345678901234567890123456789012345678"

@@ -130,6 +130,7 @@ def looks() -> dict[str, Fleet]:
                 changed_declaration("web", fields={"image": "x"}, digests=(), unsettled=("user",), variables=UNSETTLED),
                 unset=("TAG",),
                 missing=("/srv/x.env",),
+                unread=("compose.yml:1",),
             ),
             strange(),
             variables=variables_of_container("web", {"MODE": "x", "PATH": "y", "HOME": "z"}, ("PATH",), ("HOME",)),

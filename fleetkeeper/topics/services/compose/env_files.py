@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,10 +45,24 @@ def is_here(path: Path) -> bool:
 
 def has_more_files(document: ComposeDocument) -> bool:
     """Whether a Compose file takes something from other Compose files."""
-    services = document.mapping("services")
-    return "include" in document.mapping() or any(
-        document.find("services", name, "extends", "file") for name in services
-    )
+    return any(True for _ in lines_of_more_files(document))
+
+
+def lines_of_more_files(document: ComposeDocument, own: Collection[str] = ()) -> Iterator[int]:
+    """The lines where a Compose file includes or extends another one; `own` are names of files that count as itself.
+
+    >>> from fleetkeeper.readers.compose.document import read_compose
+    >>> document = read_compose(b"include: [a.yml]\\nservices:\\n  web:\\n    extends: {file: ./b.yml}\\n")
+    >>> list(lines_of_more_files(document)), list(lines_of_more_files(document, ["b.yml"]))
+    ([1, 4], [1])
+    """
+    if "include" in document.mapping():
+        yield document.line("include")
+    for name in document.mapping("services"):
+        path = ("services", name, "extends", "file")
+        file = document.find(*path)
+        if file and not (isinstance(file, ScalarNode) and file.text.removeprefix("./") in own):
+            yield document.line(*path)
 
 
 def lone_names(texts: Sequence[str]) -> list[str]:

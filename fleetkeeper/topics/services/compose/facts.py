@@ -81,7 +81,7 @@ class DeclaredProject:
     `file` is the path of its first file, `directory` where it is started on its node, `version` that of Compose here.
     `services` is an Unobservable where Compose could not say what it would start; `problems` is one where the file
     itself could not be read. `unset` are names of variables, and `missing` paths of files with variables, that are not
-    here.
+    here. `unread` are the places (`FILE:LINE`) where its files take something from files that are not looked at.
     """
 
     name: str
@@ -94,3 +94,4 @@ class DeclaredProject:
     problems: tuple[FileProblem, ...] | Unobservable = ()
     unset: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()

@@ -16,6 +16,9 @@ from fleetkeeper.topics.services.stacks.facts import DeclaredStack
 from fleetkeeper.topics.services.stacks.file_problems import FileProblem
 from fleetkeeper.transport.commands import Unobservable
 
+LOOKED_AT = (
+    "look at it by `fleetkeeper stack --compose`, then accept this with `fleetkeeper waive`; or write it into the file"
+)
 WHY = "Docker deploys the file without a word about it"
 
 
@@ -31,14 +34,15 @@ def have_sound_stack_files(fleet: Fleet, subject: Subject) -> Iterator[Finding |
 
     Of a file for Compose (`kind: compose`) errors are a variable that nothing sets, `.env` included, a health test that
     cannot work, a secret of a swarm, and owners or modes of secrets, which Compose passes over. Warnings are a tag that
-    moves, and keys below `deploy` that only a swarm knows. So it is of each of its `overrides`; what they and the file
-    include or extend is not looked at.
+    moves, and keys below `deploy` that only a swarm knows. So it is of each of its `overrides`. Unknown for what they
+    and the file include or extend: other files are not looked at.
     Source: docs/runbook.md, "Deploying"; docker/cli, cli/compose/types (UnsupportedProperties).
     """
     if kind_of(fleet.inventory, subject.name) == "compose":
         project = declared_project(fleet, subject.name)
         problems = raise_if_unobservable(project.problems)
         yield from (problem_finding(project, problem) for problem in problems)
+        yield from map(unread_file, project.unread)
         return
     stack = declared_stack(fleet, subject.name)
     problems = raise_if_unobservable(stack.problems)
@@ -55,6 +59,11 @@ def problem_finding(stack: DeclaredStack | DeclaredProject, problem: FileProblem
         about=f"{Path(problem.file).name} {problem.key}" if problem.file else problem.key,
         severity=problem.severity,
     )
+
+
+def unread_file(at: str) -> Unobservable:
+    """The Unobservable for a place of a Compose file that takes something from another file."""
+    return Unobservable(f"{at}: the other file is not looked at", hint=LOOKED_AT)
 
 
 def is_single_node(fleet: Fleet) -> bool:
