@@ -232,6 +232,15 @@ def test_a_service_that_extends_one_of_the_same_files_is_looked_at(tmp_path: Pat
     assert verdict.outcome is Outcome.HOLDS
 
 
+def test_a_file_of_the_same_name_in_another_folder_is_another_file(tmp_path: Path) -> None:
+    text = "services:\n  web:\n    image: x:1\n    extends: {file: base.yaml, service: web}\n"
+    stack = write_captured_project(tmp_path, text)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "base.yaml").write_text("services:\n  web:\n    image: x:1\n")
+    entry = stack.model_copy(update={"overrides": (str(tmp_path / "more" / "base.yaml"),)})
+    assert declared_project(("shop", entry)).unread == ("compose.yaml:4",)
+
+
 # Variables of containers
 
 KEY = "12345678901234567890123456789012345678"

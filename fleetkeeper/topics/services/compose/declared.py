@@ -36,9 +36,9 @@ from fleetkeeper.topics.services.compose.env_files import (
     env_files,
     has_more_files,
     is_here,
-    lines_of_more_files,
     lone_names,
     names_used,
+    places_of_more_files,
 )
 from fleetkeeper.topics.services.compose.facts import DeclaredProject, Doubt, ProjectService
 from fleetkeeper.topics.services.compose.file_problems import project_problems
@@ -120,15 +120,8 @@ def declared_project(entry: tuple[str, Stack], exported: Mapping[str, str] | Non
     problems = tuple(problems_of_files(documents, stack, {*variables.values, *unset}))
     missing = (*variables.missing, *dict.fromkeys(node.text for node in reading.missing_env_files().values()))
     at = (stack.node or "", stack.file, directory, version)
-    unread = tuple(places_of_more_files(documents, stack))
+    unread = tuple(places_of_more_files(documents, (stack.file, *stack.overrides)))
     return DeclaredProject(name, project, *at, services, problems, reading.unset + reading.passed, missing, unread)
-
-
-def places_of_more_files(documents: Sequence[ComposeDocument], stack: Stack) -> Iterator[str]:
-    """Where the files of a project take something from others than its own, each as `FILE:LINE`."""
-    names = [Path(path).name for path in (stack.file, *stack.overrides)]
-    for name, document in zip(names, documents, strict=True):
-        yield from (f"{name}:{line}" for line in lines_of_more_files(document, names))
 
 
 def problems_of_files(documents: Sequence[ComposeDocument], stack: Stack, variables: Set[str]) -> Iterator[FileProblem]:

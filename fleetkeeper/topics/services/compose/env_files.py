@@ -65,6 +65,18 @@ def lines_of_more_files(document: ComposeDocument, own: Collection[str] = ()) ->
             yield document.line(*path)
 
 
+def places_of_more_files(documents: Sequence[ComposeDocument], files: Sequence[str]) -> Iterator[str]:
+    """Where the files of a project take something from others than its own, each as `FILE:LINE`.
+
+    `files` are the paths of the documents. Files of one name in two folders are two files.
+    """
+    paths = [Path(file).absolute() for file in files]
+    beside = [path.name for path in paths if path.parent == paths[0].parent]
+    for path, document in zip(paths, documents, strict=True):
+        own = beside if path.parent == paths[0].parent else []
+        yield from (f"{path.name}:{line}" for line in lines_of_more_files(document, own))
+
+
 def lone_names(texts: Sequence[str]) -> list[str]:
     """The names without `=` in env files: they get their value from whoever starts the project.
 
